@@ -1,0 +1,281 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The C core as NumPy ufuncs and gufuncs, one set for each instruction set. It does not grow with the functions.
+
+`load` makes the ufuncs of one set; `shortcut` puts a fast path in front of a public function that has parameters or a
+backward pass: what it does not recognize at a glance goes to calling.py, which alone knows what is right and wrong.
+"""
+
+from cpython.mem cimport PyMem_Malloc
+from cpython.object cimport PyObject
+from libc.stdint cimport intptr_t
+from libc.string cimport strcpy
+cimport numpy as cnp
+
+cdef extern from "fastact.h":
+    enum: MAX_INPUTS
+    ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *)
+    ctypedef void f32_block() noexcept
+    ctypedef void f64_block() noexcept
+    ctypedef void any_block() noexcept
+    ctypedef struct Kernel:
+        const char *name
+        int arrays, parameters
+        f32_block *uniform_f32
+        f32_block *general_f32
+        f64_block *uniform_f64
+        f64_block *general_f64
+    ctypedef struct Fitted:
+        const char *name
+        f32_block *block
+    ctypedef struct RowKernel:
+        const char *name
+        int arrays
+        inner_loop *loop_f32
+        inner_loop *loop_f64
+    ctypedef struct InstructionSet:
+        const char *name
+        int lanes_f32, lanes_f64
+        const Kernel *kernels
+        int n_kernels
+        const Fitted *fitted
+        int n_fitted
+        const RowKernel *rows
+        int n_rows
+    ctypedef struct Elementwise:
+        int arrays, parameters, lanes
+        any_block *uniform
+        any_block *general
+    const InstructionSet *const *fastact_instruction_sets()
+    inner_loop fastact_loop_f32, fastact_loop_f64
+
+cdef extern from "numpy/ufuncobject.h":
+    ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *)
+    int _import_umath() except -1
+    enum: PyUFunc_None
+    object PyUFunc_FromFuncAndDataAndSignature(
+        PyUFuncGenericFunction *, void **, char *, int ntypes, int nin, int nout, int identity, const char *name,
+        const char *doc, int unused, const char *signature)
+
+cdef extern from "Python.h":
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        void *ml_meth
+        int ml_flags
+        const char *ml_doc
+    int METH_FASTCALL, METH_KEYWORDS
+    object PyCFunction_NewEx(PyMethodDef *, object self, object module)
+    object PyObject_Vectorcall(PyObject *, PyObject *const *, size_t, PyObject *)
+    bint PyFloat_CheckExact(PyObject *)
+    bint PyLong_CheckExact(PyObject *)
+    double PyFloat_AS_DOUBLE(PyObject *)
+    PyObject *Py_None
+    PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
+    Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    bint PyArray_CheckExact "PyArray_CheckExact"(PyObject *)
+
+cnp.import_array()
+_import_umath()
+
+
+def available():
+    """The names of the instruction sets that this machine can run, best first."""
+    cdef const InstructionSet *const *sets = fastact_instruction_sets()
+    names = []
+    while sets[len(names)] != NULL:
+        names.append(sets[len(names)].name.decode())
+    return tuple(names)
+
+
+def load(str name, dict documents):
+    """The ufuncs and gufuncs of one instruction set, by name; `documents` has docstrings for some."""
+    cdef const InstructionSet *chosen = fastact_instruction_sets()[available().index(name)]
+    cdef const Kernel *kernel
+    cdef const RowKernel *row
+    cdef int i, j
+    cdef f32_block *fastest
+    ufuncs = {}
+    for i in range(chosen.n_kernels):
+        kernel = &chosen.kernels[i]
+        fastest = kernel.uniform_f32
+        for j in range(chosen.n_fitted):
+            if chosen.fitted[j].name == <bytes>kernel.name:
+                fastest = chosen.fitted[j].block
+        key = kernel.name.decode()
+        # a kernel without parameters is only ever called as uniform
+        ufuncs[key] = make_ufunc(
+            key, documents.get(key), kernel.arrays + kernel.parameters, NULL, &fastact_loop_f32, &fastact_loop_f64,
+            elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>kernel.general_f32),
+            elementwise(kernel, chosen.lanes_f64, <any_block *>kernel.uniform_f64, <any_block *>kernel.general_f64))
+    for i in range(chosen.n_rows):
+        row = &chosen.rows[i]
+        key = row.name.decode()
+        ufuncs[key] = make_ufunc(
+            key, None, row.arrays, b"(n)->(n)" if row.arrays == 1 else b"(n),(n)->(n)", row.loop_f32, row.loop_f64, NULL, NULL)
+    return ufuncs
+
+
+cdef void *elementwise(const Kernel *kernel, int lanes, any_block *uniform, any_block *general) except NULL:
+    cdef Elementwise *made = <Elementwise *>forever(sizeof(Elementwise))
+    made.arrays, made.parameters, made.lanes = kernel.arrays, kernel.parameters, lanes
+    made.uniform, made.general = uniform, general
+    return made
+
+
+cdef void *forever(size_t size) except NULL:
+    """Memory that a ufunc keeps for the life of the process."""
+    cdef void *memory = PyMem_Malloc(size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef char *keep(str text) except NULL:
+    data = text.encode()
+    cdef char *copy = <char *>forever(len(data) + 1)
+    return strcpy(copy, <const char *>data)
+
+
+cdef object make_ufunc(str name, str document, int nin, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
+    cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
+    cdef void **data = <void **>forever(2 * sizeof(void *))
+    cdef char *types = <char *>forever(2 * (nin + 1))
+    cdef int i
+    loops[0], loops[1] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
+    data[0], data[1] = data_f32, data_f64
+    for i in range(nin + 1):
+        types[i], types[nin + 1 + i] = cnp.NPY_FLOAT32, cnp.NPY_FLOAT64
+    # With out=x NumPy makes no copy, of rows neither: it assumes that a loop reads an element (a row) before it writes it.
+    return PyUFunc_FromFuncAndDataAndSignature(
+        loops, data, types, 2, nin, 1, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
+
+
+cdef class Shortcut:
+    """What the fast path of one public function knows; calling.Call, `call`, knows the rest."""
+
+    cdef object call, from_input, from_output
+    cdef tuple names, defaults_f32, defaults_f64, defaults
+    cdef int operands, n_parameters
+    cdef bint rows, checked
+
+    def __init__(self, call, rows):
+        self.call = call
+        self.from_input, self.from_output = call.from_input, call.from_output
+        self.operands = len(call.operands)
+        self.rows = rows
+        self.names = tuple(call.parameters)
+        self.defaults = tuple(call.parameters.values())
+        self.n_parameters = 0 if rows else len(self.names)
+        self.checked = call.nonnegative is not None
+        if not rows:
+            self.defaults_f32 = tuple(number(value, cnp.NPY_FLOAT32) for value in self.defaults)
+            self.defaults_f64 = tuple(number(value, cnp.NPY_FLOAT64) for value in self.defaults)
+
+    def __reduce__(self):
+        # A builtin function pickles as getattr(its self, its name): here the package.
+        import importlib
+        return importlib.import_module, ("fastact",)
+
+
+cdef object number(double value, int dtype):
+    """A 0-d array: NumPy takes it in 30 ns, a Python float in 260."""
+    cdef cnp.ndarray made = cnp.PyArray_EMPTY(0, NULL, dtype, 0)
+    if dtype == cnp.NPY_FLOAT32:
+        (<float *>cnp.PyArray_DATA(made))[0] = <float>value
+    else:
+        (<double *>cnp.PyArray_DATA(made))[0] = value
+    return made
+
+
+cdef int float_type(PyObject *operand):
+    """NPY_FLOAT32 or NPY_FLOAT64 for a plain array of that type, else -1."""
+    cdef int dtype = -1
+    if PyArray_CheckExact(operand):
+        dtype = cnp.PyArray_TYPE(<cnp.ndarray>operand)
+    return dtype if dtype == cnp.NPY_FLOAT32 or dtype == cnp.NPY_FLOAT64 else -1
+
+
+cdef object slow(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    cdef Py_ssize_t i
+    keywords = {}
+    if kwnames != NULL:
+        for i in range(PyTuple_GET_SIZE(kwnames)):
+            keywords[<object>PyTuple_GET_ITEM(kwnames, i)] = <object>args[nargs + i]
+    return self.call(*[<object>args[i] for i in range(nargs)], **keywords)
+
+
+cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    cdef Shortcut self = <Shortcut>self_
+    cdef PyObject *stack[MAX_INPUTS + 16]
+    cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), y_at = -1, given = nargs - self.operands
+    cdef PyObject *last
+    cdef int dtype
+    if keywords > 16 or nargs < 1 or given > self.n_parameters:
+        return slow(self, args, nargs, kwnames)
+    for i in range(keywords):
+        name = <object>PyTuple_GET_ITEM(kwnames, i)
+        if name == "out":
+            continue
+        if name == "y":
+            y_at = nargs + i
+        elif self.rows and name == "axis" and PyLong_CheckExact(args[nargs + i]):
+            continue
+        else:
+            return slow(self, args, nargs, kwnames)
+
+    # the operands: x, or grad and one of x and y
+    stack[0] = args[0]
+    ufunc = self.from_input
+    last = args[self.operands - 1] if given >= 0 else Py_None
+    if self.operands == 2:
+        if (last == Py_None) == (y_at < 0 or args[y_at] == Py_None):
+            return slow(self, args, nargs, kwnames)
+        if last == Py_None:
+            if self.from_output is None or (self.checked and given > 0):
+                return slow(self, args, nargs, kwnames)
+            ufunc, last = self.from_output, args[y_at]
+        stack[1] = last
+    elif y_at >= 0:
+        return slow(self, args, nargs, kwnames)
+
+    # the parameters, as numbers of the operands' own dtype; anything but plain arrays and floats is calling.py's
+    hold = []
+    dtype = float_type(last)
+    if self.rows:
+        if dtype < 0 or cnp.PyArray_NDIM(<cnp.ndarray>last) == 0 or (self.operands == 2 and (float_type(args[0]) < 0 or cnp.PyArray_NDIM(<cnp.ndarray>args[0]) == 0)):
+            return slow(self, args, nargs, kwnames)
+    elif self.n_parameters:
+        if dtype < 0 or (self.operands == 2 and float_type(args[0]) != dtype):
+            return slow(self, args, nargs, kwnames)
+        for i in range(self.n_parameters):
+            if i >= given:
+                defaults = self.defaults_f32 if dtype == cnp.NPY_FLOAT32 else self.defaults_f64
+                stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
+            elif PyFloat_CheckExact(args[self.operands + i]) and -3e38 < PyFloat_AS_DOUBLE(args[self.operands + i]) < 3e38:
+                made = number(PyFloat_AS_DOUBLE(args[self.operands + i]), dtype)
+                hold.append(made)
+                stack[self.operands + i] = <PyObject *>made
+            else:
+                return slow(self, args, nargs, kwnames)
+
+    # the keywords, without y
+    cdef Py_ssize_t position = self.operands + self.n_parameters
+    for i in range(keywords):
+        if nargs + i != y_at:
+            stack[position] = args[nargs + i]
+            position += 1
+    if y_at < 0:
+        return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, kwnames)
+    if keywords == 1:
+        return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, NULL)
+    rest = tuple([name for name in <tuple>kwnames if name != "y"])
+    return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, <PyObject *>rest)
+
+
+def shortcut(call, bint rows, str document):
+    """A builtin function for a calling.Call whose evaluators are ufuncs."""
+    cdef PyMethodDef *method = <PyMethodDef *>forever(sizeof(PyMethodDef))
+    method.ml_name = keep(call.name)
+    method.ml_meth = <void *>invoke
+    method.ml_flags = METH_FASTCALL | METH_KEYWORDS
+    method.ml_doc = keep(f"{call.name}{call.signature}\n--\n\n{document}")
+    return PyCFunction_NewEx(method, Shortcut(call, rows), "fastact")

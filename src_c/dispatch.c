@@ -1,0 +1,45 @@
+/* Which instruction sets this processor has and the operating system saves the registers of, best first. */
+#include "fastact.h"
+
+extern const InstructionSet fastact_set_scalar;
+
+#ifdef FASTACT_X86
+#include <cpuid.h>
+
+extern const InstructionSet fastact_set_avx512, fastact_set_avx2, fastact_set_sse2;
+
+static unsigned long long enabled_registers(void) {
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0)); /* _xgetbv would need -mxsave */
+    return (unsigned long long)high << 32 | low;
+}
+
+/* Bits of CPUID leaves 1 and 7; of XCR0: 6 is SSE and AVX, e0 the AVX-512 masks and upper registers. */
+static void detect(int *avx2, int *avx512) {
+    unsigned a, b, c, d;
+    *avx2 = *avx512 = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return;
+    const unsigned osxsave = 1u << 27, avx = 1u << 28, fma = 1u << 12;
+    if ((c & (osxsave | avx | fma)) != (osxsave | avx | fma)) return;
+    const unsigned long long saved = enabled_registers();
+    if ((saved & 0x6) != 0x6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return;
+    *avx2 = (b & bit_AVX2) != 0;
+    const unsigned wanted = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+    *avx512 = *avx2 && (b & wanted) == wanted && (saved & 0xe6) == 0xe6;
+}
+#endif
+
+const InstructionSet *const *fastact_instruction_sets(void) {
+    static const InstructionSet *found[5]; /* set once, and always to the same: no lock needed */
+    int n = 0;
+#ifdef FASTACT_X86
+    int avx2, avx512;
+    detect(&avx2, &avx512);
+    if (avx512) found[n++] = &fastact_set_avx512;
+    if (avx2) found[n++] = &fastact_set_avx2;
+    found[n++] = &fastact_set_sse2;
+#endif
+    found[n++] = &fastact_set_scalar;
+    found[n] = NULL;
+    return found;
+}

@@ -1,0 +1,61 @@
+/* What the parts of the C core know of one another. */
+#ifndef FASTACT_H
+#define FASTACT_H
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MAX_PARAMETERS = 4, MAX_INPUTS = 2 + MAX_PARAMETERS };
+
+/* out[i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the lanes; `out` may be one of the inputs. */
+typedef void f32_block(const float *const *in, const float *parameter, float *out, size_t n);
+typedef void f64_block(const double *const *in, const double *parameter, double *out, size_t n);
+
+/* One pass of one activation. `uniform_*` takes the parameters as numbers, `general_*` as arrays after the others. */
+typedef struct {
+    const char *name;
+    int arrays, parameters;
+    f32_block *uniform_f32, *general_f32;
+    f64_block *uniform_f64, *general_f64;
+} Kernel;
+
+/* A faster float32 form of a kernel without parameters, and the same function inside and outside its table. */
+typedef struct {
+    const char *name;
+    f32_block *block;
+} Fitted;
+
+/* The inner loop of a NumPy ufunc or gufunc. */
+typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
+
+/* One function along an axis: (n) -> (n) or (n), (n) -> (n). */
+typedef struct {
+    const char *name;
+    int arrays;
+    inner_loop *loop_f32, *loop_f64;
+} RowKernel;
+
+/* All kernels of one instruction set. */
+typedef struct {
+    const char *name;
+    int lanes_f32, lanes_f64;
+    const Kernel *kernels;
+    int n_kernels;
+    const Fitted *fitted;
+    int n_fitted;
+    const RowKernel *rows;
+    int n_rows;
+} InstructionSet;
+
+/* What the elementwise loops get as `data`: the blocks of one kernel for one precision. */
+typedef void any_block(void);
+typedef struct {
+    int arrays, parameters, lanes;
+    any_block *uniform, *general;
+} Elementwise;
+
+/* dispatch.c: the sets that this processor and operating system can run, best first, ended by NULL */
+const InstructionSet *const *fastact_instruction_sets(void);
+
+/* loops.c */
+inner_loop fastact_loop_f32, fastact_loop_f64;
+#endif

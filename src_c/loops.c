@@ -1,0 +1,11 @@
+/* The elementwise inner loops, for both precisions; compiled once, for the baseline. */
+#include "fastact.h"
+#include "flags.h"
+
+#define REAL f32
+#include "real.h"
+#include "loop.h"
+#undef REAL
+#define REAL f64
+#include "real.h"
+#include "loop.h"

@@ -1,0 +1,75 @@
+/* AVX2 and FMA: 8 floats or 4 doubles. */
+#ifndef FASTACT_SIMD_H
+#define FASTACT_SIMD_H
+#include <immintrin.h>
+#include <stddef.h>
+
+#define HAVE_FMA 1
+
+typedef __m256 f32_v;
+typedef __m256 f32_m; /* all bits of a lane, or none */
+enum { f32_lanes = 8 };
+typedef __m256d f64_v;
+typedef __m256d f64_m;
+enum { f64_lanes = 4 };
+
+static inline f32_v f32_set(float a) { return _mm256_set1_ps(a); }
+static inline f64_v f64_set(double a) { return _mm256_set1_pd(a); }
+static inline f32_v f32_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline f64_v f64_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline void f32_store(float *p, f32_v a) { _mm256_storeu_ps(p, a); }
+static inline void f64_store(double *p, f64_v a) { _mm256_storeu_pd(p, a); }
+static inline f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm256_fmadd_ps(a, b, c); }
+static inline f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm256_fmadd_pd(a, b, c); }
+static inline f32_v f32_min(f32_v a, f32_v b) { return _mm256_min_ps(a, b); } /* b where either is NaN */
+static inline f64_v f64_min(f64_v a, f64_v b) { return _mm256_min_pd(a, b); }
+static inline f32_v f32_max(f32_v a, f32_v b) { return _mm256_max_ps(a, b); }
+static inline f64_v f64_max(f64_v a, f64_v b) { return _mm256_max_pd(a, b); }
+static inline f32_v f32_abs(f32_v a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+static inline f64_v f64_abs(f64_v a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return _mm256_or_ps(a, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f))); }
+static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm256_or_pd(a, _mm256_and_pd(sign, _mm256_set1_pd(-0.0))); }
+static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GT_OQ); }
+static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GE_OQ); }
+static inline f32_m f32_nan(f32_v a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+static inline f64_m f64_nan(f64_v a) { return _mm256_cmp_pd(a, a, _CMP_UNORD_Q); }
+static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm256_blendv_ps(no, yes, m); }
+static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm256_blendv_pd(no, yes, m); }
+
+static inline f32_v f32_pow2(f32_v z) {
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(z), 23), _mm256_set1_epi32(127 << 23)));
+}
+static inline f64_v f64_pow2(f64_v z) {
+    return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_slli_epi64(_mm256_castpd_si256(z), 52), _mm256_set1_epi64x(1023LL << 52)));
+}
+
+static inline float f32_sum(f32_v a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+static inline double f64_sum(f64_v a) {
+    __m128d s = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));
+}
+static inline float f32_largest(f32_v a) {
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+static inline double f64_largest(f64_v a) {
+    __m128d s = _mm_max_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(s, _mm_unpackhi_pd(s, s)));
+}
+
+static inline f32_v f32_gather(const float *p, ptrdiff_t step) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_i32gather_ps(p, _mm256_mullo_epi32(lane, _mm256_set1_epi32((int)step)), 4);
+}
+static inline f64_v f64_gather(const double *p, ptrdiff_t step) {
+    const __m128i lane = _mm_setr_epi32(0, 1, 2, 3);
+    return _mm256_i32gather_pd(p, _mm_mullo_epi32(lane, _mm_set1_epi32((int)step)), 8);
+}
+#endif

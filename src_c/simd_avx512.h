@@ -1,0 +1,78 @@
+/* AVX-512 (F, BW, DQ, VL): 16 floats or 8 doubles. Arithmetic is written with + - * / on the vector types. */
+#ifndef FASTACT_SIMD_H
+#define FASTACT_SIMD_H
+#include <immintrin.h>
+#include <stddef.h>
+
+#define HAVE_FMA 1
+#define HAVE_TABLES 1 /* 32-entry look-ups in registers: the fitted kernels of segments.h */
+
+typedef __m512 f32_v;
+typedef __mmask16 f32_m;
+enum { f32_lanes = 16 };
+typedef __m512d f64_v;
+typedef __mmask8 f64_m;
+enum { f64_lanes = 8 };
+
+static inline f32_v f32_set(float a) { return _mm512_set1_ps(a); }
+static inline f64_v f64_set(double a) { return _mm512_set1_pd(a); }
+static inline f32_v f32_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline f64_v f64_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline void f32_store(float *p, f32_v a) { _mm512_storeu_ps(p, a); }
+static inline void f64_store(double *p, f64_v a) { _mm512_storeu_pd(p, a); }
+static inline f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm512_fmadd_ps(a, b, c); }
+static inline f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm512_fmadd_pd(a, b, c); }
+static inline f32_v f32_min(f32_v a, f32_v b) { return _mm512_min_ps(a, b); } /* b where either is NaN */
+static inline f64_v f64_min(f64_v a, f64_v b) { return _mm512_min_pd(a, b); }
+static inline f32_v f32_max(f32_v a, f32_v b) { return _mm512_max_ps(a, b); }
+static inline f64_v f64_max(f64_v a, f64_v b) { return _mm512_max_pd(a, b); }
+static inline f32_v f32_abs(f32_v a) { return _mm512_abs_ps(a); }
+static inline f64_v f64_abs(f64_v a) { return _mm512_abs_pd(a); }
+/* 0xf8 is a | (b & c): a must not be negative */
+static inline f32_v f32_with_sign(f32_v a, f32_v sign) {
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(a), _mm512_castps_si512(sign), _mm512_set1_epi32((int)0x80000000), 0xf8));
+}
+static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
+    return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(sign), _mm512_set1_epi64((long long)0x8000000000000000), 0xf8));
+}
+static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
+static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ); }
+static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
+static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }
+static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm512_mask_blend_pd(m, no, yes); }
+
+/* 2^k, from z = k + 1.5 * 2^23 (2^52): the low bits of z hold k */
+static inline f32_v f32_pow2(f32_v z) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(z), 23), _mm512_set1_epi32(127 << 23)));
+}
+static inline f64_v f64_pow2(f64_v z) {
+    return _mm512_castsi512_pd(_mm512_add_epi64(_mm512_slli_epi64(_mm512_castpd_si512(z), 52), _mm512_set1_epi64(1023LL << 52)));
+}
+/* a * 2^k for a whole k of any size, rounded once: one instruction over the whole range, subnormal results included */
+#define HAVE_SCALE 1
+static inline f32_v f32_scale(f32_v a, f32_v k) { return _mm512_scalef_ps(a, k); }
+static inline f64_v f64_scale(f64_v a, f64_v k) { return _mm512_scalef_pd(a, k); }
+
+static inline float f32_sum(f32_v a) { return _mm512_reduce_add_ps(a); }
+static inline double f64_sum(f64_v a) { return _mm512_reduce_add_pd(a); }
+static inline float f32_largest(f32_v a) { return _mm512_reduce_max_ps(a); }
+static inline double f64_largest(f64_v a) { return _mm512_reduce_max_pd(a); }
+
+/* The entries p[0], p[step], p[2 step] ...; step below 2^26 */
+static inline f32_v f32_gather(const float *p, ptrdiff_t step) {
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm512_i32gather_ps(_mm512_mullo_epi32(lane, _mm512_set1_epi32((int)step)), p, 4);
+}
+static inline f64_v f64_gather(const double *p, ptrdiff_t step) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm512_i32gather_pd(_mm256_mullo_epi32(lane, _mm256_set1_epi32((int)step)), p, 8);
+}
+
+/* table[low 5 bits of z] */
+static inline f32_v f32_lookup(const float *table, f32_v z) {
+    return _mm512_permutex2var_ps(_mm512_load_ps(table), _mm512_castps_si512(z), _mm512_load_ps(table + 16));
+}
+#endif

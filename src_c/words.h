@@ -1,0 +1,116 @@
+/* The words of the formulas (fastact/words.py has the same in NumPy), once for all instruction sets and both precisions:
+ * included for REAL = f32 and f64, over the operations of simd_*.h and the constants of polynomials.h.
+ *
+ * Worst errors, in ULP, over every float32 and over sampled float64 on AVX2 (tests/test_accuracy.py holds them):
+ *   exp .9, expm1 1.0, sigmoid 1.5, sigmoid_derivative 2.0, tanh 1.6. */
+
+/* Adding and subtracting ROUNDER rounds to a whole number, which then stands in the low bits of the sum. */
+#define f32_ROUNDER 0x1.8p23
+#define f64_ROUNDER 0x1.8p52
+/* exp is 0 below the first, infinite above the second; expm1 is -1 to the last bit below the third. */
+#define f32_EXP_LOW -105
+#define f64_EXP_LOW -746
+#define f32_EXP_HIGH 89
+#define f64_EXP_HIGH 710
+#define f32_EXPM1_LOW -30
+#define f64_EXPM1_LOW -50
+#define f32_MAX_EXPONENT 127
+#define f64_MAX_EXPONENT 1023
+#define f32_Q_DEGREE 4
+#define f64_Q_DEGREE 9
+
+/* expm1(r) of the remainder r = x - k ln 2, |r| <= ln 2 / 2; x must be within +-2^14. `whole` is k + ROUNDER.
+ * The rounding of r is carried (`rest`): without it exp is off by 1.4 ULP where |x| is large. */
+static inline V FN(expm1_remainder)(V x, V *k, V *whole) {
+    *whole = FMA(x, C(FN(LOG2E)), C(FN(ROUNDER)));
+    *k = *whole - C(FN(ROUNDER));
+#ifdef HAVE_FMA
+    V first = FMA(*k, C(-FN(LN2_HI)), x);
+    V r = FMA(*k, C(-FN(LN2_LO)), first);
+    V rest = FMA(*k, C(-FN(LN2_LO)), first - r);
+#else
+    V first = (x - *k * C(FN(LN2_HI))) - *k * C(FN(LN2_MID));
+    V last = *k * C(FN(LN2_LO));
+    V r = first - last;
+    V rest = (first - r) - last;
+#endif
+    V q = C(FN(exp_q)[FN(Q_DEGREE)]);
+    for (int i = FN(Q_DEGREE) - 1; i >= 0; i--) q = FMA(q, r, C(FN(exp_q)[i]));
+    return r + FMA(r * r, q, rest);
+}
+
+/* a * 2^k for a whole k, rounded once, for a within [1/2, 2] and k up to MAX_EXPONENT + 1, or down to any size */
+#ifndef HAVE_SCALE
+static inline V FN(scale)(V a, V k) {
+    k = MAX(C(-2 * FN(MAX_EXPONENT) + 2), k);
+    V half = FMA(k, C(0.5), C(FN(ROUNDER)));
+    V other = (k - (half - C(FN(ROUNDER)))) + C(FN(ROUNDER));
+    return (a * FN(pow2)(half)) * FN(pow2)(other);
+}
+#endif
+
+/* e^x. The clamps take the constant first, so that NaN passes. */
+static inline V FN(exp)(V x) {
+    V k, whole;
+    V t = FN(expm1_remainder)(MAX(C(FN(EXP_LOW)), MIN(C(FN(EXP_HIGH)), x)), &k, &whole);
+    return FN(scale)(C(1) + t, k);
+}
+
+/* e^-|x|, what sigmoid and its derivative are made of: no overflow, so one clamp */
+static inline V FN(exp_decay)(V x) {
+    V k, whole;
+    V t = FN(expm1_remainder)(MAX(C(FN(EXP_LOW)), -ABS(x)), &k, &whole);
+    return FN(scale)(C(1) + t, k);
+}
+
+/* e^x - 1 = (2^k - 1) + 2^k t, where 2^k - 1 is exact or does not matter; `low` is what the sum rounds off.
+ * k stops at MAX_EXPONENT, one short of where the result is still finite: x up to EXP_HIGH asks for one doubling. */
+static inline V FN(expm1_parts)(V x, V *low) {
+    V k, whole;
+    V t = FN(expm1_remainder)(MAX(C(FN(EXPM1_LOW)), MIN(C(FN(EXP_HIGH)), x)), &k, &whole);
+    V power = FN(pow2)(MIN(C(FN(ROUNDER) + FN(MAX_EXPONENT)), whole));
+    V high = FMA(power, t, power - C(1));
+    *low = FMA(power, t, (power - C(1)) - high);
+    return SELECT(GT(k, C(FN(MAX_EXPONENT))), high + high, high);
+}
+
+static inline V FN(expm1)(V x) {
+    V low;
+    return WITH_SIGN(ABS(FN(expm1_parts)(x, &low)), x); /* -0 keeps its sign */
+}
+
+/* 1 / (1 + e^-x) = n / (1 + e) with e = e^-|x| and n = 1 or e. The remainder n - q (1 + e) is taken as (n - q) - q e,
+ * where n - q is exact: so the rounding of 1 + e drops out (2.6 ULP without). */
+static inline V FN(sigmoid)(V x) {
+    V e = FN(exp_decay)(x);
+    V n = SELECT(GE(x, C(0)), C(1), e);
+    V inverse = C(1) / (C(1) + e);
+    V q = n * inverse;
+    return FMA(FMA(-q, e, n - q), inverse, q);
+}
+
+/* q - q^2 with q = e / (1 + e) <= 1/2 */
+static inline V FN(sigmoid_derivative)(V x) {
+    V e = FN(exp_decay)(x);
+    V inverse = C(1) / (C(1) + e);
+    V q = e * inverse;
+    q = FMA(FMA(-q, e, e - q), inverse, q);
+    return FMA(-q, q, q);
+}
+
+/* n / (2 - n) with n = -expm1(-2 |x|); the remainder n - q (2 - n) as (n - 2 q) + q n, where n - 2 q is exact */
+static inline V FN(tanh)(V x) {
+    V low;
+    V n = -FN(expm1_parts)(C(-2) * ABS(x), &low);
+    V inverse = C(1) / (C(2) - n);
+    V q = n * inverse;
+    V remainder = FMA(q, n, n - (q + q)) - FMA(low, q, low);
+    return WITH_SIGN(ABS(FMA(remainder, inverse, q)), x);
+}
+
+static inline V FN(where)(M condition, V yes, V no) { return SELECT(condition, yes, no); }
+
+/* The larger, NaN where either is NaN */
+static inline V FN(maximum)(V a, V b) { return SELECT(FN(nan)(a), a, MAX(a, b)); }
+static inline V FN(minimum)(V a, V b) { return SELECT(FN(nan)(a), a, MIN(a, b)); }
+static inline V FN(unless_nan)(V x, V value) { return SELECT(FN(nan)(x), x, value); }
