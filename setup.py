@@ -21,7 +21,7 @@ if X86:
     SETS |= {
         "sse2": ["-msse2"],
         "avx2": ["-mavx2", "-mfma"],
-        "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"],
+        "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
     }
 # No value changes: contraction would differ between compilers, -ffast-math break NaN and error-free steps. The last two
 # only say that errno and the flags need not be kept in order, which flags.h restores anyway.

@@ -176,6 +176,9 @@ cdef class Shortcut:
         return importlib.import_module, ("fastact",)
 
 
+cdef tuple ONLY_OUT = ("out",)
+
+
 cdef object number(double value, int dtype):
     """A 0-d array: NumPy takes it in 30 ns, a Python float in 260."""
     cdef cnp.ndarray made = cnp.PyArray_EMPTY(0, NULL, dtype, 0)
@@ -209,6 +212,7 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
     cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), y_at = -1, given = nargs - self.operands
     cdef PyObject *last
     cdef int dtype
+    hold = None
     if keywords > 16 or nargs < 1 or given > self.n_parameters:
         return slow(self, args, nargs, kwnames)
     for i in range(keywords):
@@ -238,7 +242,6 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         return slow(self, args, nargs, kwnames)
 
     # the parameters, as numbers of the operands' own dtype; anything but plain arrays and floats is calling.py's
-    hold = []
     dtype = float_type(last)
     if self.rows:
         if dtype < 0 or cnp.PyArray_NDIM(<cnp.ndarray>last) == 0 or (self.operands == 2 and (float_type(args[0]) < 0 or cnp.PyArray_NDIM(<cnp.ndarray>args[0]) == 0)):
@@ -252,7 +255,7 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
                 stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
             elif PyFloat_CheckExact(args[self.operands + i]) and -3e38 < PyFloat_AS_DOUBLE(args[self.operands + i]) < 3e38:
                 made = number(PyFloat_AS_DOUBLE(args[self.operands + i]), dtype)
-                hold.append(made)
+                hold = (hold, made)
                 stack[self.operands + i] = <PyObject *>made
             else:
                 return slow(self, args, nargs, kwnames)
@@ -267,7 +270,9 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, kwnames)
     if keywords == 1:
         return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, NULL)
-    rest = tuple([name for name in <tuple>kwnames if name != "y"])
+    rest = ONLY_OUT
+    if keywords > 2 or self.rows:
+        rest = tuple([name for name in <tuple>kwnames if name != "y"])
     return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, <PyObject *>rest)
 
 

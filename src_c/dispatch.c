@@ -24,7 +24,7 @@ static void detect(int *avx2, int *avx512) {
     const unsigned long long saved = enabled_registers();
     if ((saved & 0x6) != 0x6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return;
     *avx2 = (b & bit_AVX2) != 0;
-    const unsigned wanted = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+    const unsigned wanted = bit_BMI2 | bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     *avx512 = *avx2 && (b & wanted) == wanted && (saved & 0xe6) == 0xe6;
 }
 #endif

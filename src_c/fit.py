@@ -96,6 +96,9 @@ def parts(value, bits):
     """`value` as a sum of numbers of so many bits each."""
     result = []
     for count in bits:
+        if count == 0:
+            result.append(0.0)
+            continue
         mantissa, exponent = mpmath.frexp(value)
         part = mpmath.ldexp(mpmath.nint(mpmath.ldexp(mantissa, count)), exponent - count)
         result.append(float(part))
@@ -110,13 +113,13 @@ def polynomials():
         log2 = mpmath.log(2)
         for real, kind, degree, fused, exact in (
             ("f32", np.float32, 4, (24, 24), (10, 10, 24)),
-            ("f64", np.float64, 9, (53, 53), (38, 20, 53)),
+            ("f64", np.float64, 9, (53, 53), (38, 0, 53)),
         ):
             q = exp_quotient(degree, kind)
             suffix = "f" if real == "f32" else ""
             listed = [f"{float(value).hex()}{suffix}" for value in q]
             text += f"\n/* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */\nstatic const {real}_t {real}_exp_q[] = {{{', '.join(listed)}}};\n"
-            text += f"/* 1 / ln 2, and ln 2 in parts: two where the product is fused, three short ones where it must be exact */\n"
+            text += f"/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else so that k times the first is exact for |k| < 2^14 */\n"
             text += f"#define {real}_LOG2E {float(kind(float(1 / log2))).hex()}{suffix}\n#ifdef HAVE_FMA\n"
             for names, bits in ((("HI", "LO"), fused), (("HI", "MID", "LO"), exact)):
                 text += "".join(f"#define {real}_LN2_{n} {float(kind(v)).hex()}{suffix}\n" for n, v in zip(names, parts(log2, bits), strict=True))

@@ -32,31 +32,30 @@ static ALWAYS_INLINE f32_v fitted_value(int form, const float (*table)[32], floa
     return f32_select(f32_ge(x, f32_set(0)), f32_set(1) - rest, rest);
 }
 
+/* `group` vectors to one range test: testing each mispredicts. */
+static ALWAYS_INLINE void fitted_group(int group, int form, const float (*table)[32], float end, float inverse_spacing, int degree,
+                                       f32_vector *composed, const float *const *in, float *out, size_t i) {
+    enum { LARGEST_GROUP = 4 };
+    f32_v a[LARGEST_GROUP][2], y[LARGEST_GROUP];
+    f32_m outside[LARGEST_GROUP], any = 0;
+    for (int k = 0; k < group; k++) {
+        a[k][0] = f32_load(in[0] + i + k * f32_lanes);
+        if (form == EVEN_DERIVATIVE) a[k][1] = f32_load(in[1] + i + k * f32_lanes);
+        y[k] = fitted_value(form, table, end, inverse_spacing, degree, a[k]);
+        outside[k] = form == ODD_CLAMPED ? 0 : f32_gt(f32_abs(a[k][form == EVEN_DERIVATIVE]), f32_set(end));
+        any |= outside[k];
+    }
+    if (__builtin_expect(any, 0))
+        for (int k = 0; k < group; k++) y[k] = f32_select(outside[k], composed(a[k]), y[k]);
+    for (int k = 0; k < group; k++) f32_store(out + i + k * f32_lanes, y[k]);
+}
+
 static ALWAYS_INLINE void fitted_block(int form, const float (*table)[32], float end, float inverse_spacing, int degree,
                                        f32_vector *composed, const float *const *in, float *out, size_t n) {
-    const int arrays = form == EVEN_DERIVATIVE ? 2 : 1;
     size_t i = 0;
-    while (i < n) {
-        /* four vectors to one range test: testing each mispredicts */
-        const int group = n - i >= 4 * f32_lanes ? 4 : 1;
-        f32_m outside = 0;
-        f32_v y[4];
-        for (int k = 0; k < group; k++) {
-            f32_v a[2];
-            for (int j = 0; j < arrays; j++) a[j] = f32_load(in[j] + i + k * f32_lanes);
-            y[k] = fitted_value(form, table, end, inverse_spacing, degree, a);
-            if (form != ODD_CLAMPED) outside |= f32_gt(f32_abs(a[arrays - 1]), f32_set(end));
-        }
-        if (__builtin_expect(outside != 0, 0)) {
-            for (int k = 0; k < group; k++) {
-                f32_v a[2];
-                for (int j = 0; j < arrays; j++) a[j] = f32_load(in[j] + i + k * f32_lanes);
-                y[k] = f32_select(f32_gt(f32_abs(a[arrays - 1]), f32_set(end)), composed(a), y[k]);
-            }
-        }
-        for (int k = 0; k < group; k++) f32_store(out + i + k * f32_lanes, y[k]);
-        i += (size_t)group * f32_lanes;
-    }
+    for (; i + 4 * f32_lanes <= n; i += 4 * f32_lanes)
+        fitted_group(4, form, table, end, inverse_spacing, degree, composed, in, out, i);
+    for (; i < n; i += f32_lanes) fitted_group(1, form, table, end, inverse_spacing, degree, composed, in, out, i);
 }
 
 #include "segments.h"

@@ -1,4 +1,4 @@
-/* AVX-512 (F, BW, DQ, VL): 16 floats or 8 doubles. Arithmetic is written with + - * / on the vector types. */
+/* AVX-512 (F, BW, DQ, VL; with BMI2, which all of them have): 16 floats or 8 doubles. Arithmetic is written with + - * / on the vector types. */
 #ifndef FASTACT_SIMD_H
 #define FASTACT_SIMD_H
 #include <immintrin.h>
@@ -61,18 +61,25 @@ static inline double f64_sum(f64_v a) { return _mm512_reduce_add_pd(a); }
 static inline float f32_largest(f32_v a) { return _mm512_reduce_max_ps(a); }
 static inline double f64_largest(f64_v a) { return _mm512_reduce_max_pd(a); }
 
-/* The entries p[0], p[step], p[2 step] ...; step below 2^26 */
-static inline f32_v f32_gather(const float *p, ptrdiff_t step) {
-    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    return _mm512_i32gather_ps(_mm512_mullo_epi32(lane, _mm512_set1_epi32((int)step)), p, 4);
-}
-static inline f64_v f64_gather(const double *p, ptrdiff_t step) {
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return _mm512_i32gather_pd(_mm256_mullo_epi32(lane, _mm256_set1_epi32((int)step)), p, 8);
-}
+/* The first `count` entries at p, `fill` in the lanes beyond, which are not read; and the same for storing */
+#define HAVE_PARTIAL 1
+static inline __mmask16 f32_first(size_t count) { return (__mmask16)_bzhi_u32(0xffff, count < 16 ? (unsigned)count : 16); }
+static inline __mmask8 f64_first(size_t count) { return (__mmask8)_bzhi_u32(0xff, count < 8 ? (unsigned)count : 8); }
+static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) { return _mm512_mask_loadu_ps(fill, f32_first(count), p); }
+static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) { return _mm512_mask_loadu_pd(fill, f64_first(count), p); }
+static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, f32_first(count), a); }
+static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, f64_first(count), a); }
 
 /* table[low 5 bits of z] */
 static inline f32_v f32_lookup(const float *table, f32_v z) {
     return _mm512_permutex2var_ps(_mm512_load_ps(table), _mm512_castps_si512(z), _mm512_load_ps(table + 16));
+}
+
+/* table[index[0]], table[index[1]] ...; index below the lanes */
+static inline f32_v f32_pick(const float *table, const int *index) {
+    return _mm512_permutexvar_ps(_mm512_loadu_si512(index), _mm512_loadu_ps(table));
+}
+static inline f64_v f64_pick(const double *table, const int *index) {
+    return _mm512_permutexvar_pd(_mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)index)), _mm512_loadu_pd(table));
 }
 #endif

@@ -63,6 +63,6 @@ static inline float f32_sum(f32_v a) { return a; }
 static inline double f64_sum(f64_v a) { return a; }
 static inline float f32_largest(f32_v a) { return a; }
 static inline double f64_largest(f64_v a) { return a; }
-static inline f32_v f32_gather(const float *p, ptrdiff_t step) { return (void)step, *p; }
-static inline f64_v f64_gather(const double *p, ptrdiff_t step) { return (void)step, *p; }
+static inline f32_v f32_pick(const float *table, const int *index) { return table[*index]; }
+static inline f64_v f64_pick(const double *table, const int *index) { return table[*index]; }
 #endif

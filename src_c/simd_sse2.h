@@ -54,6 +54,8 @@ static inline float f32_largest(f32_v a) {
 }
 static inline double f64_largest(f64_v a) { return _mm_cvtsd_f64(_mm_max_sd(a, _mm_unpackhi_pd(a, a))); }
 
-static inline f32_v f32_gather(const float *p, ptrdiff_t step) { return _mm_setr_ps(p[0], p[step], p[2 * step], p[3 * step]); }
-static inline f64_v f64_gather(const double *p, ptrdiff_t step) { return _mm_setr_pd(p[0], p[step]); }
+static inline f32_v f32_pick(const float *table, const int *index) {
+    return _mm_setr_ps(table[index[0]], table[index[1]], table[index[2]], table[index[3]]);
+}
+static inline f64_v f64_pick(const double *table, const int *index) { return _mm_setr_pd(table[index[0]], table[index[1]]); }
 #endif

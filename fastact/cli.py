@@ -1,0 +1,232 @@
+"""The console command `fastact`: `fastact info` and `fastact bench`."""
+
+import argparse
+import json
+import math
+import os
+import sys
+
+from . import __version__, backend, bench, reason, simd
+from .implementations import available
+
+DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
+BENCH_DESCRIPTION = """\
+Time the compiled functions against the NumPy fallback: every function, forward and backward (from the input, and from
+the output with y=), on standard normal numbers, one thread, out= given. The two take turns and the best of several
+rounds counts, so that a noisy machine does not decide. A full run takes about two minutes."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message):
+        """Say what is wrong and where the help is."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments=None):
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Without the program's name; the process's own by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 130 for a run that was interrupted. User errors exit with 2.
+    """
+    parser = Parser(prog="fastact", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"fastact {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    info_parser = commands.add_parser("info", help="print version, backend and machine", description="Print version, backend and machine.")
+    info_parser.set_defaults(run=lambda options: info())
+    bench_parser = commands.add_parser(
+        "bench",
+        help="time compiled functions against NumPy",
+        description=BENCH_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bench_parser.set_defaults(run=lambda options: benchmark(options, bench_parser))
+    bench_parser.add_argument("--quick", action="store_true", help="sizes up to 256Ki and fewer rounds: some ten seconds")
+    bench_parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="default: float32")
+    bench_parser.add_argument(
+        "--functions", metavar="A,B,...", type=chosen_cases, help="only these, e.g. sigmoid,elu_backward,softmax[1024]; default: all"
+    )
+    bench_parser.add_argument("--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,256Ki,4Mi; default: 16 to 64Mi")
+    bench_parser.add_argument("--json", metavar="FILE", type=writable, help="write machine and rows as JSON")
+    bench_parser.add_argument("--plot", metavar="FILE.png", type=plottable, help="draw ns per element over size; needs matplotlib")
+    options = parser.parse_args(arguments)
+    return options.run(options)
+
+
+def info():
+    """Print what is installed and what it runs on."""
+    machine = bench.machine()
+    lines = {
+        "fastact": f"{__version__}, in {os.path.dirname(os.path.abspath(__file__))}",
+        "backend": backend,
+        "because": reason,
+        "instruction set": simd if backend == "compiled" else "none of its own; NumPy picks",
+        "available here": ", ".join(available()),
+        "threads": "1: this version runs every call on the thread that calls it",
+        "NumPy": machine["numpy"],
+        "Python": f"{machine['python']}, {machine['system']}",
+        "processor": f"{machine['cpu']}, {machine['cores']} cores",
+    }
+    for name, value in lines.items():
+        print(f"{name:<15}  {value}")
+    return 0
+
+
+def benchmark(options, parser):
+    """Run the benchmark that the options describe, and print, save and draw it."""
+    chosen = options.functions or bench.cases()
+    asked = options.sizes or (bench.QUICK_SIZES if options.quick else bench.SIZES)
+    work = bench.work(chosen, asked)
+    if not work:
+        parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
+    try:
+        memory = bench.Memory(max(asked), options.dtype)
+    except MemoryError:
+        parser.error(f"not enough memory for three arrays of {bench.format_size(max(asked))} {options.dtype}: choose smaller --sizes")
+    contestants = {"compiled": simd, "NumPy": "numpy"} if backend == "compiled" else {"NumPy": "numpy"}
+    machine = bench.machine()
+    title = f"fastact {__version__} ({simd}), {'' if backend == 'numpy' else 'against '}NumPy {machine['numpy']}, {options.dtype}, {machine['cpu']}"
+    print(title)
+    if backend == "numpy":
+        print(f"NumPy alone, there is nothing compiled to compare it with: {reason}")
+
+    rows, code = [], 0
+    try:
+        rows.extend(bench.run(progress(work), contestants, memory, seconds=0.05 if options.quick else 0.25))
+    except KeyboardInterrupt:
+        print("interrupted: this is what was measured until then", file=sys.stderr)
+        code = 130
+    print_table(rows, list(contestants))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"machine": machine, "dtype": options.dtype, "rows": rows}, file, indent=1)
+    if options.plot and rows:
+        plot(rows, list(contestants), title, options.plot)
+    return code
+
+
+def print_table(rows, labels):
+    """Print the rows in fixed-width columns."""
+    print("ns: per element, best of several rounds. GB/s: bytes read and written, each array once. ratio: NumPy's time / compiled's\n")
+    width = max([len("function"), *(len(row["title"]) for row in rows)])
+    head = "".join(f"{label + ' ns':>13}" for label in labels)
+    print(f"{'function':<{width}}{'size':>8}{head}{labels[0] + ' GB/s':>15}{'ratio':>8}")
+    ratios = []
+    for row in rows:
+        times = row["ns_per_element"]
+        line = f"{row['title']:<{width}}{bench.format_size(row['size']):>8}" + "".join(f"{times[label]:>13.3f}" for label in labels)
+        line += f"{row['gb_per_s'][labels[0]]:>15.1f}"
+        if len(labels) == 2:
+            ratios.append(times["NumPy"] / times["compiled"])
+            line += f"{ratios[-1]:>8.2f}"
+        print(line)
+    if ratios:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        faster = sum(ratio >= 1 for ratio in ratios)
+        print(f"\ncompiled is {mean:.2f} times as fast as NumPy (geometric mean), and at least as fast in {faster} of {len(ratios)} rows")
+
+
+def progress(work):
+    """`work`, with a bar on stderr where tqdm is installed, else a plain counter; neither where stderr is no terminal."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return counter(work)
+    return tqdm(work, unit="row", leave=False, disable=None)
+
+
+def counter(work):
+    """`work`, counted on one line of stderr."""
+    for i, item in enumerate(work, 1):
+        if sys.stderr.isatty():
+            print(f"\r{i}/{len(work)} ", end="\r" if i == len(work) else "", file=sys.stderr, flush=True)
+        yield item
+
+
+def plot(rows, labels, title, path):
+    """Draw one panel for each function and pass: ns per element over the number of elements."""
+    from matplotlib.figure import Figure
+
+    panels = {}
+    for row in rows:
+        panels.setdefault(row["title"], []).append(row)
+    columns = min(len(panels), max(3, math.ceil(math.sqrt(1.3 * len(panels)))))
+    lines = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(max(2.6 * columns, 9), 2.2 * lines + 1.3), dpi=100, layout="constrained")
+    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    ticks = sorted({row["size"] for row in rows})
+    for panel, (name, points) in zip(axes, panels.items(), strict=False):
+        for label, style in zip(labels, ("o-", "s--"), strict=False):
+            panel.plot([point["size"] for point in points], [point["ns_per_element"][label] for point in points], style, label=label, ms=4)
+        panel.set_title(name, fontsize=10)
+        panel.set_xscale("log", base=2)
+        panel.set_yscale("log")
+        panel.set_xticks(ticks, [bench.format_size(tick) for tick in ticks], rotation=45, fontsize=8)
+        panel.minorticks_off()
+        panel.grid(alpha=0.3)
+    for i in range(len(panels), len(axes)):
+        axes[i].set_visible(False)
+        axes[i - columns].tick_params(labelbottom=True)
+    figure.suptitle(title)
+    figure.supxlabel("size in elements")
+    figure.supylabel("time in ns per element")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(labels))
+    figure.savefig(path)
+
+
+def format_sizes(numbers):
+    """Sizes as one text."""
+    return ", ".join(map(bench.format_size, numbers))
+
+
+def chosen_cases(text):
+    """The cases that --functions names."""
+    every, chosen = bench.cases(), []
+    for name in text.split(","):
+        found = [case for case in every if name.strip() in (case.name, case.forward, case.function)]
+        if not found:
+            names = ", ".join(dict.fromkeys(key for case in every for key in (case.forward, case.name)))
+            raise argparse.ArgumentTypeError(f"unknown function {name.strip()!r}: choose among {names}, or one of them with _backward")
+        chosen += found
+    return [case for case in every if case in chosen]
+
+
+def sizes(text):
+    """The sizes that --sizes names."""
+    try:
+        return sorted({bench.parse_size(part) for part in text.split(",")})
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def writable(path):
+    """The path of a file that can be written: tried before the long run, and no file is left behind."""
+    existed = os.path.exists(path)
+    try:
+        with open(path, "ab"):
+            pass
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write {path!r}: {error.strerror}") from None
+    if not existed:
+        os.remove(path)
+    return path
+
+
+def plottable(path):
+    """The path of a picture that matplotlib can write."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise argparse.ArgumentTypeError('matplotlib is not installed: pip install "fastact[plot]"') from None
+    endings = sorted(Figure().canvas.get_supported_filetypes())
+    if os.path.splitext(path)[1][1:].lower() not in endings:
+        raise argparse.ArgumentTypeError(f"cannot draw {path!r}: its name must end in .{', .'.join(endings)}")
+    return writable(path)

@@ -1,0 +1,111 @@
+/* One row at a time, in chunks, for REAL; a strided row passes through buffers of 8 KiB. */
+
+enum { FN(ROW_CHUNK) = 1024 };
+
+typedef struct {
+    T *at;
+    ptrdiff_t step; /* entries */
+} FN(Row);
+
+#define EACH_CHUNK(n)                                                                                                   \
+    for (size_t start = 0, count; start < (n) && (count = (n) - start < (size_t)FN(ROW_CHUNK) ? (n) - start : (size_t)FN(ROW_CHUNK)); \
+         start += count)
+#define EACH_LANES(count) for (size_t i = 0; i < (count); i += LANES)
+
+/* Entries start ... start + count of a row, contiguous; and where to put as many. */
+static inline const T *FN(chunk)(FN(Row) row, size_t start, size_t count, T *buffer) {
+    if (row.step == 1) return row.at + start;
+    for (size_t i = 0; i < count; i++) buffer[i] = row.at[(ptrdiff_t)(start + i) * row.step];
+    return buffer;
+}
+
+static inline T *FN(target)(FN(Row) row, size_t start, T *buffer) { return row.step == 1 ? row.at + start : buffer; }
+
+static inline void FN(put)(FN(Row) row, size_t start, size_t count, const T *buffer) {
+    if (row.step == 1) return;
+    for (size_t i = 0; i < count; i++) row.at[(ptrdiff_t)(start + i) * row.step] = buffer[i];
+}
+
+static T FN(row_max)(FN(Row) x, size_t n, T *buffer) {
+    const V nothing = C(MINUS_INFINITY);
+    V max[4] = {nothing, nothing, nothing, nothing};
+    EACH_CHUNK(n) {
+        const T *p = FN(chunk)(x, start, count, buffer);
+        size_t i = 0;
+        for (; i + 4 * LANES <= count; i += 4 * LANES)
+            for (size_t k = 0; k < 4; k++) max[k] = MAX(max[k], LOAD(p + i + k * LANES));
+        for (; i < count; i += LANES) max[0] = MAX(max[0], FN(load_some)(p + i, count - i, nothing));
+    }
+    return FN(largest)(MAX(MAX(max[0], max[1]), MAX(max[2], max[3])));
+}
+
+static void FN(softmax_along)(FN(Row) x, FN(Row) out, size_t n) {
+    T buffer[FN(ROW_CHUNK)];
+    const V nothing = C(MINUS_INFINITY);
+    const FN(Shift) by = FN(row_shift)(FN(set)(FN(row_max)(x, n, buffer)));
+    double total = 0; /* the lanes start anew with every chunk: 16 terms each of 16 lanes */
+    EACH_CHUNK(n) {
+        const T *p = FN(chunk)(x, start, count, buffer);
+        T *to = FN(target)(out, start, buffer);
+        V sum[4] = {C(0), C(0), C(0), C(0)};
+        size_t i = 0;
+        for (; i + 4 * LANES <= count; i += 4 * LANES)
+            for (size_t k = 0; k < 4; k++) {
+                V e = FN(shifted_exp)(LOAD(p + i + k * LANES), by);
+                STORE(to + i + k * LANES, e);
+                sum[k] = sum[k] + e;
+            }
+        for (; i < count; i += LANES) {
+            V e = FN(shifted_exp)(FN(load_some)(p + i, count - i, nothing), by);
+            FN(store_some)(to + i, e, count - i);
+            sum[0] = sum[0] + e;
+        }
+        total += FN(sum)((sum[0] + sum[1]) + (sum[2] + sum[3]));
+        FN(put)(out, start, count, to);
+    }
+    const V inverse = FN(set)((T)(1 / total));
+    EACH_CHUNK(n) {
+        const T *p = FN(chunk)(out, start, count, buffer);
+        T *to = FN(target)(out, start, buffer);
+        EACH_LANES(count) FN(store_some)(to + i, FN(load_some)(p + i, count - i, inverse) * inverse, count - i);
+        FN(put)(out, start, count, to);
+    }
+}
+
+/* y * (grad - sum(grad * y)), where y is given, or e^(x - max) / sum from x */
+static ALWAYS_INLINE void FN(backward_along)(int from_output, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {
+    T buffer[FN(ROW_CHUNK)], grad_buffer[FN(ROW_CHUNK)];
+    const V nothing = from_output ? C(0) : C(MINUS_INFINITY);
+    FN(Shift) by = {C(0), C(0)};
+    if (!from_output) by = FN(row_shift)(FN(set)(FN(row_max)(y, n, buffer)));
+    double total = 0, dot = 0;
+    EACH_CHUNK(n) {
+        const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
+        V sums = C(0), dots = C(0), others = C(0);
+        size_t i = 0;
+        for (; from_output && i + 2 * LANES <= count; i += 2 * LANES) {
+            dots = FMA(LOAD(p + i), LOAD(g + i), dots);
+            others = FMA(LOAD(p + i + LANES), LOAD(g + i + LANES), others);
+        }
+        for (; i < count; i += LANES) {
+            V e = FN(load_some)(p + i, count - i, nothing);
+            if (!from_output) e = FN(shifted_exp)(e, by);
+            sums = sums + e;
+            dots = FMA(e, FN(load_some)(g + i, count - i, C(0)), dots);
+        }
+        total += FN(sum)(sums);
+        dot += FN(sum)(dots + others);
+    }
+    if (from_output) total = 1;
+    const V inverse = FN(set)((T)(1 / total)), mean = FN(set)((T)(dot / total));
+    EACH_CHUNK(n) {
+        const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
+        T *to = FN(target)(out, start, buffer);
+        EACH_LANES(count) {
+            V e = FN(load_some)(p + i, count - i, nothing);
+            if (!from_output) e = FN(shifted_exp)(e, by) * inverse;
+            FN(store_some)(to + i, e * (FN(load_some)(g + i, count - i, mean) - mean), count - i);
+        }
+        FN(put)(out, start, count, to);
+    }
+}

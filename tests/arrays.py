@@ -1,0 +1,120 @@
+"""Arrays for the tests: one set of values, laid out in memory in every way that NumPy knows."""
+
+import numpy as np
+
+N = 70  # values in a pool: 7 x 10 and 2 x 5 x 7
+
+
+class Labelled(np.ndarray):
+    """A subclass of ndarray that does nothing but be one."""
+
+
+def pool(dtype, seed=0):
+    """N values, the special ones scattered among ordinary ones, so that neighbours in one vector need different treatment."""
+    limits = np.finfo(dtype)
+    edges = [limits.max, limits.tiny, limits.smallest_subnormal, limits.tiny / 3, limits.eps, 1, 0.5, 8, 30, 88.8, 103, 709.9, 745.2]
+    special = [0.0, np.inf, *edges]
+    rng = np.random.default_rng(seed)
+    ordinary = rng.normal(0, 3, N - 2 * len(special) - 1)
+    values = np.concatenate([special, np.negative(special), [np.nan], ordinary]).astype(dtype)
+    return rng.permutation(values)
+
+
+def operands(dtype, count, seed=0):
+    """One pool for each operand, each in an order of its own."""
+    return [pool(dtype, seed + i) for i in range(count)]
+
+
+def _every(step):
+    def arrange(values):
+        wide = np.full(abs(step) * len(values), 7, values.dtype)
+        wide[::step] = values
+        return wide[::step]
+
+    return arrange
+
+
+def _grid(values):
+    """Every second row and third column of a larger array."""
+    wide = np.full((14, 30), 7, values.dtype)
+    wide[::2, 1::3] = values.reshape(7, 10)
+    return wide[::2, 1::3]
+
+
+def _misaligned(values):
+    view = np.zeros(values.nbytes + 1, np.uint8)[1:].view(values.dtype)
+    view[...] = values
+    return view
+
+
+def _field(before):
+    def arrange(values):
+        record = np.zeros(len(values), [("before", before), ("value", values.dtype)])
+        record["value"] = values
+        return record["value"]
+
+    return arrange
+
+
+def _read_only(values):
+    copy = values.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+# Each makes an array from N values; the writable ones can be an `out` too.
+WRITABLE = {
+    "contiguous": np.copy,
+    "0-d": lambda values: values[3:4].reshape(()).copy(),
+    "one element": lambda values: values[:1].copy(),
+    "empty": lambda values: values[:0].copy(),
+    "empty in 2-d": lambda values: values[:0].reshape(0, 3).copy(),
+    "empty the other way": lambda values: values[:0].reshape(3, 0).copy(),
+    "2-d": lambda values: values.reshape(7, 10).copy(),
+    "Fortran": lambda values: np.asfortranarray(values.reshape(7, 10)),
+    "transposed 3-d": lambda values: values.reshape(2, 5, 7).copy().transpose(1, 2, 0),
+    "axes of length 1": lambda values: values.reshape(1, N, 1).copy(),
+    "every second": _every(2),
+    "every third": _every(3),
+    "reversed": _every(-1),
+    "every third, reversed": _every(-3),
+    "grid": _grid,
+    "grid, reversed": lambda values: _grid(values)[::-1, ::-1],
+    "byte-swapped": lambda values: values.astype(values.dtype.newbyteorder()),
+    "misaligned": _misaligned,
+    "misaligned, reversed": lambda values: _misaligned(values)[::-1],
+    "unaligned field": _field("i1"),
+    "aligned field": lambda values: _field(values.dtype)(values),
+    "subclass": lambda values: values.copy().view(Labelled),
+}
+ARRANGEMENTS = {
+    **WRITABLE,
+    "read-only": _read_only,
+    "zero stride": lambda values: np.broadcast_to(values[5], N),
+    "broadcast rows": lambda values: np.broadcast_to(values[:10], (7, 10)),
+    "broadcast columns": lambda values: np.broadcast_to(values[:7, None], (7, 10)),
+}
+
+
+def native(array):
+    """A plain contiguous copy in native byte order."""
+    array = np.asarray(array)
+    return array.astype(array.dtype.newbyteorder("="), order="C")
+
+
+def assert_same_bits(got, expected, note):
+    """Equal dtype, shape and bits; any NaN equals any other."""
+    assert np.shape(got) == np.shape(expected), f"{note}: shape {np.shape(got)}, expected {np.shape(expected)}"
+    assert np.asarray(got).dtype.newbyteorder("=") == expected.dtype.newbyteorder("="), f"{note}: {got.dtype}, expected {expected.dtype}"
+    got, expected = native(got), native(expected)
+    bits = f"u{got.itemsize}"
+    differ = (got.view(bits) != expected.view(bits)) & ~(np.isnan(got) & np.isnan(expected))
+    if differ.any():
+        first = np.unravel_index(np.argmax(differ), differ.shape)
+        where = tuple(int(i) for i in first)
+        raise AssertionError(f"{note}: {differ.sum()} of {differ.size} differ, first at {where}: {got[first]!r}, expected {expected[first]!r}")
+
+
+def one_by_one(function, *arrays):
+    """The results of one call for each element: what every longer call must repeat to the bit."""
+    return np.concatenate([function(*(array[i : i + 1].copy() for array in arrays)) for i in range(len(arrays[0]))])

@@ -1,0 +1,46 @@
+"""Makes sure that the tests see the installed package and the backend they expect, and finds their helper modules.
+
+FASTACT_EXPECT says which backend must be in use: "compiled", the default, or "numpy". So neither a core that was not built
+nor the source folder imported in place of the installed package can pass on the fallback.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# arrays.py, oracle.py and passes.py, wherever this folder lies: pytest's importlib mode adds no folder by itself.
+sys.path.insert(0, str(Path(__file__).parent))
+
+# Reproducible, no files left behind, and no deadline: nothing here depends on the clock.
+hypothesis.settings.register_profile("fastact", derandomize=True, database=None, deadline=None, max_examples=60)
+hypothesis.settings.load_profile("fastact")
+
+
+def pytest_configure():
+    """Refuse to test the wrong package."""
+    import fastact
+
+    folder = Path(fastact.__file__).parent
+    expected = os.environ.get("FASTACT_EXPECT", "compiled")
+    if expected not in ("compiled", "numpy"):
+        raise pytest.UsageError(f"FASTACT_EXPECT must be 'compiled' or 'numpy', not {expected!r}")
+    if (folder.parent / "pyproject.toml").exists():
+        raise pytest.UsageError(
+            f"fastact was imported from the source folder {folder}, not from an installed package: "
+            "pip install it, and run `pytest` (not `python -m pytest`, which imports from the current folder)"
+        )
+    if fastact.backend != expected:
+        raise pytest.UsageError(
+            f"the tests need the {expected} backend but fastact uses {fastact.backend!r}, because: {fastact.reason}. "
+            "FASTACT_EXPECT=numpy tests the fallback"
+        )
+
+
+def pytest_report_header():
+    """One line that says what is under test."""
+    import fastact
+
+    return f"fastact {fastact.__version__} from {Path(fastact.__file__).parent}, {fastact.simd} ({fastact.reason})"

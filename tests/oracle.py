@@ -1,0 +1,92 @@
+"""The truth: the definition that a declaration's docstring gives, and its derivative, evaluated in mpmath.
+
+Nothing here knows how the package computes: a definition such as "x if x > 0 else alpha * (exp(x) - 1)" is evaluated as
+written, with so many digits that its cancellations do not matter, and differentiated by a difference quotient.
+"""
+
+import functools
+
+from fastact.declare import ACTIVATIONS
+import mpmath
+import numpy as np
+
+# Digits for the smallest results (1e-46 and 1e-324), the steps of the difference quotient, and 40 to spare.
+DIGITS = {np.float32: 130, np.float64: 430}
+STEP = 1e-20  # relative to x, at most absolute
+
+
+class Definition:
+    """A definition as a function of mpmath numbers."""
+
+    def __init__(self, text, digits):
+        self.context = mpmath.MPContext()
+        self.context.dps = digits
+        self.code = compile(text, text, "eval")
+        self.words = {name: getattr(self.context, name) for name in dir(self.context) if not name.startswith("_")}
+
+    def __call__(self, x, parameters):
+        """The exact value."""
+        return self.context.mpf(eval(self.code, self.words, {"x": x, **parameters}))
+
+    def derivative(self, x, parameters):
+        """The exact derivative, or None at a kink, where both sides differ."""
+        step = self.context.mpf(STEP) * min(1, abs(x) or 1)
+        before, here, after = (self(x + k * step, parameters) for k in (-1, 0, 1))
+        left, right = (here - before) / step, (after - here) / step
+        if abs(left - right) > 1e-12 * max(abs(left), abs(right)):
+            return None
+        return (left + right) / 2
+
+
+def points(dtype):
+    """Finite numbers through bit space, so that every binade is visited, and more where activations bend and saturate."""
+    bits = np.dtype(dtype).itemsize * 8
+    integers = np.arange(0, 2**bits - 1, 2**bits // 1201, dtype=f"u{bits // 8}")
+    limits = np.finfo(dtype)
+    edges = [limits.smallest_subnormal, limits.tiny, limits.max, 1e-30, 50, 40, 100, 103.97, 87.34, 708.4, 745.13]
+    rng = np.random.default_rng(0)
+    dense = [rng.uniform(-width, width, 400) for width in (1, 10, 30, 110, 760)]
+    values = np.concatenate([*dense, edges, np.negative(edges)]).astype(dtype)
+    values = np.concatenate([integers.view(dtype), values])
+    return np.unique(values[np.isfinite(values)])
+
+
+def split(exact, dtype):
+    """A list of exact values as float64, and what that leaves over in units of the last place of `dtype`."""
+    high = np.array([float(value) for value in exact])
+    with np.errstate(over="ignore"):
+        unit = np.spacing(np.abs(high).astype(dtype)).astype(np.float64)
+    rest = [float((value - h) / u) if np.isfinite(u) else 0.0 for value, h, u in zip(exact, high.tolist(), unit.tolist(), strict=True)]
+    return high, np.array(rest)
+
+
+@functools.cache
+def truth(activation, kind, dtype):
+    """Points, and the exact values there in two parts, for the defaults of the parameters; kinks are left out."""
+    declared = ACTIVATIONS[activation]
+    definition = Definition(declared.definition, DIGITS[dtype])
+    parameters = {name: definition.context.mpf(float(dtype(value))) for name, value in declared.parameters.items()}
+    evaluate = definition if kind == "forward" else definition.derivative
+    x = points(dtype)
+    exact = [evaluate(definition.context.mpf(value), parameters) for value in x.tolist()]
+    kept = [value is not None for value in exact]
+    return x[kept], *split([value for value in exact if value is not None], dtype)
+
+
+def ulps(got, high, rest=0.0):
+    """|got - exact| in units of the last place of the exact value high + rest."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = high.astype(got.dtype)
+        unit = np.spacing(np.abs(rounded)).astype(np.float64)
+        error = np.abs((got.astype(np.float64) - high) / unit - rest)
+    error[np.isinf(rounded)] = np.where(got == rounded, 0, np.inf)[np.isinf(rounded)]
+    return np.where(np.isnan(error), np.inf, error)
+
+
+def near_sign_change(x, high):
+    """Where an exact derivative (x in order) is close to a zero that it crosses, as that of silu or gelu is."""
+    crossing = np.flatnonzero(high[:-1] * high[1:] < 0)
+    near = np.zeros(len(x), bool)
+    for i in crossing:
+        near |= np.abs(x - x[i]) < 0.25
+    return near & (np.abs(high) < 0.125)
