@@ -212,7 +212,7 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
     cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), y_at = -1, given = nargs - self.operands
     cdef PyObject *last
     cdef int dtype
-    hold = None
+    cdef list hold = None  # keeps the parameters' arrays alive for the call
     if keywords > 16 or nargs < 1 or given > self.n_parameters:
         return slow(self, args, nargs, kwnames)
     for i in range(keywords):
@@ -255,7 +255,9 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
                 stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
             elif PyFloat_CheckExact(args[self.operands + i]) and -3e38 < PyFloat_AS_DOUBLE(args[self.operands + i]) < 3e38:
                 made = number(PyFloat_AS_DOUBLE(args[self.operands + i]), dtype)
-                hold = (hold, made)
+                if hold is None:
+                    hold = []
+                hold.append(made)
                 stack[self.operands + i] = <PyObject *>made
             else:
                 return slow(self, args, nargs, kwnames)

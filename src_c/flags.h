@@ -3,14 +3,14 @@
  * nothing; fenv.h's feclearexcept, 160 ns on every call, and would import libm. */
 #ifndef FASTACT_FLAGS_H
 #define FASTACT_FLAGS_H
-#if defined(__x86_64__) || defined(_M_X64) || defined(__SSE__)
+#if (defined(__GNUC__) && defined(__SSE__)) || defined(_M_X64)
 #include <xmmintrin.h>
 typedef unsigned Flags;
 static inline Flags flags_get(void) { return _mm_getcsr(); }
 static inline void flags_restore(Flags before) {
     if (_mm_getcsr() != before) _mm_setcsr(before);
 }
-#elif defined(__aarch64__)
+#elif defined(__GNUC__) && defined(__aarch64__)
 typedef unsigned long Flags;
 static inline Flags flags_get(void) {
     Flags flags;

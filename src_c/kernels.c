@@ -2,8 +2,13 @@
 #include "fastact.h"
 #include "flags.h"
 #include SIMD_HEADER
+#include <math.h> /* HUGE_VAL; no function of it is called */
 
+#ifdef __GNUC__
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE inline
+#endif
 
 #define REAL f32
 #include "real.h"

@@ -31,7 +31,7 @@ static inline V FN(add_carried)(V s, V term, V *carry) {
     return next;
 }
 
-#define MINUS_INFINITY ((T) - __builtin_inf())
+#define MINUS_INFINITY ((T) - HUGE_VAL)
 
 /* The first `count` entries at p, and `fill` in the lanes beyond; and the same for storing */
 #ifndef HAVE_PARTIAL

@@ -98,17 +98,10 @@ def test_gradient_multiplies(implementation, one, dtype):
 @each_dtype
 def test_other_parameters(implementation, one, dtype):
     """The bounds hold for parameters other than the defaults, given as numbers and as arrays."""
-    x = oracle.points(dtype)[::16]
-    definition = oracle.Definition(ACTIVATIONS[one.activation].definition, oracle.DIGITS[dtype])
-    exact_of = definition if one.kind == "forward" else definition.derivative
     for number in (0.3, 1.7):
-        number = dtype(number)
-        exact = [exact_of(definition.context.mpf(v), dict.fromkeys(one.parameters, definition.context.mpf(float(number)))) for v in x.tolist()]
-        smooth = np.array([value is not None for value in exact])
-        high, rest = oracle.split([value for value in exact if value is not None], dtype)
-        for given in (float(number), np.full(x.shape, number)):
-            got = evaluate(one, implementation, x, **dict.fromkeys(one.parameters, given))
-            check(one, x[smooth], got[smooth], high, rest)
+        x, high, rest = oracle.truth(one.activation, one.kind, dtype, number, every=8)
+        for given in (number, np.full(x.shape, number, dtype)):
+            check(one, x, evaluate(one, implementation, x, **dict.fromkeys(one.parameters, given)), high, rest)
 
 
 def test_the_oracle_sees_errors():
