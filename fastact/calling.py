@@ -88,7 +88,7 @@ class Call:
         """Refuse a parameter that is no real number and no array of them; what has its own __array_ufunc__ answers for itself."""
         if isinstance(value, (float, int)):
             return
-        if not isinstance(value, (np.ndarray, np.generic)) and hasattr(value, "__array_ufunc__"):
+        if answers_for_itself(value):
             return
         if value is None or isinstance(value, (str, bytes)) or np.asarray(value).dtype.kind not in "biuf":
             raise TypeError(
@@ -121,16 +121,21 @@ class RowCall(Call):
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
         for name, value in zip(self.operands, operands, strict=True):
-            if np.ndim(value) == 0:
+            if np.ndim(value) == 0 and not answers_for_itself(value):
                 raise ValueError(f"{self.name}() needs {name} of at least one dimension, along which to normalize; got a scalar")
         return evaluator(*operands, axis=parameters[0], **kwargs)
 
     def check(self, name, value):
         """The axis is one integer; NumPy says whether it is in range."""
         try:
-            operator.index(value)
+            operator.index(value if not isinstance(value, (bool, np.bool)) else "")
         except TypeError:
             raise TypeError(f"{self.name}() argument axis must be an integer, not {type(value).__name__} {value!r}") from None
+
+
+def answers_for_itself(value):
+    """Whether NumPy hands a call with this operand over to it: it has an __array_ufunc__ of its own."""
+    return hasattr(value, "__array_ufunc__") and not isinstance(value, (np.ndarray, np.generic))
 
 
 def public(call, document):

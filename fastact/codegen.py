@@ -104,7 +104,7 @@ def read_words(path):
     """The words that words.py defines, with the number of their arguments (None for one that is NumPy's own)."""
     words = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             words[node.name] = len(node.args.args)
         elif isinstance(node, ast.Assign):
             words[node.targets[0].id] = None

@@ -9,6 +9,11 @@ COMMON = """    out : ndarray, optional
 """
 
 
+def _clean(text):
+    """The text without the indentation of this file."""
+    return text.replace("\n    ", "\n").rstrip() + "\n"
+
+
 def _parameters(activation):
     lines = ""
     for name, default in activation.parameters.items():
@@ -18,7 +23,7 @@ def _parameters(activation):
 
 def forward(activation):
     """The docstring of a forward pass."""
-    return f"""{activation.name}: {activation.definition}
+    return _clean(f"""{activation.name}: {activation.definition}
 
     {activation.summary}
 
@@ -49,7 +54,7 @@ def forward(activation):
     >>> x = np.array([-1.0, 0.0, 2.0], dtype=np.float32)
     >>> fa.{activation.name}(x, out=x) is x
     True
-    """
+    """)
 
 
 def backward(activation):
@@ -58,7 +63,7 @@ def backward(activation):
     from_output = "the output, instead of `x`"
     if activation.output_rule:
         from_output += f"; needs {activation.output_rule} >= 0"
-    return f"""The gradient of {name}: grad times the derivative of {activation.definition}
+    return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
 
     Parameters
     ----------
@@ -94,10 +99,10 @@ def backward(activation):
     >>> grad = np.ones_like(x)
     >>> bool(np.allclose(fa.{name}_backward(grad, x), fa.{name}_backward(grad, y=y)))
     True
-    """
+    """)
 
 
-SOFTMAX = """softmax: exp(x) / sum(exp(x)) along an axis
+SOFTMAX = _clean("""softmax: exp(x) / sum(exp(x)) along an axis
 
     Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing
     overflows and the largest entry never underflows.
@@ -134,9 +139,9 @@ SOFTMAX = """softmax: exp(x) / sum(exp(x)) along an axis
     >>> fa.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
     array([[0.5, 0.5],
            [1. , 0. ]])
-    """
+    """)
 
-SOFTMAX_BACKWARD = """The gradient of softmax: y * (grad - sum(grad * y)) along an axis
+SOFTMAX_BACKWARD = _clean("""The gradient of softmax: y * (grad - sum(grad * y)) along an axis
 
     Parameters
     ----------
@@ -169,4 +174,4 @@ SOFTMAX_BACKWARD = """The gradient of softmax: y * (grad - sum(grad * y)) along 
     >>> y = fa.softmax(np.array([1.0, 2.0, 3.0]))
     >>> bool(abs(fa.softmax_backward(np.array([1.0, 0.0, 0.0]), y=y).sum()) < 1e-15)
     True
-    """
+    """)

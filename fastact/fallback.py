@@ -35,6 +35,34 @@ def loop_dtype(name, inputs, dtype=None):
     )
 
 
+def checked_out(name, out, loop, casting):
+    """The array that `out` means, or None; raises what a ufunc raises."""
+    if isinstance(out, tuple):
+        if len(out) != 1:
+            raise ValueError(f"{name}: the 'out' tuple must have exactly one entry, for the one output, not {len(out)}")
+        (out,) = out
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name}: return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
+    if not np.can_cast(loop, out.dtype, casting):
+        raise TypeError(
+            f"Cannot cast {name} output from {loop!r} to {out.dtype!r} with casting rule {casting!r}: out must be a floating array"
+        )
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: output array is read-only: out must be writeable")
+    return out
+
+
+def wrapped(result, function, inputs, subok):
+    """A new result as the type that its inputs ask for (a subclass, a pandas Series ...), or a scalar where it is 0-d."""
+    others = [value for value in inputs if type(value) is not np.ndarray and not isinstance(value, np.generic) and hasattr(value, "__array_wrap__")]
+    if subok and others:
+        first = max(others, key=lambda value: getattr(value, "__array_priority__", 0.0))
+        return first.__array_wrap__(result, (function, inputs, 0), False)
+    return result[()] if result.ndim == 0 else result
+
+
 def blockwise(name, formula, n_inputs):
     """Make a function of `n_inputs` arrays, with the keywords of a ufunc, from a formula on blocks."""
 
@@ -43,24 +71,11 @@ def blockwise(name, formula, n_inputs):
             *inputs, out = inputs
         if len(inputs) != n_inputs:
             raise TypeError(f"{name}() takes from {n_inputs} to {n_inputs + 1} positional arguments but {len(inputs)} were given")
-        if isinstance(out, tuple):
-            if len(out) != 1:
-                raise ValueError("The 'out' tuple must have exactly one entry, for the one output")
-            (out,) = out
-        if out is not None and not isinstance(out, np.ndarray):
-            raise TypeError(f"return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
         loop = loop_dtype(name, inputs, dtype)
-        target = out
-        if out is not None:
-            if not np.can_cast(loop, out.dtype, casting):
-                raise TypeError(
-                    f"Cannot cast {name} output from {loop!r} to {out.dtype!r} with casting rule {casting!r}: out must be a floating array"
-                )
-            if not out.flags.writeable:
-                raise ValueError("output array is read-only")
-        as_array = np.asanyarray if subok else np.asarray
-        operands = [as_array(value, dtype=loop if type(value) in (int, float) else None) for value in inputs]
-        flags = [["readonly", "aligned", "overlap_assume_elementwise"]] * n_inputs
+        out = checked_out(name, out, loop, casting)
+        operands = [np.asarray(value, dtype=loop if type(value) in (int, float) else None) for value in inputs]
+        # contiguous: NumPy's own functions give other last bits for other strides
+        flags = [["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs
         dtypes = [loop] * n_inputs
         masked = where is not True
         if masked:
@@ -71,12 +86,13 @@ def blockwise(name, formula, n_inputs):
             flags = [*flags, ["readonly", "overlap_assume_elementwise"]]
             dtypes = [*dtypes, np.dtype(bool)]
         if out is None:
-            output_flags = ["writeonly", "allocate", "no_broadcast"] + ([] if subok else ["no_subtype"])
+            output_flags = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
         else:
             # With a mask the untouched elements are read first, so that writing a block back leaves them as they were.
             output_flags = ["readwrite" if masked else "writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
-        with np.errstate(all="ignore"):
-            with np.nditer(
+        with (
+            np.errstate(all="ignore"),
+            np.nditer(
                 [*operands, out],
                 flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc"],
                 op_flags=[*flags, output_flags],
@@ -84,12 +100,14 @@ def blockwise(name, formula, n_inputs):
                 casting=casting if np.can_cast(np.float64, np.float32, casting) else "same_kind",
                 order=order,
                 buffersize=BLOCK,
-            ) as blocks:
-                blocks.reset()
-                for arguments in blocks:
-                    np.copyto(arguments[-1], formula(*arguments[:n_inputs]), where=arguments[n_inputs] if masked else True)
-                target = blocks.operands[-1] if out is None else out
-        return target[()] if out is None and target.ndim == 0 else target
+            ) as blocks,
+        ):
+            blocks.reset()
+            for arguments in blocks:
+                np.copyto(arguments[-1], formula(*arguments[:n_inputs]), where=arguments[n_inputs] if masked else True)
+            result = blocks.operands[-1]
+        return wrapped(result, function, inputs, subok) if out is None else out
 
     function.__name__ = function.__qualname__ = name
+    function.nin = n_inputs  # numpy.ma asks a function for it, as of a ufunc
     return function

@@ -25,21 +25,24 @@ def expm1(x):
     return np.expm1(x, dtype=np.float64).astype(x.dtype, copy=False)
 
 
-def sigmoid(x):
-    """1 / (1 + exp(-x)): exp only ever sees a negative number, so it cannot overflow and the left tail keeps its digits."""
+def _left_tail(x):
+    """sigmoid(-|x|) in float64: exp only ever sees a negative number, so it cannot overflow and the tail keeps its digits."""
     e = np.exp(-np.abs(x), dtype=np.float64)
-    numerator = np.maximum(e, x >= 0)  # e <= 1: where(x >= 0, 1, e) without a branch
-    q = numerator / (1 + e)
+    q = e / (1 + e)
     if x.dtype == np.float64:  # take back the rounding of 1 + e: 2.1 ULP without
-        q += ((numerator - q) - q * e) / (1 + e)
-    return q.astype(x.dtype, copy=False)
+        q += ((e - q) - q * e) / (1 + e)
+    return q
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)): the left tail, or 1 minus it, without a branch."""
+    return np.abs((x >= 0) - _left_tail(x)).astype(x.dtype, copy=False)
 
 
 def sigmoid_derivative(x):
-    """exp(-x) / (1 + exp(-x))**2, an even function."""
-    e = np.exp(-np.abs(x), dtype=np.float64)
-    d = 1 + e
-    return (e / (d * d)).astype(x.dtype, copy=False)
+    """exp(-x) / (1 + exp(-x))**2 = sigmoid(x) * (1 - sigmoid(x)), an even function."""
+    q = _left_tail(x)
+    return (q * (1 - q)).astype(x.dtype, copy=False)
 
 
 def where(condition, yes, no):

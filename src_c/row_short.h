@@ -13,9 +13,9 @@ static void FN(entry_rows)(int32_t *row, size_t n, size_t rows) {
 }
 
 static inline T FN(short_sum)(const T *p, size_t n) {
-    V sum = FN(load_some)(p, n, C(0));
-    for (size_t j = LANES; j < n; j += LANES) sum = sum + FN(load_some)(p + j, n - j, C(0));
-    return FN(sum)(sum);
+    V sum = FN(load_some)(p, n, C(0)), carry = C(0);
+    for (size_t j = LANES; j < n; j += LANES) sum = FN(add_carried)(sum, FN(load_some)(p + j, n - j, C(0)), &carry);
+    return FN(sum)(sum - carry);
 }
 
 static inline void FN(group_sums)(const T *p, size_t n, T *sums) {

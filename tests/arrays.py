@@ -12,8 +12,8 @@ class Labelled(np.ndarray):
 def pool(dtype, seed=0):
     """N values, the special ones scattered among ordinary ones, so that neighbours in one vector need different treatment."""
     limits = np.finfo(dtype)
-    edges = [limits.max, limits.tiny, limits.smallest_subnormal, limits.tiny / 3, limits.eps, 1, 0.5, 8, 30, 88.8, 103, 709.9, 745.2]
-    special = [0.0, np.inf, *edges]
+    edges = [limits.max, limits.tiny, limits.tiny / 3, limits.smallest_subnormal, limits.eps]
+    special = [0.0, np.inf, *edges, 0.5, 1, 8, 30, 88.8, 103, 709.9, 745.2]
     rng = np.random.default_rng(seed)
     ordinary = rng.normal(0, 3, N - 2 * len(special) - 1)
     values = np.concatenate([special, np.negative(special), [np.nan], ordinary]).astype(dtype)
@@ -105,16 +105,17 @@ def native(array):
 def assert_same_bits(got, expected, note):
     """Equal dtype, shape and bits; any NaN equals any other."""
     assert np.shape(got) == np.shape(expected), f"{note}: shape {np.shape(got)}, expected {np.shape(expected)}"
-    assert np.asarray(got).dtype.newbyteorder("=") == expected.dtype.newbyteorder("="), f"{note}: {got.dtype}, expected {expected.dtype}"
     got, expected = native(got), native(expected)
+    assert got.dtype == expected.dtype, f"{note}: {got.dtype}, expected {expected.dtype}"
     bits = f"u{got.itemsize}"
     differ = (got.view(bits) != expected.view(bits)) & ~(np.isnan(got) & np.isnan(expected))
     if differ.any():
-        first = np.unravel_index(np.argmax(differ), differ.shape)
-        where = tuple(int(i) for i in first)
-        raise AssertionError(f"{note}: {differ.sum()} of {differ.size} differ, first at {where}: {got[first]!r}, expected {expected[first]!r}")
+        at = tuple(map(int, np.unravel_index(np.argmax(differ), differ.shape)))
+        count = f"{differ.sum()} of {differ.size} differ"
+        raise AssertionError(f"{note}: {count}, first at {at}: {got[at]!r}, expected {expected[at]!r}")
 
 
 def one_by_one(function, *arrays):
     """The results of one call for each element: what every longer call must repeat to the bit."""
-    return np.concatenate([function(*(array[i : i + 1].copy() for array in arrays)) for i in range(len(arrays[0]))])
+    alone = [function(*(array[i : i + 1].copy() for array in arrays)) for i in range(len(arrays[0]))]
+    return np.concatenate(alone) if alone else np.empty(0, arrays[0].dtype)

@@ -6,9 +6,9 @@ written, with so many digits that its cancellations do not matter, and different
 
 import functools
 
-from fastact.declare import ACTIVATIONS
 import mpmath
 import numpy as np
+from fastact.declare import ACTIVATIONS
 
 # Digits for the smallest results (1e-46 and 1e-324), the steps of the difference quotient, and 40 to spare.
 DIGITS = {np.float32: 130, np.float64: 430}
@@ -61,7 +61,8 @@ def split(exact, dtype):
     high = np.array([float(value) for value in exact])
     with np.errstate(over="ignore"):
         unit = np.spacing(np.abs(high).astype(dtype)).astype(np.float64)
-    rest = [float((value - h) / u) if np.isfinite(u) else 0.0 for value, h, u in zip(exact, high.tolist(), unit.tolist(), strict=True)]
+    unit[~np.isfinite(unit)] = np.inf  # beyond the largest number nothing is left over
+    rest = [float((value - h) / u) for value, h, u in zip(exact, high.tolist(), unit.tolist(), strict=True)]
     return high, np.array(rest)
 
 

@@ -6,12 +6,13 @@ fallback, which the first holds to its own bound.
 
 import functools
 
-from fastact.declare import ACTIVATIONS
 import numpy as np
+import pytest
+from fastact.declare import ACTIVATIONS
+
 import oracle
 from oracle import ulps
 from passes import BACKWARD, FROM_INPUT, each_dtype, each_implementation, each_pass_from_input
-import pytest
 
 # The promise, in units of the last place; near a zero of the derivative an absolute error instead.
 BOUND = {"forward": 2, "backward": 4}
@@ -33,8 +34,9 @@ def check(one, x, got, high, rest=0.0):
         good = np.abs(got - high) <= NEAR_ZERO[got.dtype.type]
         error[oracle.near_sign_change(x, high) & good] = 0
     worst = np.argmax(error)
+    place = f"x = {x[worst]!r} ({float(x[worst]).hex()})"
     assert error[worst] <= BOUND[one.kind], (
-        f"{one}: off by {error[worst]:.2f} ULP at x = {x[worst]!r} ({float(x[worst]).hex()}): {got[worst]!r}, exactly {high[worst]!r}"
+        f"{one}: off by {error[worst]:.2f} ULP at {place}: {got[worst]!r}, exactly {high[worst]!r}"
     )
 
 

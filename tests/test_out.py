@@ -1,8 +1,9 @@
 """Writing where it is told: out= of every kind, in place, overlapping, and where= masks."""
 
+import numpy as np
+
 import arrays
 from arrays import WRITABLE, N, assert_same_bits, one_by_one, operands
-import numpy as np
 from passes import each_backward_pass, each_dtype, each_implementation, each_pass, each_pass_with_parameters
 
 
@@ -99,7 +100,8 @@ def test_overlapping_out(implementation, one, dtype):
     for name, (source, target) in cases.items():
         for i in range(one.operands):
             memory = np.resize(arrays.pool(dtype), N * 32)
-            given = [memory[source] if i == j else np.resize(arrays.pool(dtype, 5), memory[source].size) for j in range(one.operands)]
+            other = np.resize(arrays.pool(dtype, 5), memory[source].size)
+            given = [memory[source] if i == j else other for j in range(one.operands)]
             expected = function(*(values.copy() for values in given))
             function(*given, out=memory[target])
             assert_same_bits(memory[target], expected, f"{name}, operand {i}")
@@ -176,7 +178,7 @@ def test_larger_out_repeats_the_operands(implementation, one, dtype):
 @each_backward_pass
 @each_dtype
 def test_operands_broadcast(implementation, one, dtype):
-    """grad and x of different shapes make every pair."""
+    """Grad and x of different shapes make every pair."""
     function, (grad, x) = one.of(implementation), operands(dtype, 2)
     grad, x = grad[:9, None], x[None, :11]
     expected = one_by_one(function, *(values.ravel() for values in np.broadcast_arrays(grad, x))).reshape(9, 11)

@@ -3,11 +3,12 @@
 Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py holds the bounds.
 """
 
+import numpy as np
+import pytest
+
 import arrays
 from arrays import WRITABLE, assert_same_bits, native
-import numpy as np
 from passes import ROWS, each_compiled, each_dtype, each_implementation, each_row_pass
-import pytest
 
 LENGTHS = (1, 2, 3, 7, 10, 15, 16, 17, 31, 63, 64, 65, 66, 129, 1023, 1025, 2100)
 

@@ -1,0 +1,148 @@
+"""The generator: formulas.py to C, and what it says about a formula that has no translation."""
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastact import codegen, formulas, words
+
+from passes import DTYPES, PASSES
+
+PAGE = '''"""A page."""
+from .declare import activation
+
+
+@activation
+def shape(x, alpha=1.0):
+    """x"""
+{body}
+'''
+
+
+def translate(tmp_path, body):
+    """The C of a page with one formula."""
+    page = tmp_path / "page.py"
+    page.write_text(PAGE.format(body="\n".join("    " + line for line in body.splitlines())), encoding="utf-8")
+    return codegen.translate(page)
+
+
+def test_every_pass_has_one_row_and_one_function():
+    """KERNEL(name, arrays, parameters) for each pass of the registry, each with its function."""
+    text = codegen.translate()
+    suffixes = {"forward": "", "backward": "_backward", "from_output": "_backward_from_output"}
+    expected = [(one.activation + suffixes[one.kind], one.operands, len(one.parameters)) for one in PASSES]
+    rows = re.findall(r"^KERNEL\((\w+), (\d), (\d)\)$", text, re.M)
+    assert sorted((name, int(arrays), int(parameters)) for name, arrays, parameters in rows) == sorted(expected)
+    functions = re.findall(r"^static inline V FN\(formula_(\w+)\)\(", text, re.M)
+    assert sorted(functions) == sorted(name for name, _, _ in expected)
+
+
+def test_the_line_of_each_formula_is_named():
+    """A comment above each C function leads back to its formula."""
+    text = codegen.translate()
+    lines = Path(formulas.__file__).read_text(encoding="utf-8").splitlines()
+    for line, name in re.findall(r"^/\* formulas\.py:(\d+) \*/\nstatic inline V FN\(formula_(\w+)\)", text, re.M):
+        assert re.match(rf"def {name}\(", lines[int(line) - 1])
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return x + 1", "(x + C(1.0))"),
+        ("return -x / 2", "((-x) / C(2.0))"),
+        ("return x**3", "(x * x * x)"),
+        ("return where(x <= 0, alpha, x)", "FN(where)(LE(x, C(0.0)), alpha, x)"),
+        ("return words.tanh(x)", "FN(tanh)(x)"),
+        ("return abs(x)", "FN(abs)(x)"),
+        ("z = x * alpha\nz = z + 1\nreturn z", "    V z = (x * alpha);\n    z = (z + C(1.0));\n    return z;"),
+    ],
+)
+def test_translations(tmp_path, body, expected):
+    """One of each construct."""
+    assert expected in translate(tmp_path, body)
+
+
+def test_a_formula_can_use_another(tmp_path):
+    """An activation declared above is a word."""
+    page = tmp_path / "page.py"
+    first, second = (
+        f"@activation\ndef {name}(x):\n    return {value}\n" for name, value in (("first", "x"), ("second", "x * first(x)"))
+    )
+    page.write_text(first + second, encoding="utf-8")
+    assert "(x * FN(formula_first)(x))" in codegen.translate(page)
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "message"),
+    [
+        ("return cosh(x)", 8, "unknown word 'cosh'"),
+        ("return np.exp(x)", 8, "unknown word 'np.exp'"),
+        ("return words.cosh(x)", 8, "unknown word 'words.cosh'"),
+        ("return x * beta", 8, "unknown name 'beta'"),
+        ("if x > 0:\n    return x\nreturn alpha", 8, "a formula has only assignments and a return, not 'if x > 0:'"),
+        ("for i in x:\n    pass\nreturn x", 8, "a formula has only assignments and a return"),
+        ("x += 1\nreturn x", 8, "a formula has only assignments and a return, not 'x += 1'"),
+        ("return x if alpha else 0", 8, "no translation for 'x if alpha else 0' (IfExp)"),
+        ("return x**alpha", 8, "the exponent in 'x ** alpha' must be one of the constants 2, 3, 4"),
+        ("return x**0.5", 8, "the exponent in 'x ** 0.5' must be one of the constants 2, 3, 4"),
+        ("return (x + 1)**2", 8, "give the base of '(x + 1) ** 2' a name first"),
+        ("return exp(x, alpha)", 8, "'exp' takes 1 arguments, got 2"),
+        ("return where(x > 0, x)", 8, "'where' takes 3 arguments, got 2"),
+        ("return exp(x=x)", 8, "no translation for 'exp(x=x)' (Call)"),
+        ("return maximum(x, key=alpha)", 8, "no translation for 'maximum(x, key=alpha)' (Call)"),
+        ("return x and alpha", 8, "no translation for 'x and alpha' (BoolOp)"),
+        ("return 0 < x < 1", 8, "no translation for '0 < x < 1' (Compare)"),
+        ("return x == 1", 8, "no translation for 'x == 1' (Compare)"),
+        ("return x % 2", 8, "no translation for 'x % 2' (BinOp)"),
+        ("return x * True", 8, "no translation for 'True' (Constant)"),
+        ("return x[0]", 8, "no translation for 'x[0]' (Subscript)"),
+        ("z = x\nw = z * v\nreturn w", 9, "unknown name 'v'"),
+        ("z = x", 6, "the formula 'shape' must end with a return"),
+    ],
+)
+def test_formulas_without_a_translation(tmp_path, body, line, message):
+    """A FormulaError with file, line and word."""
+    with pytest.raises(codegen.FormulaError, match=re.escape(message)) as caught:
+        translate(tmp_path, body)
+    assert str(caught.value).startswith(f"{tmp_path / 'page.py'}:{line}: {message}")
+
+
+def test_the_generator_imports_nothing_of_the_package():
+    """setup.py runs it before there is a package."""
+    tree = ast.parse(Path(codegen.__file__).read_text(encoding="utf-8"))
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert imported == []
+    assert "numpy" not in names
+    assert "fastact" not in names
+
+
+def test_words_are_the_same_in_python_and_in_c():
+    """Every word of words.py stands in src_c/words.h, or among the operations of every simd header, with as many arguments."""
+    source = Path(__file__).parents[1] / "src_c"
+    if not source.exists():
+        pytest.skip("src_c is not beside the tests")
+    pattern = r"^static inline V FN\({}\)\(([^)]*)\)"
+    text = (source / "words.h").read_text(encoding="utf-8")
+    headers = [path.read_text(encoding="utf-8") for path in sorted(source.glob("simd_*.h"))]
+    assert len(headers) >= 4
+    for word, count in codegen.read_words(Path(words.__file__)).items():
+        defined = re.findall(pattern.format(word), text, re.M)
+        if not defined:
+            assert all(f" f32_{word}(" in header and f" f64_{word}(" in header for header in headers), f"{word} is not in C"
+        elif count is not None:
+            assert len(defined[0].split(",")) == count, f"{word} takes another number of arguments in C"
+
+
+def test_the_fallback_knows_the_same_words():
+    """Each word is callable on arrays of both dtypes and keeps the dtype: what formulas may rely on."""
+    for dtype in DTYPES:
+        x = np.array([0.25, 0.5], dtype)
+        for word, count in codegen.read_words(Path(words.__file__)).items():
+            function = getattr(words, word)
+            given = [x] * (count or getattr(function, "nin", 1))
+            if word == "where":
+                given[0] = x > 0
+            assert function(*given).dtype == dtype, word

@@ -1,0 +1,295 @@
+"""Bad input: the same exception from every implementation, a message that says what would be right, and `out` untouched."""
+
+import os
+import subprocess
+import sys
+
+import fastact
+import numpy as np
+import pytest
+from fastact import implementations
+from fastact.declare import ACTIVATIONS
+
+from passes import COMPILED, PASSES, ROWS, WITH_PARAMETERS, each_any_pass, each_dtype, each_implementation, each_pass
+
+X = np.array([0.5, -1.5, 2.5], np.float32)
+NO_LOOP = "not supported for the input types"
+NO_BROADCAST = r"could not be broadcast together with shapes .*\(4,\)"
+NONNEGATIVE = [(one, ACTIVATIONS[one.activation].output_rule) for one in PASSES if one.kind == "from_output"]
+
+
+def refused(error, message, function, *args, **keywords):
+    """The call raises this error with this message, and leaves every array it was given as it was."""
+    given = [value for value in (*args, *keywords.values()) if isinstance(value, np.ndarray)]
+    before = [value.tobytes() for value in given]
+    with pytest.raises(error, match=message):
+        function(*args, **keywords)
+    assert [value.tobytes() for value in given] == before
+
+
+def operands(one, x=X):
+    """As many arrays as the pass takes."""
+    return [x] * one.operands
+
+
+@each_implementation
+@each_any_pass
+@pytest.mark.parametrize("wrong", [np.ones(3, kind) for kind in (complex, object, np.longdouble, str, "M8[s]")], ids=str)
+def test_dtypes_that_are_no_real_numbers(implementation, one, wrong):
+    """Complex, object, long double, string and date operands: never a silent cast."""
+    for i in range(one.operands):
+        given = [wrong if i == j else X for j in range(one.operands)]
+        refused(TypeError, NO_LOOP, one.of(implementation), *given)
+        refused(TypeError, NO_LOOP, one.of(implementation), *given, out=X.copy())
+
+
+@each_implementation
+@each_pass
+def test_operands_that_are_no_arrays(implementation, one):
+    """None, text, objects, ragged lists."""
+    for wrong in ("text", object(), {}, *([None] if one.operands == 1 else [])):
+        refused(TypeError, NO_LOOP, one.of(implementation), *[X] * (one.operands - 1), wrong)
+    refused(ValueError, "inhomogeneous", one.of(implementation), *[X] * (one.operands - 1), [[1.0], [1.0, 2.0]])
+
+
+@each_implementation
+@each_any_pass
+@each_dtype
+def test_out_of_a_wrong_kind(implementation, one, dtype):
+    """Integers and booleans; lists and numbers; a read-only array; none or two arrays in a tuple."""
+    function, given = one.of(implementation), operands(one, X.astype(dtype))
+    for wrong in (np.int64, np.int8, bool):
+        refused(TypeError, r"Cannot cast .*output from dtype\('float", function, *given, out=np.ones(3, wrong))
+    for wrong in ([1.0, 2.0, 3.0], 1.0, "out", np.float32(1)):
+        refused(TypeError, "return arrays must be of ArrayType", function, *given, out=wrong)
+    fixed = np.ones(3, dtype)
+    fixed.flags.writeable = False
+    refused(ValueError, "output array is read-only", function, *given, out=fixed)
+    refused(ValueError, "exactly one entry", function, *given, out=(np.ones(3, dtype), np.ones(3, dtype)))
+    refused(ValueError, "exactly one entry", function, *given, out=())
+
+
+@each_implementation
+@each_pass
+def test_out_of_a_wrong_shape(implementation, one):
+    """Too long, too short, without an axis: out never broadcasts, and the shapes are named."""
+    function, given = one.of(implementation), operands(one)
+    refused(ValueError, NO_BROADCAST, function, *given, out=np.ones(4, np.float32))
+    refused(ValueError, r"non-broadcastable output operand with shape \(1,\)", function, *given, out=np.ones(1, np.float32))
+    refused(ValueError, r"non-broadcastable output operand with shape \(\)", function, *given, out=np.ones((), np.float32))
+    refused(ValueError, r"non-broadcastable output .* \(3,\)", function, *operands(one, np.ones((2, 3))), out=np.ones(3))
+
+
+@each_implementation
+@pytest.mark.parametrize("one", ROWS, ids=str)
+def test_out_of_a_wrong_shape_for_rows(implementation, one):
+    """The length of the row must be that of out, and the rows as many."""
+    function, given = one.of(implementation), operands(one, np.ones((2, 3)))
+    for wrong in ((2, 4), (2, 1), (2,), (3,), (3, 3), (3, 2)):
+        refused(ValueError, "(?i)output|broadcast", function, *given, out=np.ones(wrong))
+    refused(ValueError, "(?i)output|dimension", function, *given, out=np.ones(()))
+
+
+@each_implementation
+@each_pass
+def test_where_of_a_wrong_kind(implementation, one):
+    """A mask is boolean: a number would be a mistake; its shape must broadcast."""
+    function, given = one.of(implementation), operands(one)
+    for wrong in (np.array([0, 1, 1]), np.array([0.0, 1.0, 1.0]), X):
+        message = r"Cannot cast array data from dtype\('.*'\) to dtype\('bool'\)"
+        refused(TypeError, message, function, *given, where=wrong, out=X.copy())
+    refused(ValueError, NO_BROADCAST, function, *given, where=np.ones(4, bool), out=X.copy())
+
+
+@each_implementation
+@pytest.mark.parametrize("one", ROWS, ids=str)
+def test_where_is_refused_for_rows(implementation, one):
+    """A row is one whole."""
+    message = rf"{one.function}\(\) has no where="
+    refused(TypeError, message, one.of(implementation), *operands(one), where=X > 0, out=X.copy())
+
+
+@each_implementation
+@each_any_pass
+def test_unknown_keywords(implementation, one):
+    """Named in the message."""
+    refused(TypeError, "unexpected keyword argument 'slope'", one.of(implementation), *operands(one), slope=1.0, out=X.copy())
+    if one.kind == "forward":
+        refused(TypeError, "unexpected keyword argument 'y'", one.of(implementation), X, y=X)
+
+
+@each_implementation
+@pytest.mark.parametrize("one", [one for one in PASSES + ROWS if one.kind != "from_output"], ids=str)
+def test_numbers_of_arguments(implementation, one):
+    """Too many by position, none, and the input by keyword."""
+    function = one.of(implementation)
+    raw = isinstance(function, np.ufunc)  # whose own messages, and a second positional argument as out, are NumPy's
+    most = one.operands + (1 if one in ROWS else len(one.parameters))
+    numbers = [1.0] * (most - one.operands)
+    refused(TypeError, r"positional arguments.*(got|but) ", function, *operands(one), *numbers, X.copy(), X)
+    refused(TypeError, "positional arguments" if raw else rf"{one.function}\(\) is missing its first argument", function)
+    message = "positional arguments" if raw else rf"{one.function}\(\) takes x by position only"
+    refused(TypeError, message, function, *operands(one)[1:], x=X)
+    if one.operands == 2:
+        refused(TypeError, rf"{one.function}\(\) takes grad by position only", function, X, grad=X)
+
+
+@each_implementation
+@pytest.mark.parametrize("one", [one for one in PASSES + ROWS if one.kind == "backward"], ids=str)
+def test_input_or_output(implementation, one):
+    """Backward takes the input or y=, not both and not neither; where y= is no start, it says so."""
+    function, name = one.of(implementation), one.function
+    both = rf"{name}\(\) takes either the input, {name}\(grad, x\), or the output, {name}\(grad, y=y\): got both"
+    neither = rf"{name}\(\) takes either the input, .*: got neither"
+    refused(TypeError, both, function, X, X, y=X, out=X.copy())
+    refused(TypeError, neither, function, X, out=X.copy())
+    refused(TypeError, neither, function, X, None, y=None)
+    if not any(other.kind == "from_output" for other in PASSES + ROWS if other.activation == one.activation):
+        refused(TypeError, rf"{name}\(\) cannot start from y=", function, X, y=X, out=X.copy())
+
+
+@each_implementation
+@pytest.mark.parametrize("one", WITH_PARAMETERS, ids=str)
+def test_parameters_of_a_wrong_kind(implementation, one):
+    """No real number and no array of them: the parameter and what it got are named."""
+    call = one.of(implementation)
+    for name in one.parameters:
+        for wrong in (None, "1", b"1", 1j, object(), np.array([1, None]), np.array(["a"]), [1j], {}):
+            right = "a real number or an array of real numbers"
+            message = rf"{one.function}\(\) argument {name} must be {right}, not {type(wrong).__name__}"
+            refused(TypeError, message, call, *operands(one), **{name: wrong}, out=X.copy())
+        refused(TypeError, NO_LOOP, call, *operands(one), **{name: np.longdouble(1)})
+        refused(ValueError, NO_BROADCAST, call, *operands(one), **{name: np.ones(4)})
+        if one.kind != "from_output":
+            public = getattr(implementations.load(implementation), one.function)
+            numbers = [1.0] * len(one.parameters)
+            refused(TypeError, rf"multiple values for argument '{name}'", public, *operands(one), *numbers, **{name: 1.0})
+
+
+@each_implementation
+@pytest.mark.parametrize(("one", "name"), [(one, rule) for one, rule in NONNEGATIVE if rule], ids=str)
+def test_negative_parameter_with_the_output(implementation, one, name):
+    """With y= the output's sign must be the input's."""
+    message = rf"{one.function}\(\) with y= needs {name} >= 0, got "
+    for wrong in (-1.0, -1, np.float32(-1e-30), np.array([1.0, -0.5, 1.0]), [[-1.0]], np.nan, -np.inf):
+        refused(ValueError, message, one.of(implementation), X, X, **{name: wrong}, out=X.copy())
+    assert np.isfinite(one.of(implementation)(X, X, **{name: 0.0})).all()
+    backward = getattr(implementations.load(implementation), one.function)
+    assert np.isfinite(backward(X, X, **{name: -1.0})).all()  # from the input any sign is right
+
+
+@each_implementation
+@pytest.mark.parametrize("one", [one for one in PASSES if one.operands == 2], ids=str)
+def test_operands_that_do_not_broadcast(implementation, one):
+    """The shapes are named."""
+    refused(ValueError, NO_BROADCAST, one.of(implementation), X, np.ones(4, np.float32), out=X.copy())
+
+
+@each_implementation
+@pytest.mark.parametrize("one", [one for one in ROWS if one.operands == 2], ids=str)
+def test_rows_that_do_not_fit(implementation, one):
+    """Along the axis lengths must be equal (a row is not broadcast); the other axes must broadcast."""
+    function = one.of(implementation)
+    message = "mismatch in (its|their) core dimension"
+    refused(ValueError, message, function, X, np.ones(4))
+    refused(ValueError, message, function, np.ones((2, 1)), np.ones((2, 3)))
+    refused(ValueError, "broadcast", function, np.ones((2, 3)), np.ones((4, 3)))
+
+
+@each_implementation
+@pytest.mark.parametrize("one", ROWS, ids=str)
+def test_axis(implementation, one):
+    """Out of range: NumPy's AxisError, a ValueError; no integer: a TypeError that says so; a scalar has no axis."""
+    function, given = one.of(implementation), operands(one, np.ones((3, 3), np.float32))
+    for wrong in (2, -3, 99):
+        message = f"axis {wrong} is out of bounds for array of dimension 2"
+        refused(np.exceptions.AxisError, message, function, *given, axis=wrong, out=np.ones((3, 3)))
+        assert issubclass(np.exceptions.AxisError, ValueError)
+    for wrong in (1.0, None, "0", (0,), [0], np.float64(0), X, True):
+        message = rf"{one.function}\(\) argument axis must be an integer, not {type(wrong).__name__}"
+        refused(TypeError, message, function, *given, axis=wrong, out=np.ones((3, 3)))
+    for right in (np.int8(1), np.array(1)):
+        assert function(*given, axis=right).tolist() == function(*given, axis=1).tolist()
+    for scalar in (1.0, np.float32(1), np.ones(())):
+        message = rf"{one.function}\(\) needs \w+ of at least one dimension"
+        refused(ValueError, message, function, *operands(one, scalar))
+    if one.kind != "from_output":
+        refused(TypeError, "multiple values for argument 'axis'", function, *given, 1, axis=1)
+
+
+@each_implementation
+@each_any_pass
+def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
+    """A dtype that there is no loop for, a cast that the rule forbids, an unknown rule."""
+    function, given = one.of(implementation), operands(one, X.astype(np.float64))
+    refused(TypeError, "(?i)no loop matching the specified signature", function, *given, dtype=np.int64)
+    refused(TypeError, "Cannot cast", function, *given, out=X.copy(), casting="safe")
+    refused(ValueError, "casting must be one of", function, *given, casting="never", out=X.copy())
+
+
+def test_environment_chooses():
+    """FASTACT_BACKEND and FASTACT_SIMD, and why."""
+    assert implementations.choose({"FASTACT_BACKEND": "numpy"}) == ("numpy", "FASTACT_BACKEND=numpy is set")
+    for name in COMPILED:
+        assert implementations.choose({"FASTACT_SIMD": name}) == (name, "FASTACT_SIMD is set")
+        assert implementations.choose({"FASTACT_SIMD": name, "FASTACT_BACKEND": "compiled"})[0] == name
+    if COMPILED:
+        assert implementations.choose({}) == (COMPILED[0], "the best instruction set of this machine")
+        with pytest.raises(ValueError, match=f"FASTACT_SIMD='mmx' cannot run here: this machine has {', '.join(COMPILED)}"):
+            implementations.choose({"FASTACT_SIMD": "mmx"})
+    if "sse2" in COMPILED:
+        assert implementations.choose({"FASTACT_SIMD": "baseline"})[0] == "sse2"
+    with pytest.raises(ValueError, match="FASTACT_BACKEND must be 'compiled' or 'numpy', not 'torch'"):
+        implementations.choose({"FASTACT_BACKEND": "torch"})
+
+
+def in_a_new_process(program, folder, **environment):
+    """Run a program with these FASTACT_ variables and no others, where no source folder is."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("FASTACT_")}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env={**kept, **environment}, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", implementations.available())
+def test_environment_in_a_new_process(name, tmp_path):
+    """`import fastact` uses what was asked for, and computes with it."""
+    asked = {"FASTACT_BACKEND": "numpy"} if name == "numpy" else {"FASTACT_SIMD": name}
+    program = "import fastact as fa; print(fa.backend, fa.simd, fa.relu([-1.0, 2.0]), fa.elu([2.0], alpha=3.0), sep='|')"
+    backend = "numpy" if name == "numpy" else "compiled"
+    assert in_a_new_process(program, tmp_path, **asked).stdout.strip() == f"{backend}|{name}|[0. 2.]|[2.]"
+
+
+@pytest.mark.parametrize("asked", [{"FASTACT_BACKEND": "tensorflow"}, {"FASTACT_SIMD": "mmx"}], ids=str)
+def test_environment_mistakes_stop_the_import(asked, tmp_path):
+    """A ValueError that names the choices, not a silent default."""
+    ran = in_a_new_process("import fastact", tmp_path, **asked)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith(f"ValueError: {next(iter(asked))}")
+
+
+def test_the_fallback_needs_no_core(tmp_path):
+    """Where the extension cannot be imported the same names come from NumPy, and `reason` says why."""
+    program = (
+        "import sys; sys.modules['fastact._core'] = None\n"
+        "import fastact as fa\n"
+        "print(fa.backend, fa.simd, fa.reason, *sorted(fa.__all__), sep='|')"
+    )
+    backend, simd, reason, *names = in_a_new_process(program, tmp_path).stdout.strip().split("|")
+    assert (backend, simd) == ("numpy", "numpy")
+    assert "compiled core" in reason
+    assert names == sorted(fastact.__all__)
+
+
+def test_compiled_is_demanded_where_there_is_no_core(tmp_path):
+    """FASTACT_BACKEND=compiled never falls back."""
+    program = "import sys; sys.modules['fastact._core'] = None; import fastact"
+    ran = in_a_new_process(program, tmp_path, FASTACT_BACKEND="compiled")
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("ImportError: FASTACT_BACKEND=compiled is set, but ")
+
+
+def test_unknown_implementation():
+    """load() names what there is."""
+    with pytest.raises(ValueError, match="no implementation 'mmx' here: this machine has "):
+        implementations.load("mmx")
+    assert fastact.simd in implementations.available()

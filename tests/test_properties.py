@@ -1,0 +1,90 @@
+"""Properties over generated shapes, strides, broadcasting and values (hypothesis)."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import arrays
+from arrays import assert_same_bits
+from passes import IMPLEMENTATIONS, PASSES, ROWS
+
+implementations = st.sampled_from(IMPLEMENTATIONS)
+dtypes = st.sampled_from([np.float32, np.float64])
+
+
+@st.composite
+def views(draw, shape, dtype):
+    """An array of a shape: a view with any steps, in any order of axes, broadcast along some, of any values."""
+    order = draw(st.permutations(range(len(shape))))
+    steps = [draw(st.sampled_from([1, 1, 2, 3, -1, -2, 0])) for _ in shape]
+    lengths = [1 if step == 0 else length * abs(step) for length, step in zip(shape, steps, strict=True)]
+    width = np.dtype(dtype).itemsize * 8
+    values = draw(hnp.arrays(dtype, [lengths[i] for i in order], elements=st.floats(width=width), fill=st.just(dtype(0.5))))
+    view = values.transpose(np.argsort(order)) if shape else values
+    view = view[tuple(slice(None, None, step or 1) for step in steps)]
+    return np.broadcast_to(view, shape)
+
+
+@st.composite
+def calls(draw):
+    """A pass and operands and parameters that broadcast together."""
+    one, dtype = draw(st.sampled_from(PASSES)), draw(dtypes)
+    shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=one.operands + len(one.parameters), max_dims=3, max_side=9))
+    inputs = [draw(views(shape, dtype)) for shape in shapes.input_shapes[: one.operands]]
+    numbers = [draw(views(shape, dtype)) for shape in shapes.input_shapes[one.operands :]]
+    # positive, since with y= a parameter may have to be
+    parameters = dict(zip(one.parameters, [np.where(np.abs(n) > 0, np.abs(n), dtype(1)) for n in numbers], strict=True))
+    return one, inputs, parameters, shapes.result_shape, dtype
+
+
+@given(implementations, calls())
+def test_elementwise(implementation, call):
+    """A result has the broadcast shape, and each element is that of its operands alone."""
+    one, inputs, parameters, shape, dtype = call
+    function = one.of(implementation)
+    result = function(*inputs, **parameters)
+    assert np.shape(result) == shape
+    every = [np.broadcast_to(values, shape).ravel() for values in (*inputs, *parameters.values())]
+    for i, got in enumerate(np.ravel(result)):
+        alone = [values[i] for values in every]
+        expected = function(*alone[: one.operands], **dict(zip(one.parameters, alone[one.operands :], strict=True)))
+        assert_same_bits(got, np.asarray(expected, dtype), f"element {i}")
+
+
+@given(implementations, calls(), st.data())
+def test_out_anywhere_in_the_same_memory(implementation, call, data):
+    """An out that overlaps the operands in any way gets what a new array would."""
+    one, _, _, _, dtype = call
+    function = one.of(implementation)
+    memory = np.linspace(-4, 4, 96).astype(dtype)
+    length = data.draw(st.integers(1, 30))
+
+    def view():
+        step = data.draw(st.sampled_from([1, 1, 2, 3, -1, -2]))
+        start = data.draw(st.integers(0, 95 - (length - 1) * abs(step)))
+        first = start if step > 0 else start + (length - 1) * -step
+        return memory[first::step][:length]
+
+    inputs, out = [view() for _ in range(one.operands)], view()
+    expected = function(*(values.copy() for values in inputs))
+    function(*inputs, out=out)
+    assert_same_bits(out, expected, f"out at {out.__array_interface__['data'][0] - memory.__array_interface__['data'][0]}")
+
+
+@given(implementations, st.sampled_from(ROWS), dtypes, hnp.array_shapes(max_dims=3, max_side=20), st.data())
+def test_rows(implementation, one, dtype, shape, data):
+    """Along any axis of any view: rows of softmax sum to 1, rows of its gradient to 0."""
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    width = np.dtype(dtype).itemsize * 8
+    logits = hnp.arrays(dtype, shape, elements=st.floats(-50, 50, width=width))
+    order = data.draw(st.permutations(range(len(shape))))
+    x = np.asarray(np.ascontiguousarray(data.draw(logits).transpose(order)).transpose(np.argsort(order)))
+    y = ROWS[0].of(implementation)(x, axis=axis)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(y.sum(axis=axis, dtype=np.float64), 1, rtol=0, atol=8 * eps)
+    if one.operands == 2:
+        grad = arrays.pool(dtype)[np.isfinite(arrays.pool(dtype))]
+        grad = np.resize(grad[np.abs(grad) < 50], shape)
+        dx = one.of(implementation)(grad, y if one.kind == "from_output" else x, axis=axis)
+        np.testing.assert_allclose(dx.sum(axis=axis, dtype=np.float64), 0, rtol=0, atol=50 * 30 * eps)

@@ -1,0 +1,215 @@
+"""The package as a whole: names, docstrings, signatures, pickling, threads, forks, memory, and what the core is linked to."""
+
+import concurrent.futures
+import doctest
+import importlib.metadata
+import inspect
+import math
+import os
+import pickle
+import platform
+import re
+import shutil
+import subprocess
+import tracemalloc
+import warnings
+
+import fastact
+import numpy as np
+import pytest
+from fastact import implementations
+from fastact.declare import ACTIVATIONS
+
+import arrays
+from passes import (
+    COMPILED,
+    IMPLEMENTATIONS,
+    PASSES,
+    ROWS,
+    each_any_pass,
+    each_compiled,
+    each_dtype,
+    each_implementation,
+    needs_core,
+)
+
+PUBLIC = sorted({one.function for one in PASSES + ROWS})
+each_public = pytest.mark.parametrize("name", PUBLIC)
+
+
+def test_public_names():
+    """__all__ is every function and four facts; nothing else without an underscore but the modules."""
+    assert sorted(fastact.__all__) == sorted(["__version__", "backend", "reason", "simd", *PUBLIC])
+    assert len(set(fastact.__all__)) == len(fastact.__all__)
+    assert all(callable(getattr(fastact, name)) for name in PUBLIC)
+    others = {name for name in vars(fastact) if not name.startswith("_")} - set(fastact.__all__)
+    assert all(inspect.ismodule(getattr(fastact, name)) for name in others)
+
+
+def test_every_implementation_has_the_same_names():
+    """And so does the package."""
+    for implementation in IMPLEMENTATIONS:
+        assert sorted(vars(implementations.load(implementation))) == PUBLIC
+
+
+def test_facts():
+    """backend, simd and version."""
+    assert fastact.simd in IMPLEMENTATIONS
+    assert fastact.backend == ("numpy" if fastact.simd == "numpy" else "compiled")
+    assert fastact.__version__ == importlib.metadata.version("fastact")
+    assert fastact.reason
+
+
+@needs_core
+def test_every_instruction_set_of_this_machine_is_there():
+    """By what the system says of the processor: so that a broken detection does not leave a set untested."""
+    assert "scalar" in COMPILED
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return
+    assert "sse2" in COMPILED
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            flags = set(re.search(r"^flags\s*:(.*)$", file.read(), re.M)[1].split())
+        assert ("avx2" in COMPILED) == ({"avx2", "fma"} <= flags)
+        assert ("avx512" in COMPILED) == ({"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
+
+
+@each_implementation
+@each_public
+def test_docstrings_are_numpydoc(implementation, name):
+    """Sections in order, each parameter of the signature described."""
+    function = getattr(implementations.load(implementation), name)
+    text = inspect.getdoc(function)
+    sections = ["Parameters\n----------", "Returns\n-------", "Raises\n------", "Examples\n--------"]
+    places = [text.find(section) for section in sections]
+    assert all(place > 0 for place in places), f"missing section in {name}"
+    assert places == sorted(places)
+    parameters = text[places[0] : places[1]]
+    described = set(re.findall(r"^(\*{0,2}\w+)(?= : |$)", parameters, re.M))
+    activation = ACTIVATIONS.get(name.removesuffix("_backward"))
+    operands = {"grad", "x", "y"} if name.endswith("_backward") else {"x"}
+    expected = {"out", *operands, *(activation.parameters if activation else ["axis"])}
+    assert expected <= described
+
+
+@each_implementation
+def test_docstring_examples(implementation, monkeypatch):
+    """Every example runs as a doctest, against each implementation."""
+    functions = vars(implementations.load(implementation))
+    for name, function in functions.items():
+        monkeypatch.setattr(fastact, name, function)
+    runner = doctest.DocTestRunner()
+    examples = 0
+    for name, text in [("fastact", fastact.__doc__), *((name, function.__doc__) for name, function in functions.items())]:
+        test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+        assert test.examples, name
+        examples += len(test.examples)
+        runner.run(test)
+    assert runner.summarize(verbose=False) == (0, examples)
+
+
+@each_public
+def test_signatures(name):
+    """inspect.signature works, and says the same of every implementation (a raw ufunc's is NumPy's, for the same input)."""
+    signatures = {inspect.signature(getattr(implementations.load(implementation), name)) for implementation in IMPLEMENTATIONS}
+    first = {next(iter(signature.parameters)) for signature in signatures}
+    assert first == {"grad" if name.endswith("_backward") else "x"}
+    raw = {isinstance(getattr(implementations.load(implementation), name), np.ufunc) for implementation in IMPLEMENTATIONS}
+    assert len(signatures) == len(raw)
+    for signature in signatures:
+        leading = next(iter(signature.parameters.values()))
+        assert leading.kind is inspect.Parameter.POSITIONAL_ONLY
+        assert {"out", "where"} <= set(signature.parameters) or name.startswith("softmax")
+
+
+@each_implementation
+@each_public
+def test_function_names(implementation, name):
+    """__name__, and the package as __module__ where there is one."""
+    function = getattr(implementations.load(implementation), name)
+    assert function.__name__ == name
+    assert isinstance(function, np.ufunc) or function.__module__ == "fastact"
+
+
+@each_public
+def test_pickling(name):
+    """The public functions pickle by name."""
+    function = getattr(fastact, name)
+    assert pickle.loads(pickle.dumps(function)) is function
+
+
+@each_compiled
+def test_forward_without_parameters_is_a_ufunc(implementation):
+    """With outer, at and accumulate as every other."""
+    for activation in ACTIVATIONS.values():
+        function = getattr(implementations.load(implementation), activation.name)
+        assert isinstance(function, np.ufunc) == (not activation.parameters)
+        if isinstance(function, np.ufunc):
+            x = arrays.pool(np.float32)
+            changed = x.copy()
+            function.at(changed, [3, 4, 9])
+            expected = x.copy()
+            expected[[3, 4, 9]] = function(x[[3, 4, 9]])
+            arrays.assert_same_bits(changed, expected, "at")
+
+
+@each_implementation
+@each_any_pass
+def test_threads(implementation, one):
+    """Calls from several threads at once give the bits of calls one after the other."""
+    function = one.of(implementation)
+    rng = np.random.default_rng(0)
+    jobs = [[rng.normal(0, 5, (40, 50)).astype(np.float32) for _ in range(one.operands)] for _ in range(8)]
+    parameters = [dict.fromkeys(one.parameters, 0.25 + i) for i in range(8)]
+    expected = [function(*job, **keywords) for job, keywords in zip(jobs, parameters, strict=True)]
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(function, *jobs[i % 8], **parameters[i % 8]) for i in range(64)]
+        for i, future in enumerate(futures):
+            arrays.assert_same_bits(future.result(), expected[i % 8], f"call {i}")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_fork():
+    """A forked child computes."""
+    x = np.linspace(-3, 3, 1000, dtype=np.float32)
+    expected = fastact.sigmoid(x).tobytes(), fastact.softmax(x).tobytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking while other threads run
+        child = os.fork()
+    if child == 0:
+        same = (fastact.sigmoid(x).tobytes(), fastact.softmax(x).tobytes()) == expected
+        os._exit(0 if same else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@each_compiled
+@each_dtype
+@each_any_pass
+def test_in_place_makes_no_copy(implementation, one, dtype):
+    """16 MiB or 32 are changed in place with less than 64 KiB besides, along any axis."""
+    function = one.of(implementation)
+    memory = [np.full((2048, 2048), 0.25, dtype) for _ in range(one.operands)]
+    for axis in ({"axis": -1}, {"axis": 0}) if one in ROWS else ({},):
+        for i in range(one.operands):
+            tracemalloc.start()
+            function(*memory, out=memory[i], **axis)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < 2**16, f"{peak} bytes, {axis}, in place of operand {i}"
+
+
+@needs_core
+@pytest.mark.skipif(shutil.which("nm") is None, reason="no nm here")
+def test_the_core_imports_nothing_of_libm():
+    """Every mathematical function is the package's own: the same bits whatever the system's libm is."""
+    from fastact import _core
+
+    listing = subprocess.run(["nm", "-D", "--undefined-only", _core.__file__], capture_output=True, text=True, check=True).stdout
+    imported = {line.split()[-1].split("@")[0] for line in listing.splitlines() if line.strip()}
+    assert "memcpy" in imported  # the listing was understood
+    names = {name for name in dir(math) if not name.startswith("_")}
+    names |= {"exp2", "exp10", "rint", "lrint", "nearbyint", "round", "lround", "scalbn", "fmin", "fmax", "sincos", "fma"}
+    names |= {"feclearexcept", "fetestexcept", "feraiseexcept", "fegetenv", "fesetenv"}
+    libm = {name + suffix for name in names for suffix in ("", "f", "l", "f32", "f64")}
+    assert imported & libm == set()
+    assert not [name for name in imported if name.startswith(("_ZGV", "__svml", "__exp", "__log", "__pow"))]
