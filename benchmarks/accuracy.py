@@ -7,15 +7,16 @@ The reference is the fallback in float64, which the tests hold against mpmath; i
 import argparse
 import concurrent.futures
 import json
-from pathlib import Path
 import sys
+from pathlib import Path
+
+import numpy as np
 
 from fastact import implementations
 from fastact.declare import ACTIVATIONS
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from oracle import ulps  # noqa: E402
+from oracle import ulps
 
 BLOCK = 1 << 16
 JOBS = 256  # pieces of bit space, to spread over the processes
@@ -33,7 +34,7 @@ def sweep(name, contestants, first, last, every):
     activation = ACTIVATIONS[name.removesuffix("_backward")]
     parameters = [float(np.float32(value)) for value in activation.parameters.values()]
     reference = implementations.load("numpy")
-    worst = {contestant: (0.0, 0.0) for contestant in contestants}
+    worst = dict.fromkeys(contestants, (0.0, 0.0))
     for start in range(first, last, BLOCK * every):
         x = np.arange(start, min(start + BLOCK * every, last), every, dtype=np.uint64).astype(np.uint32).view(np.float32)
         x = x[np.isfinite(x)]

@@ -7,8 +7,8 @@ The worst errors come from accuracy.json (`python benchmarks/accuracy.py --write
 import json
 from pathlib import Path
 
-from fastact.declare import ACTIVATIONS
 from fastact import formulas  # noqa: F401  (fills ACTIVATIONS)
+from fastact.declare import ACTIVATIONS
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -24,7 +24,7 @@ def worst(record, name):
 def speed(rows, name, step):
     """Nanoseconds an element, and how many times faster than NumPy."""
     (row,) = [row for row in rows if row["name"] == name and row["pass"] == step]
-    compiled, fallback = row["ns_per_element"]["compiled"], row["ns_per_element"]["numpy"]
+    compiled, fallback = row["ns_per_element"]["compiled"], row["ns_per_element"]["NumPy"]
     return f"{compiled:.2f} ({fallback / compiled:.1f}x)"
 
 
@@ -40,7 +40,8 @@ def table():
     for name, activation in ACTIVATIONS.items():
         arguments = ", ".join(["x", *(f"{parameter}={default}" for parameter, default in activation.parameters.items())])
         lines.append(
-            f"| `{name}({arguments})` | `{activation.definition}` | {worst(accuracy, name)} | {worst(accuracy, name + '_backward')} "
+            f"| `{name}({arguments})` | `{activation.definition}` "
+            f"| {worst(accuracy, name)} | {worst(accuracy, name + '_backward')} "
             f"| {speed(rows, name, 'forward')} | {speed(rows, name, 'backward')} |"
         )
     for shape, label in (("10", "rows of 10"), ("1024", "rows of 1024"), ("axis 0", "over axis 0")):
@@ -51,8 +52,9 @@ def table():
         )
     swept = "all 2^32" if accuracy["every"] == 1 else f"every {accuracy['every']}th of the 2^32"
     note = (
-        f"Errors: the worst over {swept} float32 inputs, on any instruction set, with a gradient of 1 backward. Speeds: float32, 256 Ki elements, "
-        f"one thread, {machine['cpu']}, {machine['simd']}, NumPy {machine['numpy']}; in brackets how many times faster than the NumPy fallback in the same run."
+        f"Errors: the worst over {swept} float32 inputs, on any instruction set, with a gradient of 1 backward. Speeds: ns an "
+        f"element, float32, 256 Ki elements, one thread, {machine['cpu']}, {machine['simd']}, NumPy {machine['numpy']}; in "
+        "brackets how many times faster than the NumPy fallback in the same run."
     )
     return "\n".join([*lines, "", note, ""])
 

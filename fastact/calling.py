@@ -54,7 +54,8 @@ class Call:
         names = (*self.operands, *self.parameters)
         if len(args) > len(names):
             raise TypeError(
-                f"{self.name}() takes at most {len(names)} positional arguments ({', '.join(names)}), got {len(args)}; out= is given by keyword"
+                f"{self.name}() takes at most {len(names)} positional arguments ({', '.join(names)}), got {len(args)}; "
+                "out= is given by keyword"
             )
         for name in self.operands:
             if name in kwargs:
@@ -92,14 +93,16 @@ class Call:
             return
         if value is None or isinstance(value, (str, bytes)) or np.asarray(value).dtype.kind not in "biuf":
             raise TypeError(
-                f"{self.name}() argument {name} must be a real number or an array of real numbers, not {type(value).__name__} {value!r}"
+                f"{self.name}() argument {name} must be a real number or an array of real numbers, "
+                f"not {type(value).__name__} {value!r}"
             )
 
     def output_evaluator(self, values):
         """The evaluator for y=, if the output says enough."""
         if self.from_output is None:
             raise TypeError(
-                f"{self.name}() cannot start from y=: the output does not determine the derivative; pass the input, {self.name}(grad, x)"
+                f"{self.name}() cannot start from y=: the output does not determine the derivative; "
+                f"pass the input, {self.name}(grad, x)"
             )
         if self.nonnegative is not None:
             value = values[self.nonnegative]

@@ -40,7 +40,9 @@ def main(arguments=None):
     parser = Parser(prog="fastact", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"fastact {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    info_parser = commands.add_parser("info", help="print version, backend and machine", description="Print version, backend and machine.")
+    info_parser = commands.add_parser(
+        "info", help="print version, backend and machine", description="Print version, backend and machine."
+    )
     info_parser.set_defaults(run=lambda options: info())
     bench_parser = commands.add_parser(
         "bench",
@@ -52,11 +54,18 @@ def main(arguments=None):
     bench_parser.add_argument("--quick", action="store_true", help="sizes up to 256Ki and fewer rounds: some ten seconds")
     bench_parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="default: float32")
     bench_parser.add_argument(
-        "--functions", metavar="A,B,...", type=chosen_cases, help="only these, e.g. sigmoid,elu_backward,softmax[1024]; default: all"
+        "--functions",
+        metavar="A,B,...",
+        type=chosen_cases,
+        help="only these, e.g. sigmoid,elu_backward,softmax[1024]; default: all",
     )
-    bench_parser.add_argument("--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,256Ki,4Mi; default: 16 to 64Mi")
+    bench_parser.add_argument(
+        "--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,256Ki,4Mi; default: 16 to 64Mi"
+    )
     bench_parser.add_argument("--json", metavar="FILE", type=writable, help="write machine and rows as JSON")
-    bench_parser.add_argument("--plot", metavar="FILE.png", type=plottable, help="draw ns per element over size; needs matplotlib")
+    bench_parser.add_argument(
+        "--plot", metavar="FILE.png", type=plottable, help="draw ns per element over size; needs matplotlib"
+    )
     options = parser.parse_args(arguments)
     return options.run(options)
 
@@ -90,10 +99,13 @@ def benchmark(options, parser):
     try:
         memory = bench.Memory(max(asked), options.dtype)
     except MemoryError:
-        parser.error(f"not enough memory for three arrays of {bench.format_size(max(asked))} {options.dtype}: choose smaller --sizes")
+        parser.error(
+            f"not enough memory for three arrays of {bench.format_size(max(asked))} {options.dtype}: choose smaller --sizes"
+        )
     contestants = {"compiled": simd, "NumPy": "numpy"} if backend == "compiled" else {"NumPy": "numpy"}
     machine = bench.machine()
-    title = f"fastact {__version__} ({simd}), {'' if backend == 'numpy' else 'against '}NumPy {machine['numpy']}, {options.dtype}, {machine['cpu']}"
+    opponent = f"{'' if backend == 'numpy' else 'against '}NumPy {machine['numpy']}"
+    title = f"fastact {__version__} ({simd}), {opponent}, {options.dtype}, {machine['cpu']}"
     print(title)
     if backend == "numpy":
         print(f"NumPy alone, there is nothing compiled to compare it with: {reason}")
@@ -115,14 +127,16 @@ def benchmark(options, parser):
 
 def print_table(rows, labels):
     """Print the rows in fixed-width columns."""
-    print("ns: per element, best of several rounds. GB/s: bytes read and written, each array once. ratio: NumPy's time / compiled's\n")
+    print("ns: per element, best of several rounds; GB/s: bytes read and written, each array once; ratio: NumPy / compiled\n")
     width = max([len("function"), *(len(row["title"]) for row in rows)])
     head = "".join(f"{label + ' ns':>13}" for label in labels)
     print(f"{'function':<{width}}{'size':>8}{head}{labels[0] + ' GB/s':>15}{'ratio':>8}")
     ratios = []
     for row in rows:
         times = row["ns_per_element"]
-        line = f"{row['title']:<{width}}{bench.format_size(row['size']):>8}" + "".join(f"{times[label]:>13.3f}" for label in labels)
+        line = f"{row['title']:<{width}}{bench.format_size(row['size']):>8}" + "".join(
+            f"{times[label]:>13.3f}" for label in labels
+        )
         line += f"{row['gb_per_s'][labels[0]]:>15.1f}"
         if len(labels) == 2:
             ratios.append(times["NumPy"] / times["compiled"])
@@ -131,7 +145,10 @@ def print_table(rows, labels):
     if ratios:
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         faster = sum(ratio >= 1 for ratio in ratios)
-        print(f"\ncompiled is {mean:.2f} times as fast as NumPy (geometric mean), and at least as fast in {faster} of {len(ratios)} rows")
+        print(
+            f"\ncompiled is {mean:.2f} times as fast as NumPy (geometric mean), "
+            f"and at least as fast in {faster} of {len(ratios)} rows"
+        )
 
 
 def progress(work):
@@ -165,7 +182,13 @@ def plot(rows, labels, title, path):
     ticks = sorted({row["size"] for row in rows})
     for panel, (name, points) in zip(axes, panels.items(), strict=False):
         for label, style in zip(labels, ("o-", "s--"), strict=False):
-            panel.plot([point["size"] for point in points], [point["ns_per_element"][label] for point in points], style, label=label, ms=4)
+            panel.plot(
+                [point["size"] for point in points],
+                [point["ns_per_element"][label] for point in points],
+                style,
+                label=label,
+                ms=4,
+            )
         panel.set_title(name, fontsize=10)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
@@ -194,7 +217,9 @@ def chosen_cases(text):
         found = [case for case in every if name.strip() in (case.name, case.forward, case.function)]
         if not found:
             names = ", ".join(dict.fromkeys(key for case in every for key in (case.forward, case.name)))
-            raise argparse.ArgumentTypeError(f"unknown function {name.strip()!r}: choose among {names}, or one of them with _backward")
+            raise argparse.ArgumentTypeError(
+                f"unknown function {name.strip()!r}: choose among {names}, or one of them with _backward"
+            )
         chosen += found
     return [case for case in every if case in chosen]
 

@@ -28,6 +28,7 @@ class Translator:
         self.known = {}  # activation name -> number of its arguments
 
     def fail(self, node, message):
+        """Stop with file and line."""
         raise FormulaError(f"{self.path}:{node.lineno}: {message}")
 
     def expression(self, node, names):
@@ -46,7 +47,8 @@ class Translator:
             case ast.BinOp() if type(node.op) in OPERATORS:
                 return f"({self.expression(node.left, names)} {OPERATORS[type(node.op)]} {self.expression(node.right, names)})"
             case ast.Compare(ops=[operator]) if type(operator) in COMPARISONS:
-                return f"{COMPARISONS[type(operator)]}({self.expression(node.left, names)}, {self.expression(node.comparators[0], names)})"
+                left, right = self.expression(node.left, names), self.expression(node.comparators[0], names)
+                return f"{COMPARISONS[type(operator)]}({left}, {right})"
             case ast.Call(keywords=[]):
                 return self.call(node, names)
         self.fail(node, f"no translation for {ast.unparse(node)!r} ({type(node).__name__})")
@@ -90,10 +92,14 @@ class Translator:
                 case ast.Return(value=ast.expr()):
                     lines.append(f"    return {self.expression(statement.value, names)};")
                 case _:
-                    self.fail(statement, f"a formula has only assignments and a return, not {ast.unparse(statement).splitlines()[0]!r}")
+                    self.fail(
+                        statement, f"a formula has only assignments and a return, not {ast.unparse(statement).splitlines()[0]!r}"
+                    )
         if not lines or not isinstance(node.body[-1], ast.Return):
             self.fail(node, f"the formula {node.name!r} must end with a return")
-        head = f"/* {self.path.name}:{node.lineno} */\nstatic inline V FN(formula_{name})({', '.join('V ' + a for a in arguments)})"
+        head = (
+            f"/* {self.path.name}:{node.lineno} */\nstatic inline V FN(formula_{name})({', '.join('V ' + a for a in arguments)})"
+        )
         self.known[name] = len(arguments)
         unpacked = ", ".join(f"in[{i}]" for i in range(len(arguments)))
         vector = f"static inline V FN(vector_{name})(const V *in) {{ return FN(formula_{name})({unpacked}); }}\n"

@@ -17,12 +17,14 @@ def _clean(text):
 def _parameters(activation):
     lines = ""
     for name, default in activation.parameters.items():
-        lines += f"    {name} : float or array_like, default {default}\n        Broadcast against `x`; a Python number does not change the dtype.\n"
+        lines += f"    {name} : float or array_like, default {default}\n"
+        lines += "        Broadcast against `x`; a Python number does not change the dtype.\n"
     return lines
 
 
 def forward(activation):
     """The docstring of a forward pass."""
+    kinds = ", a parameter of a wrong kind" if activation.parameters else ""
     return _clean(f"""{activation.name}: {activation.definition}
 
     {activation.summary}
@@ -40,7 +42,7 @@ def forward(activation):
     Raises
     ------
     TypeError
-        For complex, object, string and long double input, an `out` of a non-floating dtype{", a parameter of a wrong kind" if activation.parameters else ""}.
+        For complex, object, string and long double input, an `out` of a non-floating dtype{kinds}.
     ValueError
         For shapes that do not broadcast and a read-only `out`.
 
@@ -60,8 +62,9 @@ def forward(activation):
 def backward(activation):
     """The docstring of a backward pass."""
     name = activation.name
-    from_output = "the output, instead of `x`"
+    from_output, negative = "the output, instead of `x`", ""
     if activation.output_rule:
+        negative = f", and for y= with a negative {activation.output_rule}"
         from_output += f"; needs {activation.output_rule} >= 0"
     return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
 
@@ -85,7 +88,7 @@ def backward(activation):
     TypeError
         Where both or neither of `x` and `y` are given, and for operands as in `{name}`.
     ValueError
-        For shapes that do not broadcast and a read-only `out`{f", and for y= with a negative {activation.output_rule}" if activation.output_rule else ""}.
+        For shapes that do not broadcast and a read-only `out`{negative}.
 
     References
     ----------

@@ -17,7 +17,9 @@ def loop_dtype(name, inputs, dtype=None):
     if dtype is not None:
         dtype = np.dtype(dtype)
         if dtype not in LOOPS:
-            raise TypeError(f"No loop matching the specified signature was found for {name}: dtype must be float32 or float64, not {dtype}")
+            raise TypeError(
+                f"No loop matching the specified signature was found for {name}: dtype must be float32 or float64, not {dtype}"
+            )
         return dtype
     weak = [value for value in inputs if type(value) in (int, float)]
     strong = [np.asarray(value).dtype for value in inputs if type(value) not in (int, float)]
@@ -47,7 +49,8 @@ def checked_out(name, out, loop, casting):
         raise TypeError(f"{name}: return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
     if not np.can_cast(loop, out.dtype, casting):
         raise TypeError(
-            f"Cannot cast {name} output from {loop!r} to {out.dtype!r} with casting rule {casting!r}: out must be a floating array"
+            f"Cannot cast {name} output from {loop!r} to {out.dtype!r} with casting rule {casting!r}: "
+            "out must be a floating array"
         )
     if not out.flags.writeable:
         raise ValueError(f"{name}: output array is read-only: out must be writeable")
@@ -56,17 +59,45 @@ def checked_out(name, out, loop, casting):
 
 def wrapped(result, function, inputs, subok):
     """A new result as the type that its inputs ask for (a subclass, a pandas Series ...), or a scalar where it is 0-d."""
-    others = [value for value in inputs if type(value) is not np.ndarray and not isinstance(value, np.generic) and hasattr(value, "__array_wrap__")]
+    others = [
+        value
+        for value in inputs
+        if type(value) is not np.ndarray and not isinstance(value, np.generic) and hasattr(value, "__array_wrap__")
+    ]
     if subok and others:
         first = max(others, key=lambda value: getattr(value, "__array_priority__", 0.0))
         return first.__array_wrap__(result, (function, inputs, 0), False)
     return result[()] if result.ndim == 0 else result
 
 
+def is_plain(inputs, out):
+    """Whether a call needs nothing of the iterator: one block, the same shape and dtype. Its set-up would cost 7 us of 11."""
+    first = inputs[0] if inputs else None
+    if type(first) is not np.ndarray or first.dtype not in LOOPS or not 0 < first.size <= BLOCK or first.ndim == 0:
+        return False
+    arrays = [value for value in (*inputs, out) if type(value) is not float and value is not None]
+    return all(
+        type(value) is np.ndarray
+        and value.dtype == first.dtype
+        and value.dtype.isnative
+        and value.shape == first.shape
+        and value.flags.c_contiguous
+        and value.flags.aligned
+        for value in arrays
+    ) and (out is None or out.flags.writeable)
+
+
 def blockwise(name, formula, n_inputs):
     """Make a function of `n_inputs` arrays, with the keywords of a ufunc, from a formula on blocks."""
 
     def function(*inputs, out=None, where=True, casting="same_kind", order="K", dtype=None, subok=True):
+        if where is True and dtype is None and casting == "same_kind" and order == "K" and is_plain(inputs, out):
+            with np.errstate(all="ignore"):
+                result = formula(*(np.asarray(value, inputs[0].dtype) for value in inputs))
+            if out is None:
+                return result
+            out[...] = result
+            return out
         if len(inputs) == n_inputs + 1 and out is None:
             *inputs, out = inputs
         if len(inputs) != n_inputs:

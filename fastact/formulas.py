@@ -10,9 +10,9 @@ Conventions: the saturated side owns a kink (relu'(0) = 0); a branch is selected
 infinite gradient through a dead unit is 0; NaN in gives NaN out (`unless_nan` where a comparison would hide it).
 """
 
+from . import words
 from .declare import activation
 from .words import exp, expm1, maximum, unless_nan, where
-from . import words
 
 
 @activation(source="D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986), Learning representations by back-propagating errors")

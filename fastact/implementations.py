@@ -10,9 +10,14 @@ import types
 
 import numpy as np
 
-from . import calling, documentation, fallback, rows
+from . import (
+    calling,
+    documentation,
+    fallback,
+    formulas,  # noqa: F401  (fills ACTIVATIONS)
+    rows,
+)
 from .declare import ACTIVATIONS
-from . import formulas  # noqa: F401  (fills ACTIVATIONS)
 
 try:
     from . import _core
@@ -57,7 +62,10 @@ def explain_missing():
         return f"the compiled core cannot be loaded: {missing}"
     if os.path.exists(os.path.join(folder, os.pardir, "setup.py")):
         return f"this is the source folder {folder}, which is not compiled: run from another folder, or pip install it"
-    return "the compiled core was not built: no working C compiler was found when fastact was installed; install one (gcc or clang), then pip install --force-reinstall --no-cache-dir fastact"
+    return (
+        "the compiled core was not built: no working C compiler was found when fastact was installed; install one (gcc or "
+        "clang), then pip install --force-reinstall --no-cache-dir fastact"
+    )
 
 
 @functools.cache
@@ -83,7 +91,11 @@ def load(name):
         functions[backward.name] = publish(backward, documentation.backward(activation))
     softmax = calling.RowCall("softmax", ("x",), {"axis": -1}, evaluators["softmax"])
     softmax_backward = calling.RowCall(
-        "softmax_backward", ("grad", "x"), {"axis": -1}, evaluators["softmax_backward"], evaluators["softmax_backward_from_output"]
+        "softmax_backward",
+        ("grad", "x"),
+        {"axis": -1},
+        evaluators["softmax_backward"],
+        evaluators["softmax_backward_from_output"],
     )
     functions["softmax"] = publish(softmax, documentation.SOFTMAX)
     functions["softmax_backward"] = publish(softmax_backward, documentation.SOFTMAX_BACKWARD)
@@ -121,4 +133,6 @@ def numpy_evaluators():
 
 def documents():
     """Docstrings for the ufuncs that are public as they are."""
-    return {activation.name: documentation.forward(activation) for activation in ACTIVATIONS.values() if not activation.parameters}
+    return {
+        activation.name: documentation.forward(activation) for activation in ACTIVATIONS.values() if not activation.parameters
+    }

@@ -67,19 +67,20 @@ def _along_axis(name, kernel, n_inputs):
         arrays = [np.asarray(value, dtype=loop) for value in inputs]
         axes = [normalize_axis_index(axis, array.ndim) for array in arrays]
         if len({array.shape[i] for array, i in zip(arrays, axes, strict=True)}) > 1:
-            raise ValueError(f"{name}: operands have a mismatch in their core dimension, axis {axis}: shapes {[a.shape for a in arrays]}")
+            raise ValueError(
+                f"{name}: operands have a mismatch in their core dimension, axis {axis}: shapes {[a.shape for a in arrays]}"
+            )
         views = [np.moveaxis(array, i, -1) for array, i in zip(arrays, axes, strict=True)]
         shape = np.broadcast_shapes(*(view.shape for view in views))
-        if out is None:
-            result = np.empty_like(np.moveaxis(np.broadcast_to(views[0], shape), -1, axis), subok=False)
-        else:
-            result = out
+        like = np.moveaxis(np.broadcast_to(views[0], shape), -1, axis)
+        result = np.empty_like(like, subok=False) if out is None else out
         target = np.moveaxis(result, normalize_axis_index(axis, result.ndim), -1)
         try:
             views = [np.broadcast_to(view, target.shape) for view in views]
         except ValueError:
-            expected = np.moveaxis(np.broadcast_to(0, shape), -1, axis).shape
-            raise ValueError(f"{name}: output operand of shape {out.shape} does not match the shape of the result, {expected}") from None
+            raise ValueError(
+                f"{name}: output operand of shape {out.shape} does not match the shape of the result, {like.shape}"
+            ) from None
         views = [view.copy() if _overlaps(view, target) else view for view in views]
         with np.errstate(all="ignore"):
             if target.size:
@@ -93,7 +94,11 @@ def _along_axis(name, kernel, n_inputs):
 
 def _overlaps(view, target):
     """Whether writing `target` would change what is still to be read of `view`: not so where they are the very same elements."""
-    same = view.__array_interface__["data"] == target.__array_interface__["data"] and view.strides == target.strides and view.dtype == target.dtype
+    same = (
+        view.__array_interface__["data"] == target.__array_interface__["data"]
+        and view.strides == target.strides
+        and view.dtype == target.dtype
+    )
     return not same and np.may_share_memory(view, target)
 
 

@@ -46,7 +46,7 @@ def sigmoid_derivative(x):
 
 
 def where(condition, yes, no):
-    """yes where the condition holds, no elsewhere: on bits, since np.where branches and takes 4.0 ns an element, not 0.5, for mixed signs."""
+    """yes where the condition holds, no elsewhere: on bits, since np.where branches: 4.0 ns an element, not 0.5."""
     dtype = np.result_type(yes, no)
     bits = np.dtype(f"i{dtype.itemsize}")
     yes, no = np.asarray(yes, dtype).view(bits), np.asarray(no, dtype).view(bits)

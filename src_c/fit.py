@@ -77,7 +77,9 @@ def segments():
         text += "};\n"
     text += "\n#define FITTED_KERNELS \\\n"
     for name, (_, end, degree, form) in RECIPES.items():
-        text += f"    FITTED({name}, {form}, {float(np.float32(end)).hex()}f, {float(np.float32(REACH / end)).hex()}f, {degree}) \\\n"
+        text += (
+            f"    FITTED({name}, {form}, {float(np.float32(end)).hex()}f, {float(np.float32(REACH / end)).hex()}f, {degree}) \\\n"
+        )
     return text.removesuffix(" \\\n") + "\n"
 
 
@@ -118,11 +120,16 @@ def polynomials():
             q = exp_quotient(degree, kind)
             suffix = "f" if real == "f32" else ""
             listed = [f"{float(value).hex()}{suffix}" for value in q]
-            text += f"\n/* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */\nstatic const {real}_t {real}_exp_q[] = {{{', '.join(listed)}}};\n"
-            text += f"/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else so that k times the first is exact for |k| < 2^14 */\n"
+            text += "\n/* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */\n"
+            text += f"static const {real}_t {real}_exp_q[] = {{{', '.join(listed)}}};\n"
+            text += "/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact "
+            text += "for |k| < 2^14 */\n"
             text += f"#define {real}_LOG2E {float(kind(float(1 / log2))).hex()}{suffix}\n#ifdef HAVE_FMA\n"
             for names, bits in ((("HI", "LO"), fused), (("HI", "MID", "LO"), exact)):
-                text += "".join(f"#define {real}_LN2_{n} {float(kind(v)).hex()}{suffix}\n" for n, v in zip(names, parts(log2, bits), strict=True))
+                text += "".join(
+                    f"#define {real}_LN2_{n} {float(kind(v)).hex()}{suffix}\n"
+                    for n, v in zip(names, parts(log2, bits), strict=True)
+                )
                 text += "#else\n" if len(names) == 2 else "#endif\n"
     return text
 

@@ -2,7 +2,7 @@
 
 /* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
 static const f32_t f32_exp_q[] = {0x1.fffff80000000p-2f, 0x1.55548e0000000p-3f, 0x1.555b5e0000000p-5f, 0x1.123c280000000p-7f, 0x1.687a680000000p-10f};
-/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else so that k times the first is exact for |k| < 2^14 */
+/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact for |k| < 2^14 */
 #define f32_LOG2E 0x1.7154760000000p+0f
 #ifdef HAVE_FMA
 #define f32_LN2_HI 0x1.62e4300000000p-1f
@@ -15,7 +15,7 @@ static const f32_t f32_exp_q[] = {0x1.fffff80000000p-2f, 0x1.55548e0000000p-3f, 
 
 /* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
 static const f64_t f64_exp_q[] = {0x1.000000000000dp-1, 0x1.555555555552ap-3, 0x1.555555554ff5ep-5, 0x1.11111111223bdp-7, 0x1.6c16c185a7328p-10, 0x1.a01a013aa0e98p-13, 0x1.a01996a70aba0p-16, 0x1.71df115277a40p-19, 0x1.28b03df5abe00p-22, 0x1.ad8e41f720800p-26};
-/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else so that k times the first is exact for |k| < 2^14 */
+/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact for |k| < 2^14 */
 #define f64_LOG2E 0x1.71547652b82fep+0
 #ifdef HAVE_FMA
 #define f64_LN2_HI 0x1.62e42fefa39efp-1

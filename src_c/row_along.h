@@ -10,7 +10,6 @@ typedef struct {
 #define EACH_CHUNK(n)                                                                                                   \
     for (size_t start = 0, count; start < (n) && (count = (n) - start < (size_t)FN(ROW_CHUNK) ? (n) - start : (size_t)FN(ROW_CHUNK)); \
          start += count)
-#define EACH_LANES(count) for (size_t i = 0; i < (count); i += LANES)
 
 /* Entries start ... start + count of a row, contiguous; and where to put as many. */
 static inline const T *FN(chunk)(FN(Row) row, size_t start, size_t count, T *buffer) {
@@ -86,9 +85,17 @@ static ALWAYS_INLINE void FN(backward_along)(int from_output, FN(Row) grad, FN(R
         const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
         V dots = C(0), others = C(0);
         size_t i = 0;
-        for (; from_output && i + 2 * LANES <= count; i += 2 * LANES) {
-            dots = FMA(LOAD(p + i), LOAD(g + i), dots);
-            others = FMA(LOAD(p + i + LANES), LOAD(g + i + LANES), others);
+        for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
+            T taken[FN(ROW_BLOCK)];
+            const T *e = from_output ? p + i : taken;
+            if (!from_output)
+                for (size_t k = 0; k < FN(ROW_BLOCK); k += LANES) STORE(taken + k, FN(shifted_exp)(LOAD(p + i + k), by));
+            for (size_t k = 0; k < FN(ROW_BLOCK); k += 4 * LANES) {
+                V a = LOAD(e + k), b = LOAD(e + k + LANES), c = LOAD(e + k + 2 * LANES), d = LOAD(e + k + 3 * LANES);
+                if (!from_output) sum = FN(add_carried)(sum, (a + b) + (c + d), &carry);
+                dots = FMA(c, LOAD(g + i + k + 2 * LANES), FMA(a, LOAD(g + i + k), dots));
+                others = FMA(d, LOAD(g + i + k + 3 * LANES), FMA(b, LOAD(g + i + k + LANES), others));
+            }
         }
         for (; i < count; i += LANES) {
             V e = FN(load_some)(p + i, count - i, nothing);
@@ -105,7 +112,13 @@ static ALWAYS_INLINE void FN(backward_along)(int from_output, FN(Row) grad, FN(R
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
         T *to = FN(target)(out, start, buffer);
-        EACH_LANES(count) {
+        size_t i = 0;
+        for (; i + LANES <= count; i += LANES) {
+            V e = LOAD(p + i);
+            if (!from_output) e = FN(shifted_exp)(e, by) * inverse;
+            STORE(to + i, e * (LOAD(g + i) - mean));
+        }
+        if (i < count) {
             V e = FN(load_some)(p + i, count - i, nothing);
             if (!from_output) e = FN(shifted_exp)(e, by) * inverse;
             FN(store_some)(to + i, e * (FN(load_some)(g + i, count - i, mean) - mean), count - i);

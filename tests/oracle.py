@@ -8,6 +8,7 @@ import functools
 
 import mpmath
 import numpy as np
+
 from fastact.declare import ACTIVATIONS
 
 # Digits for the smallest results (1e-46 and 1e-324), the steps of the difference quotient, and 40 to spare.

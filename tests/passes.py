@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-import fastact
 import numpy as np
 import pytest
+
+import fastact
 from fastact import implementations
 from fastact.declare import ACTIVATIONS
 

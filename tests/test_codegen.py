@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fastact import codegen, formulas, words
 
 from passes import DTYPES, PASSES

@@ -1,8 +1,9 @@
 """What the package promises at single points: kinks, infinities, NaN, no warnings, identities, the worked example."""
 
-import fastact
 import numpy as np
 import pytest
+
+import fastact
 from fastact.declare import ACTIVATIONS
 
 import oracle

@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 
-import fastact
 import numpy as np
 import pytest
+
+import fastact
 from fastact import implementations
 from fastact.declare import ACTIVATIONS
 

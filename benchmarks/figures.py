@@ -1,0 +1,166 @@
+"""The speed that the project aims at, figure by figure, measured in one run: `python benchmarks/figures.py [--wheel FILE]`.
+
+Contestants take turns and the best of several rounds counts (fastact/bench.py). Where an instruction set is held against
+the fallback, NumPy is held to the same one: its features are chosen at start-up, so this command starts itself again.
+A report, not a test: it exits with 0 whatever it finds.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+import fastact
+from fastact import bench
+from fastact.implementations import available
+
+SIZE = 256 << 10
+TARGETS = {
+    "sigmoid": 4,
+    "elu": 3.5,
+    "leaky_relu": 2.5,
+    "sigmoid_backward": 2.5,
+    "tanh": 1.2,
+    "softmax[1024]": 4,
+    "softmax[10]": 15,
+}
+WIDE_TARGETS = {"sigmoid": 2, "tanh": 1.1, "elu": 2.5}
+WIDE = {
+    "standard deviation 6": lambda generator, count: generator.normal(0, 6, count),
+    "uniform in +-14": lambda generator, count: generator.uniform(-14, 14, count),
+}
+# What NumPy calls the features above each instruction set, as X86_V4 since 2.4 and by their own names before.
+ABOVE_AVX2 = "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL"
+NUMPY_WITHOUT = {
+    "avx512": "",
+    "avx2": ABOVE_AVX2,
+    "sse2": "X86_V3 AVX2 FMA3 " + ABOVE_AVX2,
+    "scalar": "X86_V3 AVX2 FMA3 " + ABOVE_AVX2,
+}
+CALL_TARGET, CALL_TARGET_WITH_PARAMETERS = 1.2, 1.8
+IMPORT_TARGET = 15  # ms
+WHEEL_TARGET = 2  # MB
+
+
+def ratios(cases, memory, implementation, seconds=0.3):
+    """How many times faster than the fallback each case is, with (title, ratio, ns per element)."""
+    contestants = {"compiled": implementation, "NumPy": "numpy"}
+    for row in bench.run(bench.work(cases, [SIZE]), contestants, memory, seconds):
+        times = row["ns_per_element"]
+        yield row["title"], times["NumPy"] / times["compiled"], times["compiled"]
+
+
+class Report:
+    """Prints figures and counts those reached."""
+
+    def __init__(self):
+        self.reached = self.total = 0
+
+    def add(self, text, value, target, reached, unit=""):
+        """One figure; `reached` is a bool."""
+        self.total += 1
+        self.reached += reached
+        print(f"{'  ' if reached else '! '}{text:<66} {value:8.2f}{unit}   (target {target}{unit})", flush=True)
+
+
+def fallback_targets(report):
+    """The named ratios, on standard normal and on wide data."""
+    named = {case.title.replace(" backward", "_backward"): case for case in bench.cases()}
+    memory = bench.Memory(SIZE)
+    for name, target in TARGETS.items():
+        for _, ratio, ns in ratios([named[name]], memory, fastact.simd):
+            report.add(f"{name}, {ns:.3f} ns an element, times faster than the fallback", ratio, target, ratio >= target)
+    for what, draw in WIDE.items():
+        memory = bench.Memory(SIZE, draw=draw)
+        for name, target in WIDE_TARGETS.items():
+            for _, ratio, ns in ratios([named[name]], memory, fastact.simd):
+                report.add(f"{name}, {what}, {ns:.3f} ns", ratio, target, ratio >= target)
+
+
+def slowest(implementation):
+    """Print the case and dtype in which an instruction set gains least, for `every_set` in the parent process."""
+    found = []
+    for dtype in (np.float32, np.float64):
+        memory = bench.Memory(SIZE, dtype)
+        found += [
+            (ratio, f"{title}, {np.dtype(dtype)}") for title, ratio, _ in ratios(bench.cases(), memory, implementation, 0.1)
+        ]
+    ratio, title = min(found)
+    print(f"{ratio}|{title} (of {len(found)})")
+
+
+def every_set(report):
+    """Nothing slower than the fallback, on any instruction set."""
+    for name in available()[:-1]:
+        environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": NUMPY_WITHOUT.get(name, "")}
+        # NumPy warns of features that it does not know or that the machine does not have.
+        command = [sys.executable, "-W", "ignore", __file__, "--slowest", name]
+        output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        ratio, title = output.strip().split("|")
+        report.add(f"{name}, least gain: {title}", float(ratio), 1, float(ratio) >= 1)
+
+
+def calls(report):
+    """One call on 16 elements against np.tanh, less what an empty call costs."""
+    memory = bench.Memory(16)
+    for case in bench.cases(columns=()):
+        if case.columns:
+            continue
+        operands = memory.operands(case, 16)
+        x, out = np.array(memory.x), np.array(memory.out)
+        named = {
+            "np.tanh": lambda x=x, out=out: np.tanh(x, out=out),
+            "call": case.call(fastact.simd, operands),
+            "empty": lambda: None,
+        }
+        best = bench.measure(named, 0.2, rounds=20)
+        ratio = (best["call"] - best["empty"]) / (best["np.tanh"] - best["empty"])
+        target = CALL_TARGET_WITH_PARAMETERS if case.parameterized else CALL_TARGET
+        report.add(
+            f"{case.title} on 16 elements, {best['call'] - best['empty']:.0f} ns, times np.tanh", ratio, target, ratio <= target
+        )
+
+
+def import_time(report, rounds=20):
+    """What `import fastact` adds to `import numpy`: fresh processes in turn, the best of each."""
+    best = {}
+    for _ in range(rounds):
+        for statement in ("import numpy", "import numpy, fastact"):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", statement], check=True)
+            best[statement] = min(best.get(statement, np.inf), time.perf_counter() - start)
+    added = (best["import numpy, fastact"] - best["import numpy"]) * 1e3
+    report.add("import fastact, added to NumPy's own", added, IMPORT_TARGET, added < IMPORT_TARGET, " ms")
+
+
+def main():
+    """Measure, and print the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--wheel", type=pathlib.Path, help="also weigh this wheel")
+    parser.add_argument("--slowest", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.slowest:
+        slowest(options.slowest)
+        return
+    if fastact.backend == "numpy":
+        sys.exit(f"there is nothing compiled to measure: {fastact.reason}")
+    machine = bench.machine()
+    print(f"fastact {machine['fastact']}, {machine['simd']}, NumPy {machine['numpy']}, {machine['cpu']}")
+    print("float32, 256 Ki elements, one thread, unless said")
+    report = Report()
+    fallback_targets(report)
+    every_set(report)
+    calls(report)
+    import_time(report)
+    if options.wheel:
+        size = options.wheel.stat().st_size / 1e6
+        report.add(f"{options.wheel.name}", size, WHEEL_TARGET, size < WHEEL_TARGET, " MB")
+    print(f"\n{report.reached} of {report.total} figures reached")
+
+
+if __name__ == "__main__":
+    main()

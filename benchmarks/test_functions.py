@@ -1,0 +1,30 @@
+"""The cases of `fastact bench` under pytest-benchmark: `pytest benchmarks --benchmark-enable`.
+
+One group for each function, pass and size, so that compiled and NumPy stand side by side.
+"""
+
+import pytest
+
+import fastact
+from fastact import bench
+
+CONTESTANTS = {"NumPy": "numpy"} if fastact.backend == "numpy" else {"compiled": fastact.simd, "NumPy": "numpy"}
+SIZES = (16, 1 << 10, 256 << 10)
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """The arrays that all cases share."""
+    return bench.Memory(max(SIZES))
+
+
+@pytest.mark.parametrize(
+    ("case", "size"),
+    bench.work(bench.cases(), SIZES),
+    ids=lambda value: value.title if isinstance(value, bench.Case) else str(value),
+)
+@pytest.mark.parametrize("label", CONTESTANTS)
+def test_function(benchmark, memory, case, size, label):
+    """One contestant on one case."""
+    benchmark.group = f"{case.title}, {bench.format_size(size)} elements"
+    benchmark(case.call(CONTESTANTS[label], memory.operands(case, size)))
