@@ -16,7 +16,7 @@ from fastact import implementations
 from fastact.declare import ACTIVATIONS
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from oracle import ulps
+from oracle import last_place, ulps
 
 BLOCK = 1 << 16
 JOBS = 256  # pieces of bit space, to spread over the processes
@@ -41,8 +41,9 @@ def sweep(name, contestants, first, last, every):
         if not x.size:
             continue
         exact = evaluate(reference, name, x.astype(np.float64), parameters)
+        unit = last_place(exact, np.float32)
         for contestant in contestants:
-            errors = ulps(evaluate(implementations.load(contestant), name, x, parameters), exact)
+            errors = ulps(evaluate(implementations.load(contestant), name, x, parameters), exact, unit=unit)
             at = int(errors.argmax())
             if errors[at] > worst[contestant][0]:
                 worst[contestant] = (float(errors[at]), float(x[at]))

@@ -147,6 +147,15 @@ class Memory:
         return {"y": x, "grad": grad, "out": out}
 
 
+def fits(size, dtype):
+    """Whether a `Memory` takes at most half of this machine's, as far as the system says."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return True
+    return 3 * size * np.dtype(dtype).itemsize <= total / 2
+
+
 def repeat(values, target):
     """Fill `target` with `values`, again and again."""
     for start in range(0, target.size, values.size):

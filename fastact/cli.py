@@ -57,7 +57,7 @@ def main(arguments=None):
         "--functions",
         metavar="A,B,...",
         type=chosen_cases,
-        help="only these, e.g. sigmoid,elu_backward,softmax[1024]; default: all",
+        help="only these, e.g. 'sigmoid,elu_backward,softmax[1024]'; default: all",
     )
     bench_parser.add_argument(
         "--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,256Ki,4Mi; default: 16 to 64Mi"
@@ -93,24 +93,26 @@ def benchmark(options, parser):
     """Run the benchmark that the options describe, and print, save and draw it."""
     chosen = options.functions or bench.cases()
     asked = options.sizes or (bench.QUICK_SIZES if options.quick else bench.SIZES)
-    work = bench.work(chosen, asked)
+    too_large = [size for size in asked if not bench.fits(size, options.dtype)]
+    work = bench.work(chosen, [size for size in asked if size not in too_large])
+    if not work and too_large:
+        parser.error(
+            f"three arrays of {format_sizes(too_large)} {options.dtype} take over half of the memory: choose smaller --sizes"
+        )
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
-    try:
-        memory = bench.Memory(max(asked), options.dtype)
-    except MemoryError:
-        parser.error(
-            f"not enough memory for three arrays of {bench.format_size(max(asked))} {options.dtype}: choose smaller --sizes"
-        )
     contestants = {"compiled": simd, "NumPy": "numpy"} if backend == "compiled" else {"NumPy": "numpy"}
     machine = bench.machine()
-    opponent = f"{'' if backend == 'numpy' else 'against '}NumPy {machine['numpy']}"
-    title = f"fastact {__version__} ({simd}), {opponent}, {options.dtype}, {machine['cpu']}"
+    opponents = f"{simd} against NumPy" if backend == "compiled" else "NumPy"
+    title = f"fastact {__version__}: {opponents} {machine['numpy']}, {options.dtype}, {machine['cpu']}"
     print(title)
     if backend == "numpy":
         print(f"NumPy alone, there is nothing compiled to compare it with: {reason}")
+    if too_large:
+        print(f"left out, for they would take over half of the memory: {format_sizes(too_large)}")
 
     rows, code = [], 0
+    memory = bench.Memory(max(size for _, size in work), options.dtype)
     try:
         rows.extend(bench.run(progress(work), contestants, memory, seconds=0.05 if options.quick else 0.25))
     except KeyboardInterrupt:
@@ -130,14 +132,12 @@ def print_table(rows, labels):
     print("ns: per element, best of several rounds; GB/s: bytes read and written, each array once; ratio: NumPy / compiled\n")
     width = max([len("function"), *(len(row["title"]) for row in rows)])
     head = "".join(f"{label + ' ns':>13}" for label in labels)
-    print(f"{'function':<{width}}{'size':>8}{head}{labels[0] + ' GB/s':>15}{'ratio':>8}")
+    print(f"{'function':<{width}}{'size':>8}{head}{labels[0] + ' GB/s':>15}" + ("   ratio" if len(labels) == 2 else ""))
     ratios = []
     for row in rows:
         times = row["ns_per_element"]
-        line = f"{row['title']:<{width}}{bench.format_size(row['size']):>8}" + "".join(
-            f"{times[label]:>13.3f}" for label in labels
-        )
-        line += f"{row['gb_per_s'][labels[0]]:>15.1f}"
+        line = f"{row['title']:<{width}}{bench.format_size(row['size']):>8}"
+        line += "".join(f"{times[label]:>13.3f}" for label in labels) + f"{row['gb_per_s'][labels[0]]:>15.1f}"
         if len(labels) == 2:
             ratios.append(times["NumPy"] / times["compiled"])
             line += f"{ratios[-1]:>8.2f}"
@@ -175,24 +175,21 @@ def plot(rows, labels, title, path):
     panels = {}
     for row in rows:
         panels.setdefault(row["title"], []).append(row)
-    columns = min(len(panels), max(3, math.ceil(math.sqrt(1.3 * len(panels)))))
+    # A multiple of 3, so that the passes of a function stand side by side.
+    columns = min(len(panels), 3 * max(1, round(math.sqrt(len(panels)) / 2.6)))
     lines = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(max(2.6 * columns, 9), 2.2 * lines + 1.3), dpi=100, layout="constrained")
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     ticks = sorted({row["size"] for row in rows})
     for panel, (name, points) in zip(axes, panels.items(), strict=False):
         for label, style in zip(labels, ("o-", "s--"), strict=False):
-            panel.plot(
-                [point["size"] for point in points],
-                [point["ns_per_element"][label] for point in points],
-                style,
-                label=label,
-                ms=4,
-            )
+            times = [point["ns_per_element"][label] for point in points]
+            panel.plot([point["size"] for point in points], times, style, label=label, markersize=4)
         panel.set_title(name, fontsize=10)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
         panel.set_xticks(ticks, [bench.format_size(tick) for tick in ticks], rotation=45, fontsize=8)
+        panel.yaxis.set_major_formatter("{x:g}")
         panel.minorticks_off()
         panel.grid(alpha=0.3)
     for i in range(len(panels), len(axes)):
@@ -201,7 +198,7 @@ def plot(rows, labels, title, path):
     figure.suptitle(title)
     figure.supxlabel("size in elements")
     figure.supylabel("time in ns per element")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(labels))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower right", ncols=len(labels))
     figure.savefig(path)
 
 

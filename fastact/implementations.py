@@ -5,6 +5,7 @@ the package itself publishes those that `choose` picks.
 """
 
 import functools
+import importlib
 import os
 import types
 
@@ -20,8 +21,7 @@ from . import (
 from .declare import ACTIVATIONS
 
 try:
-    from . import _core
-
+    _core = importlib.import_module("fastact._core")  # unlike `from . import`, it says whether the file is absent or broken
     missing = None
 except ImportError as error:
     _core = None
@@ -58,7 +58,7 @@ def choose(environ=os.environ):
 def explain_missing():
     """Why there is no compiled core, in one line."""
     folder = os.path.dirname(os.path.abspath(__file__))
-    if not isinstance(missing, ModuleNotFoundError):
+    if getattr(missing, "name", None) != "fastact._core" or not isinstance(missing, ModuleNotFoundError):
         return f"the compiled core cannot be loaded: {missing}"
     if os.path.exists(os.path.join(folder, os.pardir, "setup.py")):
         return f"this is the source folder {folder}, which is not compiled: run from another folder, or pip install it"

@@ -81,14 +81,22 @@ def truth(activation, kind, dtype, number=None, every=1):
     return x[kept], *split([value for value in exact if value is not None], dtype)
 
 
-def ulps(got, high, rest=0.0):
-    """|got - exact| in units of the last place of the exact value high + rest."""
+def last_place(high, dtype):
+    """The unit in the last place of exact values, as float64; NaN where they overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
-        rounded = high.astype(got.dtype)
-        unit = np.spacing(np.abs(rounded)).astype(np.float64)
+        return np.spacing(np.abs(high.astype(dtype))).astype(np.float64)
+
+
+def ulps(got, high, rest=0.0, unit=None):
+    """|got - exact| in units of the last place of the exact value high + rest; `unit` spares computing them again."""
+    if unit is None:
+        unit = last_place(high, got.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
         error = np.abs((got.astype(np.float64) - high) / unit - rest)
-    error[np.isinf(rounded)] = np.where(got == rounded, 0, np.inf)[np.isinf(rounded)]
-    return np.where(np.isnan(error), np.inf, error)
+        unclear = np.isnan(error)
+        if unclear.any():  # an overflow must be infinite, and a NaN is wrong by any measure
+            error[unclear] = np.where(got[unclear] == high[unclear].astype(got.dtype), 0, np.inf)
+    return error
 
 
 def near_sign_change(x, high):

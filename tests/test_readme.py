@@ -5,8 +5,9 @@ import runpy
 import types
 from pathlib import Path
 
-import fastact
 import pytest
+
+import fastact
 from fastact import codegen, formulas, words
 
 README = Path(__file__).parent.parent / "README.md"

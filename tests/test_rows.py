@@ -128,6 +128,21 @@ def test_in_place_gives_the_same_bits(implementation, one, dtype):
 @each_implementation
 @each_row_pass
 @each_dtype
+def test_a_new_result_is_what_out_would_hold(implementation, one, dtype):
+    """Along any axis a new array lies in memory as the operand does, with the bits of one made by np.empty_like."""
+    function = one.of(implementation)
+    for shape in ((40, 10), (1100, 37), (5, 70, 6)):
+        for order in "CF":
+            inputs = [np.asarray(values, order=order) for values in logits(one, dtype, shape)]
+            for axis in range(len(shape)):
+                result, out = function(*inputs, axis=axis), np.empty_like(inputs[-1])
+                assert result.strides == out.strides, f"{shape}, {order}, axis {axis}: {result.strides}, expected {out.strides}"
+                assert_same_bits(result, function(*inputs, axis=axis, out=out), f"{shape}, {order}, axis {axis}")
+
+
+@each_implementation
+@each_row_pass
+@each_dtype
 def test_overlapping_out(implementation, one, dtype):
     """Shifted, reversed and transposed views of an operand's memory: as if it had been copied first."""
     function = one.of(implementation)

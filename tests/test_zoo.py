@@ -4,6 +4,7 @@ Expected are the results of calls on single elements (arrays.one_by_one), by the
 """
 
 import numpy as np
+import pytest
 
 import arrays
 from arrays import ARRANGEMENTS, WRITABLE, N, assert_same_bits, one_by_one, operands
@@ -123,6 +124,18 @@ def test_parameters_and_dtype(implementation, one):
         for wide in (np.float64(0.5), np.array(0.5), np.full(N, 0.5), [0.5] * N):
             expected = function(*(values.astype(np.float64) for values in inputs), **{name: 0.5})
             assert_same_bits(function(*inputs, **{name: wide}), expected, f"{name} {type(wide)}")
+
+
+@each_implementation
+@each_pass_with_parameters
+def test_parameters_beyond_float32(implementation, one):
+    """A number that float32 cannot hold is infinite there, with NumPy's warning, in arrays of any size."""
+    for size in (1, N, 40000):
+        inputs = [np.resize(values, size) for values in operands(np.float32, one.operands)]
+        for name in one.parameters:
+            with pytest.warns(RuntimeWarning, match="overflow encountered in cast"):
+                got = one.of(implementation)(*inputs, **{name: 1e300})
+            assert_same_bits(got, one.of(implementation)(*inputs, **{name: np.inf}), f"{size} elements")
 
 
 @each_implementation
