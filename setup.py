@@ -13,6 +13,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 # The instruction sets and what each needs of the compiler: one header, one row.
 SETS = {"scalar": []}
@@ -38,14 +39,21 @@ class BuildCore(build_ext):
         text = runpy.run_path("fastact/codegen.py")["translate"]()
         (generated / "formulas.h").write_text(text, encoding="utf-8")
         for name, flags in SETS.items():
-            extension.extra_objects += self.compiler.compile(
-                ["src_c/kernels.c"],
-                output_dir=str(Path(self.build_temp) / name),
-                include_dirs=["src_c", str(generated)],
-                macros=[("SIMD_HEADER", f'"simd_{name}.h"'), ("SET_NAME", name)],
-                extra_postargs=[*FLAGS, *flags],
-                depends=extension.depends,
-            )
+            try:
+                extension.extra_objects += self.compiler.compile(
+                    ["src_c/kernels.c"],
+                    output_dir=str(Path(self.build_temp) / name),
+                    include_dirs=["src_c", str(generated)],
+                    macros=[("SIMD_HEADER", f'"simd_{name}.h"'), ("SET_NAME", name)],
+                    extra_postargs=[*FLAGS, *flags],
+                    depends=extension.depends,
+                )
+            except CompileError as error:  # an old compiler, that does not know the instructions
+                if name == "scalar" or os.environ.get("FASTACT_BUILD") == "compiled":
+                    raise
+                print(f"fastact: this compiler cannot build the {name} kernels, they are left out: {error}", file=sys.stderr)
+            else:
+                extension.define_macros.append((f"FASTACT_{name.upper()}", None))
         super().build_extension(extension)
 
 
@@ -60,7 +68,10 @@ def compiler_works():
         source = Path(folder) / "probe.c"
         source.write_text("#include <Python.h>\nint probe(void) { return PY_VERSION_HEX; }\n", encoding="utf-8")
         try:
-            compiler.compile([str(source)], output_dir=folder, include_dirs=[sysconfig.get_path("include")])
+            objects = compiler.compile([str(source)], output_dir=folder, include_dirs=[sysconfig.get_path("include")])
+            compiler.link_shared_object(objects, str(Path(folder) / "probe.so"))
+            if not (Path(folder) / "probe.so").exists():
+                return "the compiler made no library"
         except Exception as error:  # whatever the compiler's absence looks like on this platform
             return str(error)
     return ""
@@ -84,7 +95,7 @@ def extensions():
         "fastact._core",
         ["fastact/_core.pyx", "src_c/loops.c", "src_c/dispatch.c"],
         include_dirs=["src_c", numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *([("FASTACT_X86", None)] if X86 else [])],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra"],
         depends=[*map(str, sorted(Path("src_c").glob("*"))), "fastact/_core.pyx", "fastact/codegen.py", "fastact/formulas.py"],
         libraries=[] if X86 or platform.machine().lower() in ("aarch64", "arm64") else ["m"],  # flags.h: fenv elsewhere

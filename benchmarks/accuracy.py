@@ -1,4 +1,4 @@
-"""The sweep: every float32 through every activation, `python benchmarks/accuracy.py`. 12 minutes on 2 cores; --every 97, seconds.
+"""The sweep: every float32 through every activation, `python benchmarks/accuracy.py`. 13 minutes on 2 cores; --every 97, 10 s.
 
 The reference is the fallback in float64, which the tests hold against mpmath; its own error is below 1e-8 float32 ULP. With
 --write the worst errors go to benchmarks/accuracy.json, from which README's table is made.

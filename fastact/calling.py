@@ -126,7 +126,17 @@ class RowCall(Call):
         for name, value in zip(self.operands, operands, strict=True):
             if np.ndim(value) == 0 and not answers_for_itself(value):
                 raise ValueError(f"{self.name}() needs {name} of at least one dimension, along which to normalize; got a scalar")
-        return evaluator(*operands, axis=parameters[0], **kwargs)
+        axis, plain = operator.index(parameters[0]), all(type(value) is np.ndarray for value in operands)
+        dimensions = [np.ndim(value) for value in operands]
+        if axis >= 0 and len(set(dimensions)) > 1 and not any(map(answers_for_itself, operands)):
+            # NumPy would count the axis in each operand by itself, and not in what they broadcast to
+            if axis >= max(dimensions):
+                raise np.exceptions.AxisError(axis, max(dimensions))
+            axis -= max(dimensions)
+        alike = plain and len({(value.shape, value.dtype) for value in operands}) == 1
+        if alike and not kwargs and operands[0].dtype in (np.float32, np.float64):
+            kwargs["out"] = np.empty_like(operands[-1])  # a gufunc's own output would lie with the axis last
+        return evaluator(*operands, axis=axis, **kwargs)
 
     def check(self, name, value):
         """The axis is one integer; NumPy says whether it is in range."""
@@ -147,8 +157,17 @@ def public(call, document):
     def function(*args, **kwargs):
         return call(*args, **kwargs)
 
-    function.__name__ = function.__qualname__ = call.name
+    return describe(function, call.name, document, call.signature)
+
+
+# What a ufunc of one input has: fastact.sigmoid is one, and the fallback's takes the same.
+UFUNC_SIGNATURE = "(x, /, out=None, *, where=True, **kwargs)"
+
+
+def describe(function, name, document, signature):
+    """Give a function its name, docstring and signature."""
+    function.__name__ = function.__qualname__ = name
     function.__module__ = "fastact"
     function.__doc__ = document
-    function.__text_signature__ = call.signature
+    function.__text_signature__ = signature
     return function

@@ -67,7 +67,11 @@ def main(arguments=None):
         "--plot", metavar="FILE.png", type=plottable, help="draw ns per element over size; needs matplotlib"
     )
     options = parser.parse_args(arguments)
-    return options.run(options)
+    try:
+        return options.run(options)
+    except BrokenPipeError:  # as in `fastact bench | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def info():

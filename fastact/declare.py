@@ -25,7 +25,8 @@ class Activation:
     """
 
     def __init__(self, forward, source=""):
-        text = [line.strip() for line in forward.__doc__.strip().splitlines()]
+        # python -OO strips docstrings: nothing but the documentation is lost
+        text = [line.strip() for line in (forward.__doc__ or forward.__name__).strip().splitlines()]
         self.name = forward.__name__
         self.definition = text[0]
         self.summary = " ".join(text[1:]).strip()

@@ -21,14 +21,14 @@ def loop_dtype(name, inputs, dtype=None):
                 f"No loop matching the specified signature was found for {name}: dtype must be float32 or float64, not {dtype}"
             )
         return dtype
-    weak = [value for value in inputs if type(value) in (int, float)]
+    weak = [type(value) for value in inputs if type(value) in (int, float)]
     strong = [np.asarray(value).dtype for value in inputs if type(value) not in (int, float)]
     if not strong:
         return LOOPS[1]
     for loop in LOOPS:
         if all(np.can_cast(given, loop, "safe") for given in strong):
             # A Python float is weak beside floats only: beside integers NumPy resolves it as float64.
-            if weak and not any(given.kind == "f" for given in strong):
+            if float in weak and not any(given.kind == "f" for given in strong):
                 return LOOPS[1]
             return loop
     raise TypeError(
@@ -43,7 +43,7 @@ def checked_out(name, out, loop, casting):
         if len(out) != 1:
             raise ValueError(f"{name}: the 'out' tuple must have exactly one entry, for the one output, not {len(out)}")
         (out,) = out
-    if out is None:
+    if out is None or out is ...:
         return None
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{name}: return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
@@ -57,17 +57,71 @@ def checked_out(name, out, loop, casting):
     return out
 
 
+def checked_mask(where):
+    """The array that `where` means; an array must be boolean, a list or a number is read as truth values."""
+    if isinstance(where, (np.ndarray, np.generic)) and not np.can_cast(where.dtype, bool, "safe"):
+        raise TypeError(f"Cannot cast array data from {where.dtype!r} to dtype('bool'): where must be boolean")
+    return np.asarray(where, dtype=bool)
+
+
+def as_loop(name, inputs, loop, casting):
+    """The inputs as arrays; Python numbers take the dtype of the computation."""
+    arrays = [np.asarray(value, dtype=loop if type(value) in (int, float) else None) for value in inputs]
+    for array in arrays:
+        if not np.can_cast(array.dtype, loop, casting):
+            raise TypeError(f"Cannot cast {name} input from {array.dtype!r} to {loop!r} with casting rule {casting!r}")
+    return arrays
+
+
 def wrapped(result, function, inputs, subok):
-    """A new result as the type that its inputs ask for (a subclass, a pandas Series ...), or a scalar where it is 0-d."""
-    others = [
-        value
-        for value in inputs
-        if type(value) is not np.ndarray and not isinstance(value, np.generic) and hasattr(value, "__array_wrap__")
-    ]
+    """A new result as the type that its inputs ask for (a subclass, a masked array ...), or a scalar where it is 0-d."""
+    plain = (np.ndarray, np.generic)
+    others = [value for value in inputs if type(value) is not np.ndarray and hasattr(value, "__array_wrap__")]
+    others = [value for value in others if isinstance(value, np.ndarray) or not isinstance(value, plain)]
     if subok and others:
         first = max(others, key=lambda value: getattr(value, "__array_priority__", 0.0))
         return first.__array_wrap__(result, (function, inputs, 0), False)
     return result[()] if result.ndim == 0 else result
+
+
+def like_a_ufunc(name, n_inputs, signature=None):
+    """Decorate an evaluator: it gives way to an operand's own __array_ufunc__ (pandas, dask ...), and looks like a ufunc."""
+
+    def decorate(evaluate):
+        evaluate.__name__ = evaluate.__qualname__ = name  # an unexpected keyword is reported under it
+
+        def function(*inputs, **keywords):
+            if not n_inputs <= len(inputs) <= n_inputs + 1:
+                raise TypeError(
+                    f"{name}() takes from {n_inputs} to {n_inputs + 1} positional arguments but {len(inputs)} were given"
+                )
+            out = keywords.get("out")
+            operands = (*inputs, *(out if isinstance(out, tuple) else (out,)))
+            overriding = [value for value in operands if type(value) is not np.ndarray and overrides(value)]
+            if not overriding:
+                return evaluate(*inputs, **keywords)
+            for value in overriding:
+                if type(value).__array_ufunc__ is None:
+                    raise TypeError(f"operand '{type(value).__name__}' does not support ufuncs (__array_ufunc__=None)")
+                if out is not None and not isinstance(out, tuple):
+                    keywords["out"] = (out,)
+                result = type(value).__array_ufunc__(value, function, "__call__", *inputs, **keywords)
+                if result is not NotImplemented:
+                    return result
+            kinds = ", ".join(type(value).__name__ for value in operands)
+            raise TypeError(f"operand type(s) all returned NotImplemented from __array_ufunc__ for {name}: {kinds}")
+
+        function.__name__ = function.__qualname__ = name
+        function.nin, function.nout, function.nargs, function.signature = n_inputs, 1, n_inputs + 1, signature
+        return function
+
+    return decorate
+
+
+def overrides(value):
+    """Whether an operand has an __array_ufunc__ that is not ndarray's own."""
+    own = getattr(type(value), "__array_ufunc__", np.ndarray.__array_ufunc__)
+    return own is not np.ndarray.__array_ufunc__ and not isinstance(value, np.generic)
 
 
 def is_plain(inputs, out):
@@ -75,7 +129,7 @@ def is_plain(inputs, out):
     first = inputs[0] if inputs else None
     if type(first) is not np.ndarray or first.dtype not in LOOPS or not 0 < first.size <= BLOCK or first.ndim == 0:
         return False
-    arrays = [value for value in (*inputs, out) if type(value) is not float and value is not None]
+    arrays = [value for value in inputs if type(value) is not float] + ([] if out is None else [out])
     return all(
         type(value) is np.ndarray
         and value.dtype == first.dtype
@@ -90,55 +144,53 @@ def is_plain(inputs, out):
 def blockwise(name, formula, n_inputs):
     """Make a function of `n_inputs` arrays, with the keywords of a ufunc, from a formula on blocks."""
 
+    @like_a_ufunc(name, n_inputs)
     def function(*inputs, out=None, where=True, casting="same_kind", order="K", dtype=None, subok=True):
+        if len(inputs) > n_inputs:
+            if out is not None:
+                raise TypeError("cannot specify 'out' as both a positional and keyword argument")
+            *inputs, out = inputs
         if where is True and dtype is None and casting == "same_kind" and order == "K" and is_plain(inputs, out):
+            arrays = [np.asarray(value, inputs[0].dtype) for value in inputs]
             with np.errstate(all="ignore"):
-                result = formula(*(np.asarray(value, inputs[0].dtype) for value in inputs))
+                result = formula(*arrays)
             if out is None:
                 return result
             out[...] = result
             return out
-        if len(inputs) == n_inputs + 1 and out is None:
-            *inputs, out = inputs
-        if len(inputs) != n_inputs:
-            raise TypeError(f"{name}() takes from {n_inputs} to {n_inputs + 1} positional arguments but {len(inputs)} were given")
         loop = loop_dtype(name, inputs, dtype)
         out = checked_out(name, out, loop, casting)
-        operands = [np.asarray(value, dtype=loop if type(value) in (int, float) else None) for value in inputs]
-        # contiguous: NumPy's own functions give other last bits for other strides
-        flags = [["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs
-        dtypes = [loop] * n_inputs
-        masked = where is not True
-        if masked:
-            mask = np.asarray(where)
-            if not np.can_cast(mask.dtype, bool, "safe"):
-                raise TypeError(f"Cannot cast array data from {mask.dtype!r} to dtype('bool'): where must be boolean")
-            operands.append(mask)
-            flags = [*flags, ["readonly", "overlap_assume_elementwise"]]
-            dtypes = [*dtypes, np.dtype(bool)]
-        if out is None:
-            output_flags = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
-        else:
-            # With a mask the untouched elements are read first, so that writing a block back leaves them as they were.
-            output_flags = ["readwrite" if masked else "writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
+        operands = as_loop(name, inputs, loop, casting)
+        masked = where is not True and out is not None
+        mask = checked_mask(where)
+        try:
+            np.broadcast_shapes(mask.shape, *(array.shape for array in operands))
+        except ValueError:
+            shapes = " ".join(str(array.shape) for array in (*operands, mask))
+            raise ValueError(f"{name}: operands could not be broadcast together with shapes {shapes}") from None
+        output = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
+        if out is not None and not masked:
+            output = ["writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
         with (
             np.errstate(all="ignore"),
             np.nditer(
-                [*operands, out],
+                [*operands, None if masked else out],
                 flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc"],
-                op_flags=[*flags, output_flags],
-                op_dtypes=[*dtypes, loop],
+                # contiguous: NumPy's own functions give other last bits for other strides
+                op_flags=[*[["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs, output],
+                op_dtypes=[loop] * (n_inputs + 1),
                 casting=casting if np.can_cast(np.float64, np.float32, casting) else "same_kind",
                 order=order,
                 buffersize=BLOCK,
             ) as blocks,
         ):
             blocks.reset()
-            for arguments in blocks:
-                np.copyto(arguments[-1], formula(*arguments[:n_inputs]), where=arguments[n_inputs] if masked else True)
+            for *arguments, target in blocks:
+                target[...] = formula(*arguments)
             result = blocks.operands[-1]
+        if masked:
+            with np.errstate(all="ignore"):
+                np.copyto(out, result, where=mask, casting=casting)
         return wrapped(result, function, inputs, subok) if out is None else out
 
-    function.__name__ = function.__qualname__ = name
-    function.nin = n_inputs  # numpy.ma asks a function for it, as of a ufunc
     return function

@@ -78,8 +78,10 @@ def load(name):
     for activation in ACTIVATIONS.values():
         name, parameters = activation.name, activation.parameters
         functions[name] = evaluators[name]
-        if parameters or not _is_ufunc(evaluators[name]):
+        if parameters:
             functions[name] = publish(calling.Call(name, ("x",), parameters, evaluators[name]), documentation.forward(activation))
+        elif not _is_ufunc(evaluators[name]):
+            calling.describe(evaluators[name], name, documentation.forward(activation), calling.UFUNC_SIGNATURE)
         backward = calling.Call(
             name + "_backward",
             ("grad", "x"),

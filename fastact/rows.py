@@ -7,7 +7,7 @@ says why), which also keeps the digits of x - max.
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .fallback import BLOCK, checked_out, loop_dtype, wrapped
+from .fallback import BLOCK, as_loop, checked_out, like_a_ufunc, loop_dtype, wrapped
 
 
 def _sum(terms, axis, dtype):
@@ -25,8 +25,17 @@ def _sum(terms, axis, dtype):
 
 
 def _softmax(axis, out, x):
-    e = np.subtract(x, x.max(axis=axis, keepdims=True), dtype=np.float64)
-    np.exp(e, out=e)
+    top = x.max(axis=axis, keepdims=True)
+    e = np.subtract(x, top, dtype=np.float64)
+    if x.dtype == np.float64:  # the rounding of x - max, which exp would amplify by its size: 250 ULP without
+        back = e - x
+        lost = (x - (e - back)) - (top + back)
+        np.exp(e, out=e)
+        lost *= e
+        lost[~np.isfinite(lost)] = 0
+        e += lost
+    else:
+        np.exp(e, out=e)
     np.divide(e, _sum(e, axis, x.dtype), out=out, casting="same_kind")
 
 
@@ -42,17 +51,20 @@ def _softmax_backward(axis, out, grad, x):
 
 
 def _by_blocks(kernel, axis, out, *inputs):
-    """Split along the other axes until a block fits the cache, the axis with the largest stride first."""
-    others = [i for i in range(out.ndim) if i != axis and out.shape[i] > 1]
-    if out.size <= BLOCK or not others:
+    """Split along the other axes until a block fits the cache, the axis with the largest stride first; never into slivers."""
+    others = [i for i in range(out.ndim) if i != axis]
+    split = max(others, key=lambda i: abs(out.strides[i]) if out.shape[i] > 1 else 0, default=None)
+    step = 0
+    if split is not None:
+        # A cache line holds 16 neighbours: strips of 2 columns would read each line 8 times, 26 ns an element and not 4.
+        step = max(64 if abs(out.strides[split]) == out.itemsize else 1, BLOCK * out.shape[split] // out.size)
+    if split is None or step >= out.shape[split]:
         loop = inputs[0].dtype
         block = out if out.dtype == loop else np.empty(out.shape, loop)  # rounded to the dtype of the computation first
         kernel(axis, block, *inputs)
         if block is not out:
             out[...] = block
         return
-    split = max(others, key=lambda i: abs(out.strides[i]))
-    step = max(1, BLOCK * out.shape[split] // out.size)
     for start in range(0, out.shape[split], step):
         part = (slice(None),) * split + (slice(start, start + step),)
         _by_blocks(kernel, axis, out[part], *(array[part] for array in inputs))
@@ -61,10 +73,11 @@ def _by_blocks(kernel, axis, out, *inputs):
 def _along_axis(name, kernel, n_inputs):
     """Make a function with the calling convention of a gufunc (n)[,(n)]->(n) from a kernel on blocks."""
 
+    @like_a_ufunc(name, n_inputs, "(n)->(n)" if n_inputs == 1 else "(n),(n)->(n)")
     def function(*inputs, out=None, axis=-1, casting="same_kind", dtype=None, subok=True):
         loop = loop_dtype(name, inputs, dtype)
         out = checked_out(name, out, loop, casting)
-        arrays = [np.asarray(value, dtype=loop) for value in inputs]
+        arrays = [array.astype(loop, copy=False) for array in as_loop(name, inputs, loop, casting)]
         axes = [normalize_axis_index(axis, array.ndim) for array in arrays]
         if len({array.shape[i] for array, i in zip(arrays, axes, strict=True)}) > 1:
             raise ValueError(
@@ -87,8 +100,6 @@ def _along_axis(name, kernel, n_inputs):
                 _by_blocks(kernel, target.ndim - 1, target, *views)
         return wrapped(result, function, inputs, subok) if out is None else out
 
-    function.__name__ = function.__qualname__ = name
-    function.nin = n_inputs
     return function
 
 

@@ -3,10 +3,11 @@
 
 extern const InstructionSet fastact_set_scalar;
 
-#ifdef FASTACT_X86
-#include <cpuid.h>
-
+/* setup.py says which sets the compiler could build: FASTACT_SSE2, FASTACT_AVX2, FASTACT_AVX512. */
 extern const InstructionSet fastact_set_avx512, fastact_set_avx2, fastact_set_sse2;
+
+#if defined(FASTACT_AVX2) || defined(FASTACT_AVX512)
+#include <cpuid.h>
 
 static unsigned long long enabled_registers(void) {
     unsigned low, high;
@@ -32,11 +33,17 @@ static void detect(int *avx2, int *avx512) {
 const InstructionSet *const *fastact_instruction_sets(void) {
     static const InstructionSet *found[5]; /* set once, and always to the same: no lock needed */
     int n = 0;
-#ifdef FASTACT_X86
+#if defined(FASTACT_AVX2) || defined(FASTACT_AVX512)
     int avx2, avx512;
     detect(&avx2, &avx512);
+#endif
+#ifdef FASTACT_AVX512
     if (avx512) found[n++] = &fastact_set_avx512;
+#endif
+#ifdef FASTACT_AVX2
     if (avx2) found[n++] = &fastact_set_avx2;
+#endif
+#ifdef FASTACT_SSE2
     found[n++] = &fastact_set_sse2;
 #endif
     found[n++] = &fastact_set_scalar;

@@ -67,6 +67,15 @@ static ALWAYS_INLINE void FN(short_rows)(int what, const FN(Operand) *a, size_t 
     }
 }
 
+/* Rows of one entry: softmax is 1, and its gradient 0, but NaN where x (or grad) is not finite. */
+static void FN(single_entries)(const FN(Operand) *a, int inputs, size_t rows) {
+    for (size_t row = 0; row < rows; row++) {
+        T value = inputs == 1;
+        for (int k = 0; k < inputs; k++) value += *FN(entry)(a[k], row) - *FN(entry)(a[k], row);
+        *FN(entry)(a[inputs], row) = value;
+    }
+}
+
 static ALWAYS_INLINE void FN(rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = what == FN(SOFTMAX) ? 2 : 3;
@@ -80,6 +89,8 @@ static ALWAYS_INLINE void FN(rows)(int what, char **args, const intptr_t *dimens
     }
     if (n == 0)
         ;
+    else if (n == 1 && what != FN(BACKWARD_FROM_OUTPUT))
+        FN(single_entries)(a, operands - 1, rows);
     else if (lie_along && n <= FN(SHORT_ROW) && LANES > 1)
         FN(short_rows)(what, a, rows, n);
     else if (lie_across && !lie_along)

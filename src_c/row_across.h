@@ -31,6 +31,23 @@ static void FN(softmax_across)(const T *x, ptrdiff_t x_step, T *out, ptrdiff_t s
     }
 }
 
+/* The dots, those taken again that are not finite: a sum has overflowed, or the row has a NaN. */
+static V FN(finite_dots)(V dots, V inverse, FN(Shift) by, const T *grad, ptrdiff_t grad_step, const T *x, ptrdiff_t step, size_t n,
+                         size_t width) {
+    T dot[LANES], inverses[LANES], shift[LANES], k[LANES];
+    STORE(dot, dots);
+    STORE(inverses, inverse);
+    STORE(shift, by.shift);
+    STORE(k, by.k);
+    for (size_t i = 0; i < LANES && i < width; i++) {
+        if (dot[i] - dot[i] == 0) continue;
+        const FN(Shift) mine = {FN(set)(shift[i]), FN(set)(k[i])};
+        const FN(Row) row = {(T *)x + i, step}, gradient = {(T *)grad + i, grad_step};
+        dot[i] = FN(normalized_dot)(gradient, row, mine, FN(set)(inverses[i]), n);
+    }
+    return LOAD(dot);
+}
+
 static ALWAYS_INLINE void FN(backward_across)(int from_output, const T *grad, ptrdiff_t grad_step, const T *y, ptrdiff_t y_step, T *out,
                                 ptrdiff_t step, size_t n, size_t width) {
     FN(Shift) by[FN(TILE_VECTORS)];
@@ -49,6 +66,7 @@ static ALWAYS_INLINE void FN(backward_across)(int from_output, const T *grad, pt
     EACH_VECTOR(width) {
         sum[v] = from_output ? sum[v] + C(1) : C(1) / sum[v];
         dot[v] = dot[v] * sum[v];
+        if (!from_output) dot[v] = FN(finite_dots)(dot[v], sum[v], by[v], grad + i, grad_step, y + i, y_step, n, width - i);
     }
     EACH_ENTRY(n) EACH_VECTOR(width) {
         V e = SOME(y + (ptrdiff_t)j * y_step + i, width - i);

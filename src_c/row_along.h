@@ -73,6 +73,16 @@ static void FN(softmax_along)(FN(Row) x, FN(Row) out, size_t n) {
     }
 }
 
+/* sum(grad * softmax(x)), each term divided by the sum first: slower, but no sum overflows. NaN where the row has one. */
+static T FN(normalized_dot)(FN(Row) grad, FN(Row) x, FN(Shift) by, V inverse, size_t n) {
+    T dot = 0, e[LANES];
+    for (size_t j = 0; j < n; j++) {
+        STORE(e, FN(shifted_exp)(FN(set)(x.at[(ptrdiff_t)j * x.step]), by) * inverse);
+        dot += e[0] * grad.at[(ptrdiff_t)j * grad.step];
+    }
+    return dot;
+}
+
 /* y * (grad - sum(grad * y)), where y is given, or e^(x - max) / sum from x */
 static ALWAYS_INLINE void FN(backward_along)(int from_output, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {
     T buffer[FN(ROW_CHUNK)], grad_buffer[FN(ROW_CHUNK)];
@@ -108,7 +118,9 @@ static ALWAYS_INLINE void FN(backward_along)(int from_output, FN(Row) grad, FN(R
         dot += FN(sum)(dots + others);
     }
     const T total = from_output ? 1 : FN(sum)(sum - carry);
-    const V inverse = FN(set)(1 / total), mean = FN(set)((T)(dot / total));
+    const V inverse = FN(set)(1 / total);
+    V mean = FN(set)((T)(dot / total));
+    if (!from_output && !(dot - dot == 0)) mean = FN(set)(FN(normalized_dot)(grad, y, by, inverse, n));
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
         T *to = FN(target)(out, start, buffer);

@@ -212,3 +212,15 @@ def test_ufunc_keywords(implementation, one):
     assert function(*(np.asfortranarray(values) for values in inputs)).flags.f_contiguous
     assert function(*(np.asfortranarray(values) for values in inputs), order="C").flags.c_contiguous
     assert type(function(*(values.view(arrays.Labelled) for values in inputs), subok=False)) is np.ndarray
+
+
+@each_implementation
+@each_pass
+def test_where_leaves_other_dtypes_alone(implementation, one):
+    """Elements that `where` spares keep every bit, though `out` has another dtype than the computation."""
+    inputs, mask = [np.ones(4, np.float32)] * one.operands, np.array([True, False, True, False])
+    for untouched in (0.1, np.pi):
+        out = np.full(4, untouched)
+        one.of(implementation)(*inputs, out=out, where=mask)
+        assert out[1] == out[3] == untouched
+        assert out[0] == out[2] != untouched

@@ -8,7 +8,7 @@ import pytest
 
 import arrays
 from arrays import WRITABLE, assert_same_bits, native
-from passes import ROWS, each_compiled, each_dtype, each_implementation, each_row_pass
+from passes import ROWS, each_dtype, each_implementation, each_row_pass
 
 LENGTHS = (1, 2, 3, 7, 10, 15, 16, 17, 31, 63, 64, 65, 66, 129, 1023, 1025, 2100)
 
@@ -285,7 +285,7 @@ class Duck:
         return ufunc, method, len(inputs), keywords
 
 
-@each_compiled
+@each_implementation
 @each_row_pass
 def test_array_ufunc_override(implementation, one):
     """An object with __array_ufunc__ gets the call, with the axis, as any operand or out."""
