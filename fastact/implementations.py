@@ -44,6 +44,8 @@ def choose(environ=os.environ):
         why = explain_missing()
         if backend == "compiled":
             raise ImportError(f"FASTACT_BACKEND=compiled is set, but {why}") from missing
+        if simd:
+            raise ValueError(f"FASTACT_SIMD={simd!r} cannot run here: {why}")
         return "numpy", why
     if simd:
         names = _core.available()
