@@ -1,7 +1,7 @@
 /* Rows that lie side by side in memory, for REAL: off the last axis, neighbouring rows stand in the lanes.
- * Entry j of row i stands at p[j * step + i]; a tile is up to 64 rows, so that each cache line is used whole. */
+ * Entry j of row i stands at p[j * step + i]. A tile is up to 256 rows: on 16384 entries 1.2 ns an element, 1.6 with 64. */
 
-enum { FN(TILE) = 64, FN(TILE_VECTORS) = FN(TILE) / FN(lanes) };
+enum { FN(TILE) = 256, FN(TILE_VECTORS) = FN(TILE) / FN(lanes) };
 
 #define SOME(p, width) FN(load_some)(p, width, C(0))
 #define EACH_ENTRY(n) for (size_t j = 0; j < (n); j++)

@@ -176,6 +176,8 @@ def test_negative_parameter_with_the_output(implementation, one, name):
         refused(ValueError, message, one.of(implementation), X, X, **{name: wrong}, out=X.copy())
     assert np.isfinite(one.of(implementation)(X, X, **{name: 0.0})).all()
     backward = getattr(implementations.load(implementation), one.function)
+    before = [1.0] * one.parameters.index(name)
+    refused(ValueError, message, backward, X, None, *before, -1.0, y=X, out=X.copy())
     assert np.isfinite(backward(X, X, **{name: -1.0})).all()  # from the input any sign is right
 
 
