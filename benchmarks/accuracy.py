@@ -74,6 +74,9 @@ def main():
             worst = "  ".join(f"{contestant} {error:.2f} at {x:.9g}" for contestant, (error, x) in record[name].items())
             print(f"{name:24} ULP: {worst}", flush=True)
     if options.write:
+        before = json.loads(RECORD.read_text(encoding="utf-8"))
+        if before["every"] == options.every:  # what was not swept now stays as it was
+            record = {**before["worst"], **record}
         RECORD.write_text(json.dumps({"every": options.every, "worst": record}, indent=1) + "\n", encoding="utf-8")
 
 
