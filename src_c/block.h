@@ -21,6 +21,7 @@ static ALWAYS_INLINE void FN(run)(FN(vector) *formula, int arrays, int parameter
     }                                                                                                           \
     static void FN(general_##name)(const T *const *in, const T *parameter, T *out, size_t n) {                  \
         FN(run)(FN(vector_##name), arrays + parameters, 0, in, parameter, out, n);                              \
-    }
+    }                                                                                                           \
+    _Static_assert(parameters <= MAX_PARAMETERS, #name " has more parameters than MAX_PARAMETERS in fastact.h");
 #include "formulas.h"
 #undef KERNEL
