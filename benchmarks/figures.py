@@ -35,12 +35,8 @@ WIDE = {
 }
 # What NumPy calls the features above each instruction set, as X86_V4 since 2.4 and by their own names before.
 ABOVE_AVX2 = "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL"
-NUMPY_WITHOUT = {
-    "avx512": "",
-    "avx2": ABOVE_AVX2,
-    "sse2": "X86_V3 AVX2 FMA3 " + ABOVE_AVX2,
-    "scalar": "X86_V3 AVX2 FMA3 " + ABOVE_AVX2,
-}
+ABOVE_BASELINE = "X86_V3 AVX2 FMA3 " + ABOVE_AVX2
+NUMPY_WITHOUT = {"avx512": "", "avx2": ABOVE_AVX2, "sse2": ABOVE_BASELINE, "scalar": ABOVE_BASELINE}
 CALL_TARGET, CALL_TARGET_WITH_PARAMETERS = 1.2, 1.8
 IMPORT_TARGET = 15  # ms
 WHEEL_TARGET = 2  # MB

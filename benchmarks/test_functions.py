@@ -5,10 +5,9 @@ One group for each function, pass and size, so that compiled and NumPy stand sid
 
 import pytest
 
-import fastact
 from fastact import bench
 
-CONTESTANTS = {"NumPy": "numpy"} if fastact.backend == "numpy" else {"compiled": fastact.simd, "NumPy": "numpy"}
+CONTESTANTS = bench.contestants()
 SIZES = (16, 1 << 10, 256 << 10)
 
 

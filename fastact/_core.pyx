@@ -210,11 +210,10 @@ cdef object slow(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObjec
 
 cdef bint rows_in_place(PyObject **operands, int n_operands, PyObject *out, PyUFuncObject *gufunc):
     """Call the loop of a gufunc itself, where all arrays are plain rows: its own set-up takes 400 ns of 560 on one short row."""
-    cdef int dtype = float_type(out), k, d
-    if dtype < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or cnp.PyArray_SIZE(<cnp.ndarray>out) == 0:
+    cdef int dtype = float_type(out), dimensions = 0 if dtype < 0 else cnp.PyArray_NDIM(<cnp.ndarray>out), k, d
+    if dimensions == 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or cnp.PyArray_SIZE(<cnp.ndarray>out) == 0:
         return False
-    cdef int dimensions = cnp.PyArray_NDIM(<cnp.ndarray>out)
-    cdef cnp.npy_intp n = cnp.PyArray_DIM(<cnp.ndarray>out, dimensions - 1) if dimensions else 0
+    cdef cnp.npy_intp n = cnp.PyArray_DIM(<cnp.ndarray>out, dimensions - 1)
     cdef cnp.npy_intp bytes_ = cnp.PyArray_NBYTES(<cnp.ndarray>out), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>out)
     cdef char *at[3]
     cdef cnp.npy_intp counts[2]
@@ -231,8 +230,6 @@ cdef bint rows_in_place(PyObject **operands, int n_operands, PyObject *out, PyUF
         at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>operands[k])
         if at[k] != at[n_operands] and at[k] < at[n_operands] + bytes_ and at[n_operands] < at[k] + bytes_:
             return False
-    if n == 0:
-        return False
     counts[0], counts[1] = bytes_ // (n * item), n
     for k in range(n_operands + 1):
         steps[k], steps[n_operands + 1 + k] = n * item, item

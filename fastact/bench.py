@@ -118,6 +118,11 @@ def cases(columns=COLUMNS):
     return found
 
 
+def contestants():
+    """The implementations to compare, by label: the one in use and NumPy, or NumPy alone where nothing is compiled."""
+    return {"NumPy": "numpy"} if simd == "numpy" else {"compiled": simd, "NumPy": "numpy"}
+
+
 class Memory:
     """Three buffers that all cases share, so that the largest size needs three arrays and no more.
 

@@ -9,6 +9,8 @@ import operator
 
 import numpy as np
 
+from .fallback import overrides
+
 
 class Call:
     """How one elementwise function is called.
@@ -147,8 +149,8 @@ class RowCall(Call):
 
 
 def answers_for_itself(value):
-    """Whether NumPy hands a call with this operand over to it: it has an __array_ufunc__ of its own."""
-    return hasattr(value, "__array_ufunc__") and not isinstance(value, (np.ndarray, np.generic))
+    """Whether this is no array, and NumPy hands a call with it over to its own __array_ufunc__."""
+    return overrides(value) and not isinstance(value, np.ndarray)
 
 
 def public(call, document):

@@ -105,7 +105,7 @@ def benchmark(options, parser):
         )
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
-    contestants = {"compiled": simd, "NumPy": "numpy"} if backend == "compiled" else {"NumPy": "numpy"}
+    contestants = bench.contestants()
     machine = bench.machine()
     opponents = f"{simd} against NumPy" if backend == "compiled" else "NumPy"
     title = f"fastact {__version__}: {opponents} {machine['numpy']}, {options.dtype}, {machine['cpu']}"

@@ -71,10 +71,11 @@ class Translator:
                 pass
             case _:
                 self.fail(node, f"unknown word {ast.unparse(node.func)!r}")
-        expected = self.known.get(word) if isinstance(node.func, ast.Name) and word in self.known else self.words[word]
+        declared = isinstance(node.func, ast.Name) and word in self.known
+        expected = (self.known if declared else self.words)[word]
         if expected is not None and len(node.args) != expected:
             self.fail(node, f"{word!r} takes {expected} arguments, got {len(node.args)}")
-        prefix = "formula_" if isinstance(node.func, ast.Name) and word in self.known else ""
+        prefix = "formula_" if declared else ""
         return f"FN({prefix}{word})({', '.join(self.expression(a, names) for a in node.args)})"
 
     def function(self, node, name):

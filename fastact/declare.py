@@ -1,7 +1,5 @@
 """What a declaration on the formulas page becomes: one `Activation` in the registry `ACTIVATIONS`."""
 
-from . import words
-
 ACTIVATIONS = {}
 
 
@@ -63,6 +61,3 @@ def activation(forward=None, *, source=""):
     if forward is None:
         return lambda forward: Activation(forward, source)
     return Activation(forward, source)
-
-
-__all__ = ["ACTIVATIONS", "Activation", "activation", "words"]

@@ -57,11 +57,18 @@ def checked_out(name, out, loop, casting):
     return out
 
 
-def checked_mask(where):
+def checked_mask(where, name, operands):
     """The array that `where` means; an array must be boolean, a list or a number is read as truth values."""
     if isinstance(where, (np.ndarray, np.generic)) and not np.can_cast(where.dtype, bool, "safe"):
         raise TypeError(f"Cannot cast array data from {where.dtype!r} to dtype('bool'): where must be boolean")
-    return np.asarray(where, dtype=bool)
+    mask = np.asarray(where, dtype=bool)
+    shapes = [array.shape for array in (*operands, mask)]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        shapes = " ".join(map(str, shapes))
+        raise ValueError(f"{name}: operands could not be broadcast together with shapes {shapes}") from None
+    return mask
 
 
 def as_loop(name, inputs, loop, casting):
@@ -75,9 +82,8 @@ def as_loop(name, inputs, loop, casting):
 
 def wrapped(result, function, inputs, subok):
     """A new result as the type that its inputs ask for (a subclass, a masked array ...), or a scalar where it is 0-d."""
-    plain = (np.ndarray, np.generic)
-    others = [value for value in inputs if type(value) is not np.ndarray and hasattr(value, "__array_wrap__")]
-    others = [value for value in others if isinstance(value, np.ndarray) or not isinstance(value, plain)]
+    arrays = [value for value in inputs if hasattr(value, "__array_wrap__") and not isinstance(value, np.generic)]
+    others = [value for value in arrays if type(value) is not np.ndarray]
     if subok and others:
         first = max(others, key=lambda value: getattr(value, "__array_priority__", 0.0))
         return first.__array_wrap__(result, (function, inputs, 0), False)
@@ -97,7 +103,7 @@ def like_a_ufunc(name, n_inputs, signature=None):
                 )
             out = keywords.get("out")
             operands = (*inputs, *(out if isinstance(out, tuple) else (out,)))
-            overriding = [value for value in operands if type(value) is not np.ndarray and overrides(value)]
+            overriding = [value for value in operands if overrides(value)]
             if not overriding:
                 return evaluate(*inputs, **keywords)
             for value in overriding:
@@ -161,13 +167,8 @@ def blockwise(name, formula, n_inputs):
         loop = loop_dtype(name, inputs, dtype)
         out = checked_out(name, out, loop, casting)
         operands = as_loop(name, inputs, loop, casting)
-        masked = where is not True and out is not None
-        mask = checked_mask(where)
-        try:
-            np.broadcast_shapes(mask.shape, *(array.shape for array in operands))
-        except ValueError:
-            shapes = " ".join(str(array.shape) for array in (*operands, mask))
-            raise ValueError(f"{name}: operands could not be broadcast together with shapes {shapes}") from None
+        mask = None if where is True else checked_mask(where, name, operands)
+        masked = mask is not None and out is not None
         output = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
         if out is not None and not masked:
             output = ["writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
