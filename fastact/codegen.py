@@ -1,16 +1,18 @@
 """formulas.py to C, at build time: `python fastact/codegen.py` prints what the build compiles.
 
-A formula's syntax tree becomes one inline C function over the vector type V and the words of src_c/words.h, and one
-row of the kernel table for each pass. Only the tree is read: nothing of the package is imported, so that setup.py can
-run this before there is a package.
+A formula's syntax tree becomes one inline C function over the words of src_c/words.h, or of src_c/wide.h for a wide one,
+and one row of the kernel table for each pass. Only the tree is read: nothing of the package is imported, so that
+setup.py can run this before there is a package.
 """
 
 import ast
 import re
+import runpy
+from fractions import Fraction
 from pathlib import Path
 
 HERE = Path(__file__).parent
-OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+OPERATORS = {ast.Add: ("+", "add"), ast.Sub: ("-", "subtract"), ast.Mult: ("*", "multiply"), ast.Div: ("/", "divide")}
 COMPARISONS = {ast.Gt: "GT", ast.GtE: "GE", ast.Lt: "LT", ast.LtE: "LE"}
 PASSES = {"derivative": "_backward", "derivative_from_output": "_backward_from_output"}
 
@@ -20,38 +22,55 @@ class FormulaError(SyntaxError):
 
 
 class Translator:
-    """Translates the formulas of one page."""
+    """Translates the formulas of one page. A wide formula is written in calls, since its values may be pairs of numbers."""
 
     def __init__(self, path, words):
         self.path = path
         self.words = words
-        self.known = {}  # activation name -> number of its arguments
+        self.known = {}  # formula -> (number of its arguments, whether it is wide)
+        self.constants = {}  # name -> the two parts of its value, in C
+        self.wide = False
 
     def fail(self, node, message):
         """Stop with file and line."""
         raise FormulaError(f"{self.path}:{node.lineno}: {message}")
 
+    def number(self, value):
+        """A number in C."""
+        return f"NUMBER({float(value)!r})" if self.wide else f"C({float(value)!r})"
+
     def expression(self, node, names):
         """One expression in C."""
         match node:
             case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-                return f"C({float(node.value)!r})"
+                return self.number(node.value)
+            case ast.Name(id=name) if name in names:
+                return name
+            case ast.Name(id=name) if name in self.constants:
+                high, low = self.constants[name]
+                return f"FN(constant)(C({high}), C({low}))" if self.wide else f"C({high})"
             case ast.Name():
-                if node.id not in names:
-                    self.fail(node, f"unknown name {node.id!r}")
-                return node.id
+                self.fail(node, f"unknown name {node.id!r}")
             case ast.UnaryOp(op=ast.USub()):
-                return f"(-{self.expression(node.operand, names)})"
+                operand = self.expression(node.operand, names)
+                return f"FN(negative)({operand})" if self.wide else f"(-{operand})"
             case ast.BinOp(op=ast.Pow()):
                 return self.power(node, names)
             case ast.BinOp() if type(node.op) in OPERATORS:
-                return f"({self.expression(node.left, names)} {OPERATORS[type(node.op)]} {self.expression(node.right, names)})"
+                return self.operation(type(node.op), self.expression(node.left, names), self.expression(node.right, names))
             case ast.Compare(ops=[operator]) if type(operator) in COMPARISONS:
                 left, right = self.expression(node.left, names), self.expression(node.comparators[0], names)
+                if self.wide:
+                    left, right = f"FN(leading)({left})", f"FN(leading)({right})"
                 return f"{COMPARISONS[type(operator)]}({left}, {right})"
             case ast.Call(keywords=[]):
                 return self.call(node, names)
         self.fail(node, f"no translation for {ast.unparse(node)!r} ({type(node).__name__})")
+
+    def operation(self, operator, left, right):
+        """One of + - * /."""
+        sign, name = OPERATORS[operator]
+        return f"FN({name})({left}, {right})" if self.wide else f"({left} {sign} {right})"
 
     def power(self, node, names):
         """A constant power of a name, as a product."""
@@ -60,10 +79,14 @@ class Translator:
             self.fail(node, f"the exponent in {ast.unparse(node)!r} must be one of the constants 2, 3, 4")
         if not isinstance(node.left, ast.Name):
             self.fail(node, f"give the base of {ast.unparse(node)!r} a name first")
-        return "(" + " * ".join([self.expression(node.left, names)] * exponent.value) + ")"
+        base = self.expression(node.left, names)
+        product = base
+        for _ in range(exponent.value - 1):
+            product = self.operation(ast.Mult, product, base)
+        return product
 
     def call(self, node, names):
-        """A word, `words.word` or an activation declared above."""
+        """A word, `words.word`, or a formula declared above."""
         match node.func:
             case ast.Name(id=word) if word in self.known or word in self.words:
                 pass
@@ -72,24 +95,58 @@ class Translator:
             case _:
                 self.fail(node, f"unknown word {ast.unparse(node.func)!r}")
         declared = isinstance(node.func, ast.Name) and word in self.known
-        expected = (self.known if declared else self.words)[word]
+        expected, wide = self.known[word] if declared else (self.words[word], self.wide)
+        if declared and wide is not None and wide != self.wide:
+            self.fail(node, f"{word!r} is {'wide' if wide else 'not wide'}, unlike the formula that uses it")
         if expected is not None and len(node.args) != expected:
             self.fail(node, f"{word!r} takes {expected} arguments, got {len(node.args)}")
+        if word == "polynomial" and not declared:
+            return self.polynomial(node, names)
         prefix = "formula_" if declared else ""
         return f"FN({prefix}{word})({', '.join(self.expression(a, names) for a in node.args)})"
 
-    def function(self, node, name):
-        """One formula as an inline C function."""
+    def polynomial(self, node, names):
+        """polynomial(x, c0, c1, ...) with constant coefficients."""
+        values = []
+        for argument in node.args[1:]:
+            try:
+                values.append(float(eval(compile(ast.Expression(argument), "", "eval"), {"__builtins__": {}})))
+            except Exception:
+                self.fail(argument, f"the coefficient {ast.unparse(argument)!r} of a polynomial must be a constant")
+        listed = ", ".join(value.hex() for value in values)
+        return f"FN(polynomial)({self.expression(node.args[0], names)}, {len(values)}, (const double[]){{{listed}}})"
+
+    def constant(self, node):
+        """NAME = constant("...") or a number, outside of the formulas."""
+        value = node.value
+        match value:
+            case ast.Call(func=ast.Name(id="constant"), args=[ast.Constant(value=str(text))]):
+                parts = (float(text), 0.0) if text == "nan" else split(text)
+            case _:
+                try:
+                    parts = (float(eval(compile(ast.Expression(value), "", "eval"), {"__builtins__": {}})), 0.0)
+                except Exception:
+                    self.fail(node, f"no translation for {ast.unparse(node)!r}: a constant is a number or constant('...')")
+        self.constants[node.targets[0].id] = tuple("NAN_VALUE" if part != part else part.hex() for part in parts)
+
+    def function(self, node, name, wide):
+        """One formula as an inline C function; the second of two results goes to *second."""
+        self.wide = wide
+        kind = "W" if wide else "V"
         arguments = [argument.arg for argument in node.args.args]
-        names, lines = set(arguments), []
+        names, lines, results = set(arguments), [], 1
         for statement in node.body:
             match statement:
                 case ast.Expr(value=ast.Constant(value=str())):
                     continue
                 case ast.Assign(targets=[ast.Name(id=target)]):
                     fresh = target not in names
-                    lines.append(f"    {'V ' if fresh else ''}{target} = {self.expression(statement.value, names)};")
+                    lines.append(f"    {f'{kind} ' if fresh else ''}{target} = {self.expression(statement.value, names)};")
                     names.add(target)
+                case ast.Return(value=ast.Tuple(elts=[first, second])):
+                    results = 2
+                    lines.append(f"    *second = {self.expression(second, names)};")
+                    lines.append(f"    return {self.expression(first, names)};")
                 case ast.Return(value=ast.expr()):
                     lines.append(f"    return {self.expression(statement.value, names)};")
                 case _:
@@ -98,53 +155,98 @@ class Translator:
                     )
         if not lines or not isinstance(node.body[-1], ast.Return):
             self.fail(node, f"the formula {node.name!r} must end with a return")
-        head = (
-            f"/* {self.path.name}:{node.lineno} */\nstatic inline V FN(formula_{name})({', '.join('V ' + a for a in arguments)})"
-        )
-        self.known[name] = len(arguments)
-        unpacked = ", ".join(f"in[{i}]" for i in range(len(arguments)))
-        vector = f"static inline V FN(vector_{name})(const V *in) {{ return FN(formula_{name})({unpacked}); }}\n"
-        return head + " {\n" + "\n".join(lines) + "\n}\n" + vector
+        listed = [f"{kind} {argument}" for argument in arguments] + [f"{kind} *second"] * (results - 1)
+        head = f"/* {self.path.name}:{node.lineno} */\nstatic inline {kind} FN(formula_{name})({', '.join(listed)})"
+        self.known[name] = len(arguments), wide
+        return head + " {\n" + "\n".join(lines) + "\n}\n", len(arguments), results
+
+    def vector(self, name, arguments, results):
+        """The formula as a function of an array of vectors."""
+        unpacked = ", ".join(f"OF(in[{i}])" for i in range(arguments))
+        if results == 1:
+            body = f"out[0] = VALUE(FN(formula_{name})({unpacked}));"
+        else:
+            body = f"NUMBER_TYPE second; out[0] = VALUE(FN(formula_{name})({unpacked}, &second)); out[1] = VALUE(second);"
+        return f"static inline void FN(vector_{name})(const V *in, V *out) {{ {body} }}\n"
+
+
+def split(text):
+    """A decimal number as the sum of two floats."""
+    high = float(text)
+    return high, float(Fraction(text) - Fraction(high))
 
 
 def read_words(path):
-    """The words that words.py defines, with the number of their arguments (None for one that is NumPy's own)."""
+    """The words that words.py defines, with the number of their arguments (None for one that is NumPy's own, or takes any)."""
     words = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            words[node.name] = len(node.args.args)
-        elif isinstance(node, ast.Assign):
+            words[node.name] = None if node.args.vararg else len(node.args.args)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.islower():
             words[node.targets[0].id] = None
     return words
 
 
-def decorator(node):
-    """`activation`, or the base and the pass of `@base.derivative`; None for a function that is no formula."""
-    for mark in node.decorator_list:
-        mark = mark.func if isinstance(mark, ast.Call) else mark
-        match mark:
-            case ast.Name(id="activation"):
-                return node.name, ""
-            case ast.Attribute(value=ast.Name(id=base), attr=attribute) if attribute in PASSES:
-                return base, PASSES[attribute]
-    return None
+def keyword(call, name, default):
+    """The constant value of a keyword of a decorator."""
+    for given in call.keywords if isinstance(call, ast.Call) else ():
+        if given.arg == name:
+            return ast.literal_eval(given.value)
+    return default
+
+
+class Page:
+    """What the decorators of a page say: for each formula its name, number of operands, and whether it is wide."""
+
+    def __init__(self):
+        self.activations = {}  # name -> (operands, wide)
+
+    def declared(self, node):
+        """(name of the kernel, arrays, wide), or None for a function that is no formula of its own."""
+        for call in node.decorator_list:
+            mark = call.func if isinstance(call, ast.Call) else call
+            match mark:
+                case ast.Name(id="activation"):
+                    self.activations[node.name] = keyword(call, "operands", 1), keyword(call, "wide", False)
+                    operands, wide = self.activations[node.name]
+                    return node.name, operands, wide
+                case ast.Attribute(value=ast.Name(id=base), attr="alternative"):
+                    operands, wide = self.activations[node.name] = self.activations[base]
+                    return node.name, operands, wide
+                case ast.Attribute(value=ast.Name(id=base), attr=attribute) if attribute in PASSES:
+                    operands, wide = self.activations[base]
+                    from_output = attribute == "derivative_from_output"
+                    return base + PASSES[attribute], 2 if from_output else operands + 1, wide and not from_output
+        return None
 
 
 def translate(page=HERE / "formulas.py", words=HERE / "words.py"):
     """The C text of a formulas page: the functions, then the table."""
-    page = Path(page)
-    translator = Translator(page, read_words(Path(words)))
-    functions, rows = [], []
-    for node in ast.parse(page.read_text(encoding="utf-8"), str(page)).body:
-        if isinstance(node, ast.FunctionDef) and (declared := decorator(node)):
-            base, suffix = declared
-            functions.append(translator.function(node, base + suffix))
-            operands = 2 if suffix else 1
-            rows.append(f"KERNEL({base + suffix}, {operands}, {len(node.args.args) - operands})")
+    path = Path(page)
+    translator, page = Translator(path, read_words(Path(words))), Page()
+    functions, rows = {False: [], True: []}, []
+    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+        if isinstance(node, ast.Assign):
+            translator.constant(node)
+        elif isinstance(node, ast.FunctionDef) and (declared := page.declared(node)):
+            name, arrays, wide = declared
+            text, arguments, results = translator.function(node, name, wide)
+            functions[wide].append(text + translator.vector(name, arguments, results))
+            rows.append(f"KERNEL({name}, {arrays}, {arguments - arrays}, {results}, {'WIDE' if wide else 'DIRECT'})")
+        elif isinstance(node, ast.FunctionDef):  # a part of wide formulas
+            functions[True].append(translator.function(node, node.name, True)[0])
+    tables = runpy.run_path(str(HERE / "coefficients.py"))
+    listed = [
+        f"static const double {name}[{len(values)}] = {{{', '.join(float(value).hex() for value in values)}}};\n"
+        for name, values in tables.items()
+        if name.isupper()
+    ]
     return (
-        "/* Made by fastact/codegen.py from fastact/formulas.py; do not edit. */\n"
-        "#ifdef FORMULAS\n" + "\n".join(functions) + "#endif\n\n"
-        "/* KERNEL(name, arrays, parameters) */\n#ifdef KERNEL\n" + "\n".join(rows) + "\n#endif\n"
+        "/* Made by fastact/codegen.py from fastact/formulas.py and fastact/coefficients.py; do not edit. */\n"
+        "#ifdef COEFFICIENTS\n" + "".join(listed) + "#endif\n"
+        "#ifdef DIRECT_FORMULAS\n" + "\n".join(functions[False]) + "#endif\n"
+        "#ifdef WIDE_FORMULAS\n" + "\n".join(functions[True]) + "#endif\n\n"
+        "/* KERNEL(name, arrays, parameters, outputs, WIDE or DIRECT) */\n#ifdef KERNEL\n" + "\n".join(rows) + "\n#endif\n"
     )
 
 

@@ -1,6 +1,11 @@
 """What a declaration on the formulas page becomes: one `Activation` in the registry `ACTIVATIONS`."""
 
+import inspect
+
 ACTIVATIONS = {}
+
+# The default of a parameter that has none: it must be given.
+REQUIRED = inspect.Parameter.empty
 
 
 class Activation:
@@ -13,51 +18,87 @@ class Activation:
         The textbook definition, the first line of the formula's docstring. The tests evaluate it in mpmath.
     summary, source : str
         One sentence for the user, and the paper that the function comes from.
+    operands : tuple of str
+        The arrays of the forward pass: ("x",), or ("gate", "value") for a gated pair.
     parameters : dict
-        Parameter names and their defaults, in order.
+        Parameter names and their defaults, in order; REQUIRED for one that has none.
+    aliases : tuple of str
+        Other names that the field has for it.
+    requires : tuple of str
+        What parameters must fulfil, as Python comparisons: ("alpha != 0",).
+    wide : bool
+        float32 is computed in float64 and rounded once, float64 in pairs of numbers (pairs.py): for formulas whose
+        roundings would add up to more than the promised error.
     forward, backward, backward_from_output : callable or None
         The formulas, plain Python on NumPy arrays. `backward_from_output` is None where the output does not
         determine the derivative.
-    output_rule : str or None
-        A parameter that must be >= 0 for `backward_from_output`, because the sign of the output must be the input's.
+    gradients : tuple of str
+        What the backward pass returns the gradients of: the operands, and for prelu its weight too.
+    output_requires : tuple of str
+        What parameters must fulfil for `backward_from_output`, because the sign of the output must be the input's.
+    option : str or None
+        The keyword that chooses among `alternatives`, formulas under one public name: gelu's "approximate".
+    alternatives : dict
+        Activations by the value of that keyword, the default first.
+    public : bool
+        False for an alternative that is reached through the option alone.
     """
 
-    def __init__(self, forward, source=""):
+    def __init__(self, forward, source="", operands=1, aliases=(), requires=(), wide=False, option=None):
         # python -OO strips docstrings: nothing but the documentation is lost
         text = [line.strip() for line in (forward.__doc__ or forward.__name__).strip().splitlines()]
+        arguments = inspect.signature(forward).parameters
         self.name = forward.__name__
         self.definition = text[0]
         self.summary = " ".join(text[1:]).strip()
         self.source = source
-        defaults = forward.__defaults__ or ()
-        names = forward.__code__.co_varnames[1 : forward.__code__.co_argcount]
-        self.parameters = dict(zip(names, defaults, strict=True))
+        self.operands = tuple(arguments)[:operands]
+        self.parameters = {name: arguments[name].default for name in tuple(arguments)[operands:]}
+        self.aliases, self.requires, self.wide = tuple(aliases), tuple(requires), wide
         self.forward = forward
         self.backward = None
         self.backward_from_output = None
-        self.output_rule = None
+        self.gradients = self.operands
+        self.output_requires = ()
+        self.option, default = option or (None, None)
+        self.alternatives = {default: self} if option else {}
+        self.public = True
         ACTIVATIONS[self.name] = self
 
     def __call__(self, *arguments):
         """Inside another formula an activation is a word like any other."""
         return self.forward(*arguments)
 
-    def derivative(self, formula):
-        """Declare grad * f'(x), from the input."""
-        self.backward = formula
-        return self
-
-    def derivative_from_output(self, formula=None, *, nonnegative=None):
-        """Declare grad * f'(x), from the output y = f(x); `nonnegative` names the parameter that must be >= 0."""
+    def derivative(self, formula=None, *, of=None):
+        """Declare grad * f'(x), from the input; `of` names what the gradients are of, where not of the operands."""
         if formula is None:
-            return lambda formula: self.derivative_from_output(formula, nonnegative=nonnegative)
+            return lambda formula: self.derivative(formula, of=of)
+        self.backward = formula
+        self.gradients = tuple(of or self.operands)
+        return formula
+
+    def derivative_from_output(self, formula=None, *, requires=()):
+        """Declare grad * f'(x), from the output y = f(x); `requires` is what parameters must fulfil for that."""
+        if formula is None:
+            return lambda formula: self.derivative_from_output(formula, requires=requires)
         self.backward_from_output = formula
-        self.output_rule = nonnegative
-        return self
+        self.output_requires = tuple(requires)
+        return formula
+
+    def alternative(self, value):
+        """Declare another formula, chosen by this value of the option."""
+
+        def declare(forward):
+            other = Activation(forward, self.source, len(self.operands), requires=self.requires, wide=self.wide)
+            other.public = False
+            self.alternatives[value] = other
+            return other
+
+        return declare
 
 
-def activation(forward=None, *, source=""):
+def activation(forward=None, **facts):
     """Declare an activation by its formula: the decorator of the formulas page."""
     if forward is None:
-        return lambda forward: Activation(forward, source)
-    return Activation(forward, source)
+        return lambda forward: Activation(forward, **facts)
+    return Activation(forward)

@@ -12,10 +12,29 @@ infinite gradient through a dead unit is 0; NaN in gives NaN out (`unless_nan` w
 
 from . import words
 from .declare import activation
-from .words import exp, expm1, maximum, unless_nan, where
+from .words import (
+    abs,
+    clip,
+    constant,
+    erf,
+    exp,
+    exp_times,
+    expm1,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    polynomial,
+    scaled_normal_tail,
+    sin,
+    sin_plus_cos,
+    sqrt,
+    unless_nan,
+    where,
+)
 
 
-@activation(source="D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986), Learning representations by back-propagating errors")
+@activation(source="D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986), Learning representations by back-propagating errors", aliases=["expit"])
 def sigmoid(x):
     """1 / (1 + exp(-x))
 
@@ -86,7 +105,7 @@ def leaky_relu_backward(grad, x, negative_slope):
     return unless_nan(x, where(x > 0, grad, negative_slope * grad))
 
 
-@leaky_relu.derivative_from_output(nonnegative="negative_slope")
+@leaky_relu.derivative_from_output(requires=["negative_slope >= 0"])
 def leaky_relu_backward_from_output(grad, y, negative_slope):
     return unless_nan(y, where(y > 0, grad, negative_slope * grad))
 
@@ -105,6 +124,721 @@ def elu_backward(grad, x, alpha):
     return where(x > 0, grad, grad * (alpha * exp(x)))
 
 
-@elu.derivative_from_output(nonnegative="alpha")
+@elu.derivative_from_output(requires=["alpha >= 0"])
 def elu_backward_from_output(grad, y, alpha):
     return where(y > 0, grad, grad * (y + alpha))
+
+
+@activation(source="A. Krizhevsky (2010), Convolutional deep belief networks on CIFAR-10")
+def relu6(x):
+    """min(max(x, 0), 6)
+
+    A ReLU that saturates, so that few bits can hold it.
+    """
+    return minimum(maximum(x, 0), 6)
+
+
+@relu6.derivative
+def relu6_backward(grad, x):
+    return unless_nan(x, where(x > 0, where(x < 6, grad, 0), 0))
+
+
+@relu6.derivative_from_output
+def relu6_backward_from_output(grad, y):
+    return unless_nan(y, where(y > 0, where(y < 6, grad, 0), 0))
+
+
+@activation(source="D. So, W. Manke, H. Liu, Z. Dai, N. Shazeer, Q. V. Le (2021), Primer: searching for efficient transformers")
+def relu_squared(x):
+    """max(x, 0)**2
+
+    A ReLU without a kink: its slope grows from 0.
+    """
+    positive = maximum(x, 0)
+    return positive * positive
+
+
+@relu_squared.derivative
+def relu_squared_backward(grad, x):
+    return unless_nan(x, where(x > 0, 2 * (grad * x), 0))
+
+
+@relu_squared.derivative_from_output
+def relu_squared_backward_from_output(grad, y):
+    return unless_nan(y, where(y > 0, 2 * (grad * sqrt(y)), 0))
+
+
+SELU_SCALE = constant("1.0507009873554804934193349852946")
+SELU_ALPHA = constant("1.6732632423543772848170429916717")
+SELU_SCALE_ALPHA = constant("1.7580993408473768599402175208123")
+
+
+@activation(source="G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter (2017), Self-normalizing neural networks", wide=True)
+def selu(x):
+    """1.0507009873554804934193349852946 * (x if x > 0 else 1.6732632423543772848170429916717 * (exp(x) - 1))
+
+    An ELU with the scale and alpha that keep mean 0 and variance 1 from layer to layer.
+    """
+    return where(x > 0, SELU_SCALE * x, SELU_SCALE_ALPHA * expm1(x))
+
+
+@selu.derivative
+def selu_backward(grad, x):
+    return grad * where(x > 0, SELU_SCALE, exp_times(SELU_SCALE_ALPHA, minimum(x, 0)))
+
+
+@selu.derivative_from_output
+def selu_backward_from_output(grad, y):
+    return grad * where(y > 0, SELU_SCALE, y + SELU_SCALE_ALPHA)
+
+
+@activation(source="J. T. Barron (2017), Continuously differentiable exponential linear units", wide=True, requires=["alpha != 0"])
+def celu(x, alpha=1.0):
+    """x if x > 0 else alpha * (exp(x / alpha) - 1)
+
+    An ELU whose slope is continuous for every alpha.
+    """
+    return where(x > 0, x, alpha * expm1(x / alpha))
+
+
+@celu.derivative
+def celu_backward(grad, x, alpha):
+    return grad * where(x > 0, 1, exp(x / alpha))
+
+
+@celu.derivative_from_output(requires=["alpha > 0"])
+def celu_backward_from_output(grad, y, alpha):
+    return where(y > 0, grad, grad * ((y + alpha) / alpha))
+
+
+INVERSE_SQRT_2PI = constant("0.39894228040143267793994605993438186847585863116493465766593")
+GELU_LINEAR = constant("1.5957691216057307117597842397375274739034345246597386306637")  # 2 sqrt(2 / pi)
+GELU_CUBIC = constant("0.071354816272600248756328664079803541005544")  # 0.044715 times that
+GELU_CUBIC_SLOPE = constant("0.21406444881780074626898599223941062301663")
+
+
+@activation(
+    source="D. Hendrycks, K. Gimpel (2016), Gaussian error linear units (GELUs)", wide=True, option=("approximate", "none")
+)
+def gelu(x):
+    """x * erfc(-x / sqrt(2)) / 2
+
+    x weighted by the probability that a standard normal number is below it.
+    """
+    t = minimum(abs(x), 40)
+    return maximum(x, 0) - exp_times(t * scaled_normal_tail(t), -(t * t) / 2)
+
+
+@gelu.derivative
+def gelu_backward(grad, x):
+    t = minimum(abs(x), 40)
+    left = exp_times(scaled_normal_tail(t) - t * INVERSE_SQRT_2PI, -(t * t) / 2)
+    return grad * where(x < 0, left, 1 - left)
+
+
+@gelu.alternative("tanh")
+def gelu_tanh(x):
+    """x / (1 + exp(-2 * sqrt(2 / pi) * (x + 0.044715 * x**3)))
+
+    The same by a cubic and a tanh, since x (1 + tanh(u)) / 2 = x / (1 + exp(-2 u)).
+    """
+    t = minimum(abs(x), 40)
+    v = t * (GELU_LINEAR + GELU_CUBIC * (t * t))
+    return maximum(x, 0) - exp_times(t / (1 + exp(-v)), -v)
+
+
+@gelu_tanh.derivative
+def gelu_tanh_backward(grad, x):
+    t = minimum(abs(x), 40)
+    square = t * t
+    v = t * (GELU_LINEAR + GELU_CUBIC * square)
+    slope = GELU_LINEAR + GELU_CUBIC_SLOPE * square
+    d = 1 + exp(-v)
+    left = exp_times((1 - t * slope / d) / d, -v)
+    return grad * where(x < 0, left, 1 - left)
+
+
+def _gate(z):
+    """1 / (1 + exp(-z)) as two factors: a number in [1/2, 1], and the exponent of what it is multiplied by."""
+    return 1 / (1 + exp(-abs(z)))
+
+
+def _gate_slope(z):
+    """The derivative of z / (1 + exp(-z)), but for the factor exp(min(z, 0))."""
+    e = exp(-abs(z))
+    rest = where(z < 0, 1, e)
+    return (1 + z * rest / (1 + e)) / (1 + e)
+
+
+QUICK = constant("1.702")
+
+
+@activation(source="D. Hendrycks, K. Gimpel (2016), Gaussian error linear units (GELUs), section 2", wide=True)
+def quick_gelu(x):
+    """x / (1 + exp(-1.702 * x))
+
+    GELU by one sigmoid: close to it, and cheaper where that mattered.
+    """
+    z = QUICK * x
+    return exp_times(x * _gate(z), minimum(z, 0))
+
+
+@quick_gelu.derivative
+def quick_gelu_backward(grad, x):
+    z = clip(QUICK * x, -2000, 2000)
+    return grad * exp_times(_gate_slope(z), minimum(z, 0))
+
+
+@activation(
+    source="S. Elfwing, E. Uchibe, K. Doya (2018), Sigmoid-weighted linear units for neural network function approximation in "
+    "reinforcement learning; P. Ramachandran, B. Zoph, Q. V. Le (2017), Searching for activation functions (swish, with beta)",
+    wide=True,
+    aliases=["swish"],
+)
+def silu(x, beta=1.0):
+    """x / (1 + exp(-beta * x))
+
+    x times its own sigmoid: smooth, with a shallow dip below 0.
+    """
+    z = beta * x
+    return exp_times(x * _gate(z), minimum(z, 0))
+
+
+@silu.derivative
+def silu_backward(grad, x, beta):
+    z = clip(beta * x, -2000, 2000)
+    return grad * exp_times(_gate_slope(z), minimum(z, 0))
+
+
+@activation(source="D. Misra (2019), Mish: a self regularized non-monotonic activation function", wide=True)
+def mish(x):
+    """x * tanh(log(1 + exp(x)))
+
+    x times the tanh of its softplus.
+    """
+    e = exp(-abs(x))
+    ratio = where(x < 0, (2 + e) / (2 + e * (2 + e)), (1 + 2 * e) / (1 + 2 * e * (1 + e)))
+    return exp_times(x * ratio, minimum(x, 0))
+
+
+@mish.derivative
+def mish_backward(grad, x):
+    z = clip(x, -2000, 2000)
+    e = exp(-abs(z))
+    d = where(z < 0, 2 + e * (2 + e), 1 + 2 * e * (1 + e))
+    n = where(z < 0, (2 + e) * d + 4 * z * (1 + e), (1 + 2 * e) * d + 4 * z * (e * e) * (1 + e))
+    return grad * exp_times(n / (d * d), minimum(z, 0))
+
+
+@activation(
+    source="C. Dugas, Y. Bengio, F. Belisle, C. Nadeau, R. Garcia (2000), Incorporating second-order functional knowledge for "
+    "better option pricing",
+    wide=True,
+    requires=["beta != 0"],
+)
+def softplus(x, beta=1.0):
+    """log(1 + exp(beta * x)) / beta
+
+    A smooth ReLU; its derivative is the sigmoid. There is no threshold beyond which it would be cut off.
+    """
+    z = beta * x
+    near = (maximum(z, 0) + log1p(exp(-abs(z)))) / beta
+    return where(z < -60, exp_times(1 / beta, z), near)
+
+
+@softplus.derivative
+def softplus_backward(grad, x, beta):
+    z = beta * x
+    return grad * exp_times(_gate(z), minimum(z, 0))
+
+
+@softplus.derivative_from_output(requires=["beta > 0"])
+def softplus_backward_from_output(grad, y, beta):
+    return grad * -expm1(-(beta * y))
+
+
+@activation(source="J. Turian, J. Bergstra, Y. Bengio (2009), Quadratic features and deep architectures for chunking")
+def softsign(x):
+    """x / (1 + abs(x))
+
+    A tanh that approaches its bounds slowly, without exponentials.
+    """
+    bounded = clip(x, -1e18, 1e18)
+    return bounded / (1 + abs(bounded))
+
+
+@softsign.derivative
+def softsign_backward(grad, x):
+    d = 1 + abs(x)
+    return grad / d / d
+
+
+@softsign.derivative_from_output
+def softsign_backward_from_output(grad, y):
+    rest = 1 - abs(y)
+    return grad * (rest * rest)
+
+
+@activation(
+    source="R. Collobert, K. Kavukcuoglu, C. Farabet (2011), Torch7: a Matlab-like environment for machine learning",
+    wide=True,
+    aliases=["log_expit"],
+)
+def log_sigmoid(x):
+    """-log(1 + exp(-x))
+
+    The logarithm of the sigmoid, a log-likelihood that does not underflow.
+    """
+    return minimum(x, 0) - log1p(exp(-abs(x)))
+
+
+@log_sigmoid.derivative
+def log_sigmoid_backward(grad, x):
+    return grad * exp_times(_gate(x), minimum(-x, 0))
+
+
+@log_sigmoid.derivative_from_output
+def log_sigmoid_backward_from_output(grad, y):
+    return grad * -expm1(y)
+
+
+@activation(
+    source="M. Courbariaux, Y. Bengio, J.-P. David (2015), BinaryConnect: training deep neural networks with binary weights "
+    "during propagations",
+    wide=True,
+)
+def hard_sigmoid(x):
+    """min(max((x + 3) / 6, 0), 1)
+
+    A sigmoid of straight lines.
+    """
+    return clip((x + 3) / 6, 0, 1)
+
+
+@hard_sigmoid.derivative
+def hard_sigmoid_backward(grad, x):
+    return unless_nan(x, where(x > -3, where(x < 3, grad / 6, 0), 0))
+
+
+@hard_sigmoid.derivative_from_output
+def hard_sigmoid_backward_from_output(grad, y):
+    return unless_nan(y, where(y > 0, where(y < 1, grad / 6, 0), 0))
+
+
+@activation(source="M. Thoma, D. Hamann and others: thinc, ClippedLinear", wide=True, requires=["min_val <= max_val"])
+def clipped_linear(x, slope=1.0, offset=0.0, min_val=0.0, max_val=1.0):
+    """min(max(slope * x + offset, min_val), max_val)
+
+    A straight line between two bounds: relu6, hard_tanh and hard_sigmoid are of this kind.
+    """
+    return clip(slope * x + offset, min_val, max_val)
+
+
+@clipped_linear.derivative
+def clipped_linear_backward(grad, x, slope, offset, min_val, max_val):
+    y = slope * x + offset
+    return unless_nan(y, where(y > min_val, where(y < max_val, grad * slope, 0), 0))
+
+
+@clipped_linear.derivative_from_output
+def clipped_linear_backward_from_output(grad, y, slope, offset, min_val, max_val):
+    return unless_nan(y, where(y > min_val, where(y < max_val, grad * slope, 0), 0))
+
+
+@activation(source="A. Howard and others (2019), Searching for MobileNetV3", wide=True, aliases=["hard_silu"])
+def hard_swish(x):
+    """x * min(max((x + 3) / 6, 0), 1)
+
+    A SiLU of straight lines and a parabola.
+    """
+    return where(x > -3, where(x < 3, x * (x + 3) / 6, x), unless_nan(x, 0))
+
+
+@hard_swish.derivative
+def hard_swish_backward(grad, x):
+    return unless_nan(x, where(x > -3, where(x < 3, grad * ((2 * x + 3) / 6), grad), 0))
+
+
+@activation(source="R. Collobert (2004), Large scale machine learning", requires=["min_val <= max_val"])
+def hard_tanh(x, min_val=-1.0, max_val=1.0):
+    """min(max(x, min_val), max_val)
+
+    A tanh of straight lines: linear between its bounds, dead beyond them.
+    """
+    return clip(x, min_val, max_val)
+
+
+@hard_tanh.derivative
+def hard_tanh_backward(grad, x, min_val, max_val):
+    return unless_nan(x, where(x > min_val, where(x < max_val, grad, 0), 0))
+
+
+@hard_tanh.derivative_from_output
+def hard_tanh_backward_from_output(grad, y, min_val, max_val):
+    return unless_nan(y, where(y > min_val, where(y < max_val, grad, 0), 0))
+
+
+@activation(source="D. L. Donoho, I. M. Johnstone (1994), Ideal spatial adaptation by wavelet shrinkage", requires=["lambd >= 0"])
+def hard_shrink(x, lambd=0.5):
+    """x if abs(x) > lambd else 0
+
+    Forgets what is small.
+    """
+    return unless_nan(x, where(abs(x) > lambd, x, 0))
+
+
+@hard_shrink.derivative
+def hard_shrink_backward(grad, x, lambd):
+    return unless_nan(x, where(abs(x) > lambd, grad, 0))
+
+
+@hard_shrink.derivative_from_output
+def hard_shrink_backward_from_output(grad, y, lambd):
+    return unless_nan(y, where(abs(y) > 0, grad, 0))
+
+
+@activation(source="D. L. Donoho (1995), De-noising by soft-thresholding", requires=["lambd >= 0"])
+def soft_shrink(x, lambd=0.5):
+    """x - min(max(x, -lambd), lambd)
+
+    Forgets what is small and moves the rest towards 0: the proximal step of an absolute value.
+    """
+    return unless_nan(x, where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0)))
+
+
+@soft_shrink.derivative
+def soft_shrink_backward(grad, x, lambd):
+    return unless_nan(x, where(abs(x) > lambd, grad, 0))
+
+
+@soft_shrink.derivative_from_output
+def soft_shrink_backward_from_output(grad, y, lambd):
+    return unless_nan(y, where(abs(y) > 0, grad, 0))
+
+
+@activation(
+    source="R. Collobert, K. Kavukcuoglu, C. Farabet (2011), Torch7: a Matlab-like environment for machine learning", wide=True
+)
+def tanh_shrink(x):
+    """x - tanh(x)
+
+    What tanh takes away: x**3 / 3 near 0, x - 1 far out.
+    """
+    square = x * x
+    # x cosh(x) - sinh(x) = x**3 / 3 (1 + x**2 / 10 + ...) has no cancellation, and its series converges fast
+    series = 1 + square * polynomial(
+        square, 1 / 10, 1 / 280, 1 / 15120, 1 / 1330560, 1 / 172972800, 1 / 31135104000, 1 / 7410154752000
+    )
+    cosh = (exp(x) + exp(-x)) / 2
+    return where(abs(x) < 1, x * square / 3 * series / cosh, x - words.tanh(x))
+
+
+@tanh_shrink.derivative
+def tanh_shrink_backward(grad, x):
+    y = words.tanh(x)
+    return grad * (y * y)
+
+
+@activation(source="K. Konda, R. Memisevic, D. Krueger (2015), Zero-bias autoencoders and the benefits of co-adapting features")
+def threshold(x, threshold, value):
+    """x if x > threshold else value
+
+    Keeps what is above a threshold, and puts a value in place of the rest.
+    """
+    return unless_nan(x, where(x > threshold, x, value))
+
+
+@threshold.derivative
+def threshold_backward(grad, x, threshold, value):
+    return unless_nan(x, where(x > threshold, grad, 0))
+
+
+@threshold.derivative_from_output(requires=["value <= threshold"])
+def threshold_backward_from_output(grad, y, threshold, value):
+    return unless_nan(y, where(y > threshold, grad, 0))
+
+
+@activation(source="K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers")
+def prelu(x, weight):
+    """x if x > 0 else weight * x
+
+    A leaky ReLU whose slope is learnt: its backward pass gives the gradient of the weight, too.
+    """
+    return where(x > 0, x, weight * x)
+
+
+@prelu.derivative(of=["x", "weight"])
+def prelu_backward(grad, x, weight):
+    return unless_nan(x, where(x > 0, grad, weight * grad)), unless_nan(x, where(x > 0, 0, grad * x))
+
+
+LARGE = 2.0**500
+SMALL = 2.0**-520
+
+
+@activation(source="J. T. Barron (2021), Squareplus: a softplus-like algebraic rectifier", wide=True, requires=["b >= 0"])
+def squareplus(x, b=4.0):
+    """(x + sqrt(x**2 + b)) / 2
+
+    A softplus without exponentials.
+    """
+    scale = where(abs(x) > LARGE, SMALL, 1)  # so that x * x does not overflow
+    z = x * scale
+    root = sqrt(z * z + b * scale * scale)
+    return where(x > 0, (z + root) / 2 / scale, b * scale / (2 * (root - z)))
+
+
+@squareplus.derivative
+def squareplus_backward(grad, x, b):
+    bounded = clip(x, -1e300, 1e300)
+    scale = where(abs(bounded) > LARGE, SMALL, 1)
+    z = bounded * scale
+    c = b * scale * scale
+    root = sqrt(z * z + c)
+    return grad * (where(z > 0, root + z, c / (root - z)) / (2 * root))
+
+
+@squareplus.derivative_from_output
+def squareplus_backward_from_output(grad, y, b):
+    return grad * (y / (y + b / 4 / y))
+
+
+@activation(source="JAX, jax.nn.sparse_plus", wide=True)
+def sparse_plus(x):
+    """0 if x <= -1 else (x + 1)**2 / 4 if x < 1 else x
+
+    A softplus that is exactly 0 below -1: the loss of a sparse sigmoid.
+    """
+    half = (x + 1) / 2
+    return where(x > -1, where(x < 1, half * half, x), unless_nan(x, 0))
+
+
+@sparse_plus.derivative
+def sparse_plus_backward(grad, x):
+    return grad * clip((x + 1) / 2, 0, 1)
+
+
+@sparse_plus.derivative_from_output
+def sparse_plus_backward_from_output(grad, y):
+    return grad * minimum(sqrt(y), 1)
+
+
+@activation(source="JAX, jax.nn.sparse_sigmoid")
+def sparse_sigmoid(x):
+    """min(max((x + 1) / 2, 0), 1)
+
+    The derivative of sparse_plus: a sigmoid that is exactly 0 below -1 and 1 above 1.
+    """
+    return clip((x + 1) / 2, 0, 1)
+
+
+@sparse_sigmoid.derivative
+def sparse_sigmoid_backward(grad, x):
+    return unless_nan(x, where(abs(x) < 1, grad / 2, 0))
+
+
+@sparse_sigmoid.derivative_from_output
+def sparse_sigmoid_backward_from_output(grad, y):
+    return unless_nan(y, where(y > 0, where(y < 1, grad / 2, 0), 0))
+
+
+@activation(
+    source="I. Bello, H. Pham, Q. V. Le, M. Norouzi, S. Bengio (2016), Neural combinatorial optimization with reinforcement "
+    "learning; Gemma Team (2024), Gemma 2, where it caps logits",
+    wide=True,
+    requires=["cap > 0"],
+)
+def softcap(x, cap):
+    """cap * tanh(x / cap)
+
+    Almost x where it is small, and never beyond cap: it keeps logits in bounds.
+    """
+    return cap * words.tanh(x / cap)
+
+
+@softcap.derivative
+def softcap_backward(grad, x, cap):
+    z = -2 * abs(x / cap)
+    d = 1 + exp(z)
+    return grad * exp_times(4 / (d * d), z)
+
+
+@softcap.derivative_from_output
+def softcap_backward_from_output(grad, y, cap):
+    z = y / cap
+    return grad * ((1 - z) * (1 + z))
+
+
+NAN = constant("nan")
+
+
+@activation(
+    source="J. Berkson (1944), Application of the logistic function to bio-assay",
+    wide=True,
+    requires=["eps is None or (0 <= eps) & (eps <= 0.5)"],
+)
+def logit(x, eps=None):
+    """log(x / (1 - x))
+
+    The inverse of the sigmoid, for probabilities; with eps they are first clipped to [eps, 1 - eps].
+    """
+    # eps=None arrives as NaN: no comparison with it holds
+    p = where(x < eps, eps, where(x > 1 - eps, 1 - eps, x))
+    odds = p / (1 - p)
+    middle = log1p((2 * p - 1) / (1 - p))
+    return where(abs(p - 0.5) < 0.25, middle, log(odds))
+
+
+@logit.derivative
+def logit_backward(grad, x, eps):
+    product = x * (1 - x)
+    inside = where(product < 0, NAN, grad / product)
+    return where(x < eps, 0, where(x > 1 - eps, 0, inside))
+
+
+@logit.derivative_from_output(requires=["eps is None"])
+def logit_backward_from_output(grad, y, eps):
+    return grad * ((1 + exp(y)) * (1 + exp(-y)))
+
+
+TWO_OVER_SQRT_PI = constant("1.1283791670955125738961589031215451716881012586579977136881")
+
+
+@activation(source="S. Nag, M. Bhattacharyya, A. Mukherjee, R. Kundu (2023), SERF: towards better training of deep neural networks", wide=True)
+def serf(x):
+    """x * erf(log(1 + exp(x)))
+
+    A mish with the error function in place of tanh.
+    """
+    softly = maximum(x, 0) + log1p(exp(-abs(x)))
+    return where(x < -60, exp_times(x * TWO_OVER_SQRT_PI, x), x * erf(softly))
+
+
+@serf.derivative
+def serf_backward(grad, x):
+    z = clip(x, -2000, 2000)
+    softly = maximum(z, 0) + log1p(exp(-abs(z)))
+    near = erf(softly) + exp_times(z * TWO_OVER_SQRT_PI * _gate(z), minimum(z, 0) - softly * softly)
+    return grad * where(z < -60, exp_times((1 + z) * TWO_OVER_SQRT_PI, z), near)
+
+
+@activation(source="H. Zhu, H. Zeng, J. Liu, X. Zhang (2021), Logish: a new nonlinear nonmonotonic activation function", wide=True)
+def logish(x):
+    """x * log(1 + 1 / (1 + exp(-x)))
+
+    x times the logarithm of 1 and its sigmoid.
+    """
+    return where(x < -60, exp_times(x, x), x * log1p(exp_times(_gate(x), minimum(x, 0))))
+
+
+@logish.derivative
+def logish_backward(grad, x):
+    z = clip(x, -2000, 2000)
+    e = exp(-abs(z))
+    y = exp_times(1 / (1 + e), minimum(z, 0))
+    near = log1p(y) + exp_times(z / ((1 + e) * (1 + e)) / (1 + y), -abs(z))
+    return grad * where(z < -60, exp_times(1 + z, z), near)
+
+
+@activation(source="L. Ziyin, T. Hartwig, M. Ueda (2020), Neural networks fail to learn periodic functions and how to fix it", wide=True, requires=["a != 0"])
+def snake(x, a=1.0):
+    """x + sin(a * x)**2 / a
+
+    Rises with ripples, so that a network can learn what is periodic.
+    """
+    wave = sin(a * x)
+    return x + wave * wave / a
+
+
+@snake.derivative
+def snake_backward(grad, x, a):
+    wave = sin_plus_cos(a * x)
+    return grad * (wave * wave)
+
+
+@activation(source="S. K. Roy, S. Manna, S. R. Dubey, B. B. Chaudhuri (2019), LiSHT: non-parametric linearly scaled hyperbolic tangent", wide=True)
+def lisht(x):
+    """x * tanh(x)
+
+    Even, and never negative.
+    """
+    return x * words.tanh(x)
+
+
+@lisht.derivative
+def lisht_backward(grad, x):
+    z = clip(x, -2000, 2000)
+    d = 1 + exp(-2 * abs(z))
+    return grad * (words.tanh(z) + exp_times(4 * z / (d * d), -2 * abs(z)))
+
+
+@activation(source="Y. N. Dauphin, A. Fan, M. Auli, D. Grangier (2017), Language modeling with gated convolutional networks", operands=2, wide=True)
+def glu(value, gate):
+    """value / (1 + exp(-gate))
+
+    One half of the features lets the other through.
+    """
+    return exp_times(_gate(gate), minimum(gate, 0)) * value
+
+
+@glu.derivative
+def glu_backward(grad, value, gate):
+    e = exp(-abs(gate))
+    open = exp_times(1 / (1 + e), minimum(gate, 0))
+    return grad * open, grad * value * exp_times(1 / ((1 + e) * (1 + e)), -abs(gate))
+
+
+@activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2, wide=True)
+def swiglu(gate, value):
+    """gate / (1 + exp(-gate)) * value
+
+    A value gated by the SiLU of another: the feed-forward layer of most language models.
+    """
+    return silu(gate, 1) * value
+
+
+@swiglu.derivative
+def swiglu_backward(grad, gate, value):
+    return silu_backward(grad, gate, 1) * value, grad * silu(gate, 1)
+
+
+@activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2, wide=True, option=("approximate", "none"))
+def geglu(gate, value):
+    """gate * erfc(-gate / sqrt(2)) / 2 * value
+
+    A value gated by the GELU of another.
+    """
+    return gelu(gate) * value
+
+
+@geglu.derivative
+def geglu_backward(grad, gate, value):
+    return gelu_backward(grad, gate) * value, grad * gelu(gate)
+
+
+@geglu.alternative("tanh")
+def geglu_tanh(gate, value):
+    """gate / (1 + exp(-2 * sqrt(2 / pi) * (gate + 0.044715 * gate**3))) * value
+
+    The same by a cubic and a tanh.
+    """
+    return gelu_tanh(gate) * value
+
+
+@geglu_tanh.derivative
+def geglu_tanh_backward(grad, gate, value):
+    return gelu_tanh_backward(grad, gate) * value, grad * gelu_tanh(gate)
+
+
+@activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2)
+def reglu(gate, value):
+    """max(gate, 0) * value
+
+    A value gated by the ReLU of another.
+    """
+    return unless_nan(gate, where(gate > 0, gate * value, 0))
+
+
+@reglu.derivative
+def reglu_backward(grad, gate, value):
+    return unless_nan(gate, where(gate > 0, grad * value, 0)), unless_nan(gate, where(gate > 0, grad * gate, 0))

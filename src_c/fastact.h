@@ -4,16 +4,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_PARAMETERS = 4, MAX_INPUTS = 2 + MAX_PARAMETERS };
+enum { MAX_PARAMETERS = 4, MAX_ARRAYS = 3, MAX_INPUTS = MAX_ARRAYS + MAX_PARAMETERS, MAX_OUTPUTS = 2 };
 
-/* out[i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the lanes; `out` may be one of the inputs. */
-typedef void f32_block(const float *const *in, const float *parameter, float *out, size_t n);
-typedef void f64_block(const double *const *in, const double *parameter, double *out, size_t n);
+/* out[0][i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the lanes; an output may be one of the inputs. */
+typedef void f32_block(const float *const *in, const float *parameter, float *const *out, size_t n);
+typedef void f64_block(const double *const *in, const double *parameter, double *const *out, size_t n);
 
 /* One pass of one activation. `uniform_*` takes the parameters as numbers, `general_*` as arrays after the others. */
 typedef struct {
     const char *name;
-    int arrays, parameters;
+    int arrays, parameters, outputs;
     f32_block *uniform_f32, *general_f32;
     f64_block *uniform_f64, *general_f64;
 } Kernel;
@@ -49,7 +49,7 @@ typedef struct {
 /* What the elementwise loops get as `data`: the blocks of one kernel for one precision. */
 typedef void any_block(void);
 typedef struct {
-    int arrays, parameters, lanes;
+    int arrays, parameters, outputs, lanes;
     any_block *uniform, *general;
 } Elementwise;
 

@@ -2,7 +2,7 @@
  * sets. Threads and streaming stores belong where a contiguous call hands `whole` elements to the kernel in one piece:
  * NumPy passes a contiguous array of any shape in one call of full length. */
 
-enum { FN(CHUNK) = 256 }; /* elements gathered at once; 7 buffers of doubles are 14 KiB of stack */
+enum { FN(CHUNK) = 256 }; /* elements gathered at once; 9 buffers of doubles are 18 KiB of stack */
 
 static void FN(gather_chunk)(T *buffer, const char *from, intptr_t step, size_t n, size_t padded) {
     for (size_t i = 0; i < n; i++) buffer[i] = *(const T *)(from + (intptr_t)i * step);
@@ -25,16 +25,22 @@ void CAT(fastact_loop, REAL)(char **args, const intptr_t *dimensions, const intp
     FN(block) *block = (FN(block) *)(uniform ? kernel->uniform : kernel->general);
 
     const T *in[MAX_INPUTS];
-    int contiguous = steps[inputs] == sizeof(T);
+    T *out[MAX_OUTPUTS];
+    int contiguous = 1;
     for (int j = 0; j < arrays; j++) {
         in[j] = (const T *)args[j];
         contiguous &= steps[j] == sizeof(T);
     }
+    for (int k = 0; k < kernel->outputs; k++) {
+        out[k] = (T *)args[inputs + k];
+        contiguous &= steps[inputs + k] == sizeof(T);
+    }
     const size_t whole = contiguous ? n - n % lanes : 0;
-    if (whole) block(in, parameter, (T *)args[inputs], whole);
+    if (whole) block(in, parameter, out, whole);
 
     /* the tail, or all of it where strided: through buffers, so that the kernel sees whole vectors of the same kind */
-    T buffer[MAX_INPUTS + 1][FN(CHUNK)];
+    T buffer[MAX_INPUTS + MAX_OUTPUTS][FN(CHUNK)];
+    for (int k = 0; k < kernel->outputs; k++) out[k] = buffer[MAX_INPUTS + k];
     for (size_t start = whole; start < n; start += FN(CHUNK)) {
         const size_t count = n - start < FN(CHUNK) ? n - start : FN(CHUNK);
         const size_t padded = (count + lanes - 1) / lanes * lanes;
@@ -42,10 +48,11 @@ void CAT(fastact_loop, REAL)(char **args, const intptr_t *dimensions, const intp
             FN(gather_chunk)(buffer[j], args[j] + (intptr_t)start * steps[j], steps[j], count, padded);
             in[j] = buffer[j];
         }
-        T *result = buffer[MAX_INPUTS];
-        block(in, parameter, result, padded);
-        char *to = args[inputs] + (intptr_t)start * steps[inputs];
-        for (size_t i = 0; i < count; i++) *(T *)(to + (intptr_t)i * steps[inputs]) = result[i];
+        block(in, parameter, out, padded);
+        for (int k = 0; k < kernel->outputs; k++) {
+            char *to = args[inputs + k] + (intptr_t)start * steps[inputs + k];
+            for (size_t i = 0; i < count; i++) *(T *)(to + (intptr_t)i * steps[inputs + k]) = out[k][i];
+        }
     }
     flags_restore(flags);
 }
