@@ -28,6 +28,7 @@ def constant(text):
 
 def clean(low):
     """`low`, but 0 where it is NaN."""
+    low = np.asarray(low)
     np.copyto(low, 0, where=np.isnan(low))
     return low
 
