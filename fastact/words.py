@@ -121,6 +121,13 @@ def exp_times(a, x):
     return where(x < -745, 0, a * np.exp(x))
 
 
+def damped(a, x, e):
+    """a e**min(x, 0), given e = e**-|x|."""
+    if isinstance(x, Pair):
+        return exp_times(a, minimum(x, 0))
+    return where(x < 0, where(x < -745, 0, a * e), a)
+
+
 def expm1(x):
     """e**x - 1."""
     if isinstance(x, Pair):

@@ -49,7 +49,7 @@ def upto(t):
 
 # name: (function, low, high, number of coefficients, how many of them in two parts, what it is)
 FITS = {
-    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 14, 0, "scaled_normal_tail, t <= 16: beyond, the result is 0 in float32"),
+    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 12, 0, "scaled_normal_tail, t <= 16: beyond, the result is 0 in float32"),
     "pair_normal_tail_terms": (normal_tail, -1, upto(40), 26, 3, "the same, t <= 40"),
     "mid_log1p_terms": (log1p_odd, 0, 0.2917, 10, 0, "log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1"),
     "mid_erf_terms": (erf_odd, 0, 1, 8, 0, "erf(s) / s by s**2, s <= 1"),

@@ -29,5 +29,8 @@ static inline V mid_select(M m, V yes, V no) { return SELECT(m, yes, no); }
 static inline V mid_scaled_number(V a, V k) { return f64_scaled(a, k); }
 static inline V mid_sqrt(V a) { return f64_sqrt(a); }
 
+/* a e^min(z, 0), from e = e^-|z| */
+static inline V mid_damped(V a, V z, V e) { return SELECT(GT(C(0), z), SELECT(LT(z, C(-745)), C(0), a * e), a); }
+
 /* a e^z, 0 where e^z vanishes, however large a is */
 static inline V mid_exp_times(V a, V z) { return SELECT(LT(z, C(-745)), C(0), a * mid_exp(z)); }

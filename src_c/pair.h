@@ -100,6 +100,12 @@ static inline W pair_exp_times(W a, W z) {
     return pair_of(SELECT(LT(z.high, far), C(0), result));
 }
 
+/* a e^min(z, 0): e = e^-|z| would do but for subnormal results, which it has fewer digits for */
+static inline W pair_damped(W a, W z, W e) {
+    (void)e;
+    return pair_exp_times(a, pair_select(GT(z.high, C(0)), pair_of(C(0)), z));
+}
+
 static inline W pair_expm1(W z) {
     V k, most = C(60);
     W t = pair_exp_parts((W){MAX(C(f64_EXPM1_LOW), MIN(most, z.high)), z.low}, C(f64_EXPM1_LOW), &k);
