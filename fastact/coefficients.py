@@ -2,6 +2,60 @@
 
 normal_tail_centre = [4.0]
 
+# pi in three parts, the first two of 32 bits
+pi_parts = [
+    3.1415926534682512,
+    1.21542009963449e-10,
+    1.6667485837041758e-19,
+]
+
+# 1 / pi in whole numbers of 32 bits, five zeros before the point
+inverse_pi_words = [
+    0x00000000,
+    0x00000000,
+    0x00000000,
+    0x00000000,
+    0x00000000,
+    0x517CC1B7,
+    0x27220A94,
+    0xFE13ABE8,
+    0xFA9A6EE0,
+    0x6DB14ACC,
+    0x9E21C820,
+    0xFF28B1D5,
+    0xEF5DE2B0,
+    0xDB92371D,
+    0x2126E970,
+    0x03249775,
+    0x04E8C90E,
+    0x7F0EF58E,
+    0x5894D39F,
+    0x74411AFA,
+    0x975DA242,
+    0x74CE3813,
+    0x5A2FBF20,
+    0x9CC8EB1C,
+    0xC1A99CFA,
+    0x4E422FC5,
+    0xDEFC941D,
+    0x8FFC4BFF,
+    0xEF02CC07,
+    0xF79788C5,
+    0xAD05368F,
+    0xB69B3F67,
+    0x93E584DB,
+    0xA7A31FB3,
+    0x4F2FF516,
+    0xBA93DD63,
+    0xF5F2F8BD,
+    0x9E839CFB,
+    0xC5294975,
+    0x35FDAFD8,
+    0x8FC6AE84,
+    0x2B019823,
+    0x7E3DB5D5,
+]
+
 # scaled_normal_tail, t <= 16: beyond, the result is 0 in float32, within 2^-31
 mid_normal_tail_terms = [
     0.7552851306685519,
@@ -98,6 +152,35 @@ pair_erf_terms = [
 
 pair_erf_terms_low = [
     7.975362179473361e-18,
+]
+
+# sin(r) / r by r**2, |r| <= pi / 2, within 2^-35
+mid_sin_terms = [
+    0.9999999999829184,
+    -0.16666666616814035,
+    0.008333330974149726,
+    -0.00019840861171819947,
+    2.7525269421670705e-06,
+    -2.3889210739533088e-08,
+]
+
+# the same, within 2^-61
+pair_sin_terms = [
+    1.0,
+    -0.16666666666666666,
+    0.008333333333333186,
+    -0.00019841269841208673,
+    2.755731921122921e-06,
+    -2.5052106890532767e-08,
+    1.605894087659104e-10,
+    -7.643026507325261e-13,
+    2.7215743949884086e-15,
+]
+
+pair_sin_terms_low = [
+    -2.0705767715329186e-19,
+    4.3431577565132666e-18,
+    6.114876332358815e-19,
 ]
 
 # (exp(r) - 1 - r - r**2 / 2) / r**3, |r| <= ln 2 / 2, within 2^-54

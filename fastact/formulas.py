@@ -786,13 +786,14 @@ def snake(x, a=1.0):
 
     Rises with ripples, so that a network can learn what is periodic.
     """
-    wave = sin(a * x)
+    z = a * x
+    wave = sin(where(abs(z) > 1e18, 0, z))  # beyond, where z may overflow, the ripple is less than the last place of x
     return x + wave * wave / a
 
 
 @snake.derivative
 def snake_backward(grad, x, a):
-    wave = sin_plus_cos(a * x)
+    wave = sin_plus_cos(a, x)
     return grad * (wave * wave)
 
 

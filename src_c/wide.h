@@ -99,4 +99,5 @@ static inline W FN(erf)(W s) {
     W rest = FN(exp_times)(FN(multiply)(NUMBER(2), FN(scaled_normal_tail)(t)), FN(negative)(y));
     return FN(select)(GT(FN(leading)(s), C(1)), FN(subtract)(NUMBER(1), rest), FN(multiply)(s, small));
 }
+#include "reduce.h"
 #include "sine.h"
