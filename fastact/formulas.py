@@ -539,7 +539,10 @@ def tanh_shrink_backward(grad, x):
     return grad * (y * y)
 
 
-@activation(source="K. Konda, R. Memisevic, D. Krueger (2015), Zero-bias autoencoders and the benefits of co-adapting features")
+@activation(
+    source="K. Konda, R. Memisevic, D. Krueger (2015), Zero-bias autoencoders and the benefits of co-adapting features",
+    usual={"threshold": 0.1, "value": -0.2},
+)
 def threshold(x, threshold, value):
     """x if x > threshold else value
 
@@ -558,7 +561,7 @@ def threshold_backward_from_output(grad, y, threshold, value):
     return unless_nan(y, where(y > threshold, grad, 0))
 
 
-@activation(source="K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers")
+@activation(source="K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers", usual={"weight": 0.25})
 def prelu(x, weight):
     """x if x > 0 else weight * x
 
@@ -647,6 +650,7 @@ def sparse_sigmoid_backward_from_output(grad, y):
     "learning; Gemma Team (2024), Gemma 2, where it caps logits",
     wide=True,
     requires=["cap > 0"],
+    usual={"cap": 30.0},
 )
 def softcap(x, cap):
     """cap * tanh(x / cap)
@@ -772,7 +776,12 @@ def lisht_backward(grad, x):
     return grad * (words.tanh(z) + exp_times(4 * z / (d * d), -2 * abs(z)))
 
 
-@activation(source="Y. N. Dauphin, A. Fan, M. Auli, D. Grangier (2017), Language modeling with gated convolutional networks", operands=2, wide=True)
+@activation(
+    source="Y. N. Dauphin, A. Fan, M. Auli, D. Grangier (2017), Language modeling with gated convolutional networks",
+    operands=2,
+    wide=True,
+    halves=True,
+)
 def glu(value, gate):
     """value / (1 + exp(-gate))
 
