@@ -155,6 +155,8 @@ class Translator:
                     )
         if not lines or not isinstance(node.body[-1], ast.Return):
             self.fail(node, f"the formula {node.name!r} must end with a return")
+        used = {part.id for statement in node.body for part in ast.walk(statement) if isinstance(part, ast.Name)}
+        lines = [f"    (void){argument};" for argument in arguments if argument not in used] + lines
         listed = [f"{kind} {argument}" for argument in arguments] + [f"{kind} *second"] * (results - 1)
         head = f"/* {self.path.name}:{node.lineno} */\nstatic inline {kind} FN(formula_{name})({', '.join(listed)})"
         self.known[name] = len(arguments), wide
@@ -239,13 +241,13 @@ def translate(page=HERE / "formulas.py", words=HERE / "words.py"):
     listed = [
         f"static const double {name}[{len(values)}] = {{{', '.join(float(value).hex() for value in values)}}};\n"
         for name, values in tables.items()
-        if name.isupper()
+        if isinstance(values, list)
     ]
     return (
         "/* Made by fastact/codegen.py from fastact/formulas.py and fastact/coefficients.py; do not edit. */\n"
         "#ifdef COEFFICIENTS\n" + "".join(listed) + "#endif\n"
-        "#ifdef DIRECT_FORMULAS\n" + "\n".join(functions[False]) + "#endif\n"
-        "#ifdef WIDE_FORMULAS\n" + "\n".join(functions[True]) + "#endif\n\n"
+        "#if defined FUNCTIONS && defined DIRECT_FORMULAS\n" + "\n".join(functions[False]) + "#endif\n"
+        "#if defined FUNCTIONS && defined WIDE_FORMULAS\n" + "\n".join(functions[True]) + "#endif\n\n"
         "/* KERNEL(name, arrays, parameters, outputs, WIDE or DIRECT) */\n#ifdef KERNEL\n" + "\n".join(rows) + "\n#endif\n"
     )
 

@@ -6,8 +6,13 @@ the formula sees contiguous or strided blocks of at most `BLOCK` elements, so th
 
 import numpy as np
 
+from .pairs import Pair, pair
+
 # Elements in a block. On 256 Ki float32, ns an element, tanh takes .51 with 4096, .38 with 8192, .28 with 32768, .27 with 65536.
 BLOCK = 32768
+
+# The same for float64 in pairs, of which a formula keeps a dozen and more at a time.
+PAIR_BLOCK = 4096
 
 LOOPS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -37,12 +42,22 @@ def loop_dtype(name, inputs, dtype=None):
     )
 
 
+def checked_outs(name, out, outputs, loop, casting):
+    """The arrays that `out` means, or None, one for each output; raises what a ufunc raises."""
+    if isinstance(out, tuple) and len(out) != outputs:
+        count = "exactly one entry, for the one output" if outputs == 1 else f"exactly {outputs} entries, one for each output"
+        raise ValueError(f"{name}: the 'out' tuple must have {count}, not {len(out)}")
+    if not isinstance(out, tuple):
+        if outputs > 1 and out is not None:
+            raise TypeError(f"{name}: 'out' must be a tuple of {outputs} arrays, one for each output, not {type(out).__name__}")
+        out = (out,) * outputs
+    return [checked_out(name, one, loop, casting) for one in out]
+
+
 def checked_out(name, out, loop, casting):
-    """The array that `out` means, or None; raises what a ufunc raises."""
+    """The array that one entry of `out` means, or None."""
     if isinstance(out, tuple):
-        if len(out) != 1:
-            raise ValueError(f"{name}: the 'out' tuple must have exactly one entry, for the one output, not {len(out)}")
-        (out,) = out
+        (out,) = checked_outs(name, out, 1, loop, casting)
     if out is None or out is ...:
         return None
     if not isinstance(out, np.ndarray):
@@ -90,7 +105,7 @@ def wrapped(result, function, inputs, subok):
     return result[()] if result.ndim == 0 else result
 
 
-def like_a_ufunc(name, n_inputs, signature=None):
+def like_a_ufunc(name, n_inputs, outputs=1, signature=None):
     """Decorate an evaluator: it gives way to an operand's own __array_ufunc__ (pandas, dask ...), and looks like a ufunc."""
 
     def decorate(evaluate):
@@ -118,7 +133,7 @@ def like_a_ufunc(name, n_inputs, signature=None):
             raise TypeError(f"operand type(s) all returned NotImplemented from __array_ufunc__ for {name}: {kinds}")
 
         function.__name__ = function.__qualname__ = name
-        function.nin, function.nout, function.nargs, function.signature = n_inputs, 1, n_inputs + 1, signature
+        function.nin, function.nout, function.nargs, function.signature = n_inputs, outputs, n_inputs + outputs, signature
         return function
 
     return decorate
@@ -147,51 +162,77 @@ def is_plain(inputs, out):
     ) and (out is None or out.flags.writeable)
 
 
-def blockwise(name, formula, n_inputs):
-    """Make a function of `n_inputs` arrays, with the keywords of a ufunc, from a formula on blocks."""
+def evaluator(formula, wide):
+    """The formula on blocks of one dtype, as a tuple of arrays of that dtype: a wide one in float64, or in pairs."""
 
-    @like_a_ufunc(name, n_inputs)
+    def evaluate(*arrays):
+        dtype = arrays[0].dtype
+        if not wide:
+            results = formula(*arrays)
+        elif dtype == np.float32:
+            results = formula(*(array.astype(np.float64) for array in arrays))
+        else:
+            results = formula(*(Pair(array, np.zeros_like(array)) for array in arrays))
+        results = results if isinstance(results, tuple) else (results,)
+        return tuple(pair(result).value() if wide and dtype == np.float64 else result.astype(dtype, copy=False) for result in results)
+
+    return evaluate
+
+
+def blockwise(name, formula, n_inputs, outputs=1, wide=False):
+    """Make a function of `n_inputs` arrays, with the keywords of a ufunc, from a formula on blocks."""
+    evaluate = evaluator(formula, wide)
+
+    @like_a_ufunc(name, n_inputs, outputs)
     def function(*inputs, out=None, where=True, casting="same_kind", order="K", dtype=None, subok=True):
         if len(inputs) > n_inputs:
             if out is not None:
                 raise TypeError("cannot specify 'out' as both a positional and keyword argument")
             *inputs, out = inputs
-        if where is True and dtype is None and casting == "same_kind" and order == "K" and is_plain(inputs, out):
+        if where is True and dtype is None and casting == "same_kind" and order == "K" and outputs == 1 and is_plain(inputs, out):
             arrays = [np.asarray(value, inputs[0].dtype) for value in inputs]
             with np.errstate(all="ignore"):
-                result = formula(*arrays)
+                (result,) = evaluate(*arrays)
             if out is None:
                 return result
             out[...] = result
             return out
         loop = loop_dtype(name, inputs, dtype)
-        out = checked_out(name, out, loop, casting)
+        outs = checked_outs(name, out, outputs, loop, casting)
         operands = as_loop(name, inputs, loop, casting)
         mask = None if where is True else checked_mask(where, name, operands)
-        masked = mask is not None and out is not None
-        output = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
-        if out is not None and not masked:
-            output = ["writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
+        written = [None if mask is not None else given for given in outs]  # under a mask into new arrays first
+        new = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
+        given = ["writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
         with (
             np.errstate(all="ignore"),
             np.nditer(
-                [*operands, None if masked else out],
+                [*operands, *written],
                 flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc"],
                 # contiguous: NumPy's own functions give other last bits for other strides
-                op_flags=[*[["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs, output],
-                op_dtypes=[loop] * (n_inputs + 1),
+                op_flags=[
+                    *[["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs,
+                    *(new if target is None else given for target in written),
+                ],
+                op_dtypes=[loop] * (n_inputs + outputs),
                 casting=casting if np.can_cast(np.float64, np.float32, casting) else "same_kind",
                 order=order,
-                buffersize=BLOCK,
+                buffersize=PAIR_BLOCK if wide and loop == np.float64 else BLOCK,
             ) as blocks,
         ):
             blocks.reset()
-            for *arguments, target in blocks:
-                target[...] = formula(*arguments)
-            result = blocks.operands[-1]
-        if masked:
-            with np.errstate(all="ignore"):
-                np.copyto(out, result, where=mask, casting=casting)
-        return wrapped(result, function, inputs, subok) if out is None else out
+            for block in blocks:
+                for target, result in zip(block[n_inputs:], evaluate(*block[:n_inputs]), strict=True):
+                    target[...] = result
+            results = blocks.operands[n_inputs:]
+        for i, target in enumerate(outs):
+            if mask is not None and target is not None:
+                with np.errstate(all="ignore"):
+                    np.copyto(target, results[i], where=mask, casting=casting)
+        finished = [
+            wrapped(result, function, inputs, subok) if target is None else target
+            for target, result in zip(outs, results, strict=True)
+        ]
+        return finished[0] if outputs == 1 else tuple(finished)
 
     return function

@@ -317,8 +317,9 @@ def mish(x):
     x times the tanh of its softplus.
     """
     e = exp(-abs(x))
-    ratio = where(x < 0, (2 + e) / (2 + e * (2 + e)), (1 + 2 * e) / (1 + 2 * e * (1 + e)))
-    return exp_times(x * ratio, minimum(x, 0))
+    n = where(x < 0, 2 + e, 1 + 2 * e)
+    d = where(x < 0, 2 + e * (2 + e), 1 + 2 * e * (1 + e))
+    return exp_times(x * (n / d), minimum(x, 0))
 
 
 @mish.derivative

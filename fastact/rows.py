@@ -73,7 +73,7 @@ def _by_blocks(kernel, axis, out, *inputs):
 def _along_axis(name, kernel, n_inputs):
     """Make a function with the calling convention of a gufunc (n)[,(n)]->(n) from a kernel on blocks."""
 
-    @like_a_ufunc(name, n_inputs, "(n)->(n)" if n_inputs == 1 else "(n),(n)->(n)")
+    @like_a_ufunc(name, n_inputs, signature="(n)->(n)" if n_inputs == 1 else "(n),(n)->(n)")
     def function(*inputs, out=None, axis=-1, casting="same_kind", dtype=None, subok=True):
         loop = loop_dtype(name, inputs, dtype)
         out = checked_out(name, out, loop, casting)

@@ -116,12 +116,15 @@ def polynomials():
         for real, kind, degree, fused, exact in (
             ("f32", np.float32, 4, (24, 24), (10, 10, 24)),
             ("f64", np.float64, 9, (53, 53), (38, 0, 53)),
+            ("mid", np.float64, 5, None, None),
         ):
             q = exp_quotient(degree, kind)
             suffix = "f" if real == "f32" else ""
             listed = [f"{float(value).hex()}{suffix}" for value in q]
             text += "\n/* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */\n"
-            text += f"static const {real}_t {real}_exp_q[] = {{{', '.join(listed)}}};\n"
+            text += f"static const {'f64' if fused is None else real}_t {real}_exp_q[] = {{{', '.join(listed)}}};\n"
+            if fused is None:  # the other constants are those of f64
+                continue
             text += "/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact "
             text += "for |k| < 2^14 */\n"
             text += f"#define {real}_LOG2E {float(kind(float(1 / log2))).hex()}{suffix}\n#ifdef HAVE_FMA\n"

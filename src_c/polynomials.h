@@ -25,3 +25,6 @@ static const f64_t f64_exp_q[] = {0x1.000000000000dp-1, 0x1.555555555552ap-3, 0x
 #define f64_LN2_MID 0x0.0p+0
 #define f64_LN2_LO 0x1.cf79abc9e3b3ap-40
 #endif
+
+/* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
+static const f64_t mid_exp_q[] = {0x1.000000438343cp-1, 0x1.555554a786ba6p-3, 0x1.55547fae96ccep-5, 0x1.1111e1759ffb0p-7, 0x1.6d96ec84cc560p-10, 0x1.9fca7f38e8bd0p-13};

@@ -21,7 +21,7 @@ static inline V FN(shifted_exp)(V x, FN(Shift) by) {
 #ifndef HAVE_SCALE
     k = MAX(C(-2 * FN(MAX_EXPONENT) + 2), k);
 #endif
-    return FN(scale)(C(1) + t, k);
+    return FN(scaled)(C(1) + t, k);
 }
 
 /* s + term, with the rounding of the sum carried to the next: entries of any number add up in order */

@@ -29,6 +29,10 @@ static inline f32_v f32_abs(f32_v a) { return _mm256_andnot_ps(_mm256_set1_ps(-0
 static inline f64_v f64_abs(f64_v a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return _mm256_or_ps(a, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f))); }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm256_or_pd(a, _mm256_and_pd(sign, _mm256_set1_pd(-0.0))); }
+static inline f32_v f32_sqrt(f32_v a) { return _mm256_sqrt_ps(a); }
+static inline f64_v f64_sqrt(f64_v a) { return _mm256_sqrt_pd(a); }
+static inline f64_v mid_load(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline void mid_store(float *p, f64_v a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GT_OQ); }
 static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
@@ -45,6 +49,11 @@ static inline f64_v f64_pow2(f64_v z) {
     return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_slli_epi64(_mm256_castpd_si256(z), 52), _mm256_set1_epi64x(1023LL << 52)));
 }
 
+/* the exponent's bits below those of 2^52, which is then taken away again */
+static inline f64_v f64_exponent(f64_v a) {
+    __m256i shifted = _mm256_or_si256(_mm256_srli_epi64(_mm256_castpd_si256(a), 52), _mm256_castpd_si256(_mm256_set1_pd(0x1p52)));
+    return _mm256_castsi256_pd(shifted) - _mm256_set1_pd(0x1p52 + 1023);
+}
 static inline float f32_sum(f32_v a) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));

@@ -35,10 +35,16 @@ static inline f32_v f32_with_sign(f32_v a, f32_v sign) {
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
     return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(sign), _mm512_set1_epi64((long long)0x8000000000000000), 0xf8));
 }
+static inline f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
+static inline f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
+/* floats as doubles */
+static inline f64_v mid_load(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+static inline void mid_store(float *p, f64_v a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
 static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ); }
+static inline f32_m f32_eq(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }
@@ -51,6 +57,8 @@ static inline f32_v f32_pow2(f32_v z) {
 static inline f64_v f64_pow2(f64_v z) {
     return _mm512_castsi512_pd(_mm512_add_epi64(_mm512_slli_epi64(_mm512_castpd_si512(z), 52), _mm512_set1_epi64(1023LL << 52)));
 }
+/* the k with 2^k <= a < 2^(k + 1), for a normal positive a */
+static inline f64_v f64_exponent(f64_v a) { return _mm512_getexp_pd(a); }
 /* a * 2^k for a whole k of any size, rounded once: one instruction over the whole range, subnormal results included */
 #define HAVE_SCALE 1
 static inline f32_v f32_scale(f32_v a, f32_v k) { return _mm512_scalef_ps(a, k); }
@@ -74,6 +82,11 @@ static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mas
 static inline f32_v f32_lookup(const float *table, f32_v z) {
     return _mm512_permutex2var_ps(_mm512_load_ps(table), _mm512_castps_si512(z), _mm512_load_ps(table + 16));
 }
+
+/* the lanes of a that m selects, moved together at the front; and the reverse: those of p go to the lanes of m at `to` */
+static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
+static inline void f32_spread(float *to, f32_m m, const float *p) { _mm512_mask_storeu_ps(to, m, _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p))); }
+static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
 /* table[index[0]], table[index[1]] ...; index below the lanes */
 static inline f32_v f32_pick(const float *table, const int *index) {

@@ -1,6 +1,7 @@
 /* One float or double at a time, in plain C: for any processor and compiler. */
 #ifndef FASTACT_SIMD_H
 #define FASTACT_SIMD_H
+#include <math.h> /* sqrt, one instruction with -fno-math-errno */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,6 +50,11 @@ static inline f32_v f32_abs(f32_v a) { return f32_of_bits(f32_bits(a) & 0x7fffff
 static inline f64_v f64_abs(f64_v a) { return f64_of_bits(f64_bits(a) & 0x7fffffffffffffff); }
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return f32_of_bits(f32_bits(a) | (f32_bits(sign) & 0x80000000)); }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return f64_of_bits(f64_bits(a) | (f64_bits(sign) & 0x8000000000000000)); }
+static inline f32_v f32_sqrt(f32_v a) { return sqrtf(a); }
+static inline f64_v f64_sqrt(f64_v a) { return sqrt(a); }
+static inline f64_v mid_load(const float *p) { return *p; }
+static inline void mid_store(float *p, f64_v a) { *p = (float)a; }
+static inline f64_v f64_exponent(f64_v a) { return (double)(int)(f64_bits(a) >> 52) - 1023; }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return a > b; }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return a > b; }
 static inline f32_m f32_ge(f32_v a, f32_v b) { return a >= b; }

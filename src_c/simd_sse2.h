@@ -27,6 +27,10 @@ static inline f32_v f32_abs(f32_v a) { return _mm_andnot_ps(_mm_set1_ps(-0.0f), 
 static inline f64_v f64_abs(f64_v a) { return _mm_andnot_pd(_mm_set1_pd(-0.0), a); }
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return _mm_or_ps(a, _mm_and_ps(sign, _mm_set1_ps(-0.0f))); }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm_or_pd(a, _mm_and_pd(sign, _mm_set1_pd(-0.0))); }
+static inline f32_v f32_sqrt(f32_v a) { return _mm_sqrt_ps(a); }
+static inline f64_v f64_sqrt(f64_v a) { return _mm_sqrt_pd(a); }
+static inline f64_v mid_load(const float *p) { return _mm_setr_pd(p[0], p[1]); }
+static inline void mid_store(float *p, f64_v a) { _mm_storel_pi((__m64 *)p, _mm_cvtpd_ps(a)); }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm_cmpgt_ps(a, b); }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm_cmpgt_pd(a, b); }
 static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm_cmpge_ps(a, b); }
@@ -43,6 +47,11 @@ static inline f64_v f64_pow2(f64_v z) {
     return _mm_castsi128_pd(_mm_add_epi64(_mm_slli_epi64(_mm_castpd_si128(z), 52), _mm_set1_epi64x(1023LL << 52)));
 }
 
+/* the exponent's bits below those of 2^52, which is then taken away again */
+static inline f64_v f64_exponent(f64_v a) {
+    __m128i shifted = _mm_or_si128(_mm_srli_epi64(_mm_castpd_si128(a), 52), _mm_castpd_si128(_mm_set1_pd(0x1p52)));
+    return _mm_castsi128_pd(shifted) - _mm_set1_pd(0x1p52 + 1023);
+}
 static inline float f32_sum(f32_v a) {
     a = _mm_add_ps(a, _mm_movehl_ps(a, a));
     return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));

@@ -1,0 +1,81 @@
+"""Makes the coefficients of the wide words: `python src_c/fit_words.py` rewrites fastact/coefficients.py. Needs mpmath.
+
+Each is a polynomial that interpolates its function at Chebyshev nodes with 40 digits, and is then rounded. The *mid*
+ones serve float32 results and are good to about 2^-35; the *pair* ones serve float64 and are good to 2^-58, with the
+leading coefficients in two parts.
+"""
+
+from pathlib import Path
+
+import mpmath
+
+mpmath.mp.dps = 40
+TARGET = Path(__file__).parent.parent / "fastact" / "coefficients.py"
+ROOT2 = mpmath.sqrt(2)
+
+# scaled_normal_tail(t) = P(w) / (t + CENTRE) with w = (t - CENTRE) / (t + CENTRE)
+CENTRE = 4
+
+
+def normal_tail(w):
+    """P(w): erfc(t / sqrt 2) / 2 * exp(t**2 / 2) * (t + CENTRE)."""
+    t = CENTRE * (1 + w) / (1 - w)
+    return mpmath.erfc(t / ROOT2) / 2 * mpmath.exp(t * t / 2) * (t + CENTRE)
+
+
+def log1p_odd(y):
+    """log((1 + s) / (1 - s)) / s, where y = s**2."""
+    s = mpmath.sqrt(y)
+    return 2 * mpmath.atanh(s) / s if y > 1e-20 else mpmath.mpf(2)
+
+
+def erf_odd(y):
+    """erf(s) / s, where y = s**2."""
+    s = mpmath.sqrt(y)
+    return mpmath.erf(s) / s if y > 1e-20 else 2 / mpmath.sqrt(mpmath.pi)
+
+
+def exp_tail(r):
+    """(exp(r) - 1 - r - r**2 / 2) / r**3."""
+    if abs(r) < 1e-4:
+        return sum(r**k / mpmath.factorial(k + 3) for k in range(6))
+    return (mpmath.exp(r) - 1 - r - r * r / 2) / r**3
+
+
+def upto(t):
+    """w for a t."""
+    return mpmath.mpf(t - CENTRE) / (t + CENTRE)
+
+
+# name: (function, low, high, number of coefficients, how many of them in two parts, what it is)
+FITS = {
+    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 14, 0, "scaled_normal_tail, t <= 16: beyond, the result is 0 in float32"),
+    "pair_normal_tail_terms": (normal_tail, -1, upto(40), 26, 3, "the same, t <= 40"),
+    "mid_log1p_terms": (log1p_odd, 0, 0.2917, 10, 0, "log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1"),
+    "mid_erf_terms": (erf_odd, 0, 1, 8, 0, "erf(s) / s by s**2, s <= 1"),
+    "pair_erf_terms": (erf_odd, 0, 1, 12, 1, "the same"),
+    "pair_exp_terms": (exp_tail, -0.3467, 0.3467, 10, 0, "(exp(r) - 1 - r - r**2 / 2) / r**3, |r| <= ln 2 / 2"),
+}
+
+
+def main():
+    """Fit, print how good each is, and write."""
+    text = '"""Coefficients of the words, lowest power first: made by src_c/fit_words.py; do not edit. codegen.py gives them to C."""\n'
+    text += f"\nnormal_tail_centre = [{float(CENTRE)!r}]\n"
+    for name, (function, low, high, count, doubled, what) in FITS.items():
+        coefficients, error = mpmath.chebyfit(function, [low, high], count, error=True)
+        coefficients = coefficients[::-1]
+        points = [low + (high - low) * mpmath.mpf(i) / 60 for i in range(61)]
+        relative = mpmath.log(error / min(abs(function(point)) for point in points), 2)
+        print(f"{name}: {count} coefficients, within 2^{float(relative):.1f}")
+        high_parts = [float(value) for value in coefficients]
+        low_parts = [float(value - part) for value, part in zip(coefficients, high_parts, strict=True)]
+        for suffix, values in (("", high_parts), ("_low", low_parts[:doubled])):
+            if values:
+                text += f"\n# {what}, within 2^{float(relative):.0f}\n" if not suffix else "\n"
+                text += f"{name}{suffix} = [\n" + "".join(f"    {value!r},\n" for value in values) + "]\n"
+    TARGET.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+/* The words of the wide formulas, once for both kinds of numbers: included for REAL = mid (mid.h) and pair (pair.h).
+ * Coefficients come from fastact/coefficients.py. */
+
+/* log(1 + x) for -0.7 <= x <= 2.1 to 2^-34, by s = x / (2 + x) */
+static inline V FN(log1p_estimate)(V x) {
+    V s = x / (C(2) + x), y = s * s, p = C(mid_log1p_terms[9]);
+    for (int i = 8; i >= 0; i--) p = FMA(p, y, C(mid_log1p_terms[i]));
+    return p * s;
+}
+#include WIDE_ARITHMETIC
+
+static inline W FN(where)(M condition, W yes, W no) { return FN(select)(condition, yes, no); }
+static inline W FN(unless_nan)(W x, W value) { return FN(select)(OP(nan)(FN(leading)(x)), x, value); }
+static inline W FN(maximum)(W a, W b) {
+    V x = FN(leading)(a), y = FN(leading)(b);
+    return FN(unless_nan)(a, FN(select)(LT(x, y), b, FN(unless_nan)(b, a)));
+}
+static inline W FN(minimum)(W a, W b) {
+    V x = FN(leading)(a), y = FN(leading)(b);
+    return FN(unless_nan)(a, FN(select)(GT(x, y), b, FN(unless_nan)(b, a)));
+}
+static inline W FN(clip)(W x, W low, W high) { return FN(maximum)(FN(minimum)(x, high), low); }
+
+/* c[0] + c[1] x + ... where only the leading terms, added by the formula, need more than a double */
+static inline W FN(polynomial)(W x, int count, const double *c) {
+    V y = FN(leading)(x), p = C(c[count - 1]);
+    for (int i = count - 2; i >= 0; i--) p = FMA(p, y, C(c[i]));
+    return FN(of)(p);
+}
+
+/* n / (2 - n) with n = -expm1(-2 |z|) */
+static inline W FN(tanh)(W z) {
+    W n = FN(negative)(FN(expm1)(FN(multiply)(NUMBER(-2), FN(abs)(z))));
+    return FN(with_sign)(FN(divide)(n, FN(subtract)(NUMBER(2), n)), z);
+}
+
+/* log(x) = k ln 2 + log1p(m - 1) with m between 0.7 and 1.42 */
+static inline W FN(log)(W x) {
+    V a = FN(leading)(x), subnormal = SELECT(LT(a, C(0x1p-1022)), C(0x1p54), C(1));
+    V k = f64_exponent(a * subnormal), m = f64_scaled(a * subnormal, -k);
+    M upper = GT(m, C(1.42));
+    k = SELECT(upper, k + C(1), k);
+    W fraction = FN(scaled_number)(FN(multiply)(x, FN(of)(subnormal)), -k);
+    k = k - SELECT(LT(a, C(0x1p-1022)), C(54), C(0));
+    W ln2 = FN(constant)(C(0x1.62e42fefa39efp-1), C(0x1.abc9e3b39803fp-56));
+    W y = FN(add)(FN(multiply)(FN(of)(k), ln2), FN(log1p)(FN(subtract)(fraction, NUMBER(1))));
+    V extreme = SELECT(LT(a, C(0)), C(NAN_VALUE), SELECT(GT(a, C(0)), a, C(MINUS_INFINITY)));
+    extreme = SELECT(OP(nan)(a), a, extreme); /* inf, 0 and what has no logarithm */
+    return FN(select)(GT(a, C(0)), FN(select)(GT(a, C(0x1.fffffffffffffp1023)), FN(of)(extreme), y), FN(of)(extreme));
+}
+
+/* erfc(t / sqrt 2) / 2 * e^(t^2 / 2) for t >= 0: the normal distribution's tail without its decay */
+static inline W FN(scaled_normal_tail)(W t) {
+    enum { TERMS = sizeof FN(normal_tail_terms) / sizeof *FN(normal_tail_terms), LAST = TWO_PARTS };
+    W sum = FN(add)(t, NUMBER(normal_tail_centre[0])), w = FN(divide)(FN(subtract)(t, NUMBER(normal_tail_centre[0])), sum);
+    V x = FN(leading)(w), p = C(FN(normal_tail_terms)[TERMS - 1]);
+    for (int i = TERMS - 2; i >= LAST; i--) p = FMA(p, x, C(FN(normal_tail_terms)[i]));
+    W value = FN(of)(p);
+#if TWO_PARTS
+    for (int i = LAST - 1; i >= 0; i--)
+        value = FN(add)(FN(constant)(C(FN(normal_tail_terms)[i]), C(pair_normal_tail_terms_low[i])), FN(multiply)(value, w));
+#endif
+    return FN(divide)(value, sum);
+}
+
+/* erf(s) for s >= 0 */
+static inline W FN(erf)(W s) {
+    enum { TERMS = sizeof FN(erf_terms) / sizeof *FN(erf_terms), LAST = TWO_PARTS ? 1 : 0 };
+    W y = FN(multiply)(s, s);
+    V x = FN(leading)(y), p = C(FN(erf_terms)[TERMS - 1]);
+    for (int i = TERMS - 2; i >= LAST; i--) p = FMA(p, x, C(FN(erf_terms)[i]));
+    W small = FN(of)(p);
+#if TWO_PARTS
+    small = FN(add)(FN(constant)(C(pair_erf_terms[0]), C(pair_erf_terms_low[0])), FN(multiply)(small, y));
+#endif
+    W root2 = FN(constant)(C(0x1.6a09e667f3bcdp+0), C(-0x1.bdd3413b26456p-54));
+    W t = FN(minimum)(FN(multiply)(s, root2), NUMBER(40));
+    W rest = FN(exp_times)(FN(multiply)(NUMBER(2), FN(scaled_normal_tail)(t)), FN(negative)(y));
+    return FN(select)(GT(FN(leading)(s), C(1)), FN(subtract)(NUMBER(1), rest), FN(multiply)(s, small));
+}
+#include "sine.h"
