@@ -132,7 +132,7 @@ def _returns(activation):
         )
     summed = second not in activation.operands
     two = f"a tuple of two, for the gradients of `{first}` and of `{second}`, either may be None"
-    example = f">>> dx, total = fa.{name}(grad, x{numbers})\n    >>> float(total)\n    -1.0"
+    example = f">>> dx, total = fa.{name}(grad, -x{numbers})\n    >>> float(total)\n    -1.5"
     if not summed:
         example = f">>> fa.{name}(grad, x, x.copy(), out=(x, grad))[1] is grad\n    True"
     return (
@@ -186,7 +186,7 @@ def backward(activation):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> x = np.array([-1.0, 0.5, 2.0])
+    >>> x = np.array([0.25, 0.5, 0.75])
     >>> grad = np.ones_like(x)
     {example}
     """)

@@ -18,10 +18,10 @@ typedef struct {
     f64_block *uniform_f64, *general_f64;
 } Kernel;
 
-/* A faster float32 form of a kernel without parameters, and the same function inside and outside its table. */
+/* A faster float32 form of a kernel, and the same function inside and outside its table; `general` may be NULL. */
 typedef struct {
     const char *name;
-    f32_block *block;
+    f32_block *block, *general;
 } Fitted;
 
 /* The inner loop of a NumPy ufunc or gufunc. */

@@ -67,6 +67,6 @@ static ALWAYS_INLINE void fitted_block(int form, const float (*table)[32], float
     }
 FITTED_KERNELS
 #undef FITTED
-#define FITTED(name, form, end, inverse_spacing, degree) {#name, fitted_##name},
+#define FITTED(name, form, end, inverse_spacing, degree) {#name, fitted_##name, NULL},
 static const Fitted fitted_kernels[] = {FITTED_KERNELS};
 #undef FITTED
