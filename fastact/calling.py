@@ -96,7 +96,7 @@ class Call:
                 raise TypeError(f"{self.name}() is missing {name}: {self.example}")
         self.demand(self.requires, values, "needs", "")
         if evaluator is from_output:
-            reason = ": otherwise the sign of the output is not the input's; pass the input instead"
+            reason = ": otherwise the output does not determine the derivative; pass the input instead"
             self.demand(self.output_requires, values, "with y= needs", reason)
         return self.evaluate(evaluator, operands, self.numbers(values), kwargs)
 

@@ -619,12 +619,12 @@ def sparse_plus(x):
 
 @sparse_plus.derivative
 def sparse_plus_backward(grad, x):
-    return grad * clip((x + 1) / 2, 0, 1)
+    return unless_nan(x, where(x > -1, grad * minimum((x + 1) / 2, 1), 0))
 
 
 @sparse_plus.derivative_from_output
 def sparse_plus_backward_from_output(grad, y):
-    return grad * minimum(sqrt(y), 1)
+    return unless_nan(y, where(y > 0, grad * minimum(sqrt(y), 1), 0))
 
 
 @activation(source="JAX, jax.nn.sparse_sigmoid")

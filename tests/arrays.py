@@ -145,6 +145,7 @@ def one_by_one(function, *arrays):
     return np.concatenate(alone)
 
 
-def outs(one, make):
-    """What `make` makes, as an out= for the results of a pass."""
-    return tuple(make() for _ in range(one.outputs)) if one.outputs > 1 else make()
+def outs(one, shape, value, dtype):
+    """Arrays of a value, as an out= for the results of a pass."""
+    made = tuple(np.full(shape, value, dtype) for _ in range(one.outputs))
+    return made if one.outputs > 1 else made[0]

@@ -270,5 +270,5 @@ def test_array_ufunc_override(implementation, one):
         assert (method, count, keywords) == ("__call__", one.operands + len(one.parameters), [])
     out = Duck() if one.outputs == 1 else (Duck(), None)
     assert function(*[x] * one.operands, out=out)[3] == ["out"]
-    for name in one.parameters:
+    for name in one.varied:
         assert function(*[x] * one.operands, **{name: Duck()})[2] == one.operands + len(one.parameters)
