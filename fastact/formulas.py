@@ -198,7 +198,8 @@ def celu(x, alpha=1.0):
 
     An ELU whose slope is continuous for every alpha.
     """
-    return where(x > 0, x, alpha * expm1(x / alpha))
+    z = x / alpha
+    return where(x > 0, x, where(abs(z) < 1e-17, x, alpha * expm1(z)))  # a subnormal z has lost digits
 
 
 @celu.derivative
@@ -213,8 +214,8 @@ def celu_backward_from_output(grad, y, alpha):
 
 INVERSE_SQRT_2PI = constant("0.39894228040143267793994605993438186847585863116493465766593")
 GELU_LINEAR = constant("1.5957691216057307117597842397375274739034345246597386306637")  # 2 sqrt(2 / pi)
-GELU_CUBIC = constant("0.071354816272600248756328664079803541005544")  # 0.044715 times that
-GELU_CUBIC_SLOPE = constant("0.21406444881780074626898599223941062301663")
+GELU_CUBIC = constant("0.07135481627260024877633875227986354099559207477016")  # 0.044715 times that
+GELU_CUBIC_SLOPE = constant("0.21406444881780074632901625683959062298677622431048")
 
 
 @activation(
@@ -528,7 +529,8 @@ def tanh_shrink(x):
     square = x * x
     # x cosh(x) - sinh(x) = x**3 / 3 (1 + x**2 / 10 + ...) has no cancellation, and its series converges fast
     series = 1 + square * polynomial(
-        square, 1 / 10, 1 / 280, 1 / 15120, 1 / 1330560, 1 / 172972800, 1 / 31135104000, 1 / 7410154752000
+        square, 1 / 10, 1 / 280, 1 / 15120, 1 / 1330560, 1 / 172972800, 1 / 31135104000, 1 / 7410154752000,
+        1 / 2252687044608000, 1 / 851515702861824000,
     )
     cosh = (exp(x) + exp(-x)) / 2
     return where(abs(x) < 1, x * square / 3 * series / cosh, x - words.tanh(x))
@@ -658,7 +660,8 @@ def softcap(x, cap):
 
     Almost x where it is small, and never beyond cap: it keeps logits in bounds.
     """
-    return cap * words.tanh(x / cap)
+    z = x / cap
+    return where(abs(z) < 1e-9, x, cap * words.tanh(z))  # a subnormal z has lost digits
 
 
 @softcap.derivative

@@ -2,7 +2,7 @@
 
 The fallback evaluates wide formulas with them, where plain float64 would let the roundings of a formula add up to more than
 the promised 2 ULP; src_c/pair.h is the same in C. Sums and products after D. E. Knuth and T. J. Dekker. Where the first part
-is infinite or NaN nothing is left over: the second is 0, or inf - inf would make it NaN.
+is infinite or NaN nothing is left over: the second is 0, or the sum would be NaN.
 """
 
 import numpy as np
@@ -27,9 +27,9 @@ def constant(text):
 
 
 def clean(low):
-    """`low`, but 0 where it is NaN."""
+    """`low`, but 0 where it is not finite."""
     low = np.asarray(low)
-    np.copyto(low, 0, where=np.isnan(low))
+    np.copyto(low, 0, where=~np.isfinite(low))
     return low
 
 

@@ -98,7 +98,7 @@ def _exp_parts(z, low):
     # t = r + r**2 / 2 + r**3 tail, each rounding kept
     more = fast_sum(square * 0.5, square * r * tail)
     t = fast_sum(r, more.high)
-    t.low += more.low + (0.5 * product_low(r, r, square) + (r * rest + rest))
+    t.low += more.low + (0.5 * product_low(r, r, square) + (t.high * rest + rest))
     return t, np.nan_to_num(k).astype(np.int32)
 
 
@@ -191,11 +191,12 @@ def erf(s):
 
 def sin(x):
     """The sine."""
-    return np.sin(x)
+    return np.sin(x.high if isinstance(x, Pair) else x)
 
 
 def sin_plus_cos(x):
     """sin(x) + cos(x)."""
+    x = x.high if isinstance(x, Pair) else x
     return np.sin(x) + np.cos(x)
 
 

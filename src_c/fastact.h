@@ -18,7 +18,7 @@ typedef struct {
     f64_block *uniform_f64, *general_f64;
 } Kernel;
 
-/* A faster float32 form of a kernel, and the same function inside and outside its table; `general` may be NULL. */
+/* A faster float32 form of a kernel, for its default parameters; `general` is NULL where there are none. */
 typedef struct {
     const char *name;
     f32_block *block, *general;

@@ -9,6 +9,8 @@ is nearly correctly rounded. The other coefficients are a weighted least-squares
 nodes; they are rounded one at a time, the highest first, and the lower ones fitted again.
 """
 
+import math
+import sys
 from pathlib import Path
 
 import mpmath
@@ -16,20 +18,89 @@ import numpy as np
 
 HERE = Path(__file__).parent
 SEGMENTS = 32
-REACH = 31.49  # in spacings: the last segment ends at 31.5, and an index that rounds to 32 would wrap to 0
 
+# The values come from the declarations, in float64, by the fallback.
+sys.path.insert(0, str(HERE.parent))
+from fastact.declare import ACTIVATIONS  # noqa: E402
+from fastact.implementations import numpy_evaluators  # noqa: E402
 
-def _exp(t):
-    return np.exp(-t)
-
-
-# name: (the fitted function of t in float64, the end of the table, the degree of the polynomial, the form in fitted.h)
-RECIPES = {
-    "sigmoid": (lambda t: _exp(t) / (1 + _exp(t)), 15.75, 5, "COMPLEMENT"),
-    "sigmoid_backward": (lambda t: _exp(t) / (1 + _exp(t)) ** 2, 15.75, 5, "EVEN_DERIVATIVE"),
-    "tanh": (lambda t: np.where(t < 1e-4, 1 - t * t / 3, np.tanh(t) / np.where(t == 0, 1, t)), 9.02, 5, "ODD_CLAMPED"),
-    "tanh_backward": (lambda t: 4 * _exp(2 * t) / (1 + _exp(2 * t)) ** 2, 7.75, 5, "EVEN_DERIVATIVE"),
+# name: (form in fitted.h, spacing, degree, segments on the negative side)
+TABLES = {
+    "sigmoid": ("COMPLEMENT", 0.76, 6, 0),
+    "sigmoid_backward": ("EVEN", 0.76, 6, 0),
+    "tanh": ("ODD", 0.287, 5, 0),
+    "tanh_backward": ("EVEN", 0.38, 6, 0),
+    "elu": ("BENT", 0.56, 5, 0),
+    "elu_backward": ("BENT_SLOPE", 0.8, 6, 0),
+    "selu": ("BENT", 0.56, 5, 0),
+    "selu_backward": ("BENT_SLOPE", 0.8, 6, 0),
+    "gelu": ("ABOVE", 0.1875, 6, 0),
+    "gelu_backward": ("COMPLEMENT", 0.1875, 6, 0),
+    "gelu_tanh": ("ABOVE", 0.175, 7, 0),
+    "gelu_tanh_backward": ("COMPLEMENT", 0.175, 7, 0),
+    "quick_gelu": ("ABOVE", 0.45, 6, 0),
+    "quick_gelu_backward": ("COMPLEMENT", 0.45, 6, 0),
+    "silu": ("ABOVE", 0.76, 6, 0),
+    "silu_backward": ("COMPLEMENT", 0.76, 6, 0),
+    "mish": ("PRODUCT", 0.78, 7, 19),
+    "mish_backward": ("DIRECT", 0.78, 7, 18),
+    "softplus": ("ABOVE_PLUS", 0.76, 6, 0),
+    "log_sigmoid": ("BELOW", 0.76, 6, 0),
+    "log_sigmoid_backward": ("COMPLEMENT_DOWN", 0.76, 6, 0),
+    "tanh_shrink": ("CUBIC_SHIFTED", 0.3, 6, 0),
+    "tanh_shrink_backward": ("SQUARE", 0.3, 6, 0),
+    "squareplus": ("ABOVE_BOTH", 0.5, 6, 0),
+    "squareplus_backward": ("STEP_BOTH", 0.5, 6, 0),
+    "serf": ("PRODUCT", 0.62, 7, 23),
+    "serf_backward": ("DIRECT", 0.62, 7, 23),
+    "logish": ("PRODUCT", 1.08, 7, 15),
+    "logish_backward": ("DIRECT", 1.08, 7, 13),
+    "snake": ("PRODUCT_BOTH", 0.5, 6, 16),
+    "snake_backward": ("DIRECT_BOTH", 0.5, 6, 16),
+    "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
+    "lisht_backward": ("ODD", 0.32, 6, 0),
 }
+
+# kernel: for each output its table, the input it is of, and the inputs that it is multiplied by (bits)
+KERNELS = {name: [(name, 1, 0b1)] if name.endswith("_backward") else [(name, 0, 0)] for name in TABLES} | {
+    "celu": [("elu", 0, 0)],
+    "celu_backward": [("elu_backward", 1, 0b1)],
+    "softplus_backward": [("sigmoid", 1, 0b1)],
+    "glu": [("sigmoid", 1, 0b1)],
+    "glu_backward": [("sigmoid", 2, 0b1), ("sigmoid_backward", 2, 0b11)],
+    "swiglu": [("silu", 0, 0b10)],
+    "swiglu_backward": [("silu_backward", 1, 0b101), ("silu", 1, 0b1)],
+    "geglu": [("gelu", 0, 0b10)],
+    "geglu_backward": [("gelu_backward", 1, 0b101), ("gelu", 1, 0b1)],
+    "geglu_tanh": [("gelu_tanh", 0, 0b10)],
+    "geglu_tanh_backward": [("gelu_tanh_backward", 1, 0b101), ("gelu_tanh", 1, 0b1)],
+}
+
+
+def polynomial_of(name):
+    """What the table of a function holds, by its form: a function of t, or of x."""
+    form = TABLES[name][0]
+    activation = ACTIVATIONS[name.removesuffix("_backward")]
+    parameters = [math.nan if value is None else value for value in activation.parameters.values()]
+    evaluate = numpy_evaluators()[name]
+
+    def value(x):
+        x = np.where(x == 0, 1e-30, x)
+        return evaluate(*([np.ones_like(x)] if name.endswith("_backward") else []), x, *parameters)
+
+    if form == "CUBIC_SHIFTED":
+        return lambda t: value(np.maximum(t, 1e-30)) / np.maximum(t, 1e-30) ** 3
+    if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
+        return lambda t: value(t) / np.where(t == 0, 1e-30, t)
+    if form in ("EVEN_PRODUCT", "SQUARE"):
+        return lambda t: value(t) / np.where(t == 0, 1e-30, t) ** 2
+    if form in ("ABOVE", "BENT"):
+        return lambda t: value(-t) / np.where(t == 0, -1e-30, -t)
+    if form in ("DIRECT", "DIRECT_BOTH", "COMPLEMENT_DOWN"):
+        return value
+    if form == "BELOW":
+        return lambda t: -value(t)
+    return lambda t: value(-t)
 
 
 def least_squares(powers, weight, values, round_to):
@@ -48,39 +119,76 @@ def chebyshev(low, high, count=200):
 
 
 def segment(function, low, high, degree):
-    """Centre, coefficients and the largest relative error of one segment, in ULP (2^-24)."""
+    """Centre, coefficients and the largest error of one segment, in ULP (2^-24)."""
     middle = np.float32((low + high) / 2)
-    candidates = middle + np.arange(-4000, 4001, dtype=np.float32) * np.spacing(middle)
+    step = max(float(np.spacing(middle)), (high - low) * 2.0**-20)
+    candidates = (float(middle) + np.arange(-4000, 4001) * step).astype(np.float32)
     values = function(candidates.astype(np.float64))
     rounded = values.astype(np.float32)
-    centre = float(candidates[np.argmin(np.abs(values - rounded) / np.spacing(rounded))])
-    c0 = float(np.float32(function(np.float64(centre))))
+    centre = float(candidates[np.argmin(np.abs(values - rounded) / np.spacing(np.abs(rounded)))])
+    c0 = float(np.float32(function(np.array([centre]))[0]))
     t = chebyshev(low, high)
     d, values = t - centre, function(t)
     powers = d[:, None] ** np.arange(1, degree + 1)
-    coefficients = least_squares(powers, 1 / values, values - c0, np.float32)
-    error = np.abs((c0 + powers @ coefficients) / values - 1).max() * 2.0**24
+    size = np.maximum(np.abs(values), np.abs(values).max() / 64)  # near a zero of the function the error counts absolutely
+    coefficients = least_squares(powers, 1 / size, values - c0, np.float32)
+    error = np.abs((c0 + powers @ coefficients - values) / size).max() * 2.0**24
     return [centre, c0, *coefficients], error
+
+
+def hexadecimal(value):
+    """A float32 in C."""
+    return f"{float(np.float32(value)).hex()}f"
 
 
 def segments():
     """The text of segments.h."""
-    text = "/* Made by src_c/fit.py; do not edit. FITTED(name, form, end, 1 / spacing, degree) */\n"
-    for name, (function, end, degree, _) in RECIPES.items():
-        spacing = end / REACH
-        rows = [segment(function, max(j - 0.5, 0) * spacing, min((j + 0.5) * spacing, end), degree) for j in range(SEGMENTS)]
-        table = np.array([row for row, _ in rows]).T
-        text += f"\n/* {name}: fitted within {max(error for _, error in rows):.2f} ULP; the centres, then c0, c1 ... */\n"
+    text = "/* Made by src_c/fit.py; do not edit. The centres of the segments, then c0, c1 ... */\n"
+    for name, (form, spacing, degree, negative) in TABLES.items():
+        function = polynomial_of(name)
+        rows, errors = [None] * SEGMENTS, []
+        for j in range(-negative, SEGMENTS - negative):
+            low, high = (j - 0.5) * spacing, (j + 0.5) * spacing
+            rows[j % SEGMENTS], error = segment(function, low if negative else max(low, 0), high, degree)
+            errors.append(error)
+        end, start = (SEGMENTS - negative - 0.51) * spacing, -(negative + 0.49) * spacing if negative else 0
+        scale = polynomial_scale(name) if form.startswith("BENT") else 1
+        text += f"\n/* {name}: fitted within {max(errors):.2f} ULP */\n"
+        print(f"{name:24} {form:16} [{start:.2f}, {end:.2f}] degree {degree}: within {max(errors):.2f} ULP, segment {int(np.argmax(errors)) - negative}")
         text += f"static const float table_{name}[{degree + 2}][32] __attribute__((aligned(64))) = {{\n"
-        for row in table:
+        for row in np.array(rows).T:
             text += "    {" + ", ".join(f"{float(value).hex()}f" for value in row) + "},\n"
         text += "};\n"
-    text += "\n#define FITTED_KERNELS \\\n"
-    for name, (_, end, degree, form) in RECIPES.items():
-        text += (
-            f"    FITTED({name}, {form}, {float(np.float32(end)).hex()}f, {float(np.float32(REACH / end)).hex()}f, {degree}) \\\n"
-        )
-    return text.removesuffix(" \\\n") + "\n"
+        numbers = ", ".join(map(hexadecimal, (start, end, 1 / spacing, scale)))
+        text += f"#define FIT_{name} {{{form}, {degree}, {numbers}, table_{name}}}\n"
+    return text + kernels()
+
+
+def polynomial_scale(name):
+    """What a function (or its derivative) multiplies a positive x by."""
+    evaluate = numpy_evaluators()[name]
+    parameters = list(ACTIVATIONS[name.removesuffix("_backward")].parameters.values())
+    one = np.ones(1)
+    return evaluate(*([one] if name.endswith("_backward") else []), one, *parameters)[0]
+
+
+def kernels():
+    """The rows of fitted.h."""
+    text = "\n/* FITTED(name, arrays, outputs, composed, first output, second), FITTED_AT(name, arrays, default, composed, general, first) */\n"
+    text += "#define FITTED_KERNELS"
+    for name, outputs in KERNELS.items():
+        activation = ACTIVATIONS[name.removesuffix("_backward")]
+        arrays = len(activation.operands) + name.endswith("_backward")
+        kind = "mid" if activation.wide else "f32"
+        made = [f"OUTPUT(FIT_{table}, {argument}, {factors})" for table, argument, factors in outputs]
+        if activation.parameters:
+            ((parameter, default),) = activation.parameters.items()
+            standard = "NAN_VALUE" if default is None else hexadecimal(default)
+            row = f"FITTED_AT({name}, {arrays}, {standard}, {kind}_uniform_{name}, {kind}_general_{name}, {made[0]})"
+        else:
+            row = f"FITTED({name}, {arrays}, {len(outputs)}, {kind}_uniform_{name}, {made[0]}, {made[-1]})"
+        text += f" \\\n    {row}"
+    return text + "\n"
 
 
 def exp_quotient(degree, round_to):

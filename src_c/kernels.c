@@ -3,6 +3,7 @@
 #include "flags.h"
 #include SIMD_HEADER
 #include <math.h> /* HUGE_VAL, NAN; no function of it is called */
+#include <string.h>
 
 #ifdef __GNUC__
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -75,7 +76,7 @@
 #include "wide.h"
 #include "block.h"
 
-#if defined HAVE_TABLES && 0
+#ifdef HAVE_TABLES
 #include "fitted.h"
 #define N_FITTED (int)(sizeof fitted_kernels / sizeof *fitted_kernels)
 #else

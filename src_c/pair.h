@@ -1,6 +1,6 @@
 /* Arithmetic of the wide formulas for float64: a value is the sum of two doubles, the second of which is what rounding took
  * off the first. Results are good to some 2^-100 for + - * /, 2^-58 for the words. An infinite or NaN first part leaves
- * nothing over: `low` is 0 then (clean), or inf - inf would make it NaN. */
+ * nothing over: `low` is 0 then (clean), or the sum would be NaN. */
 typedef struct {
     f64_v high, low;
 } pair_w;
@@ -8,11 +8,12 @@ typedef double pair_t;
 
 static inline V pair_load(const double *p) { return LOAD(p); }
 static inline void pair_store(double *p, V a) { STORE(p, a); }
+static inline V pair_quotient(V a, V b) { return a / b; }
 static inline W pair_of(V a) { return (W){a, C(0)}; }
 static inline W pair_constant(V high, V low) { return (W){high, low}; }
 static inline V pair_leading(W a) { return a.high; }
 static inline W pair_select(M m, W yes, W no) { return (W){SELECT(m, yes.high, no.high), SELECT(m, yes.low, no.low)}; }
-static inline V pair_clean(V low) { return SELECT(OP(nan)(low), C(0), low); }
+static inline V pair_clean(V low) { return SELECT(OP(nan)(low - low), C(0), low); }
 static inline V pair_value(W a) { return a.high + pair_clean(a.low); }
 
 /* For |a| >= |b| */
@@ -81,7 +82,7 @@ static inline W pair_exp_parts(W z, V low, V *k) {
     /* t = r + r^2 / 2 + r^3 tail, each rounding kept */
     W more = pair_fast_sum(half, square * r * tail);
     W t = pair_fast_sum(r, more.high);
-    return (W){t.high, t.low + (more.low + FMA(C(0.5), pair_product_low(r, r, square), FMA(r, rest, rest)))};
+    return (W){t.high, t.low + (more.low + FMA(C(0.5), pair_product_low(r, r, square), FMA(t.high, rest, rest)))};
 }
 
 static inline W pair_exp(W z) {
@@ -106,11 +107,4 @@ static inline W pair_expm1(W z) {
     W y = pair_add(pair_sum(power, C(-1)), (W){power * t.high, power * t.low});
     y = pair_select(GT(z.high, most), pair_exp(z), y); /* where 1 no longer matters */
     return (W){WITH_SIGN(ABS(y.high), z.high), y.low}; /* -0 keeps its sign */
-}
-
-/* y + (1 + x) / e^y - 1 for an estimate y: one step of Newton's, whose error is the square of the estimate's */
-static inline W pair_log1p(W x) {
-    W y = pair_of(FN(log1p_estimate)(x.high));
-    W t = pair_expm1(pair_negative(y));
-    return pair_add(y, pair_add(pair_add(x, t), pair_multiply(x, t)));
 }

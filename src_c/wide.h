@@ -1,13 +1,24 @@
 /* The words of the wide formulas, once for both kinds of numbers: included for REAL = mid (mid.h) and pair (pair.h).
  * Coefficients come from fastact/coefficients.py. */
 
-/* log(1 + x) for -0.7 <= x <= 2.1 to 2^-34, by s = x / (2 + x) */
+#include WIDE_ARITHMETIC
+
+/* log(1 + x) for -0.7 <= x <= 2.1 to 2^-38, by s = x / (2 + x) */
 static inline V FN(log1p_estimate)(V x) {
-    V s = x / (C(2) + x), y = s * s, p = C(mid_log1p_terms[9]);
+    V s = FN(quotient)(x, C(2) + x), y = s * s, p = C(mid_log1p_terms[9]);
     for (int i = 8; i >= 0; i--) p = FMA(p, y, C(mid_log1p_terms[i]));
     return p * s;
 }
-#include WIDE_ARITHMETIC
+#if TWO_PARTS
+/* y + (1 + x) / e^y - 1 for an estimate y: one step of Newton's, whose error is the square of the estimate's */
+static inline W pair_log1p(W x) {
+    W y = pair_of(pair_log1p_estimate(x.high));
+    W t = pair_expm1(pair_negative(y));
+    return pair_add(y, pair_add(pair_add(x, t), pair_multiply(x, t)));
+}
+#else
+static inline V mid_log1p(V x) { return mid_log1p_estimate(x); }
+#endif
 
 static inline W FN(where)(M condition, W yes, W no) { return FN(select)(condition, yes, no); }
 static inline W FN(unless_nan)(W x, W value) { return FN(select)(OP(nan)(FN(leading)(x)), x, value); }
