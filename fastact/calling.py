@@ -81,9 +81,8 @@ class Call:
                 x = operands[1]
                 if (x is None or x is REQUIRED) == (y is None):
                     got = "got neither" if y is None else "got both"
-                    raise TypeError(
-                        f"{self.name}() takes either the input, {self.name}(grad, x), or the output, {self.name}(grad, y=y): {got}"
-                    )
+                    ways = f"the input, {self.name}(grad, x), or the output, {self.name}(grad, y=y)"
+                    raise TypeError(f"{self.name}() takes either {ways}: {got}")
                 if y is not None:
                     evaluator, operands[1] = from_output, y
             elif y is not None:
@@ -142,7 +141,9 @@ class Call:
         """Refuse parameters that do not fulfil the conditions, NaN among them."""
         for condition in conditions:
             involved = {name: values[name] for name in condition.co_names}
-            compared = {name: np.asarray(value) if isinstance(value, (list, tuple)) else value for name, value in involved.items()}
+            compared = {
+                name: np.asarray(value) if isinstance(value, (list, tuple)) else value for name, value in involved.items()
+            }
             try:
                 fulfilled = np.all(eval(condition, {"__builtins__": {}}, compared))
             except Exception:

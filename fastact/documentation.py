@@ -33,7 +33,7 @@ def _parameters(activation):
     """The parameters, the option, or the axis."""
     if activation.halves:
         first, second = activation.operands
-        return f"    axis : int, default -1\n        It is split into halves: the first is the {first}, the second the {second}.\n"
+        return f"    axis : int, default -1\n        Split into halves: the first is the {first}, the second the {second}.\n"
     lines = ""
     for name, default in activation.parameters.items():
         lines += f"    {name} : float or array_like" + ("" if default is REQUIRED else f", default {default}") + "\n"
@@ -109,6 +109,9 @@ def forward(activation):
     """)
 
 
+PLACE = "ndarray, optional\n        Where to write; `out={0}` works in place. It must have the broadcast shape and a floating dtype."
+
+
 def _returns(activation):
     """What a backward pass returns, where it may be written, and an example."""
     name, numbers = f"{activation.name}_backward", _numbers(activation)
@@ -116,7 +119,7 @@ def _returns(activation):
     if activation.halves:
         return (
             "ndarray\n        Of the shape of `x`: the gradients of both halves",
-            "ndarray, optional\n        Where to write; `out=x` works in place. It must have the shape of the result and a floating dtype.",
+            PLACE.format("x"),
             f">>> fa.{name}(grad[:1], x[1:], out=x[1:]).shape\n    (2,)",
         )
     if second is None:
@@ -127,7 +130,7 @@ def _returns(activation):
             example = f">>> bool(np.allclose(fa.{name}(grad, x{numbers}), fa.{name}(grad, y={output}{given})))\n    True"
         return (
             "ndarray or scalar\n        Of the broadcast shape of `grad` and `x`",
-            "ndarray, optional\n        Where to write; `out=grad` works in place. It must have the broadcast shape and a floating dtype.",
+            PLACE.format("grad"),
             example,
         )
     summed = second not in activation.operands
@@ -157,9 +160,10 @@ def backward(activation):
         given = "Where both or neither of `x` and `y` are given"
         conditions = "".join(f"; with y= unless {condition}" for condition in activation.output_requires)
     rest = "As in the forward pass, by position."
+    gradients = " and ".join(f"`{of}`" for of in activation.gradients)
     return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
 
-    The derivative is taken with respect to {" and ".join(f"`{of}`" for of in activation.gradients)}.{_also(activation, "_backward")}
+    The derivative is taken with respect to {gradients}.{_also(activation, "_backward")}
 
     Parameters
     ----------

@@ -85,8 +85,8 @@ def load(name):
                 functions[alias], functions[alias + "_backward"] = forward, backward
     softmax = calling.RowCall("softmax", ("x",), {"axis": -1}, pairs(evaluators, {None: "softmax"}))
     functions["softmax"] = publish(softmax, documentation.SOFTMAX)
-    softmax_backward = calling.RowCall("softmax_backward", ("grad", "x"), {"axis": -1}, pairs(evaluators, {None: "softmax_backward"}))
-    functions["softmax_backward"] = publish(softmax_backward, documentation.SOFTMAX_BACKWARD)
+    backward = calling.RowCall("softmax_backward", ("grad", "x"), {"axis": -1}, pairs(evaluators, {None: "softmax_backward"}))
+    functions["softmax_backward"] = publish(backward, documentation.SOFTMAX_BACKWARD)
     return types.SimpleNamespace(**functions)
 
 

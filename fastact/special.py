@@ -65,7 +65,7 @@ class HalvesCall(Call):
             raise ValueError(f"{self.name}() needs x of at least one dimension, which it splits; got a scalar")
         # from the end: then it is the same axis in a gradient or an output of more dimensions
         axis = normalize_axis_index(operator.index(parameters[0]), x.ndim) - x.ndim
-        first, second = self.halves("x", x, axis)
+        first, second = (x[half] for half in self.halves("x", x, axis))
         if not grad:
             return evaluator(first, second, **kwargs)
         out = kwargs.pop("out", None)
@@ -75,29 +75,29 @@ class HalvesCall(Call):
             (out,) = out
         if out is not None:
             if not isinstance(out, np.ndarray):
-                raise TypeError(f"{self.name}(): return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
+                raise TypeError(f"{self.name}: return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
             if out.ndim < -axis:
-                raise ValueError(f"{self.name}(): non-broadcastable output operand with shape {out.shape}, for x of shape {x.shape}")
-            evaluator(*grad, first, second, out=self.halves("out", out, axis), **kwargs)
+                raise ValueError(f"{self.name}: non-broadcastable output operand with shape {out.shape}, for x of {x.shape}")
+            evaluator(*grad, first, second, out=tuple(out[half] for half in self.halves("out", out, axis)), **kwargs)
             return out
         if type(x) is np.ndarray and type(np.asanyarray(grad[0])) is np.ndarray:
             shape, dtype = broadcast(self.name, [*grad, first]), loop_dtype(self.name, [*grad, first], kwargs.get("dtype"))
             whole = np.empty(doubled(shape, axis), dtype)
-            evaluator(*grad, first, second, out=self.halves("out", whole, axis), **kwargs)
+            evaluator(*grad, first, second, out=tuple(whole[half] for half in self.halves("out", whole, axis)), **kwargs)
             return whole
         results = evaluator(*grad, first, second, **kwargs)
         whole = np.empty_like(results[0], shape=doubled(results[0].shape, axis))  # a subclass, as the evaluator made it
         for half, result in zip(self.halves("out", whole, axis), results, strict=True):
-            half[...] = result
+            whole[half] = result
         return whole
 
     def halves(self, name, array, axis):
-        """Views of the two halves of an array."""
+        """The indices of the two halves of an array."""
         length = array.shape[axis]
         if length % 2:
             raise ValueError(f"{self.name}() needs {name} of even length along the axis that it splits: axis {axis} has {length}")
         rest = (slice(None),) * (-axis - 1)
-        return array[(..., slice(length // 2), *rest)], array[(..., slice(length // 2, None), *rest)]
+        return (..., slice(length // 2), *rest), (..., slice(length // 2, None), *rest)
 
 
 def broadcast(name, inputs):

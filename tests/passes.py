@@ -79,7 +79,7 @@ class Pass:
     @property
     def bare(self):
         """Whether the public function is a ufunc as it is."""
-        return self.kind == "forward" and self.direct and not self.declared.parameters and not self.declared.option
+        return self.kind == "forward" and self.direct and not (self.parameters or ACTIVATIONS[self.public[0]].option)
 
     @property
     def conditions(self):
