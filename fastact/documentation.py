@@ -109,7 +109,7 @@ def forward(activation):
     """)
 
 
-PLACE = "ndarray, optional\n        Where to write; `out={0}` works in place. It must have the broadcast shape and a floating dtype."
+PLACE = "ndarray, optional\n        Where to write, in the shape of the result and a floating dtype; `out={0}` works in place."
 
 
 def _returns(activation):
@@ -156,7 +156,7 @@ def backward(activation):
     if from_output:
         needs = "".join(f"; needs {condition}" for condition in activation.output_requires)
         y = f"    y : array_like, optional\n        The output of the forward pass, instead of `x`{needs}.\n"
-        saturated = " From the output it is as\n        good as the output: where that has saturated, the derivative has lost its digits."
+        saturated = "\n        From the output it is as good as the output: where that has saturated, the derivative has lost its digits."
         given = "Where both or neither of `x` and `y` are given"
         conditions = "".join(f"; with y= unless {condition}" for condition in activation.output_requires)
     rest = "As in the forward pass, by position."

@@ -95,7 +95,8 @@ class HalvesCall(Call):
         """The indices of the two halves of an array."""
         length = array.shape[axis]
         if length % 2:
-            raise ValueError(f"{self.name}() needs {name} of even length along the axis that it splits: axis {axis} has {length}")
+            reason = f"along the axis that it splits: axis {axis} has {length}"
+            raise ValueError(f"{self.name}() needs {name} of even length {reason}")
         rest = (slice(None),) * (-axis - 1)
         return (..., slice(length // 2), *rest), (..., slice(length // 2, None), *rest)
 
