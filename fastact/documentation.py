@@ -156,7 +156,9 @@ def backward(activation):
     if from_output:
         needs = "".join(f"; needs {condition}" for condition in activation.output_requires)
         y = f"    y : array_like, optional\n        The output of the forward pass, instead of `x`{needs}.\n"
-        saturated = "\n        From the output it is as good as the output: where that has saturated, the derivative has lost its digits."
+        saturated = (
+            "\n        From the output it is as good as the output: where that has saturated, the derivative has lost its digits."
+        )
         given = "Where both or neither of `x` and `y` are given"
         conditions = "".join(f"; with y= unless {condition}" for condition in activation.output_requires)
     rest = "As in the forward pass, by position."

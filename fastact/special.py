@@ -75,7 +75,8 @@ class HalvesCall(Call):
             (out,) = out
         if out is not None:
             if not isinstance(out, np.ndarray):
-                raise TypeError(f"{self.name}: return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
+                kind = type(out).__name__
+                raise TypeError(f"{self.name}: return arrays must be of ArrayType: out must be an array, not {kind}")
             if out.ndim < -axis:
                 raise ValueError(f"{self.name}: non-broadcastable output operand with shape {out.shape}, for x of {x.shape}")
             evaluator(*grad, first, second, out=tuple(out[half] for half in self.halves("out", out, axis)), **kwargs)
