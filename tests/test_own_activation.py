@@ -1,5 +1,6 @@
 """The structure holds: an activation added to the end of formulas.py, and nothing else, is built, tested and listed."""
 
+import importlib.metadata
 import os
 import re
 import shutil
@@ -8,13 +9,24 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_readme import blocks
 
 import fastact
 
-from test_readme import blocks
-
 ROOT = Path(__file__).parent.parent
 PARTS = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "fastact", "src_c", "tests")
+
+
+# What the build needs, and the oldest major version of it.
+TOOLS = {"pip": 1, "numpy": 2, "setuptools": 77} | ({"cython": 3} if fastact.backend == "compiled" else {})
+
+
+def version(tool):
+    """The major version of an installed package; 0 without it."""
+    try:
+        return int(importlib.metadata.version(tool).split(".")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return 0
 
 
 def run(folder, *command, **environment):
@@ -31,13 +43,9 @@ def run(folder, *command, **environment):
 def test_the_activation_of_the_readme(tmp_path):
     """It passes what is parametrized by declarations, and appears in `fastact info --functions`."""
     missing = [part for part in PARTS if not (ROOT / part).exists()]
+    missing += [tool for tool, oldest in TOOLS.items() if version(tool) < oldest]
     if missing:
-        pytest.skip(f"not in a checkout: no {', '.join(missing)}")
-    for needed in ("numpy", "pip", "Cython") if fastact.backend == "compiled" else ("numpy", "pip"):
-        pytest.importorskip(needed)
-    setuptools = pytest.importorskip("setuptools")
-    if int(setuptools.__version__.split(".")[0]) < 77:
-        pytest.skip("setuptools is older than 77")
+        pytest.skip(f"a build needs a checkout and its tools; missing here: {', '.join(missing)}")
     source, site, elsewhere = tmp_path / "source", tmp_path / "site", tmp_path / "elsewhere"
     source.mkdir()
     elsewhere.mkdir()
