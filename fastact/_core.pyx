@@ -7,19 +7,22 @@ backward pass: what it does not recognize at a glance goes to calling.py, which 
 
 from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject
+from libc.math cimport NAN
 from libc.stdint cimport intptr_t
 from libc.string cimport strcpy
 cimport numpy as cnp
 
+from .declare import REQUIRED
+
 cdef extern from "fastact.h":
-    enum: MAX_INPUTS
+    enum: MAX_INPUTS, MAX_OUTPUTS
     ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
     ctypedef void f32_block() noexcept
     ctypedef void f64_block() noexcept
     ctypedef void any_block() noexcept
     ctypedef struct Kernel:
         const char *name
-        int arrays, parameters
+        int arrays, parameters, outputs
         f32_block *uniform_f32
         f32_block *general_f32
         f64_block *uniform_f64
@@ -27,6 +30,7 @@ cdef extern from "fastact.h":
     ctypedef struct Fitted:
         const char *name
         f32_block *block
+        f32_block *general
     ctypedef struct RowKernel:
         const char *name
         int arrays
@@ -42,7 +46,7 @@ cdef extern from "fastact.h":
         const RowKernel *rows
         int n_rows
     ctypedef struct Elementwise:
-        int arrays, parameters, lanes
+        int arrays, parameters, outputs, lanes
         any_block *uniform
         any_block *general
     const InstructionSet *const *fastact_instruction_sets()
@@ -69,6 +73,7 @@ cdef extern from "Python.h":
     object PyObject_Vectorcall(PyObject *, PyObject *const *, size_t, PyObject *)
     bint PyFloat_CheckExact(PyObject *)
     bint PyLong_CheckExact(PyObject *)
+    bint PyUnicode_CheckExact(PyObject *)
     double PyFloat_AS_DOUBLE(PyObject *)
     PyObject *Py_None
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
@@ -95,30 +100,33 @@ def load(str name, dict documents):
     cdef const RowKernel *row
     cdef int i, j
     cdef f32_block *fastest
+    cdef f32_block *general
     ufuncs = {}
     for i in range(chosen.n_kernels):
         kernel = &chosen.kernels[i]
-        fastest = kernel.uniform_f32
+        fastest, general = kernel.uniform_f32, kernel.general_f32
         for j in range(chosen.n_fitted):
             if chosen.fitted[j].name == <bytes>kernel.name:
                 fastest = chosen.fitted[j].block
+                if chosen.fitted[j].general != NULL:
+                    general = chosen.fitted[j].general
         key = kernel.name.decode()
         # a kernel without parameters is only ever called as uniform
         ufuncs[key] = make_ufunc(
-            key, documents.get(key), kernel.arrays + kernel.parameters, NULL, &fastact_loop_f32, &fastact_loop_f64,
-            elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>kernel.general_f32),
+            key, documents.get(key), kernel.arrays + kernel.parameters, kernel.outputs, NULL, &fastact_loop_f32, &fastact_loop_f64,
+            elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>general),
             elementwise(kernel, chosen.lanes_f64, <any_block *>kernel.uniform_f64, <any_block *>kernel.general_f64))
     for i in range(chosen.n_rows):
         row = &chosen.rows[i]
         key = row.name.decode()
         ufuncs[key] = make_ufunc(
-            key, None, row.arrays, b"(n)->(n)" if row.arrays == 1 else b"(n),(n)->(n)", row.loop_f32, row.loop_f64, NULL, NULL)
+            key, None, row.arrays, 1, b"(n)->(n)" if row.arrays == 1 else b"(n),(n)->(n)", row.loop_f32, row.loop_f64, NULL, NULL)
     return ufuncs
 
 
 cdef void *elementwise(const Kernel *kernel, int lanes, any_block *uniform, any_block *general) except NULL:
     cdef Elementwise *made = <Elementwise *>forever(sizeof(Elementwise))
-    made.arrays, made.parameters, made.lanes = kernel.arrays, kernel.parameters, lanes
+    made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, lanes
     made.uniform, made.general = uniform, general
     return made
 
@@ -137,40 +145,45 @@ cdef char *keep(str text) except NULL:
     return strcpy(copy, <const char *>data)
 
 
-cdef object make_ufunc(str name, str document, int nin, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
+cdef object make_ufunc(str name, str document, int nin, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
     cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
     cdef void **data = <void **>forever(2 * sizeof(void *))
-    cdef char *types = <char *>forever(2 * (nin + 1))
+    cdef char *types = <char *>forever(2 * (nin + nout))
     cdef int i
     loops[0], loops[1] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
     data[0], data[1] = data_f32, data_f64
-    for i in range(nin + 1):
-        types[i], types[nin + 1 + i] = cnp.NPY_FLOAT32, cnp.NPY_FLOAT64
+    for i in range(nin + nout):
+        types[i], types[nin + nout + i] = cnp.NPY_FLOAT32, cnp.NPY_FLOAT64
     # With out=x NumPy makes no copy, of rows neither: it assumes that a loop reads an element (a row) before it writes it.
     return PyUFunc_FromFuncAndDataAndSignature(
-        loops, data, types, 2, nin, 1, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
+        loops, data, types, 2, nin, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
 
 
 cdef class Shortcut:
     """What the fast path of one public function knows; calling.Call, `call`, knows the rest."""
 
     cdef object call, from_input, from_output
-    cdef tuple names, defaults_f32, defaults_f64, defaults
-    cdef int operands, n_parameters
-    cdef bint rows, checked
+    cdef str option
+    cdef dict evaluators
+    cdef tuple defaults_f32, defaults_f64
+    cdef int operands, n_parameters, n_required
+    cdef bint rows, checked, output_checked
 
     def __init__(self, call, rows):
         self.call = call
-        self.from_input, self.from_output = call.from_input, call.from_output
+        self.from_input, self.from_output = call.default
+        self.option, self.evaluators = call.option, call.evaluators
         self.operands = len(call.operands)
         self.rows = rows
-        self.names = tuple(call.parameters)
-        self.defaults = tuple(call.parameters.values())
-        self.n_parameters = 0 if rows else len(self.names)
-        self.checked = call.nonnegative is not None
-        if not rows:
-            self.defaults_f32 = tuple(number(value, cnp.NPY_FLOAT32) for value in self.defaults)
-            self.defaults_f64 = tuple(number(value, cnp.NPY_FLOAT64) for value in self.defaults)
+        self.checked = bool(call.requires)
+        self.output_checked = bool(call.requires or call.output_requires)
+        defaults = () if rows else tuple(call.parameters.values())
+        self.n_parameters = len(defaults)
+        self.n_required = 0
+        while self.n_required < self.n_parameters and defaults[self.n_required] is REQUIRED:
+            self.n_required += 1
+        self.defaults_f32 = tuple([number(value, cnp.NPY_FLOAT32) for value in defaults])
+        self.defaults_f64 = tuple([number(value, cnp.NPY_FLOAT64) for value in defaults])
 
     def __reduce__(self):
         # A builtin function pickles as getattr(its self, its name): here the package.
@@ -181,9 +194,10 @@ cdef class Shortcut:
 cdef tuple ONLY_OUT = ("out",)
 
 
-cdef object number(double value, int dtype):
-    """A 0-d array: NumPy takes it in 30 ns, a Python float in 260."""
+cdef object number(object given, int dtype):
+    """A 0-d array: NumPy takes it in 30 ns, a Python float in 260. NaN stands for None."""
     cdef cnp.ndarray made = cnp.PyArray_EMPTY(0, NULL, dtype, 0)
+    cdef double value = NAN if given is None or given is REQUIRED else given
     if dtype == cnp.NPY_FLOAT32:
         (<float *>cnp.PyArray_DATA(made))[0] = <float>value
     else:
@@ -246,38 +260,47 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
     cdef Shortcut self = <Shortcut>self_
     cdef PyObject *stack[MAX_INPUTS + 16]
     cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), given = nargs - self.operands
-    cdef Py_ssize_t y_at = -1, out_at = -1
+    cdef Py_ssize_t y_at = -1, out_at = -1, option_at = -1
     cdef bint last_axis = True
     cdef PyObject *last
     cdef int dtype
     cdef list hold = None  # keeps the parameters' arrays alive for the call
-    if keywords > 16 or nargs < 1 or given > self.n_parameters:
+    if keywords > 16 or nargs < 1 or given > self.n_parameters or given < (self.n_required if self.n_required else -1):
         return slow(self, args, nargs, kwnames)
+    if self.checked and given > 0:
+        return slow(self, args, nargs, kwnames)
+    ufunc, from_output = self.from_input, self.from_output
     for i in range(keywords):
         name = <object>PyTuple_GET_ITEM(kwnames, i)
         if name == "out":
             out_at = nargs + i
         elif name == "y":
             y_at = nargs + i
+        elif self.option is not None and name == self.option:
+            option_at = nargs + i
+            chosen = self.evaluators.get(<object>args[option_at]) if PyUnicode_CheckExact(args[option_at]) else None
+            if chosen is None:
+                return slow(self, args, nargs, kwnames)
+            ufunc, from_output = <tuple>chosen
         elif self.rows and name == "axis" and PyLong_CheckExact(args[nargs + i]):
             last_axis = <object>args[nargs + i] == -1
         else:
             return slow(self, args, nargs, kwnames)
 
-    # the operands: x, or grad and one of x and y
-    stack[0] = args[0]
-    ufunc = self.from_input
-    last = args[self.operands - 1] if given >= 0 else Py_None
-    if self.operands == 2:
+    # the operands: x, or grad and one of x and y, or a gated pair, with or without grad
+    for i in range(min(nargs, self.operands)):
+        stack[i] = args[i]
+    if from_output is not None:
+        last = args[1] if given >= 0 else Py_None
         if (last == Py_None) == (y_at < 0 or args[y_at] == Py_None):
             return slow(self, args, nargs, kwnames)
         if last == Py_None:
-            if self.from_output is None or (self.checked and given > 0):
+            if self.output_checked and given > 0:
                 return slow(self, args, nargs, kwnames)
-            ufunc, last = self.from_output, args[y_at]
-        stack[1] = last
-    elif y_at >= 0:
+            ufunc, stack[1] = from_output, args[y_at]
+    elif y_at >= 0 or given < 0:
         return slow(self, args, nargs, kwnames)
+    last = stack[self.operands - 1]
 
     if self.rows and (out_at < 0 or args[out_at] == Py_None):
         return slow(self, args, nargs, kwnames)
@@ -292,14 +315,15 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         if self.operands == 2 and (float_type(args[0]) < 0 or cnp.PyArray_NDIM(<cnp.ndarray>args[0]) != cnp.PyArray_NDIM(<cnp.ndarray>last)):
             return slow(self, args, nargs, kwnames)
     elif self.n_parameters:
-        if dtype < 0 or (self.operands == 2 and float_type(args[0]) != dtype):
-            return slow(self, args, nargs, kwnames)
+        for i in range(self.operands):
+            if dtype < 0 or float_type(stack[i]) != dtype:
+                return slow(self, args, nargs, kwnames)
         for i in range(self.n_parameters):
             if i >= given:
                 defaults = self.defaults_f32 if dtype == cnp.NPY_FLOAT32 else self.defaults_f64
                 stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
             elif PyFloat_CheckExact(args[self.operands + i]) and -3e38 < PyFloat_AS_DOUBLE(args[self.operands + i]) < 3e38:
-                made = number(PyFloat_AS_DOUBLE(args[self.operands + i]), dtype)
+                made = number(<object>args[self.operands + i], dtype)
                 if hold is None:
                     hold = []
                 hold.append(made)
@@ -307,20 +331,20 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
             else:
                 return slow(self, args, nargs, kwnames)
 
-    # the keywords, without y
-    cdef Py_ssize_t position = self.operands + self.n_parameters
+    # the keywords, without y and the option
+    cdef Py_ssize_t inputs = self.operands + self.n_parameters, position = inputs
     for i in range(keywords):
-        if nargs + i != y_at:
+        if nargs + i != y_at and nargs + i != option_at:
             stack[position] = args[nargs + i]
             position += 1
-    if y_at < 0:
-        return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, kwnames)
-    if keywords == 1:
-        return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, NULL)
+    if position == inputs:
+        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL)
+    if position == inputs + keywords:
+        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, kwnames)
     rest = ONLY_OUT
-    if keywords > 2 or self.rows:
-        rest = tuple([name for name in <tuple>kwnames if name != "y"])
-    return PyObject_Vectorcall(<PyObject *>ufunc, stack, self.operands + self.n_parameters, <PyObject *>rest)
+    if position > inputs + 1 or out_at < 0:
+        rest = tuple([name for name in <tuple>kwnames if name != "y" and name != self.option])
+    return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, <PyObject *>rest)
 
 
 def shortcut(call, bint rows, str document):

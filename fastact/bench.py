@@ -19,7 +19,7 @@ from . import __version__, simd
 from .declare import ACTIVATIONS
 from .implementations import available, load
 
-SIZES = (16, 1 << 10, 32 << 10, 256 << 10, 4 << 20, 64 << 20)
+SIZES = (16, 1 << 10, 32 << 10, 256 << 10, 4 << 20)
 QUICK_SIZES = SIZES[:4]
 UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20}
 
@@ -28,7 +28,9 @@ COLUMNS = (10, 128, 1024)
 # Of the array whose axis 0 is normalized: each row of it is contiguous, the axis is strided.
 COLUMNS_ACROSS = 256
 
-OPERANDS = {"forward": "x", "backward": "grad, x", "backward y=": "grad, y=y"}
+STEPS = ("forward", "backward", "backward y=")
+# Of the halves that glu splits an array into.
+COLUMNS_SPLIT = 512
 
 # A measurement lasts at least this many ns. Below, the first call, whose data the other contestant has just driven out
 # of the cache, would count: at 256 Ki elements with a fifth of this it is one call in four.
@@ -58,15 +60,23 @@ class Case:
     Attributes
     ----------
     name : str
-        The function, with the shape where it matters: "sigmoid", "softmax[1024]", "softmax[axis 0]".
+        The function, with the shape or the option where it matters: "sigmoid", "gelu[tanh]", "softmax[1024]", "softmax[axis 0]".
     step : str
         "forward", "backward" (from the input) or "backward y=" (from the output).
     forward : str
         The public name of the forward pass.
     columns : int or None
-        The length of the last axis of a two-dimensional case.
+        The length of the last axis of a two-dimensional case's results.
     keywords : tuple of (str, object)
-        What the call gives besides its operands and `out`.
+        What the call gives by keyword besides its operands and `out`.
+    operands : tuple of str
+        The arrays of the forward pass.
+    numbers : tuple of float
+        Required parameters.
+    results : tuple of str
+        Where the call writes: "out", and for the second of two results "second", or "None" where it is summed to a number.
+    split : bool
+        Whether the one operand is twice as wide as the result.
     """
 
     name: str
@@ -74,6 +84,10 @@ class Case:
     forward: str
     columns: int | None = None
     keywords: tuple = ()
+    operands: tuple = ("x",)
+    numbers: tuple = ()
+    results: tuple = ("out",)
+    split: bool = False
 
     @property
     def title(self):
@@ -87,13 +101,14 @@ class Case:
 
     @property
     def arrays(self):
-        """How many arrays a call reads and writes."""
-        return 2 if self.step == "forward" else 3
+        """How many arrays of the results' size a call reads and writes."""
+        written = len(self.results) - self.results.count("None") + (self.split and self.step == "backward")
+        return (self.step != "forward") + len(self.operands) + self.split + written
 
     @property
     def parameterized(self):
-        """Whether the function takes parameters (or an axis) besides its operands."""
-        return self.forward not in ACTIVATIONS or bool(ACTIVATIONS[self.forward].parameters)
+        """Whether the function takes parameters (or an axis, or an option) besides its operands."""
+        return self.forward not in ACTIVATIONS or bool(ACTIVATIONS[self.forward].parameters or self.keywords or self.split)
 
     def shape(self, size):
         """The shape of about `size` elements; no rows where not even one fits."""
@@ -101,7 +116,14 @@ class Case:
 
     def call(self, implementation, operands):
         """A call of this case, without arguments."""
-        arguments = ", ".join([OPERANDS[self.step], *(f"{name}={value!r}" for name, value in self.keywords), "out=out"])
+        given = list(self.operands) if self.step != "backward y=" else ["None"] if self.numbers else []
+        given += map(repr, self.numbers)
+        if self.step != "forward":
+            given.insert(0, "grad")
+        if self.step == "backward y=":
+            given.append("y=y")
+        out = self.results[0] if len(self.results) == 1 else f"({', '.join(self.results)})"
+        arguments = ", ".join([*given, *(f"{name}={value!r}" for name, value in self.keywords), f"out={out}"])
         # A call spelt out costs what the user's call costs; *operands, **keywords would add a fifth to one on 16 elements.
         return eval(f"lambda: function({arguments})", {"function": getattr(load(implementation), self.function), **operands})
 
@@ -109,12 +131,27 @@ class Case:
 def cases(columns=COLUMNS):
     """Every function, forward and backward; softmax over rows of `columns` elements and over axis 0."""
     found = []
-    for name, activation in ACTIVATIONS.items():
-        steps = [step for step in OPERANDS if step != "backward y=" or activation.backward_from_output]
-        found += [Case(name, step, name) for step in steps]
+    for activation in ACTIVATIONS.values():
+        alternatives = activation.alternatives.items() if activation.option else [(None, activation)]
+        for value, other in alternatives if activation.public else ():
+            chosen = other is not activation
+            facts = {
+                "name": f"{activation.name}[{value}]" if chosen else activation.name,
+                "forward": activation.name,
+                "keywords": ((activation.option, value),) if chosen else (),
+                "operands": ("x",) if activation.halves else activation.operands,
+                "numbers": tuple(activation.usual.values()),
+                "columns": COLUMNS_SPLIT if activation.halves else None,
+                "split": activation.halves,
+            }
+            for step in STEPS:
+                second = () if activation.halves or step != "backward" else activation.gradients[1:]
+                results = ("out", *("second" if of in activation.operands else "None" for of in second))
+                if step != "backward y=" or other.backward_from_output:
+                    found.append(Case(step=step, results=results, **facts))
     shapes = [(str(count), count, ()) for count in columns] + [("axis 0", COLUMNS_ACROSS, (("axis", 0),))]
     for label, count, keywords in shapes:
-        found += [Case(f"softmax[{label}]", step, "softmax", count, keywords) for step in OPERANDS]
+        found += [Case(f"softmax[{label}]", step, "softmax", count, keywords) for step in STEPS]
     return found
 
 
@@ -124,12 +161,12 @@ def contestants():
 
 
 class Memory:
-    """Three buffers that all cases share, so that the largest size needs three arrays and no more.
+    """Buffers that all cases share, so that the largest size needs few arrays.
 
     Parameters
     ----------
     size : int
-        Elements of the largest case.
+        Elements of the largest case's results.
     dtype : dtype_like
     draw : callable, optional
         (generator, count) -> numbers; standard normal by default.
@@ -137,28 +174,47 @@ class Memory:
 
     def __init__(self, size, dtype=np.float32, draw=np.random.Generator.standard_normal):
         generator = np.random.default_rng(2)
-        self.x, self.grad, self.out = (np.empty(size, dtype) for _ in range(3))
+        self.dtype = np.dtype(dtype)
         self.drawn = draw(generator, min(size, DRAWN)).astype(dtype)
-        repeat(generator.standard_normal(min(size, DRAWN)), self.grad)
+        self.beside = generator.standard_normal(min(size, DRAWN)).astype(dtype)
+        self.buffers = {}
+
+    def array(self, name, shape):
+        """A part of the buffer of this name."""
+        size = math.prod(shape)
+        if name not in self.buffers or self.buffers[name].size < size:
+            self.buffers[name] = np.zeros(size, self.dtype)
+        return self.buffers[name][:size].reshape(shape)
 
     def operands(self, case, size):
         """The arrays of one case, by name; what they held for the case before is overwritten."""
         shape = case.shape(size)
-        x, grad, out = (buffer[: math.prod(shape)].reshape(shape) for buffer in (self.x, self.grad, self.out))
+        whole = (*shape[:-1], 2 * shape[-1]) if case.split else shape
+        x = self.array("x", whole)
+        arrays = {name: self.array(name, whole if case.step == "backward" else shape) for name in case.results if name != "None"}
+        if case.step != "forward":
+            arrays["grad"] = self.array("grad", shape)
+            repeat(self.beside, arrays["grad"].reshape(-1))
+        for name in case.operands[1:]:
+            arrays[name] = self.array(name, shape)
+            repeat(self.beside, arrays[name].reshape(-1))
         repeat(self.drawn, x.reshape(-1))
-        if case.step != "backward y=":
-            return {"x": x, "grad": grad, "out": out}
-        getattr(load(available()[0]), case.forward)(x, out=x, **dict(case.keywords))
-        return {"y": x, "grad": grad, "out": out}
+        functions = load(available()[0])
+        if case.forward == "logit":
+            functions.sigmoid(x, out=x)  # it is defined between 0 and 1
+        arrays[case.operands[0]] = x
+        if case.step == "backward y=":
+            arrays["y"] = getattr(functions, case.forward)(x, *case.numbers, out=x, **dict(case.keywords))
+        return arrays
 
 
-def fits(size, dtype):
-    """Whether a `Memory` takes at most half of this machine's, as far as the system says."""
+def fits(size, dtype, arrays):
+    """Whether so many arrays take at most half of this machine's memory, as far as the system says."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return True
-    return 3 * size * np.dtype(dtype).itemsize <= total / 2
+    return arrays * size * np.dtype(dtype).itemsize <= total / 2
 
 
 def repeat(values, target):
@@ -251,7 +307,7 @@ def run(work, contestants, memory, seconds):
             "size": size,
             "shape": case.shape(size),
             "ns_per_element": {label: ns / elements for label, ns in best.items()},
-            "gb_per_s": {label: case.arrays * elements * memory.x.itemsize / ns for label, ns in best.items()},
+            "gb_per_s": {label: case.arrays * elements * memory.dtype.itemsize / ns for label, ns in best.items()},
         }
 
 

@@ -2,13 +2,15 @@
 
 An *evaluator* has the calling convention of a ufunc: (inputs and parameters, positionally, out=, where=, ...). The
 compiled core's are ufuncs, the fallback's come from fallback.py and rows.py. Here the defaults are filled in, the
-parameters checked, and a backward pass sent to its formula from the input or from the output.
+parameters checked, a formula chosen where there are several, and a backward pass sent to its formula from the input or
+from the output. special.py has the calls that do more.
 """
 
 import operator
 
 import numpy as np
 
+from .declare import REQUIRED
 from .fallback import overrides
 
 
@@ -19,40 +21,86 @@ class Call:
     ----------
     name : str
     operands : tuple of str
-        ("x",) forward, ("grad", "x") backward.
+        ("x",) forward, ("grad", "x") backward; a gated pair has two more names in place of x.
     parameters : dict
-        Names and defaults.
-    nonnegative : str or None
-        The parameter that must be >= 0 to start from the output.
-    from_input, from_output : callable
-        The evaluators; `from_output` is None where the output does not determine the derivative.
+        Names and defaults, REQUIRED where there is none.
+    evaluators : dict
+        Pairs (from the input, from the output) by the value of the option, the default first; by None where there is no
+        option. The second of a pair is None where the output does not determine the derivative.
+    option : str or None
+        The keyword that chooses among the evaluators.
+    requires, output_requires : tuple of str
+        What the parameters must fulfil, and what besides to start from the output.
     """
 
-    def __init__(self, name, operands, parameters, from_input, from_output=None, nonnegative=None):
+    def __init__(self, name, operands, parameters, evaluators, option=None, requires=(), output_requires=()):
         self.name = name
         self.operands = operands
         self.parameters = parameters
-        self.from_input = from_input
-        self.from_output = from_output
-        self.nonnegative = nonnegative
+        self.evaluators = evaluators
+        self.option = option
+        self.requires = tuple(compile(text, text, "eval") for text in requires)
+        self.output_requires = tuple(compile(text, text, "eval") for text in output_requires)
 
     @property
-    def backward(self):
-        """Whether this is a backward pass."""
-        return len(self.operands) == 2
+    def default(self):
+        """The evaluators where the option is not given."""
+        return next(iter(self.evaluators.values()))
 
     @property
     def signature(self):
         """The signature as text."""
-        x = "grad, x=None" if self.backward else "x"
-        parameters = "".join(f", {name}={default!r}" for name, default in self.parameters.items())
-        y = "y=None, " if self.backward else ""
-        return f"({x}, /{parameters}, *, {y}out=None, {self.keywords})"
+        parts = [*self.operands, "/"]
+        if self.default[1] is not None and REQUIRED not in self.parameters.values():
+            parts[1] += "=None"  # Python's grammar lets no parameter without a default follow one with a default
+        parts += [name if default is REQUIRED else f"{name}={default!r}" for name, default in self.parameters.items()]
+        parts.append("*")
+        if self.default[1] is not None:
+            parts.append("y=None")
+        if self.option is not None:
+            parts.append(f"{self.option}={next(iter(self.evaluators))!r}")
+        return f"({', '.join(parts)}, out=None, {self.keywords})"
 
     keywords = "where=True, **kwargs"
 
+    @property
+    def example(self):
+        """The shortest right call, for messages."""
+        required = [name for name, default in self.parameters.items() if default is REQUIRED]
+        return f"{self.name}({', '.join([*self.operands, *required])})"
+
     def __call__(self, *args, **kwargs):
         """Parse the arguments as the signature says, and evaluate."""
+        values = self.bind(args, kwargs)
+        from_input, from_output = self.chosen(kwargs)
+        operands = [values.get(name, REQUIRED) for name in self.operands]
+        evaluator = from_input
+        if self.operands[0] == "grad":
+            y = kwargs.pop("y", None)
+            if from_output is not None:
+                x = operands[1]
+                if (x is None or x is REQUIRED) == (y is None):
+                    got = "got neither" if y is None else "got both"
+                    ways = f"the input, {self.name}(grad, x), or the output, {self.name}(grad, y=y)"
+                    raise TypeError(f"{self.name}() takes either {ways}: {got}")
+                if y is not None:
+                    evaluator, operands[1] = from_output, y
+            elif y is not None:
+                raise TypeError(
+                    f"{self.name}() cannot start from y=: the output does not determine the derivative; "
+                    f"pass the input, {self.example}"
+                )
+        for name, value in zip((*self.operands, *self.parameters), (*operands, *self.numbers(values)), strict=True):
+            if value is REQUIRED:
+                raise TypeError(f"{self.name}() is missing {name}: {self.example}")
+        self.demand(self.requires, values, "needs", "")
+        if evaluator is from_output:
+            reason = ": otherwise the output does not determine the derivative; pass the input instead"
+            self.demand(self.output_requires, values, "with y= needs", reason)
+        return self.evaluate(evaluator, operands, self.numbers(values), kwargs)
+
+    def bind(self, args, kwargs):
+        """The operands and parameters by name; those that stand among the keywords are taken out."""
         names = (*self.operands, *self.parameters)
         if len(args) > len(names):
             raise TypeError(
@@ -61,7 +109,7 @@ class Call:
             )
         for name in self.operands:
             if name in kwargs:
-                raise TypeError(f"{self.name}() takes {name} by position only: {self.name}({', '.join(self.operands)})")
+                raise TypeError(f"{self.name}() takes {name} by position only: {self.example}")
         if not args:
             raise TypeError(f"{self.name}() is missing its first argument, {self.operands[0]}: an array")
         values = {**self.parameters, **dict(zip(names, args, strict=False))}
@@ -70,26 +118,49 @@ class Call:
                 if names.index(name) < len(args):
                     raise TypeError(f"{self.name}() got multiple values for argument {name!r}")
                 values[name] = kwargs.pop(name)
-            self.check(name, values[name])
-        evaluator, operands = self.from_input, [values.get(name) for name in self.operands]
-        if self.backward:
-            y = kwargs.pop("y", None)
-            if (operands[1] is None) == (y is None):
-                got = "got neither" if y is None else "got both"
-                raise TypeError(
-                    f"{self.name}() takes either the input, {self.name}(grad, x), or the output, {self.name}(grad, y=y): {got}"
-                )
-            if y is not None:
-                evaluator, operands[1] = self.output_evaluator(values), y
-        return self.evaluate(evaluator, operands, [values[name] for name in self.parameters], kwargs)
+            if values[name] is not REQUIRED:
+                self.check(name, values[name])
+        return values
+
+    def chosen(self, kwargs):
+        """The evaluators that the option chooses."""
+        if self.option not in kwargs:
+            return self.default
+        value, right = kwargs.pop(self.option), " or ".join(map(repr, self.evaluators))
+        if not isinstance(value, str):
+            raise TypeError(f"{self.name}() argument {self.option} must be {right}, not {type(value).__name__} {value!r}")
+        if value not in self.evaluators:
+            raise ValueError(f"{self.name}() argument {self.option} must be {right}, got {value!r}")
+        return self.evaluators[value]
+
+    def numbers(self, values):
+        """The parameters in order."""
+        return [values[name] for name in self.parameters]
+
+    def demand(self, conditions, values, needs, reason):
+        """Refuse parameters that do not fulfil the conditions, NaN among them."""
+        for condition in conditions:
+            involved = {name: values[name] for name in condition.co_names}
+            compared = {
+                name: np.asarray(value) if isinstance(value, (list, tuple)) else value for name, value in involved.items()
+            }
+            try:
+                fulfilled = np.all(eval(condition, {"__builtins__": {}}, compared))
+            except Exception:
+                if any(map(answers_for_itself, involved.values())):
+                    continue  # it cannot be compared, and its own functions will say what they want
+                raise
+            if not fulfilled:
+                got = ", ".join(f"{name}={value!r}" for name, value in involved.items())
+                raise ValueError(f"{self.name}() {needs} {condition.co_filename}, got {got}{reason}")
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
-        """Call the evaluator: a parameter is one more input of the ufunc."""
-        return evaluator(*operands, *parameters, **kwargs)
+        """Call the evaluator: a parameter is one more input of the ufunc, NaN where it is None."""
+        return evaluator(*operands, *(np.nan if value is None else value for value in parameters), **kwargs)
 
     def check(self, name, value):
         """Refuse a parameter that is no real number and no array of them; what has its own __array_ufunc__ answers for itself."""
-        if isinstance(value, (float, int)):
+        if isinstance(value, (float, int)) or (value is None and self.parameters[name] is None):
             return
         if answers_for_itself(value):
             return
@@ -98,22 +169,6 @@ class Call:
                 f"{self.name}() argument {name} must be a real number or an array of real numbers, "
                 f"not {type(value).__name__} {value!r}"
             )
-
-    def output_evaluator(self, values):
-        """The evaluator for y=, if the output says enough."""
-        if self.from_output is None:
-            raise TypeError(
-                f"{self.name}() cannot start from y=: the output does not determine the derivative; "
-                f"pass the input, {self.name}(grad, x)"
-            )
-        if self.nonnegative is not None:
-            value = values[self.nonnegative]
-            if not np.all(np.asarray(value) >= 0):
-                raise ValueError(
-                    f"{self.name}() with y= needs {self.nonnegative} >= 0, got {value!r}: otherwise the sign of the output is "
-                    "not the input's; pass the input instead"
-                )
-        return self.from_output
 
 
 class RowCall(Call):
@@ -142,10 +197,15 @@ class RowCall(Call):
 
     def check(self, name, value):
         """The axis is one integer; NumPy says whether it is in range."""
-        try:
-            operator.index(value if not isinstance(value, (bool, np.bool)) else "")
-        except TypeError:
-            raise TypeError(f"{self.name}() argument axis must be an integer, not {type(value).__name__} {value!r}") from None
+        check_axis(self.name, value)
+
+
+def check_axis(function, value):
+    """Refuse an axis that is no integer."""
+    try:
+        operator.index(value if not isinstance(value, (bool, np.bool)) else "")
+    except TypeError:
+        raise TypeError(f"{function}() argument axis must be an integer, not {type(value).__name__} {value!r}") from None
 
 
 def answers_for_itself(value):
@@ -162,8 +222,9 @@ def public(call, document):
     return describe(function, call.name, document, call.signature)
 
 
-# What a ufunc of one input has: fastact.sigmoid is one, and the fallback's takes the same.
-UFUNC_SIGNATURE = "(x, /, out=None, *, where=True, **kwargs)"
+def ufunc_signature(operands):
+    """What a ufunc of these inputs has: fastact.sigmoid is one, and the fallback's takes the same."""
+    return f"({', '.join(operands)}, /, out=None, *, where=True, **kwargs)"
 
 
 def describe(function, name, document, signature):

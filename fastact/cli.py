@@ -1,19 +1,21 @@
 """The console command `fastact`: `fastact info` and `fastact bench`."""
 
 import argparse
+import inspect
 import json
 import math
 import os
 import sys
 
 from . import __version__, backend, bench, reason, simd
-from .implementations import available
+from .declare import ACTIVATIONS
+from .implementations import available, load
 
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
 BENCH_DESCRIPTION = """\
 Time the compiled functions against the NumPy fallback: every function, forward and backward (from the input, and from
 the output with y=), on standard normal numbers, one thread, out= given. The two take turns and the best of several
-rounds counts, so that a noisy machine does not decide. A full run takes about two minutes."""
+rounds counts, so that a noisy machine does not decide. A full run takes about three minutes."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,7 +45,8 @@ def main(arguments=None):
     info_parser = commands.add_parser(
         "info", help="print version, backend and machine", description="Print version, backend and machine."
     )
-    info_parser.set_defaults(run=lambda options: info())
+    info_parser.add_argument("--functions", action="store_true", help="list the functions: call, definition, backward")
+    info_parser.set_defaults(run=lambda options: functions() if options.functions else info())
     bench_parser = commands.add_parser(
         "bench",
         help="time compiled functions against NumPy",
@@ -60,7 +63,7 @@ def main(arguments=None):
         help="only these, e.g. 'sigmoid,elu_backward,softmax[1024]'; default: all",
     )
     bench_parser.add_argument(
-        "--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,256Ki,4Mi; default: 16 to 64Mi"
+        "--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,256Ki,4Mi; default: 16 to 4Mi"
     )
     bench_parser.add_argument("--json", metavar="FILE", type=writable, help="write machine and rows as JSON")
     bench_parser.add_argument(
@@ -93,15 +96,37 @@ def info():
     return 0
 
 
+def functions():
+    """Print a line for each function: how it is called, what it is, and what its backward pass starts from."""
+    lines = [("function", "backward from", "definition")]
+    for activation in ACTIVATIONS.values():
+        if activation.public:
+            signature = inspect.signature(getattr(load(simd), activation.name)).parameters
+            operands = ("x",) if activation.halves else activation.operands
+            given = ["axis"] if activation.halves else activation.parameters
+            arguments = [*operands, *(str(signature[name]) for name in given)]
+            also = "".join(f", {alias}" for alias in activation.aliases)
+            start = "x or y=" if activation.backward_from_output else ", ".join(operands)
+            for value, other in activation.alternatives.items() if activation.option else [(None, activation)]:
+                option = [f"{activation.option}={value!r}"] if activation.option else []
+                lines.append((f"{activation.name}({', '.join(arguments + option)}){also}", start, other.definition))
+    lines.append(("softmax(x, axis=-1)", "x or y=", "exp(x) / sum(exp(x))"))
+    widths = [max(len(line[i]) for line in lines) for i in range(2)]
+    for call, start, definition in lines:
+        print(f"{call:<{widths[0]}}  {start:<{widths[1]}}  {definition}")
+    return 0
+
+
 def benchmark(options, parser):
     """Run the benchmark that the options describe, and print, save and draw it."""
     chosen = options.functions or bench.cases()
     asked = options.sizes or (bench.QUICK_SIZES if options.quick else bench.SIZES)
-    too_large = [size for size in asked if not bench.fits(size, options.dtype)]
+    arrays = max(case.arrays for case in chosen)
+    too_large = [size for size in asked if not bench.fits(size, options.dtype, arrays)]
     work = bench.work(chosen, [size for size in asked if size not in too_large])
     if not work and too_large:
         parser.error(
-            f"three arrays of {format_sizes(too_large)} {options.dtype} take over half of the memory: choose smaller --sizes"
+            f"{arrays} arrays of {format_sizes(too_large)} {options.dtype} take over half of the memory: choose smaller --sizes"
         )
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")

@@ -36,6 +36,10 @@ class Activation:
         What the backward pass returns the gradients of: the operands, and for prelu its weight too.
     output_requires : tuple of str
         What parameters must fulfil for `backward_from_output`, because the sign of the output must be the input's.
+    usual : dict
+        What required parameters are in examples, tests and benchmarks.
+    halves : bool
+        The public function takes one array, and the operands are its halves along an axis: glu.
     option : str or None
         The keyword that chooses among `alternatives`, formulas under one public name: gelu's "approximate".
     alternatives : dict
@@ -44,7 +48,9 @@ class Activation:
         False for an alternative that is reached through the option alone.
     """
 
-    def __init__(self, forward, source="", operands=1, aliases=(), requires=(), wide=False, option=None):
+    def __init__(
+        self, forward, source="", operands=1, aliases=(), requires=(), wide=False, option=None, usual=None, halves=False
+    ):
         # python -OO strips docstrings: nothing but the documentation is lost
         text = [line.strip() for line in (forward.__doc__ or forward.__name__).strip().splitlines()]
         arguments = inspect.signature(forward).parameters
@@ -55,6 +61,7 @@ class Activation:
         self.operands = tuple(arguments)[:operands]
         self.parameters = {name: arguments[name].default for name in tuple(arguments)[operands:]}
         self.aliases, self.requires, self.wide = tuple(aliases), tuple(requires), wide
+        self.usual, self.halves = usual or {}, halves
         self.forward = forward
         self.backward = None
         self.backward_from_output = None
@@ -64,6 +71,11 @@ class Activation:
         self.alternatives = {default: self} if option else {}
         self.public = True
         ACTIVATIONS[self.name] = self
+
+    @property
+    def values(self):
+        """A value for every parameter: its default, or the usual one."""
+        return {name: self.usual[name] if default is REQUIRED else default for name, default in self.parameters.items()}
 
     def __call__(self, *arguments):
         """Inside another formula an activation is a word like any other."""
@@ -90,7 +102,7 @@ class Activation:
 
         def declare(forward):
             other = Activation(forward, self.source, len(self.operands), requires=self.requires, wide=self.wide)
-            other.public = False
+            other.public, other.usual = False, self.usual
             self.alternatives[value] = other
             return other
 

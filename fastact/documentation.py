@@ -1,12 +1,13 @@
 """The numpydoc docstrings, made from the declarations."""
 
-COMMON = """    out : ndarray, optional
-        Where to write; `out={operand}` works in place. It must have the broadcast shape and a floating dtype.
-    where : array_like of bool, optional
+from .declare import REQUIRED
+
+KEYWORDS = """    where : array_like of bool, optional
         Where to compute; elsewhere `out` stays as it is.
     **kwargs
         The other keywords of a NumPy ufunc: `dtype`, `casting`, `order`, `subok`.
 """
+DTYPES = "float32 and float64 keep their dtype, integers and booleans go to float as NumPy resolves them."
 
 
 def _clean(text):
@@ -14,37 +15,87 @@ def _clean(text):
     return text.replace("\n    ", "\n").rstrip() + "\n"
 
 
+def _also(activation, suffix=""):
+    """The sentence on aliases."""
+    names = " and ".join(f"`{alias}{suffix}`" for alias in activation.aliases)
+    return f"\n\n    Also named {names}." if names else ""
+
+
+def _operands(activation, rest=DTYPES):
+    """The arrays of the forward pass."""
+    if activation.halves or activation.operands == ("x",):
+        return f"    x : array_like\n        {rest}\n"
+    lines = [f"    {name} : array_like\n" for name in activation.operands]
+    return "".join(lines) + f"        They broadcast. {rest}\n"
+
+
 def _parameters(activation):
+    """The parameters, the option, or the axis."""
+    if activation.halves:
+        first, second = activation.operands
+        return f"    axis : int, default -1\n        Split into halves: the first is the {first}, the second the {second}.\n"
     lines = ""
     for name, default in activation.parameters.items():
-        lines += f"    {name} : float or array_like, default {default}\n"
-        lines += "        Broadcast against `x`; a Python number does not change the dtype.\n"
+        lines += f"    {name} : float or array_like" + ("" if default is REQUIRED else f", default {default}") + "\n"
+        lines += f"        Broadcast against `{activation.operands[0]}`; a Python number does not change the dtype.\n"
+    if activation.option:
+        values = list(activation.alternatives)
+        lines += f"    {activation.option} : {{{', '.join(map(repr, values))}}}, default {values[0]!r}\n"
+        for value in values[1:]:
+            lines += f"        {value!r} computes {activation.alternatives[value].definition}.\n"
     return lines
+
+
+def _type_errors(activation):
+    """What besides the operands can be of a wrong kind."""
+    if activation.halves:
+        return ", an axis that is no integer"
+    return ", a parameter that is missing or of a wrong kind" if activation.parameters else ""
+
+
+def _value_errors(activation):
+    """What besides shapes and `out` can be wrong."""
+    if activation.halves:
+        return ", a scalar, and an odd length along the axis"
+    text = "".join(f"; unless {condition}" for condition in activation.requires)
+    return text + (f"; for an unknown `{activation.option}`" if activation.option else "")
+
+
+def _numbers(activation):
+    """The required parameters of an example call."""
+    return "".join(f", {value!r}" for value in activation.usual.values())
 
 
 def forward(activation):
     """The docstring of a forward pass."""
-    kinds = ", a parameter of a wrong kind" if activation.parameters else ""
-    return _clean(f"""{activation.name}: {activation.definition}
+    name = activation.name
+    if activation.halves:
+        shape, out = "Half as long along the axis", "Where to write."
+        example = f">>> fa.{name}(np.array([[2.0, 3.0, 0.0, 0.0]]))\n    array([[1. , 1.5]])"
+    else:
+        shape, out = "Of the broadcast shape", f"Where to write; `out={activation.operands[0]}` works in place."
+        arrays = ", ".join("x" for _ in activation.operands)
+        example = f">>> fa.{name}({arrays}{_numbers(activation)}, out=x) is x\n    True"
+    return _clean(f"""{name}: {activation.definition}
 
-    {activation.summary}
+    {activation.summary}{_also(activation)}
 
     Parameters
     ----------
-    x : array_like
-        Any shape; float32 and float64 keep their dtype, integers and booleans go to float as NumPy resolves them.
-{_parameters(activation)}{COMMON.format(operand="x")}
+{_operands(activation)}{_parameters(activation)}    out : ndarray, optional
+        {out} It must have the shape of the result and a floating dtype.
+{KEYWORDS}
     Returns
     -------
     ndarray or scalar
-        Of the broadcast shape, dimensionless, within 2 ULP of the exact value. NaN gives NaN.
+        {shape}, dimensionless, within 2 ULP of the exact value. NaN gives NaN.
 
     Raises
     ------
     TypeError
-        For complex, object, string and long double input, an `out` of a non-floating dtype{kinds}.
+        For complex, object, string and long double input, an `out` of a non-floating dtype{_type_errors(activation)}.
     ValueError
-        For shapes that do not broadcast and a read-only `out`.
+        For shapes that do not broadcast and a read-only `out`{_value_errors(activation)}.
 
     References
     ----------
@@ -54,46 +105,85 @@ def forward(activation):
     --------
     >>> import numpy as np, fastact as fa
     >>> x = np.array([-1.0, 0.0, 2.0], dtype=np.float32)
-    >>> fa.{activation.name}(x, out=x) is x
-    True
+    {example}
     """)
+
+
+PLACE = "ndarray, optional\n        Where to write, in the shape of the result and a floating dtype; `out={0}` works in place."
+
+
+def _returns(activation):
+    """What a backward pass returns, where it may be written, and an example."""
+    name, numbers = f"{activation.name}_backward", _numbers(activation)
+    first, second = (*activation.gradients, None)[:2]
+    if activation.halves:
+        return (
+            "ndarray\n        Of the shape of `x`: the gradients of both halves",
+            PLACE.format("x"),
+            f">>> fa.{name}(grad[:1], x[1:], out=x[1:]).shape\n    (2,)",
+        )
+    if second is None:
+        example = f">>> fa.{name}(grad, x{numbers}, out=grad) is grad\n    True"
+        if activation.backward_from_output:
+            given = "".join(f", {key}={value!r}" for key, value in activation.usual.items())
+            output = f"fa.{activation.name}(x{numbers})"
+            example = f">>> bool(np.allclose(fa.{name}(grad, x{numbers}), fa.{name}(grad, y={output}{given})))\n    True"
+        return (
+            "ndarray or scalar\n        Of the broadcast shape of `grad` and `x`",
+            PLACE.format("grad"),
+            example,
+        )
+    summed = second not in activation.operands
+    two = f"a tuple of two, for the gradients of `{first}` and of `{second}`, either may be None"
+    example = f">>> dx, total = fa.{name}(grad, -x{numbers})\n    >>> float(total)\n    -1.5"
+    if not summed:
+        example = f">>> fa.{name}(grad, x, x.copy(), out=(x, grad))[1] is grad\n    True"
+    return (
+        f"(ndarray or scalar, ndarray or scalar)\n        The gradients of `{first}` and of `{second}`"
+        + (f", the latter summed to the shape of `{second}`," if summed else ", each of the broadcast shape,"),
+        f"tuple of ndarray, optional\n        Where to write: {two}. Operands can be overwritten.",
+        example,
+    )
 
 
 def backward(activation):
     """The docstring of a backward pass."""
     name = activation.name
-    from_output, negative = "the output, instead of `x`", ""
-    if activation.backward_from_output is None:
-        from_output = "not of use here, since it does not determine the derivative"
-        example = f">>> fa.{name}_backward(grad, x, out=grad) is grad"
-    else:
-        example = f">>> bool(np.allclose(fa.{name}_backward(grad, x), fa.{name}_backward(grad, y=fa.{name}(x))))"
-    if activation.output_rule:
-        negative = f", and for y= with a negative {activation.output_rule}"
-        from_output += f"; needs {activation.output_rule} >= 0"
+    returns, out, example = _returns(activation)
+    from_output = activation.backward_from_output is not None
+    y = saturated = conditions = ""
+    given = "For y=, since the output does not determine the derivative"
+    if from_output:
+        needs = "".join(f"; needs {condition}" for condition in activation.output_requires)
+        y = f"    y : array_like, optional\n        The output of the forward pass, instead of `x`{needs}.\n"
+        saturated = (
+            "\n        From the output it is as good as the output: where that has saturated, the derivative has lost its digits."
+        )
+        given = "Where both or neither of `x` and `y` are given"
+        conditions = "".join(f"; with y= unless {condition}" for condition in activation.output_requires)
+    rest = "As in the forward pass, by position."
+    gradients = " and ".join(f"`{of}`" for of in activation.gradients)
     return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
+
+    The derivative is taken with respect to {gradients}.{_also(activation, "_backward")}
 
     Parameters
     ----------
     grad : array_like
         The gradient of the loss with respect to the output of `{name}`.
-    x : array_like
-        The input of the forward pass, by position.
-{_parameters(activation)}    y : array_like, optional
-        The output of the forward pass: {from_output}.
-{COMMON.format(operand="grad")}
+{_operands(activation, rest)}{_parameters(activation)}{y}    out : {out}
+{KEYWORDS}
     Returns
     -------
-    ndarray or scalar
-        Of the broadcast shape of `grad` and `x`; from the input within 4 ULP of the exact value. From the output it is as
-        good as the output: where that has saturated, the derivative has lost its digits. At a kink the saturated side counts.
+    {returns}; from the input within 4 ULP of the exact value.{saturated}
+        At a kink the saturated side counts.
 
     Raises
     ------
     TypeError
-        Where both or neither of `x` and `y` are given, and for operands as in `{name}`.
+        {given}, and for operands as in `{name}`.
     ValueError
-        For shapes that do not broadcast and a read-only `out`{negative}.
+        For shapes that do not broadcast and a read-only `out`{_value_errors(activation)}{conditions}.
 
     References
     ----------
@@ -102,10 +192,9 @@ def backward(activation):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> x = np.array([-1.0, 0.5, 2.0])
+    >>> x = np.array([0.25, 0.5, 0.75])
     >>> grad = np.ones_like(x)
     {example}
-    True
     """)
 
 

@@ -553,7 +553,10 @@ def tanh_shrink_backward(grad, x):
     return grad * (y * y)
 
 
-@activation(source="K. Konda, R. Memisevic, D. Krueger (2015), Zero-bias autoencoders and the benefits of co-adapting features")
+@activation(
+    source="K. Konda, R. Memisevic, D. Krueger (2015), Zero-bias autoencoders and the benefits of co-adapting features",
+    usual={"threshold": 0.1, "value": -0.2},
+)
 def threshold(x, threshold, value):
     """x if x > threshold else value
 
@@ -572,7 +575,7 @@ def threshold_backward_from_output(grad, y, threshold, value):
     return unless_nan(y, where(y > threshold, grad, 0))
 
 
-@activation(source="K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers")
+@activation(source="K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers", usual={"weight": 0.25})
 def prelu(x, weight):
     """x if x > 0 else weight * x
 
@@ -629,12 +632,12 @@ def sparse_plus(x):
 
 @sparse_plus.derivative
 def sparse_plus_backward(grad, x):
-    return grad * clip((x + 1) / 2, 0, 1)
+    return unless_nan(x, where(x > -1, grad * minimum((x + 1) / 2, 1), 0))
 
 
 @sparse_plus.derivative_from_output
 def sparse_plus_backward_from_output(grad, y):
-    return grad * minimum(sqrt(y), 1)
+    return unless_nan(y, where(y > 0, grad * minimum(sqrt(y), 1), 0))
 
 
 @activation(source="JAX, jax.nn.sparse_sigmoid")
@@ -661,6 +664,7 @@ def sparse_sigmoid_backward_from_output(grad, y):
     "learning; Gemma Team (2024), Gemma 2, where it caps logits",
     wide=True,
     requires=["cap > 0"],
+    usual={"cap": 30.0},
 )
 def softcap(x, cap):
     """cap * tanh(x / cap)
@@ -814,7 +818,12 @@ def lisht_backward(grad, x):
     return grad * (words.tanh(z) + damped(4 * z / (d * d), -2 * abs(z), e))
 
 
-@activation(source="Y. N. Dauphin, A. Fan, M. Auli, D. Grangier (2017), Language modeling with gated convolutional networks", operands=2, wide=True)
+@activation(
+    source="Y. N. Dauphin, A. Fan, M. Auli, D. Grangier (2017), Language modeling with gated convolutional networks",
+    operands=2,
+    wide=True,
+    halves=True,
+)
 def glu(value, gate):
     """value / (1 + exp(-gate))
 

@@ -17,6 +17,7 @@ from . import (
     fallback,
     formulas,  # noqa: F401  (fills ACTIVATIONS)
     rows,
+    special,
 )
 from .declare import ACTIVATIONS
 
@@ -78,32 +79,54 @@ def load(name):
     evaluators = numpy_evaluators() if name == "numpy" else _core.load(name, documents())
     functions = {}
     for activation in ACTIVATIONS.values():
-        name, parameters = activation.name, activation.parameters
-        functions[name] = evaluators[name]
-        if parameters:
-            functions[name] = publish(calling.Call(name, ("x",), parameters, evaluators[name]), documentation.forward(activation))
-        elif not _is_ufunc(evaluators[name]):
-            calling.describe(evaluators[name], name, documentation.forward(activation), calling.UFUNC_SIGNATURE)
-        backward = calling.Call(
-            name + "_backward",
-            ("grad", "x"),
-            parameters,
-            evaluators[name + "_backward"],
-            evaluators.get(name + "_backward_from_output"),
-            activation.output_rule,
-        )
-        functions[backward.name] = publish(backward, documentation.backward(activation))
-    softmax = calling.RowCall("softmax", ("x",), {"axis": -1}, evaluators["softmax"])
-    softmax_backward = calling.RowCall(
-        "softmax_backward",
-        ("grad", "x"),
-        {"axis": -1},
-        evaluators["softmax_backward"],
-        evaluators["softmax_backward_from_output"],
-    )
+        if activation.public:
+            forward, backward = elementwise(activation, evaluators)
+            for alias in (activation.name, *activation.aliases):
+                functions[alias], functions[alias + "_backward"] = forward, backward
+    softmax = calling.RowCall("softmax", ("x",), {"axis": -1}, pairs(evaluators, {None: "softmax"}))
     functions["softmax"] = publish(softmax, documentation.SOFTMAX)
-    functions["softmax_backward"] = publish(softmax_backward, documentation.SOFTMAX_BACKWARD)
+    backward = calling.RowCall("softmax_backward", ("grad", "x"), {"axis": -1}, pairs(evaluators, {None: "softmax_backward"}))
+    functions["softmax_backward"] = publish(backward, documentation.SOFTMAX_BACKWARD)
     return types.SimpleNamespace(**functions)
+
+
+def elementwise(activation, evaluators):
+    """The two public functions of one activation."""
+    name, operands, parameters = activation.name, activation.operands, activation.parameters
+    names = {value: other.name for value, other in activation.alternatives.items()} or {None: name}
+    facts = {"option": activation.option, "requires": activation.requires}
+    kind = summing = calling.Call
+    if activation.halves:
+        operands, parameters = ("x",), {"axis": -1}
+        kind = summing = special.HalvesCall
+    elif activation.gradients != activation.operands:
+        summing = special.SummingCall
+    document = documentation.forward(activation)
+    if not is_bare(activation):
+        forward = publish(kind(name, operands, parameters, pairs(evaluators, names), **facts), document)
+    else:
+        forward = evaluators[name]
+        if not _is_ufunc(forward):
+            calling.describe(forward, name, document, calling.ufunc_signature(operands))
+    backward = summing(
+        name + "_backward",
+        ("grad", *operands),
+        parameters,
+        pairs(evaluators, {value: other + "_backward" for value, other in names.items()}),
+        output_requires=activation.output_requires,
+        **facts,
+    )
+    return forward, publish(backward, documentation.backward(activation))
+
+
+def pairs(evaluators, names):
+    """The evaluators from the input and from the output, by the value of the option."""
+    return {value: (evaluators[name], evaluators.get(name + "_from_output")) for value, name in names.items()}
+
+
+def is_bare(activation):
+    """Whether the forward evaluator is the public function: it takes its operands and no more."""
+    return not (activation.parameters or activation.option or activation.halves)
 
 
 def _is_ufunc(evaluator):
@@ -111,8 +134,8 @@ def _is_ufunc(evaluator):
 
 
 def publish(call, document):
-    """A public function for `call`: the compiled shortcut in front of it where its evaluator is a ufunc."""
-    if _is_ufunc(call.from_input):
+    """A public function for `call`: the compiled shortcut in front of it where a ufunc does all of it."""
+    if _is_ufunc(call.default[0]) and type(call) in (calling.Call, calling.RowCall):
         return _core.shortcut(call, isinstance(call, calling.RowCall), document)
     return calling.public(call, document)
 
@@ -121,15 +144,15 @@ def numpy_evaluators():
     """The fallback's evaluators, from the formulas."""
     evaluators = {}
     for activation in ACTIVATIONS.values():
-        n_parameters = len(activation.parameters)
-        for suffix, formula, operands in (
-            ("", activation.forward, 1),
-            ("_backward", activation.backward, 2),
-            ("_backward_from_output", activation.backward_from_output, 2),
+        name, n_parameters = activation.name, len(activation.parameters)
+        operands, outputs, wide = len(activation.operands), len(activation.gradients), activation.wide
+        for full_name, formula, arrays, results, in_pairs in (
+            (name, activation.forward, operands, 1, wide),
+            (name + "_backward", activation.backward, operands + 1, outputs, wide),
+            (name + "_backward_from_output", activation.backward_from_output, 2, 1, False),
         ):
             if formula is not None:
-                name = activation.name + suffix
-                evaluators[name] = fallback.blockwise(name, formula, operands + n_parameters)
+                evaluators[full_name] = fallback.blockwise(full_name, formula, arrays + n_parameters, results, in_pairs)
     for name in ("softmax", "softmax_backward", "softmax_backward_from_output"):
         evaluators[name] = getattr(rows, name)
     return evaluators
@@ -138,5 +161,7 @@ def numpy_evaluators():
 def documents():
     """Docstrings for the ufuncs that are public as they are."""
     return {
-        activation.name: documentation.forward(activation) for activation in ACTIVATIONS.values() if not activation.parameters
+        activation.name: documentation.forward(activation)
+        for activation in ACTIVATIONS.values()
+        if activation.public and is_bare(activation)
     }

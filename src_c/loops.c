@@ -3,9 +3,12 @@
 #include "flags.h"
 
 #define REAL f32
+#define BASE f32
 #include "real.h"
 #include "loop.h"
 #undef REAL
+#undef BASE
 #define REAL f64
+#define BASE f64
 #include "real.h"
 #include "loop.h"

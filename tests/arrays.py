@@ -1,5 +1,7 @@
 """Arrays for the tests: one set of values, laid out in memory in every way that NumPy knows."""
 
+import operator
+
 import numpy as np
 
 N = 70  # values in a pool: 7 x 10 and 2 x 5 x 7
@@ -102,8 +104,28 @@ def native(array):
     return array.astype(array.dtype.newbyteorder("="), order="C")
 
 
+def apply(function, result, *arguments):
+    """The function of a result, or of each of several."""
+    return tuple(function(one, *arguments) for one in result) if isinstance(result, tuple) else function(result, *arguments)
+
+
+def laid(result, arrange):
+    """Results as plain arrays of the shape that an arrangement gives them."""
+    return apply(lambda values: native(arrange(values)), result)
+
+
+def part(result, index):
+    """A part of a result, or of each of several."""
+    return apply(operator.getitem, result, index)
+
+
 def assert_same_bits(got, expected, note):
-    """Equal dtype, shape and bits; any NaN equals any other."""
+    """Equal dtype, shape and bits; any NaN equals any other. Of several results each."""
+    if isinstance(expected, tuple):
+        assert isinstance(got, tuple), f"{note}: {type(got)}, expected a tuple"
+        for k, (one, other) in enumerate(zip(got, expected, strict=True)):
+            assert_same_bits(one, other, f"{note}, result {k}")
+        return
     assert np.shape(got) == np.shape(expected), f"{note}: shape {np.shape(got)}, expected {np.shape(expected)}"
     got, expected = native(got), native(expected)
     assert got.dtype == expected.dtype, f"{note}: {got.dtype}, expected {expected.dtype}"
@@ -118,4 +140,12 @@ def assert_same_bits(got, expected, note):
 def one_by_one(function, *arrays):
     """The results of one call for each element: what every longer call must repeat to the bit."""
     alone = [function(*(array[i : i + 1].copy() for array in arrays)) for i in range(len(arrays[0]))]
-    return np.concatenate(alone) if alone else np.empty(0, arrays[0].dtype)
+    if isinstance(alone[0], tuple):
+        return tuple(map(np.concatenate, zip(*alone, strict=True)))
+    return np.concatenate(alone)
+
+
+def outs(one, shape, value, dtype):
+    """Arrays of a value, as an out= for the results of a pass."""
+    made = tuple(np.full(shape, value, dtype) for _ in range(one.outputs))
+    return made if one.outputs > 1 else made[0]

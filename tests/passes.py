@@ -14,57 +14,176 @@ IMPLEMENTATIONS = implementations.available() if fastact.backend == "compiled" e
 COMPILED = tuple(name for name in IMPLEMENTATIONS if name != "numpy")
 DTYPES = (np.float32, np.float64)
 
+# Where a parameter can lie when it is varied by itself: the first range that its conditions allow is taken.
+RANGES = ((0.1, 1.9), (0.1, 0.45), (-1.9, -0.3))
+
 
 @dataclass(frozen=True)
 class Pass:
-    """One way to call one activation: f(x), f_backward(grad, x) or f_backward(grad, y=y)."""
+    """One way to call one activation: f(x), f_backward(grad, x) or f_backward(grad, y=y).
+
+    An alternative (gelu_tanh) is called by its option, required parameters have their usual values unless they are given.
+    """
 
     activation: str
     kind: str  # "forward", "backward" or "from_output"
-    parameters: tuple = ()
 
     def __str__(self):
         return f"{self.activation}-{self.kind}"
 
     @property
+    def declared(self):
+        """The declaration; None for softmax."""
+        return ACTIVATIONS.get(self.activation)
+
+    @property
+    def public(self):
+        """The public name of the activation, and the option that chooses it."""
+        for name, declared in ACTIVATIONS.items():
+            for value, other in declared.alternatives.items():
+                if other is self.declared:
+                    return name, {} if other is declared else {declared.option: value}
+        return self.activation, {}
+
+    @property
     def function(self):
         """The name of the public function."""
-        return self.activation if self.kind == "forward" else f"{self.activation}_backward"
+        return self.public[0] if self.kind == "forward" else f"{self.public[0]}_backward"
+
+    @property
+    def parameters(self):
+        """The names of the parameters."""
+        return tuple(self.declared.parameters) if self.declared else ()
 
     @property
     def operands(self):
         """How many arrays it takes, parameters not counted."""
-        return 1 if self.kind == "forward" else 2
+        forward = len(self.declared.operands) if self.declared else 1
+        return forward + (self.kind != "forward")
+
+    @property
+    def outputs(self):
+        """How many arrays it returns."""
+        return len(self.declared.gradients) if self.declared and self.kind == "backward" else 1
+
+    @property
+    def summed(self):
+        """Whether a gradient is summed to the shape of a parameter."""
+        return self.outputs > 1 and self.declared.gradients != self.declared.operands
+
+    @property
+    def direct(self):
+        """Whether the public function is the elementwise one, with its operands, out= and where=."""
+        return not self.summed and not (self.declared and self.declared.halves)
+
+    @property
+    def bare(self):
+        """Whether the public function is a ufunc as it is."""
+        return self.kind == "forward" and self.direct and not (self.parameters or ACTIVATIONS[self.public[0]].option)
+
+    @property
+    def conditions(self):
+        """What the parameters must fulfil."""
+        return self.declared.requires + (self.declared.output_requires if self.kind == "from_output" else ())
+
+    def allows(self, **parameters):
+        """Whether the parameters fulfil the conditions."""
+        values = {**self.declared.values, **parameters}
+        return all(np.all(eval(condition, {"__builtins__": {}}, values)) for condition in self.conditions)
+
+    def range(self, name):
+        """Numbers between which one parameter may lie while the others stay; None if there are none."""
+        return next((ends for ends in RANGES if self.allows(**{name: np.linspace(*ends, 9)})), None)
+
+    def numbers(self, name, dtype, count):
+        """So many numbers for one parameter."""
+        return np.linspace(*self.range(name), count).astype(dtype)
+
+    @property
+    def varied(self):
+        """The parameters that can be varied one by one."""
+        return tuple(name for name in self.parameters if self.range(name))
 
     def of(self, implementation):
-        """The pass as a function of its arrays, and of parameters and out= by keyword."""
+        """The pass as a function of its arrays, and of parameters and out= by keyword; each element by itself."""
         function = getattr(implementations.load(implementation), self.function)
+        if not self.declared:
+            return function if self.kind != "from_output" else lambda grad, y, **keywords: function(grad, y=y, **keywords)
+        if self.declared.halves:
+            return _of_two_operands(function, self.kind)
+        given = {**self.declared.usual, **self.public[1]}
+        if self.summed:
+            return _not_summed(function, given)
         if self.kind == "from_output":
-            return lambda grad, y, **keywords: function(grad, y=y, **keywords)
-        return function
+            return lambda grad, y, **keywords: function(grad, y=y, **{**given, **keywords})
+        return (lambda *arrays, **keywords: function(*arrays, **{**given, **keywords})) if given else function
+
+
+def _of_two_operands(function, kind):
+    """The function of an array's halves as one of two operands."""
+
+    def elementwise(*arrays, **keywords):
+        *grad, first, second = (np.asarray(array)[..., None] for array in np.broadcast_arrays(*arrays))
+        result = function(*grad, np.concatenate([first, second], axis=-1), **keywords)
+        return result[..., 0] if kind == "forward" else (result[..., 0], result[..., 1])
+
+    return elementwise
+
+
+def _not_summed(function, given):
+    """The backward pass with a parameter for each element, so that nothing is summed."""
+
+    def elementwise(*arrays, **keywords):
+        ((name, number),) = given.items()
+        number = keywords.pop(name, number)
+        dtype = np.result_type(number, *map(np.asarray, arrays))
+        shape = np.broadcast_shapes(np.shape(number), *map(np.shape, arrays))
+        return function(*arrays, np.broadcast_to(np.asarray(number, dtype), shape), **keywords)
+
+    return elementwise
 
 
 def _elementwise():
-    for activation in ACTIVATIONS.values():
-        kinds = {"forward": activation.forward, "backward": activation.backward, "from_output": activation.backward_from_output}
-        for kind, formula in kinds.items():
-            if formula is not None:
-                yield Pass(activation.name, kind, tuple(activation.parameters))
+    for name, activation in ACTIVATIONS.items():
+        for kind in ("forward", "backward", "from_output"):
+            if kind != "from_output" or activation.backward_from_output is not None:
+                yield Pass(name, kind)
 
 
-PASSES = tuple(_elementwise())
+def _representatives():
+    """One pass of each kind that the loops and calls tell apart: what they do to memory does not depend on the formula."""
+    found = {}
+    for one in PASSES:
+        facts = one.declared
+        wide = facts.wide and one.kind != "from_output"
+        kind = one.operands, len(one.parameters), one.outputs, wide, one.kind, one.bare, bool(facts.usual), bool(one.public[1])
+        found.setdefault(kind, one)
+    return tuple(found.values())
+
+
+EVERY = tuple(_elementwise())
+PASSES = tuple(one for one in EVERY if one.direct)
 WITH_PARAMETERS = tuple(one for one in PASSES if one.parameters)
-BACKWARD = tuple(one for one in PASSES if one.operands == 2)
-FROM_INPUT = tuple(one for one in PASSES if one.kind != "from_output")
+BACKWARD = tuple(one for one in EVERY if one.kind != "forward")
+FROM_INPUT = tuple(one for one in EVERY if one.kind != "from_output")
+REPRESENTATIVES = _representatives()
 ROWS = tuple(Pass("softmax", kind) for kind in ("forward", "backward", "from_output"))
+BY_NAME = {str(one): one for one in EVERY + ROWS}
+
+
+def each(passes):
+    """Parametrize a test by passes."""
+    return pytest.mark.parametrize("one", passes, ids=str)
+
 
 each_implementation = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 needs_core = pytest.mark.skipif(not COMPILED, reason="no compiled core")
 each_compiled = pytest.mark.parametrize("implementation", COMPILED or [pytest.param("", marks=needs_core)])
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
-each_pass = pytest.mark.parametrize("one", PASSES, ids=str)
-each_backward_pass = pytest.mark.parametrize("one", BACKWARD, ids=str)
-each_pass_from_input = pytest.mark.parametrize("one", FROM_INPUT, ids=str)
-each_pass_with_parameters = pytest.mark.parametrize("one", WITH_PARAMETERS, ids=str)
-each_row_pass = pytest.mark.parametrize("one", ROWS, ids=str)
-each_any_pass = pytest.mark.parametrize("one", PASSES + ROWS, ids=str)
+each_of_all = each(EVERY)
+each_pass = each(PASSES)
+each_representative = each(REPRESENTATIVES)
+each_pass_from_input = each(FROM_INPUT)
+each_pass_with_parameters = each([one for one in REPRESENTATIVES if one.parameters])
+each_row_pass = each(ROWS)
+each_any_pass = each(REPRESENTATIVES + ROWS)

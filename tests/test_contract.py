@@ -4,14 +4,67 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact.declare import ACTIVATIONS
 
 import oracle
-from passes import BACKWARD, PASSES, ROWS, each_any_pass, each_dtype, each_implementation, each_pass, each_pass_from_input
+from passes import BACKWARD, BY_NAME, EVERY, FROM_INPUT, ROWS, each, each_dtype, each_implementation, each_of_all
 
-BY_NAME = {str(one): one for one in PASSES}
-# The derivative at 0: the saturated side owns the kink.
-KINKS = {"relu": 0.0, "leaky_relu": 0.01, "elu": 1.0}
+# The derivative at each kink, for the usual parameters: the saturated side owns it.
+KINKS = {
+    "relu": {0: 0},
+    "relu6": {0: 0, 6: 0},
+    "leaky_relu": {0: 0.01},
+    "elu": {0: 1},
+    "selu": {0: 1.0507009873554805 * 1.6732632423543773},
+    "celu": {0: 1},
+    "hard_sigmoid": {-3: 0, 3: 0},
+    "clipped_linear": {0: 0, 1: 0},
+    "hard_swish": {-3: 0, 3: 1},
+    "hard_tanh": {-1: 0, 1: 0},
+    "hard_shrink": {-0.5: 0, 0.5: 0},
+    "soft_shrink": {-0.5: 0, 0.5: 0},
+    "threshold": {0.1: 0},
+    "prelu": {0: 0.25},
+    "sparse_sigmoid": {-1: 0, 1: 0},
+}
+# Where nothing comes through, however large the gradient.
+DEAD = {
+    "relu": [-1],
+    "relu6": [-1, 7],
+    "relu_squared": [-1],
+    "hard_sigmoid": [-4, 4],
+    "clipped_linear": [-1, 2],
+    "hard_swish": [-4],
+    "hard_tanh": [-2, 2],
+    "hard_shrink": [-0.25, 0.25],
+    "soft_shrink": [-0.25, 0.25],
+    "threshold": [-2],
+    "sparse_plus": [-2],
+    "sparse_sigmoid": [-2, 2],
+}
+# A wave has no limit at infinity, and the logit none outside [0, 1].
+TAILS = [
+    ("sigmoid-forward", -100),
+    ("sigmoid-backward", 50),
+    ("sigmoid-backward", -80),
+    ("tanh-backward", 40),
+    ("tanh-forward", 1e-30),
+    ("elu-forward", -1e-30),
+    ("elu-forward", -1e-45),
+    ("elu-backward", -90),
+    ("relu-forward", 1e-45),
+    ("gelu-forward", -5.5),
+    ("gelu-forward", -13),
+    ("gelu-forward", 1.7e38),
+    ("gelu_tanh-forward", -7.5),
+    ("gelu_tanh-backward", 1.8e19),
+    ("silu-forward", -91),
+    ("mish-forward", -102),
+    ("softplus-forward", -100),
+    ("tanh_shrink-forward", 1e-5),
+    ("softsign-backward", 3e7),
+    ("hard_swish-forward", 5.7e37),
+]
+NO_LIMIT = ("snake-backward", "logit-forward", "logit-backward")
 
 
 def values(dtype):
@@ -22,27 +75,30 @@ def values(dtype):
 
 
 @each_implementation
-@each_any_pass
+@each(EVERY + ROWS)
 @each_dtype
 def test_no_floating_point_error_for_finite_input(implementation, one, dtype):
     """np.errstate(all="raise") passes: for one call, each element on its own, strided, in place, and with a wide gradient."""
     x = values(dtype)
     with np.errstate(all="raise"):
         if one.kind == "from_output":
-            forward = BY_NAME.get(f"{one.activation}-forward", ROWS[0])
-            x = forward.of(implementation)(x)
+            x = BY_NAME[f"{one.activation}-forward"].of(implementation)(x)
+            x = x[np.isfinite(x)]
         function = one.of(implementation)
         for grad in (1.0, 1e-30, 1e30, 0.0):
-            leading = [np.full(len(x), grad, dtype)] * (one.operands - 1)
-            function(*leading, x)
-            function(*(given[::3] for given in leading), x[::3])
-            function(*leading, x, out=x.copy())
-            for i in range(0, len(x), 40):
-                function(*(given[i : i + 1] for given in leading), x[i : i + 1])
+            arrays = [np.full(len(x), grad, dtype)] * (one.operands - 1) + [x]
+            for turn in range(one.operands - 1 if one.kind == "forward" else 0, one.operands):
+                given = arrays[-turn:] + arrays[:-turn]
+                function(*given)
+                function(*(values[::3] for values in given))
+                if one.outputs == 1 and one.activation != "glu":
+                    function(*given, out=x.copy())
+                for i in range(0, len(x), 200):
+                    function(*(values[i : i + 1] for values in given))
 
 
 @each_implementation
-@pytest.mark.parametrize("one", ROWS, ids=str)
+@each(ROWS)
 @each_dtype
 def test_no_floating_point_error_for_finite_rows(implementation, one, dtype):
     """The same for rows: of every length, along both axes, with entries of every size."""
@@ -58,65 +114,84 @@ def test_no_floating_point_error_for_finite_rows(implementation, one, dtype):
 
 
 @each_implementation
-@each_pass_from_input
+@each([one for one in FROM_INPUT if one.declared.operands == ("x",) and str(one) not in NO_LIMIT])
 @each_dtype
 def test_limits_at_infinity(implementation, one, dtype):
     """At +-inf the limit of the definition and of its derivative."""
-    definition = oracle.Definition(ACTIVATIONS[one.activation].definition, 800)
+    definition = oracle.Definition(one.declared.definition, 800)
     context = definition.context
-    parameters = {name: context.mpf(float(dtype(value))) for name, value in ACTIVATIONS[one.activation].parameters.items()}
-    exact = definition if one.kind == "forward" else definition.derivative
+    parameters = {name: context.mpf(float(dtype(value))) for name, value in one.declared.values.items()}
     function = one.of(implementation)
     for sign in (-1, 1):
-        limit = dtype(float(exact(sign * context.mpf(10) ** 320, parameters)))
+        far = sign * context.mpf(10) ** 400
+        exact = definition(far, parameters)
+        if one.kind == "backward":  # so far out every function is a straight line, or a parabola
+            exact = (definition(2 * far, parameters) - exact) / far
+        limit = dtype(float(exact))
         x = np.full(1, sign * np.inf, dtype)
-        assert function(*[np.ones_like(x)] * (one.operands - 1), x) == limit
         beside = np.linspace(-3, 3, 40).astype(dtype)
         beside[7] = sign * np.inf
-        assert function(*[np.ones_like(beside)] * (one.operands - 1), beside)[7] == limit
+        for given, place in ((x, 0), (beside, 7)):
+            got = function(*[np.ones_like(given)] * (one.operands - 1), given)
+            assert (got if one.outputs == 1 else got[0])[place] == limit
 
 
 @each_implementation
-@each_pass
+@each_of_all
 @each_dtype
 def test_nan(implementation, one, dtype):
-    """NaN in, NaN out, in every lane; a NaN gradient wherever the derivative is not 0."""
+    """NaN in, NaN out, in every lane and from every operand; a NaN gradient wherever the derivative is not 0."""
     function = one.of(implementation)
     for n in (1, 5, 16, 70):
+        x = np.linspace(0.1, 0.9, n).astype(dtype)
+        arrays = [np.ones_like(x)] * (one.operands - 1) + [x]
+        good = np.atleast_2d(function(*arrays))
+        assert not np.isnan(good).any()
         for place in range(0, n, 3):
-            x = np.linspace(0.1, 0.9, n).astype(dtype)
-            others = [np.ones_like(x)] * (one.operands - 1)
-            good = function(*others, x)
-            assert not np.isnan(good).any()
-            bad = x.copy()
-            bad[place] = np.nan
-            assert np.isnan(function(*others, bad)).tolist() == (np.arange(n) == place).tolist()
-            if one.operands == 2:
-                grad = np.ones_like(x)
-                grad[place] = np.nan
-                assert np.isnan(function(grad, x)).tolist() == ((np.arange(n) == place) & (good != 0)).tolist()
+            here = np.arange(n) == place
+            for turn in range(one.operands):
+                given = [values.copy() if i == turn else values for i, values in enumerate(arrays)]
+                given[turn][place] = np.nan
+                found = np.isnan(np.atleast_2d(function(*given)))
+                assert not found[:, ~here].any()
+                if turn == 0 and one.kind != "forward":
+                    assert (found == (here & (good != 0))).all()
+                elif one.outputs == 1 or one.summed:
+                    assert found[:, place].all()
+                else:  # the gradient of a value need not depend on the value
+                    assert found[:, place].any()
 
 
 @each_implementation
 @each_dtype
-@pytest.mark.parametrize("one", [one for one in BACKWARD if one.activation in KINKS], ids=str)
+@each([one for one in BACKWARD if one.activation in KINKS])
 def test_kinks(implementation, dtype, one):
-    """relu'(0) = 0, leaky_relu'(0) = slope, elu'(0) = alpha, from the input and from the output, for both zeros."""
-    zeros = np.array([0.0, -0.0], dtype)
-    expected = dtype(KINKS[one.activation])
-    assert (one.of(implementation)(np.ones_like(zeros), zeros) == expected).all()
-    for name in one.parameters:
-        assert (one.of(implementation)(np.ones_like(zeros), zeros, **{name: 0.25}) == 0.25).all()
+    """relu'(0) = 0, leaky_relu'(0) = slope, hard_tanh'(1) = 0 ..., from the input and from the output, for both zeros."""
+    function = one.of(implementation)
+    for place, slope in KINKS[one.activation].items():
+        x = np.array([place, place if place else -0.0], dtype)
+        if one.kind == "from_output":
+            x = BY_NAME[f"{one.activation}-forward"].of(implementation)(x)
+        got = function(np.ones_like(x), x)
+        assert ((got[0] if one.outputs > 1 else got) == dtype(slope)).all(), place
+    if one.activation in ("leaky_relu", "elu", "prelu"):
+        (name,) = one.parameters
+        got = function(np.ones(2, dtype), np.array([0.0, -0.0], dtype), **{name: 0.75})
+        assert ((got[0] if one.outputs > 1 else got) == 0.75).all()
+    if one.activation == "prelu":
+        assert (got[1] == 0).all()
 
 
 @each_implementation
 @each_dtype
-@pytest.mark.parametrize("one", [BY_NAME["relu-backward"], BY_NAME["relu-from_output"]], ids=str)
+@each([one for one in BACKWARD if one.activation in DEAD])
 def test_infinite_gradient_through_a_dead_unit(implementation, dtype, one):
     """It is 0, not inf * 0 = NaN; through a live unit it stays infinite."""
-    x = np.array([-1.0, 0.0, -0.0, 2.0, -np.inf, np.inf], dtype)
-    grad = np.full_like(x, -np.inf)
-    assert one.of(implementation)(grad, x).tolist() == [0, 0, 0, -np.inf, 0, -np.inf]
+    x = np.array([*DEAD[one.activation], 0.75 if one.activation != "relu" else np.inf] * 9, dtype)
+    if one.kind == "from_output":
+        x = BY_NAME[f"{one.activation}-forward"].of(implementation)(x)
+    got = one.of(implementation)(np.full_like(x, -np.inf), x)
+    assert got.tolist() == [*[0] * len(DEAD[one.activation]), -np.inf] * 9
 
 
 @each_implementation
@@ -154,6 +229,9 @@ def test_symmetry_and_range(implementation, dtype):
     ones = np.ones_like(x)
     sigmoid, tanh = (BY_NAME[f"{name}-forward"].of(implementation)(x) for name in ("sigmoid", "tanh"))
     assert (BY_NAME["tanh-forward"].of(implementation)(-x) == -tanh).all()
+    for name in ("softsign", "tanh_shrink", "soft_shrink", "hard_shrink", "softcap", "lisht"):
+        y = BY_NAME[f"{name}-forward"].of(implementation)
+        assert (y(-x) == (1 if name == "lisht" else -1) * y(x)).all(), name
     for name in ("sigmoid", "tanh"):
         slope = BY_NAME[f"{name}-backward"].of(implementation)
         assert (slope(ones, -x) == slope(ones, x)).all()
@@ -174,25 +252,16 @@ def test_tanh_is_a_scaled_sigmoid(implementation, dtype):
 
 @each_implementation
 @each_dtype
-def test_tails(implementation, dtype):
-    """Where others return 0 or lose all digits."""
-    tiny = np.finfo(dtype).smallest_subnormal
-    one = np.ones(1, dtype)
-    for name, x, expected in (
-        ("sigmoid-forward", -100, np.exp(-100.0)),
-        ("sigmoid-backward", 50, np.exp(-50.0)),
-        ("sigmoid-backward", -80, np.exp(-80.0)),
-        ("tanh-backward", 40, 4 * np.exp(-80.0)),
-        ("tanh-forward", 1e-30, 1e-30),
-        ("elu-forward", -1e-30, -1e-30),
-        ("elu-forward", -tiny, -tiny),
-        ("elu-backward", -90, np.exp(-90.0)),
-        ("relu-forward", tiny, tiny),
-    ):
-        given = [one] * (BY_NAME[name].operands - 1)
-        got = BY_NAME[name].of(implementation)(*given, np.full(1, x, dtype))
-        rounded = dtype(expected)
-        assert abs(float(got[0]) - float(rounded)) <= 4 * float(np.spacing(abs(rounded))), name
+@pytest.mark.parametrize(("name", "x"), TAILS, ids=str)
+def test_tails(implementation, dtype, name, x):
+    """Where others return 0, infinity or NaN, or lose all digits."""
+    one = BY_NAME[name]
+    x = np.full(1, x, dtype)
+    definition = oracle.Definition(one.declared.definition, oracle.DIGITS[dtype])
+    exact = definition if one.kind == "forward" else definition.derivative
+    expected = dtype(float(exact(definition.context.mpf(float(x[0])), one.declared.values)))
+    got = one.of(implementation)(*[np.ones(1, dtype)] * (one.operands - 1), x)
+    assert abs(float(got[0]) - float(expected)) <= 4 * float(np.spacing(abs(expected)))
 
 
 def test_the_worked_example():

@@ -1,6 +1,7 @@
 """Bad input: the same exception from every implementation, a message that says what would be right, and `out` untouched."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -9,19 +10,33 @@ import pytest
 
 import fastact
 from fastact import implementations
-from fastact.declare import ACTIVATIONS
+from fastact.declare import REQUIRED
 
-from passes import COMPILED, PASSES, ROWS, WITH_PARAMETERS, each_any_pass, each_dtype, each_implementation, each_pass
+import arrays
+from passes import (
+    BY_NAME,
+    COMPILED,
+    PASSES,
+    REPRESENTATIVES,
+    ROWS,
+    WITH_PARAMETERS,
+    each,
+    each_any_pass,
+    each_dtype,
+    each_implementation,
+    each_representative,
+)
 
 X = np.array([0.5, -1.5, 2.5], np.float32)
 NO_LOOP = "not supported for the input types"
 NO_BROADCAST = r"could not be broadcast together with shapes .*\(4,\)"
-NONNEGATIVE = [(one, ACTIVATIONS[one.activation].output_rule) for one in PASSES if one.kind == "from_output"]
 
 
 def refused(error, message, function, *args, **keywords):
     """The call raises this error with this message, and leaves every array it was given as it was."""
-    given = [value for value in (*args, *keywords.values()) if isinstance(value, np.ndarray)]
+    out = keywords.get("out")
+    every = (*args, *keywords.values(), *(out if isinstance(out, tuple) else ()))
+    given = [value for value in every if isinstance(value, np.ndarray)]
     before = [value.tobytes() for value in given]
     with pytest.raises(error, match=message):
         function(*args, **keywords)
@@ -33,6 +48,11 @@ def operands(one, x=X):
     return [x] * one.operands
 
 
+def outs(one, wrong, right=None):
+    """The out= of a pass with something wrong in it: alone, or beside a right one."""
+    return (X.copy() if right is None else right, wrong) if one.outputs > 1 else wrong
+
+
 @each_implementation
 @each_any_pass
 @pytest.mark.parametrize("wrong", [np.ones(3, kind) for kind in (complex, object, np.longdouble, str, "M8[s]")], ids=str)
@@ -41,14 +61,15 @@ def test_dtypes_that_are_no_real_numbers(implementation, one, wrong):
     for i in range(one.operands):
         given = [wrong if i == j else X for j in range(one.operands)]
         refused(TypeError, NO_LOOP, one.of(implementation), *given)
-        refused(TypeError, NO_LOOP, one.of(implementation), *given, out=X.copy())
+        refused(TypeError, NO_LOOP, one.of(implementation), *given, out=outs(one, X.copy()))
 
 
 @each_implementation
-@each_pass
+@each_representative
 def test_operands_that_are_no_arrays(implementation, one):
     """None, text, objects, ragged lists."""
-    for wrong in ("text", object(), {}, *([None] if one.operands == 1 else [])):
+    absent = one.kind != "forward" and f"{one.activation}-from_output" in BY_NAME  # None would say that x is not given
+    for wrong in ("text", object(), {}, *([] if absent else [None])):
         refused(TypeError, NO_LOOP, one.of(implementation), *[X] * (one.operands - 1), wrong)
     refused(ValueError, "inhomogeneous", one.of(implementation), *[X] * (one.operands - 1), [[1.0], [1.0, 2.0]])
 
@@ -60,29 +81,33 @@ def test_out_of_a_wrong_kind(implementation, one, dtype):
     """Integers and booleans; lists and numbers; a read-only array; none or two arrays in a tuple."""
     function, given = one.of(implementation), operands(one, X.astype(dtype))
     for wrong in (np.int64, np.int8, bool):
-        refused(TypeError, r"Cannot cast .*output from dtype\('float", function, *given, out=np.ones(3, wrong))
+        refused(TypeError, r"Cannot cast .*output .*from dtype\('float", function, *given, out=outs(one, np.ones(3, wrong)))
     for wrong in ([1.0, 2.0, 3.0], 1.0, "out", np.float32(1)):
-        refused(TypeError, "return arrays must be of ArrayType", function, *given, out=wrong)
+        refused(TypeError, "return arrays must be of ArrayType", function, *given, out=outs(one, wrong))
     fixed = np.ones(3, dtype)
     fixed.flags.writeable = False
-    refused(ValueError, "output array is read-only", function, *given, out=fixed)
-    refused(ValueError, "exactly one entry", function, *given, out=(np.ones(3, dtype), np.ones(3, dtype)))
-    refused(ValueError, "exactly one entry", function, *given, out=())
+    refused(ValueError, "output array is read-only", function, *given, out=outs(one, fixed))
+    for wrong in (tuple(np.ones((one.outputs + 1, 3), dtype)), ()):
+        refused(ValueError, "exactly (one|2) entr", function, *given, out=wrong)
+    if one.outputs > 1:
+        refused(TypeError, "'out' must be a tuple of (2 )?arrays", function, *given, out=np.ones(3, dtype))
 
 
 @each_implementation
-@each_pass
+@each_representative
 def test_out_of_a_wrong_shape(implementation, one):
     """Too long, too short, without an axis: out never broadcasts, and the shapes are named."""
     function, given = one.of(implementation), operands(one)
-    refused(ValueError, NO_BROADCAST, function, *given, out=np.ones(4, np.float32))
-    refused(ValueError, r"non-broadcastable output operand with shape \(1,\)", function, *given, out=np.ones(1, np.float32))
-    refused(ValueError, r"non-broadcastable output operand with shape \(\)", function, *given, out=np.ones((), np.float32))
-    refused(ValueError, r"non-broadcastable output .* \(3,\)", function, *operands(one, np.ones((2, 3))), out=np.ones(3))
+    refused(ValueError, NO_BROADCAST, function, *given, out=outs(one, np.ones(4, np.float32)))
+    for shape in ((1,), ()):
+        message = rf"non-broadcastable output operand with shape {re.escape(str(shape))}"
+        refused(ValueError, message, function, *given, out=outs(one, np.ones(shape, np.float32)))
+    message, out = r"non-broadcastable output .* \(3,\)", outs(one, np.ones(3), np.ones((2, 3)))
+    refused(ValueError, message, function, *operands(one, np.ones((2, 3))), out=out)
 
 
 @each_implementation
-@pytest.mark.parametrize("one", ROWS, ids=str)
+@each(ROWS)
 def test_out_of_a_wrong_shape_for_rows(implementation, one):
     """The length of the row must be that of out, and the rows as many."""
     function, given = one.of(implementation), operands(one, np.ones((2, 3)))
@@ -92,18 +117,18 @@ def test_out_of_a_wrong_shape_for_rows(implementation, one):
 
 
 @each_implementation
-@each_pass
+@each_representative
 def test_where_of_a_wrong_kind(implementation, one):
     """A mask is boolean: a number would be a mistake; its shape must broadcast."""
     function, given = one.of(implementation), operands(one)
     for wrong in (np.array([0, 1, 1]), np.array([0.0, 1.0, 1.0]), X):
         message = r"Cannot cast array data from dtype\('.*'\) to dtype\('bool'\)"
-        refused(TypeError, message, function, *given, where=wrong, out=X.copy())
-    refused(ValueError, NO_BROADCAST, function, *given, where=np.ones(4, bool), out=X.copy())
+        refused(TypeError, message, function, *given, where=wrong, out=outs(one, X.copy()))
+    refused(ValueError, NO_BROADCAST, function, *given, where=np.ones(4, bool), out=outs(one, X.copy()))
 
 
 @each_implementation
-@pytest.mark.parametrize("one", ROWS, ids=str)
+@each(ROWS)
 def test_where_is_refused_for_rows(implementation, one):
     """A row is one whole."""
     message = rf"{one.function}\(\) has no where="
@@ -114,82 +139,136 @@ def test_where_is_refused_for_rows(implementation, one):
 @each_any_pass
 def test_unknown_keywords(implementation, one):
     """Named in the message."""
-    refused(TypeError, "unexpected keyword argument 'slope'", one.of(implementation), *operands(one), slope=1.0, out=X.copy())
+    function, out = one.of(implementation), outs(one, X.copy())
+    refused(TypeError, "unexpected keyword argument 'slant'", function, *operands(one), slant=1.0, out=out)
     if one.kind == "forward":
-        refused(TypeError, "unexpected keyword argument 'y'", one.of(implementation), X, y=X)
+        refused(TypeError, "unexpected keyword argument 'y'", one.of(implementation), *operands(one), y=X)
 
 
 @each_implementation
-@pytest.mark.parametrize("one", [one for one in PASSES + ROWS if one.kind != "from_output"], ids=str)
+@each([one for one in REPRESENTATIVES + ROWS if one.kind != "from_output"])
 def test_numbers_of_arguments(implementation, one):
-    """Too many by position, none, and the input by keyword."""
-    function = one.of(implementation)
-    raw = not one.parameters and one.operands == 1 and one not in ROWS  # a ufunc, or like one: messages, positional out
-    most = one.operands + (1 if one in ROWS else len(one.parameters))
-    numbers = [1.0] * (most - one.operands)
+    """Too many by position, none, too few, and an operand by keyword."""
+    function = getattr(implementations.load(implementation), one.function)
+    bare = one not in ROWS and one.bare  # a ufunc, or like one: NumPy's messages, out by position
+    numbers = [1.0] * (1 if one in ROWS else len(one.parameters))
     refused(TypeError, r"positional arguments.*(got|but) ", function, *operands(one), *numbers, X.copy(), X)
-    refused(TypeError, "positional arguments" if raw else rf"{one.function}\(\) is missing its first argument", function)
-    message = "positional arguments" if raw else rf"{one.function}\(\) takes x by position only"
-    refused(TypeError, message, function, *operands(one)[1:], x=X)
-    if one.operands == 2:
-        refused(TypeError, rf"{one.function}\(\) takes grad by position only", function, X, grad=X)
+    refused(TypeError, "positional arguments" if bare else rf"{one.function}\(\) is missing its first", function)
+    names = ("x", "grad") if one in ROWS else (*one.declared.operands, "grad")
+    for name in names[: one.operands]:
+        message = "positional arguments|unexpected keyword" if bare else rf"{one.function}\(\) takes {name} by position only"
+        refused(TypeError, message, function, *operands(one)[1:], **{name: X})
+    if not bare and one not in ROWS and f"{one.activation}-from_output" not in BY_NAME and one.operands > 1:
+        refused(TypeError, rf"{one.function}\(\) is missing {one.declared.operands[-1]}: ", function, *operands(one)[1:])
 
 
 @each_implementation
-@pytest.mark.parametrize("one", [one for one in PASSES + ROWS if one.kind == "backward"], ids=str)
+@each(WITH_PARAMETERS)
+def test_required_parameters(implementation, one):
+    """One that has no default must be given: the message names it and shows the call."""
+    function = getattr(implementations.load(implementation), one.function)
+    given, keywords = (operands(one), {}) if one.kind != "from_output" else (operands(one)[1:], {"y": X})
+    required = [name for name, default in one.declared.parameters.items() if default is REQUIRED]
+    for name in required:
+        others = {other: one.declared.usual[other] for other in required if other != name}
+        example = rf"{one.function}\(.*{name}.*\)"
+        refused(TypeError, rf"{one.function}\(\) is missing {name}: {example}", function, *given, **others, **keywords)
+        by_keyword = function(*given, **keywords, **one.declared.usual)
+        arrays.assert_same_bits(by_keyword, one.of(implementation)(*operands(one)), "by keyword")
+
+
+@each_implementation
+@each([one for one in PASSES + ROWS if one.kind == "backward"])
 def test_input_or_output(implementation, one):
     """Backward takes the input or y=, not both and not neither; where y= is no start, it says so."""
     function, name = one.of(implementation), one.function
+    out = X.copy() if one.outputs == 1 else (X.copy(), None)
+    if f"{one.activation}-from_output" not in BY_NAME:
+        for given in (operands(one), [X]):
+            refused(TypeError, rf"{name}\(\) cannot start from y=", function, *given, y=X, out=out)
+        return
     both = rf"{name}\(\) takes either the input, {name}\(grad, x\), or the output, {name}\(grad, y=y\): got both"
     neither = rf"{name}\(\) takes either the input, .*: got neither"
-    refused(TypeError, both, function, X, X, y=X, out=X.copy())
-    refused(TypeError, neither, function, X, out=X.copy())
+    refused(TypeError, both, function, X, X, y=X, out=out)
+    refused(TypeError, neither, function, X, out=out)
     refused(TypeError, neither, function, X, None, y=None)
-    if not any(other.kind == "from_output" for other in PASSES + ROWS if other.activation == one.activation):
-        refused(TypeError, rf"{name}\(\) cannot start from y=", function, X, y=X, out=X.copy())
 
 
 @each_implementation
-@pytest.mark.parametrize("one", WITH_PARAMETERS, ids=str)
+@each(WITH_PARAMETERS)
 def test_parameters_of_a_wrong_kind(implementation, one):
     """No real number and no array of them: the parameter and what it got are named."""
     call = one.of(implementation)
-    for name in one.parameters:
+    for name, default in one.declared.parameters.items():
         for wrong in (None, "1", b"1", 1j, object(), np.array([1, None]), np.array(["a"]), [1j], {}):
+            if wrong is None and default is None:
+                continue
             right = "a real number or an array of real numbers"
             message = rf"{one.function}\(\) argument {name} must be {right}, not {type(wrong).__name__}"
             refused(TypeError, message, call, *operands(one), **{name: wrong}, out=X.copy())
-        refused(TypeError, NO_LOOP, call, *operands(one), **{name: np.longdouble(1)})
-        refused(ValueError, NO_BROADCAST, call, *operands(one), **{name: np.ones(4)})
+        if name in one.varied:
+            number = float(one.numbers(name, np.float64, 3)[1])
+            refused(TypeError, NO_LOOP, call, *operands(one), **{name: np.longdouble(number)})
+            refused(ValueError, NO_BROADCAST, call, *operands(one), **{name: np.full(4, number)})
         if one.kind != "from_output":
             public = getattr(implementations.load(implementation), one.function)
-            numbers = [1.0] * len(one.parameters)
+            numbers = list(one.declared.values.values())
             refused(TypeError, rf"multiple values for argument '{name}'", public, *operands(one), *numbers, **{name: 1.0})
 
 
 @each_implementation
-@pytest.mark.parametrize(("one", "name"), [(one, rule) for one, rule in NONNEGATIVE if rule], ids=str)
-def test_negative_parameter_with_the_output(implementation, one, name):
-    """With y= the output's sign must be the input's."""
-    message = rf"{one.function}\(\) with y= needs {name} >= 0, got "
-    for wrong in (-1.0, -1, np.float32(-1e-30), np.array([1.0, -0.5, 1.0]), [[-1.0]], np.nan, -np.inf):
-        refused(ValueError, message, one.of(implementation), X, X, **{name: wrong}, out=X.copy())
-    assert np.isfinite(one.of(implementation)(X, X, **{name: 0.0})).all()
-    backward = getattr(implementations.load(implementation), one.function)
-    before = [1.0] * one.parameters.index(name)
-    refused(ValueError, message, backward, X, None, *before, -1.0, y=X, out=X.copy())
-    assert np.isfinite(backward(X, X, **{name: -1.0})).all()  # from the input any sign is right
+@each([one for one in PASSES if one.conditions])
+def test_conditions(implementation, one):
+    """Parameters that the definition (or the start from the output) cannot do with: the condition and the values are named."""
+    found = 0
+    for name in one.parameters:
+        for wrong in (0.0, -1.0, -1, 99.0, np.float32(-1e-30), np.array([0.25, -0.5, 0.0]), [[-1.0]], np.nan, -np.inf, np.inf):
+            compared = np.asarray(wrong)
+            if one.allows(**{name: compared}):
+                continue
+            found += 1
+            message = rf"{one.function}\(\) (with y= )?needs .*{name}.*, got .*{name}="
+            refused(ValueError, message, one.of(implementation), *operands(one), **{name: wrong}, out=X.copy())
+            if one.kind == "from_output" and BY_NAME[f"{one.activation}-backward"].allows(**{name: compared}):
+                BY_NAME[f"{one.activation}-backward"].of(implementation)(X, X, **{name: wrong})  # from the input it is right
+    assert found
+    assert one.allows()
+    values = [one.declared.values[name] for name in one.parameters]
+    function = getattr(implementations.load(implementation), one.function)
+    given, keywords = (operands(one), {}) if one.kind != "from_output" else ([X, None], {"y": X})
+    arrays.assert_same_bits(function(*given, *values, **keywords), one.of(implementation)(*operands(one)), "by position")
 
 
 @each_implementation
-@pytest.mark.parametrize("one", [one for one in PASSES if one.operands == 2], ids=str)
+@each([one for one in PASSES if one.declared.option])
+def test_options(implementation, one):
+    """The choices are named; the one in use need not be spelt as the same object."""
+    function = getattr(implementations.load(implementation), one.function)
+    option, choices = one.declared.option, one.declared.alternatives
+    right = " or ".join(map(repr, choices))
+    out = X.copy() if one.outputs == 1 else (X.copy(), X.copy())
+    for wrong in ("", "tan", "TANH"):
+        message = rf"{one.function}\(\) argument {option} must be {right}, got '{wrong}'"
+        refused(ValueError, message, function, *operands(one), **{option: wrong}, out=out)
+    for wrong in (None, True, 1, ["tanh"], b"tanh", np.array("tanh")):
+        message = rf"{one.function}\(\) argument {option} must be {right}, not {type(wrong).__name__}"
+        refused(TypeError, message, function, *operands(one), **{option: wrong}, out=out)
+    for choice, declared in choices.items():
+        expected = BY_NAME[f"{declared.name}-{one.kind}"].of(implementation)(*operands(one))
+        for spelt in (choice, "".join(list(choice)), np.str_(choice)):
+            arrays.assert_same_bits(function(*operands(one), **{option: spelt}), expected, repr(spelt))
+    arrays.assert_same_bits(function(*operands(one)), one.of(implementation)(*operands(one)), "the default")
+
+
+@each_implementation
+@each([one for one in REPRESENTATIVES if one.operands > 1])
 def test_operands_that_do_not_broadcast(implementation, one):
     """The shapes are named."""
-    refused(ValueError, NO_BROADCAST, one.of(implementation), X, np.ones(4, np.float32), out=X.copy())
+    refused(ValueError, NO_BROADCAST, one.of(implementation), *operands(one)[1:], np.ones(4, np.float32))
 
 
 @each_implementation
-@pytest.mark.parametrize("one", [one for one in ROWS if one.operands == 2], ids=str)
+@each([one for one in ROWS if one.operands == 2])
 def test_rows_that_do_not_fit(implementation, one):
     """Along the axis lengths must be equal (a row is not broadcast); the other axes must broadcast."""
     function = one.of(implementation)
@@ -200,7 +279,7 @@ def test_rows_that_do_not_fit(implementation, one):
 
 
 @each_implementation
-@pytest.mark.parametrize("one", ROWS, ids=str)
+@each(ROWS)
 def test_axis(implementation, one):
     """Out of range: NumPy's AxisError, a ValueError; no integer: a TypeError that says so; a scalar has no axis."""
     function, given = one.of(implementation), operands(one, np.ones((3, 3), np.float32))
@@ -226,8 +305,8 @@ def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
     """A dtype that there is no loop for, a cast that the rule forbids, an unknown rule."""
     function, given = one.of(implementation), operands(one, X.astype(np.float64))
     refused(TypeError, "(?i)no loop matching the specified signature", function, *given, dtype=np.int64)
-    refused(TypeError, "Cannot cast", function, *given, out=X.copy(), casting="safe")
-    refused(ValueError, "casting must be one of", function, *given, casting="never", out=X.copy())
+    refused(TypeError, "Cannot cast", function, *given, out=outs(one, X.copy(), np.ones(3)), casting="safe")
+    refused(ValueError, "casting must be one of", function, *given, casting="never", out=outs(one, X.copy()))
 
 
 def test_environment_chooses():

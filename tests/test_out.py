@@ -1,10 +1,14 @@
 """Writing where it is told: out= of every kind, in place, overlapping, and where= masks."""
 
+import itertools
+
 import numpy as np
 
 import arrays
-from arrays import WRITABLE, N, assert_same_bits, one_by_one, operands
-from passes import each_backward_pass, each_dtype, each_implementation, each_pass, each_pass_with_parameters
+from arrays import WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, outs, part
+from passes import REPRESENTATIVES, each, each_dtype, each_implementation, each_pass_with_parameters, each_representative
+
+SEVERAL = each([one for one in REPRESENTATIVES if one.operands > 1])
 
 
 def prepared(one, implementation, dtype):
@@ -13,77 +17,108 @@ def prepared(one, implementation, dtype):
     return function, inputs, one_by_one(function, *inputs)
 
 
+def places(one):
+    """The operands that a result can overwrite, or that the results can, in every order."""
+    return list(itertools.permutations(range(one.operands), one.outputs))
+
+
+def chosen(one, arrays, place):
+    """These operands, as an out=."""
+    return tuple(arrays[i] for i in place) if one.outputs > 1 else arrays[place[0]]
+
+
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_in_place(implementation, one, dtype):
-    """out= is one of the operands, in every layout."""
+    """out= is one of the operands, in every layout; two results go to two of them, in any order."""
     function, inputs, expected = prepared(one, implementation, dtype)
     for name, arrange in WRITABLE.items():
-        for i in range(one.operands):
+        for place in places(one):
             given = [arrange(values) for values in inputs]
-            others = [values.tobytes() for j, values in enumerate(given) if j != i]
-            assert function(*given, out=given[i]) is given[i]
-            assert_same_bits(given[i], arrays.native(arrange(expected)), f"{name}, operand {i}")
-            assert [values.tobytes() for j, values in enumerate(given) if j != i] == others, name
+            others = [values.tobytes() for j, values in enumerate(given) if j not in place]
+            out = chosen(one, given, place)
+            results = function(*given, out=out)
+            assert all(a is b for a, b in zip(results, out, strict=True)) if one.outputs > 1 else results is out
+            assert_same_bits(out, laid(expected, arrange), f"{name}, operands {place}")
+            assert [values.tobytes() for j, values in enumerate(given) if j not in place] == others, name
 
 
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_in_place_large(implementation, one, dtype):
     """In place over many blocks, contiguous and strided."""
     function, inputs, expected = prepared(one, implementation, dtype)
     for step in (1, 2, -1):
-        given = [np.resize(values, 100003)[::step] for values in inputs]
-        function(*given, out=given[-1])
-        assert_same_bits(given[-1], np.resize(expected, 100003)[::step], f"step {step}")
+        for place in places(one)[-2:]:
+            given = [np.resize(values, 100003)[::step] for values in inputs]
+            out = chosen(one, given, place)
+            function(*given, out=out)
+            assert_same_bits(out, part(apply(np.resize, expected, 100003), slice(None, None, step)), f"step {step}, {place}")
 
 
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_the_same_array_for_every_operand(implementation, one, dtype):
     """f(x, x, out=x) reads each element before it writes it."""
     function, x = one.of(implementation), arrays.pool(dtype)
     expected = one_by_one(function, *[x] * one.operands)
-    function(*[x] * one.operands, out=x)
-    assert_same_bits(x, expected, "in place")
+    out = (x, np.empty_like(x)) if one.outputs > 1 else x
+    function(*[x] * one.operands, out=out)
+    assert_same_bits(out, expected, "in place")
 
 
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_out_in_every_layout(implementation, one, dtype):
     """Contiguous operands into an out of each layout, alone and as a tuple; nothing between its elements is touched."""
     function, inputs, expected = prepared(one, implementation, dtype)
     for name, arrange in WRITABLE.items():
         given = [arrays.native(arrange(values)) for values in inputs]
-        for wrap in (lambda out: out, lambda out: (out,)):
-            out = arrange(np.full(N, 9, dtype))
-            assert function(*given, out=wrap(out)) is out
-            assert_same_bits(out, arrays.native(arrange(expected)), name)
-    wide = np.full(3 * N, 9, dtype)
-    function(*inputs, out=wide[1::3])
-    assert (wide[0::3] == 9).all()
-    assert (wide[2::3] == 9).all()
+        for wrap in (lambda out: out, lambda out: out if isinstance(out, tuple) else (out,)):
+            out = apply(arrange, outs(one, N, 9, dtype))
+            results = function(*given, out=wrap(out))
+            assert all(a is b for a, b in zip(results, out, strict=True)) if one.outputs > 1 else results is out
+            assert_same_bits(out, laid(expected, arrange), name)
+    wide = outs(one, 3 * N, 9, dtype)
+    function(*inputs, out=part(wide, slice(1, None, 3)))
+    for untouched in (slice(0, None, 3), slice(2, None, 3)):
+        assert_same_bits(part(wide, untouched), outs(one, N, 9, dtype), "between")
 
 
 @each_implementation
-@each_pass
+@each([one for one in REPRESENTATIVES if one.outputs > 1])
+@each_dtype
+def test_one_out_of_two(implementation, one, dtype):
+    """Either entry of the tuple may be None: that result is a new array."""
+    function, inputs, expected = prepared(one, implementation, dtype)
+    for i in range(2):
+        out = [None, None]
+        out[i] = np.full(N, 9, dtype)
+        results = function(*inputs, out=tuple(out))
+        assert results[i] is out[i]
+        assert_same_bits(results, expected, f"entry {i}")
+    assert_same_bits(function(*inputs, out=(None, None)), expected, "neither")
+
+
+@each_implementation
+@each_representative
 @each_dtype
 def test_out_of_the_other_precision(implementation, one, dtype):
     """The operands choose the precision of the calculation; out only what it is rounded to."""
     function, inputs, expected = prepared(one, implementation, dtype)
     other = np.float64 if dtype is np.float32 else np.float32
-    out = np.full(N, 9, other)
+    out = outs(one, N, 9, other)
     with np.errstate(over="ignore", under="ignore"):  # NumPy's cast reports what float32 cannot hold
         function(*inputs, out=out)
-        assert_same_bits(out, expected.astype(other), "out")
+        assert_same_bits(out, apply(np.ndarray.astype, expected, other), "out")
 
 
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_overlapping_out(implementation, one, dtype):
     """Shifted and reversed views of the operand's memory: as if the operand had been copied first."""
@@ -103,17 +138,26 @@ def test_overlapping_out(implementation, one, dtype):
             other = np.resize(arrays.pool(dtype, 5), memory[source].size)
             given = [memory[source] if i == j else other for j in range(one.operands)]
             expected = function(*(values.copy() for values in given))
-            function(*given, out=memory[target])
-            assert_same_bits(memory[target], expected, f"{name}, operand {i}")
+            out = (memory[target], np.empty_like(expected[1])) if one.outputs > 1 else memory[target]
+            function(*given, out=out)
+            assert_same_bits(out, expected, f"{name}, operand {i}")
     square = np.resize(arrays.pool(dtype), (40, 40))
     given = [square.copy()] * (one.operands - 1)
     expected = function(*given, square.copy())
-    function(*given, square, out=square.T)
-    assert_same_bits(square.T, expected, "transposed")
+    out = (square.T, np.empty_like(square)) if one.outputs > 1 else square.T
+    function(*given, square, out=out)
+    assert_same_bits(out, expected, "transposed")
+
+
+def masked(mask, yes, no):
+    """np.where for one result or for each of several."""
+    if isinstance(yes, tuple):
+        return tuple(np.where(mask, a, b) for a, b in zip(yes, no, strict=True))
+    return np.where(mask, yes, no)
 
 
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_where(implementation, one, dtype):
     """Written where the mask holds, untouched elsewhere: into another array and in place, in every layout."""
@@ -122,69 +166,72 @@ def test_where(implementation, one, dtype):
     for name, arrange in WRITABLE.items():
         given, arranged = [arrange(values) for values in inputs], arrange(mask) if name != "byte-swapped" else mask
         arranged = np.asarray(arranged)
-        out = arrange(np.full(N, 9, dtype))
+        out = apply(arrange, outs(one, N, 9, dtype))
         function(*given, out=out, where=arranged)
-        wanted = np.where(arranged, arrays.native(arrange(expected)), dtype(9))
+        wanted = masked(arranged, laid(expected, arrange), outs(one, (), 9, dtype))
         assert_same_bits(out, wanted, name)
-        wanted = np.where(arranged, arrays.native(arrange(expected)), arrays.native(given[-1]))
-        function(*given, out=given[-1], where=arranged)
-        assert_same_bits(given[-1], wanted, f"{name}, in place")
+        out = chosen(one, given, places(one)[-1])
+        wanted = masked(arranged, laid(expected, arrange), apply(arrays.native, out))
+        function(*given, out=out, where=arranged)
+        assert_same_bits(out, wanted, f"{name}, in place")
 
 
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_where_broadcasts(implementation, one, dtype):
     """A mask of one row, one column or one element; a mask of more rows than the operands have makes more rows."""
     function, inputs, expected = prepared(one, implementation, dtype)
-    grids, wanted = [values.reshape(7, 10) for values in inputs], expected.reshape(7, 10)
+    grids, wanted = [values.reshape(7, 10) for values in inputs], apply(np.reshape, expected, (7, 10))
     for shape in ((10,), (7, 1), (1, 1), (), (2, 7, 10)):
         mask = (np.arange(int(np.prod(shape))) % 3 == 0).reshape(shape)
         full = np.broadcast_shapes(shape, (7, 10))
-        out = np.full(full, 9, dtype)
+        out = outs(one, full, 9, dtype)
         function(*grids, out=out, where=mask)
-        assert_same_bits(out, np.where(mask, wanted, dtype(9)), f"mask of shape {shape}")
-    out = np.full(N, 9, dtype)
+        assert_same_bits(out, masked(mask, wanted, outs(one, (), 9, dtype)), f"mask of shape {shape}")
+    out = outs(one, N, 9, dtype)
     function(*inputs, out=out, where=False)
-    assert (out == 9).all()
+    assert_same_bits(out, outs(one, N, 9, dtype), "where=False")
     function(*inputs, out=out, where=True)
     assert_same_bits(out, expected, "where=True")
 
 
 @each_implementation
-@each_pass
+@each_representative
 def test_where_large(implementation, one):
     """A mask over many blocks with long runs, in place."""
     function, inputs, expected = prepared(one, implementation, np.float32)
     given = [np.resize(values, 100003) for values in inputs]
     mask = (np.arange(100003) // 301) % 3 == 1
-    wanted = np.where(mask, np.resize(expected, 100003), given[-1])
-    function(*given, out=given[-1], where=mask)
-    assert_same_bits(given[-1], wanted, "in place")
+    out = chosen(one, given, places(one)[-1])
+    wanted = masked(mask, apply(np.resize, expected, 100003), out)
+    function(*given, out=out, where=mask)
+    assert_same_bits(out, wanted, "in place")
 
 
 @each_implementation
-@each_pass
+@each_representative
 @each_dtype
 def test_larger_out_repeats_the_operands(implementation, one, dtype):
     """An out with more rows than the operands gets the result in each, as with every ufunc."""
     function, inputs, expected = prepared(one, implementation, dtype)
-    out = np.full((3, N), 9, dtype)
+    out = outs(one, (3, N), 9, dtype)
     function(*inputs, out=out)
-    assert_same_bits(out, np.broadcast_to(expected, (3, N)), "three rows")
+    assert_same_bits(out, apply(np.broadcast_to, expected, (3, N)), "three rows")
 
 
 @each_implementation
-@each_backward_pass
+@SEVERAL
 @each_dtype
 def test_operands_broadcast(implementation, one, dtype):
-    """Grad and x of different shapes make every pair."""
-    function, (grad, x) = one.of(implementation), operands(dtype, 2)
-    grad, x = grad[:9, None], x[None, :11]
-    expected = one_by_one(function, *(values.ravel() for values in np.broadcast_arrays(grad, x))).reshape(9, 11)
-    assert_same_bits(function(grad, x), expected, "column and row")
-    assert_same_bits(function(grad[0], x[0]), expected[0], "one element and row")
-    assert_same_bits(function(grad[2, 0], x), expected[2:3], "scalar and row")
+    """Operands of different shapes make every pair."""
+    function, (*others, x) = one.of(implementation), operands(dtype, one.operands)
+    others, x = [values[:9, None] for values in others], x[None, :11]
+    expected = one_by_one(function, *(values.ravel() for values in np.broadcast_arrays(*others, x)))
+    expected = apply(np.reshape, expected, (9, 11))
+    assert_same_bits(function(*others, x), expected, "columns and row")
+    assert_same_bits(function(*(values[0] for values in others), x[0]), part(expected, 0), "one element and row")
+    assert_same_bits(function(*(values[2, 0] for values in others), x), part(expected, slice(2, 3)), "scalar and row")
 
 
 @each_implementation
@@ -193,34 +240,37 @@ def test_operands_broadcast(implementation, one, dtype):
 def test_out_is_the_parameter(implementation, one, dtype):
     """Even a parameter's own array can be overwritten."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
-    numbers = np.linspace(0.1, 1.9, N).astype(dtype)
-    for name in one.parameters:
-        out = numbers.copy()
+    for name in one.varied:
+        out = one.numbers(name, dtype, N)
+        expected = function(*inputs, **{name: out.copy()})
         function(*inputs, **{name: out}, out=out)
-        assert_same_bits(out, function(*inputs, **{name: numbers}), name)
+        assert_same_bits(out, expected, name)
 
 
 @each_implementation
-@each_pass
+@each_representative
 def test_ufunc_keywords(implementation, one):
     """dtype=, casting=, order= and subok= mean what they mean for a ufunc."""
     function, inputs = one.of(implementation), [values.reshape(7, 10) for values in operands(np.float32, one.operands)]
     expected = function(*(values.astype(np.float64) for values in inputs))
     assert_same_bits(function(*inputs, dtype=np.float64), expected, "dtype")
     assert_same_bits(function(*inputs, casting="safe"), function(*inputs), "casting")
-    assert function(*inputs, order="F").flags.f_contiguous
-    assert function(*(np.asfortranarray(values) for values in inputs)).flags.f_contiguous
-    assert function(*(np.asfortranarray(values) for values in inputs), order="C").flags.c_contiguous
-    assert type(function(*(values.view(arrays.Labelled) for values in inputs), subok=False)) is np.ndarray
+    for order, given in (("F", inputs), ("K", [np.asfortranarray(values) for values in inputs])):
+        assert apply(lambda result: result.flags.f_contiguous, function(*given, order=order)) in (True, (True, True))
+    inputs = [np.asfortranarray(values) for values in inputs]
+    assert apply(lambda result: result.flags.c_contiguous, function(*inputs, order="C")) in (True, (True, True))
+    plain = function(*(values.view(arrays.Labelled) for values in inputs), subok=False)
+    assert apply(type, plain) in (np.ndarray, (np.ndarray,) * one.outputs)
 
 
 @each_implementation
-@each_pass
+@each_representative
 def test_where_leaves_other_dtypes_alone(implementation, one):
     """Elements that `where` spares keep every bit, though `out` has another dtype than the computation."""
     inputs, mask = [np.ones(4, np.float32)] * one.operands, np.array([True, False, True, False])
     for untouched in (0.1, np.pi):
-        out = np.full(4, untouched)
+        out = outs(one, 4, untouched, np.float64)
         one.of(implementation)(*inputs, out=out, where=mask)
-        assert out[1] == out[3] == untouched
-        assert out[0] == out[2] != untouched
+        for result in out if one.outputs > 1 else [out]:
+            assert result[1] == result[3] == untouched
+            assert result[0] == result[2] != untouched

@@ -24,8 +24,8 @@ from fastact.declare import ACTIVATIONS
 import arrays
 from passes import (
     COMPILED,
+    EVERY,
     IMPLEMENTATIONS,
-    PASSES,
     ROWS,
     each_any_pass,
     each_compiled,
@@ -34,7 +34,13 @@ from passes import (
     needs_core,
 )
 
-PUBLIC = sorted({one.function for one in PASSES + ROWS})
+ALIASES = {
+    alias + suffix: name + suffix
+    for name, activation in ACTIVATIONS.items()
+    for alias in activation.aliases
+    for suffix in ("", "_backward")
+}
+PUBLIC = sorted({one.function for one in EVERY + ROWS} | set(ALIASES))
 each_public = pytest.mark.parametrize("name", PUBLIC)
 
 
@@ -51,6 +57,22 @@ def test_every_implementation_has_the_same_names():
     """And so does the package."""
     for implementation in IMPLEMENTATIONS:
         assert sorted(vars(implementations.load(implementation))) == PUBLIC
+
+
+@each_implementation
+def test_aliases(implementation):
+    """Another name for the very same function."""
+    functions = vars(implementations.load(implementation))
+    assert {"swish", "expit", "log_expit", "hard_silu", "swish_backward"} <= set(ALIASES)
+    for alias, name in ALIASES.items():
+        assert functions[alias] is functions[name]
+
+
+@each_implementation
+def test_alternatives_are_not_public(implementation):
+    """They are reached through the option alone."""
+    for name, activation in ACTIVATIONS.items():
+        assert hasattr(implementations.load(implementation), name) == activation.public
 
 
 def test_facts():
@@ -87,9 +109,14 @@ def test_docstrings_are_numpydoc(implementation, name):
     assert places == sorted(places)
     parameters = text[places[0] : places[1]]
     described = set(re.findall(r"^(\*{0,2}\w+)(?= : |$)", parameters, re.M))
-    activation = ACTIVATIONS.get(name.removesuffix("_backward"))
-    operands = {"grad", "x", "y"} if name.endswith("_backward") else {"x"}
-    expected = {"out", *operands, *(activation.parameters if activation else ["axis"])}
+    expected = {"out"}
+    if not isinstance(function, np.ufunc):
+        expected |= set(inspect.signature(function).parameters) - {"kwargs"}
+    activation = ACTIVATIONS.get(ALIASES.get(name, name).removesuffix("_backward"))
+    if activation:
+        expected |= {"where", "**kwargs", *activation.parameters, *(["x"] if activation.halves else activation.operands)}
+        for text_of in (activation.definition, activation.source, *activation.requires, *activation.aliases):
+            assert text_of in text
     assert expected <= described
 
 
@@ -117,7 +144,7 @@ def test_signatures(name):
         functions = [function for function in functions if not isinstance(function, np.ufunc)]
     signatures = {inspect.signature(function) for function in functions}
     first = {next(iter(signature.parameters)) for signature in signatures}
-    assert first == {"grad" if name.endswith("_backward") else "x"}
+    assert first == {"grad"} if name.endswith("_backward") else first <= {"x", "x1", "gate"}
     raw = {isinstance(function, np.ufunc) for function in functions}
     assert len(signatures) == len(raw)
     for signature in signatures:
@@ -131,7 +158,7 @@ def test_signatures(name):
 def test_function_names(implementation, name):
     """__name__, and the package as __module__ where there is one."""
     function = getattr(implementations.load(implementation), name)
-    assert function.__name__ == name
+    assert function.__name__ == ALIASES.get(name, name)
     assert isinstance(function, np.ufunc) or function.__module__ == "fastact"
 
 
@@ -145,15 +172,14 @@ def test_pickling(name):
 @each_compiled
 def test_forward_without_parameters_is_a_ufunc(implementation):
     """With outer, at and accumulate as every other."""
-    for activation in ACTIVATIONS.values():
-        function = getattr(implementations.load(implementation), activation.name)
-        assert isinstance(function, np.ufunc) == (not activation.parameters)
+    x = arrays.pool(np.float32)
+    for one in EVERY:
+        function = getattr(implementations.load(implementation), one.function)
+        assert isinstance(function, np.ufunc) == (one.kind == "forward" and one.bare)
         if isinstance(function, np.ufunc):
-            x = arrays.pool(np.float32)
-            changed = x.copy()
-            function.at(changed, [3, 4, 9])
-            expected = x.copy()
-            expected[[3, 4, 9]] = function(x[[3, 4, 9]])
+            changed, expected, others = x.copy(), x.copy(), [x[:3]] * (one.operands - 1)
+            function.at(changed, [3, 4, 9], *others)
+            expected[[3, 4, 9]] = function(x[[3, 4, 9]], *others)
             arrays.assert_same_bits(changed, expected, "at")
 
 
@@ -164,7 +190,8 @@ def test_threads(implementation, one):
     function = one.of(implementation)
     rng = np.random.default_rng(0)
     jobs = [[rng.normal(0, 5, (40, 50)).astype(np.float32) for _ in range(one.operands)] for _ in range(8)]
-    parameters = [dict.fromkeys(one.parameters, 0.25 + i) for i in range(8)]
+    names = one.varied[:1] if one.declared else ()
+    parameters = [{name: float(one.numbers(name, float, 8)[i]) for name in names} for i in range(8)]
     expected = [function(*job, **keywords) for job, keywords in zip(jobs, parameters, strict=True)]
     with concurrent.futures.ThreadPoolExecutor(4) as threads:
         futures = [threads.submit(function, *jobs[i % 8], **parameters[i % 8]) for i in range(64)]
@@ -190,13 +217,13 @@ def test_fork():
 @each_dtype
 @each_any_pass
 def test_in_place_makes_no_copy(implementation, one, dtype):
-    """16 MiB or 32 are changed in place with less than 64 KiB besides, along any axis."""
+    """1 MiB or 2 are changed in place with less than 64 KiB besides, along any axis."""
     function = one.of(implementation)
-    memory = [np.full((2048, 2048), 0.25, dtype) for _ in range(one.operands)]
+    memory = [np.full((512, 512), 0.25, dtype) for _ in range(one.operands)]
     for axis in ({"axis": -1}, {"axis": 0}) if one in ROWS else ({},):
         for i in range(one.operands):
             tracemalloc.start()
-            function(*memory, out=memory[i], **axis)
+            function(*memory, out=(memory[i], memory[i - 1]) if one.outputs > 1 else memory[i], **axis)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert peak < 2**16, f"{peak} bytes, {axis}, in place of operand {i}"

@@ -1,0 +1,106 @@
+"""Writes the type stub fastact/__init__.pyi from the declarations: `python benchmarks/stubs.py`.
+
+tests/test_types.py says whether it is current.
+
+Each function has a precise form, for arrays of one floating dtype and Python numbers beside them, and a general one, for
+everything that NumPy makes an array of. A backward pass has both once more where it may start from the output.
+"""
+
+from pathlib import Path
+
+from fastact import formulas  # noqa: F401  (fills ACTIVATIONS)
+from fastact.declare import ACTIVATIONS, REQUIRED
+
+STUB = Path(__file__).parent.parent / "fastact" / "__init__.pyi"
+HEAD = '''"""Made by benchmarks/stubs.py from the declarations; do not edit."""
+
+from typing import Any, Literal, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+_F = TypeVar("_F", np.float32, np.float64)
+_Casting = Literal["no", "equiv", "safe", "same_kind", "unsafe"]
+_Order = Literal["K", "A", "C", "F"]
+_Array = NDArray[Any]
+
+__version__: str
+backend: str
+reason: str
+simd: str
+'''
+KEYWORDS = "casting: _Casting = ..., {order}subok: bool = ..."
+
+
+def function(name, precise, general, results=("NDArray[_F]",), masked=True):
+    """The overloads of one function; `precise` and `general` list its arguments for each way to call it."""
+    outputs = len(results)
+    one, pair = "NDArray[_F]", "tuple[NDArray[_F] | None, NDArray[_F] | None]"
+    keywords = KEYWORDS.format(order="order: _Order = ..., " if masked else "")
+    where = "where: ArrayLike = ..., " if masked else ""
+    text = ""
+    for arguments in precise:
+        out = f"{one} | tuple[{one}] | None" if outputs == 1 else f"{pair} | None"
+        result = one if outputs == 1 else f"tuple[{', '.join(results)}]"
+        text += f"@overload\ndef {name}({arguments}, out: {out} = ..., {where}{keywords}) -> {result}: ...\n"
+    for arguments in general:
+        out = "_Array | tuple[_Array] | None" if outputs == 1 else "tuple[_Array | None, _Array | None] | None"
+        result = "Any" if outputs == 1 else "tuple[Any, Any]"
+        given = f"{arguments}, out: {out} = ..., {where}dtype: DTypeLike = ..., {keywords}"
+        text += f"@overload\ndef {name}({given}) -> {result}: ...\n"
+    return text
+
+
+def listed(parameters, kind):
+    """The parameters with a type and, where there is one, their default."""
+    texts = []
+    for name, default in parameters.items():
+        optional = " | None" if default is None else ""
+        texts.append(f"{name}: {kind}{optional}" + ("" if default is REQUIRED else f" = {default!r}"))
+    return texts
+
+
+def passes(name, operands, parameters, kind, extra=(), from_output=False, **facts):
+    """A forward or backward pass: its arguments in each form, as an argument list ending with the keyword marker."""
+    forms = {"NDArray[_F]": "float" if kind is None else kind, "ArrayLike": "ArrayLike" if kind is None else kind}
+    lists = []
+    for array, number in forms.items():
+        arrays = [f"{operand}: {array}" for operand in operands]
+        numbers = listed(parameters, number)
+        ways = [[*arrays, "/", *numbers, "*", *extra]]
+        if from_output:
+            y = f"y: {array}"
+            required = REQUIRED in parameters.values()
+            none = ["x: None" if required else "x: None = ..."]
+            ways.append([arrays[0], *none, "/", *numbers, "*", y, *extra])
+            if required:
+                ways.append([arrays[0], "/", "*", *numbers, y, *extra])
+        lists.append([", ".join(way) for way in ways])
+    return function(name, *lists, **facts)
+
+
+def stub():
+    """The whole stub."""
+    texts = [HEAD]
+    for activation in ACTIVATIONS.values():
+        if not activation.public:
+            continue
+        name, operands, parameters, kind = activation.name, activation.operands, activation.parameters, None
+        extra = []
+        if activation.option:
+            choices = ", ".join(map(repr, activation.alternatives))
+            extra.append(f"{activation.option}: Literal[{choices}] = ...")
+        results = ["NDArray[_F]" if of in operands else "Any" for of in activation.gradients]
+        if activation.halves:
+            operands, parameters, kind, results = ("x",), {"axis": -1}, "int", results[:1]
+        texts.append(passes(name, operands, parameters, kind, extra))
+        backward, from_output = f"{name}_backward", activation.backward_from_output is not None
+        texts.append(passes(backward, ("grad", *operands), parameters, kind, extra, from_output, results=results))
+        texts += [f"{alias}{suffix} = {name}{suffix}\n" for alias in activation.aliases for suffix in ("", "_backward")]
+    texts.append(passes("softmax", ("x",), {"axis": -1}, "int", masked=False))
+    texts.append(passes("softmax_backward", ("grad", "x"), {"axis": -1}, "int", from_output=True, masked=False))
+    return "".join(texts)
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub(), encoding="utf-8")

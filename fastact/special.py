@@ -1,0 +1,117 @@
+"""The calls that are more than one evaluator's: the halves of an array (glu), and a gradient that is summed (prelu's weight)."""
+
+import operator
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from .calling import Call, answers_for_itself, check_axis
+from .fallback import checked_out, loop_dtype
+
+
+class SummingCall(Call):
+    """How a backward pass is called whose second result is the gradient of its parameter, summed to the parameter's shape."""
+
+    def evaluate(self, evaluator, operands, parameters, kwargs):
+        """Evaluate, and sum over the axes along which the parameter was broadcast: in float64, rounded once."""
+        (parameter,) = self.parameters
+        for name, value in zip((*self.operands, parameter), (*operands, *parameters), strict=True):
+            if answers_for_itself(value):
+                raise TypeError(f"{self.name}() takes arrays, since it sums over them: {name} is {type(value).__name__}")
+        inputs = [*operands, *parameters]
+        loop = loop_dtype(self.name, inputs, kwargs.get("dtype"))
+        shape, own_shape = broadcast(self.name, inputs), np.shape(parameters[0])
+        first, second = self.outputs(kwargs.pop("out", None))
+        casting = kwargs.get("casting", "same_kind")
+        for name, out, right in (("x", first, shape), (parameter, second, own_shape)):
+            out = checked_out(self.name, out, loop, casting)
+            if out is not None and out.shape != right:
+                raise ValueError(f"{self.name}() needs out= of shape {right} for the gradient of {name}, got {out.shape}")
+        # what a mask leaves out counts 0
+        every = np.zeros(shape, loop) if kwargs.get("where", True) is not True else None
+        result, every = evaluator(*inputs, out=(first, every), **kwargs)
+        offset = len(shape) - len(own_shape)
+        axes = tuple(i for i in range(len(shape)) if i < offset or own_shape[i - offset] != shape[i])
+        with np.errstate(all="ignore"):
+            total = every.sum(axis=axes, dtype=np.float64).reshape(own_shape).astype(loop) if axes else every
+            if second is None:
+                return result, total[()]
+            second[...] = total
+        return result, second
+
+    def outputs(self, out):
+        """The two arrays that `out` means."""
+        if out is None:
+            return None, None
+        if not isinstance(out, tuple):
+            raise TypeError(f"{self.name}() has two results: 'out' must be a tuple of arrays, not {type(out).__name__}")
+        if len(out) != 2:
+            raise ValueError(f"{self.name}() has two results: the 'out' tuple must have exactly two entries, not {len(out)}")
+        return out
+
+
+class HalvesCall(Call):
+    """How a gated pair is called whose operands are the halves of one array."""
+
+    def check(self, name, value):
+        """The axis is one integer."""
+        check_axis(self.name, value)
+
+    def evaluate(self, evaluator, operands, parameters, kwargs):
+        """Split the last operand, and evaluate: backward both results go to the halves of one array."""
+        *grad, x = operands
+        x = x if answers_for_itself(x) else np.asanyarray(x)
+        if np.ndim(x) == 0:
+            raise ValueError(f"{self.name}() needs x of at least one dimension, which it splits; got a scalar")
+        # from the end: then it is the same axis in a gradient or an output of more dimensions
+        axis = normalize_axis_index(operator.index(parameters[0]), x.ndim) - x.ndim
+        first, second = (x[half] for half in self.halves("x", x, axis))
+        if not grad:
+            return evaluator(first, second, **kwargs)
+        out = kwargs.pop("out", None)
+        if isinstance(out, tuple):
+            if len(out) != 1:
+                raise ValueError(f"{self.name}(): the 'out' tuple must have exactly one entry, not {len(out)}")
+            (out,) = out
+        if out is not None:
+            if not isinstance(out, np.ndarray):
+                kind = type(out).__name__
+                raise TypeError(f"{self.name}: return arrays must be of ArrayType: out must be an array, not {kind}")
+            if out.ndim < -axis:
+                raise ValueError(f"{self.name}: non-broadcastable output operand with shape {out.shape}, for x of {x.shape}")
+            evaluator(*grad, first, second, out=tuple(out[half] for half in self.halves("out", out, axis)), **kwargs)
+            return out
+        if type(x) is np.ndarray and type(np.asanyarray(grad[0])) is np.ndarray:
+            shape, dtype = broadcast(self.name, [*grad, first]), loop_dtype(self.name, [*grad, first], kwargs.get("dtype"))
+            whole = np.empty(doubled(shape, axis), dtype)
+            evaluator(*grad, first, second, out=tuple(whole[half] for half in self.halves("out", whole, axis)), **kwargs)
+            return whole
+        results = evaluator(*grad, first, second, **kwargs)
+        whole = np.empty_like(results[0], shape=doubled(results[0].shape, axis))  # a subclass, as the evaluator made it
+        for half, result in zip(self.halves("out", whole, axis), results, strict=True):
+            whole[half] = result
+        return whole
+
+    def halves(self, name, array, axis):
+        """The indices of the two halves of an array."""
+        length = array.shape[axis]
+        if length % 2:
+            reason = f"along the axis that it splits: axis {axis} has {length}"
+            raise ValueError(f"{self.name}() needs {name} of even length {reason}")
+        rest = (slice(None),) * (-axis - 1)
+        return (..., slice(length // 2), *rest), (..., slice(length // 2, None), *rest)
+
+
+def broadcast(name, inputs):
+    """The shape that inputs broadcast to, or NumPy's complaint of a ufunc."""
+    shapes = [np.shape(value) for value in inputs]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " ".join(map(str, shapes))
+        raise ValueError(f"{name}: operands could not be broadcast together with shapes {listed}") from None
+
+
+def doubled(shape, axis):
+    """The shape with an axis of twice the length."""
+    return (*shape[:axis], 2 * shape[axis], *shape[len(shape) + axis + 1 :])

@@ -1,0 +1,109 @@
+"""The type stub: current, right for right programs and wrong for wrong ones, and of the functions that there are."""
+
+import inspect
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastact
+from fastact import implementations
+
+from passes import IMPLEMENTATIONS
+
+FOLDER = Path(fastact.__file__).parent
+GENERATOR = Path(__file__).parent.parent / "benchmarks" / "stubs.py"
+
+RIGHT = """
+from typing import Any
+import numpy as np
+from numpy.typing import NDArray
+import fastact as fa
+
+x = np.ones((2, 4), np.float32)
+y = np.ones(3)
+a: NDArray[np.float32] = fa.sigmoid(x)
+b: NDArray[np.float64] = fa.elu(y, 0.5, out=y)
+c: NDArray[np.float32] = fa.elu_backward(x, x, alpha=0.5, out=x, where=x > 0)
+d: NDArray[np.float32] = fa.elu_backward(x, y=x, out=x)
+e: NDArray[np.float32] = fa.gelu(x, approximate="tanh")
+f: tuple[NDArray[np.float32], NDArray[np.float32]] = fa.swiglu_backward(x, x, x, out=(x, None))
+g: NDArray[np.float32] = fa.glu_backward(x, x, axis=0)
+h: NDArray[np.float64] = fa.softcap_backward(y, y=y, cap=30.0)
+i: NDArray[np.float64] = fa.threshold(y, 0.1, value=20)
+j: NDArray[np.float64] = fa.logit(y, None)
+k: NDArray[np.float32] = fa.softmax(x, axis=0, out=x)
+fa.relu([1, 2, 3])
+fa.relu(1.5, dtype=np.float32)
+fa.elu(x, alpha=np.ones(4, np.float32))
+fa.relu(x, out=(np.ones((2, 4)),))
+fa.swish(x, beta=2.0, casting="same_kind")
+dx, dweight = fa.prelu_backward(x, x, np.ones(4, np.float32))
+print(fa.backend, fa.simd, fa.reason, fa.__version__)
+"""
+WRONG = """
+fa.sigmoid(x, alpha=1.0)
+fa.sigmoid(x=x)
+fa.elu(x, beta=1.0)
+fa.elu(x, None)
+fa.gelu(x, approximate="foo")
+fa.gelu(x, "tanh")
+fa.gelu_backward(x, y=x)
+fa.swiglu(x)
+fa.swiglu_backward(x, x, x, y=x)
+fa.swiglu_backward(x, x, x, out=x)
+fa.prelu(x)
+fa.threshold(x, 0.1)
+fa.softmax(x, where=True)
+fa.softmax(x, axis=0.5)
+fa.glu(x, axis=None)
+fa.relu(x, out=[1.0])
+fa.relu(x, inplace=True)
+fa.gelu_tanh(x)
+"""
+
+
+def test_stub_is_current():
+    """`python benchmarks/stubs.py` would change nothing, and it is installed beside its marker."""
+    assert runpy.run_path(str(GENERATOR))["stub"]() == (FOLDER / "__init__.pyi").read_text(encoding="utf-8")
+    assert (FOLDER / "py.typed").exists()
+
+
+def test_stub_has_every_function():
+    """With the parameters that each really has, in their order."""
+    text = (FOLDER / "__init__.pyi").read_text(encoding="utf-8")
+    for name, function in vars(implementations.load(IMPLEMENTATIONS[-1])).items():
+        overloads = [inspect.signature(eval(f"lambda {given}: 0")) for given in _arguments(text, function.__name__)]
+        assert overloads, name
+        real = [key for key in inspect.signature(function).parameters if key != "kwargs"]
+        keywords = {"casting", "order", "subok", "dtype"}
+        for signature in overloads:
+            stated = [key for key in signature.parameters if key not in keywords]
+            assert stated == [key for key in real if key in stated]
+        assert set(real) == {key for signature in overloads for key in signature.parameters} - keywords
+        if function.__name__ != name:
+            assert f"\n{name} = {function.__name__}\n" in text
+
+
+def _arguments(text, name):
+    """The arguments of each overload, without their types."""
+    for arguments in re.findall(rf"^def {name}\((.*)\) -> ", text, re.M):
+        plain = re.sub(r"\[[^\[\]]*\]", "", re.sub(r"\[[^\[\]]*\]", "", re.sub(r"\[[^\[\]]*\]", "", arguments)))
+        yield re.sub(r"(\w+): [^,=]*?(?= = |,|$)", r"\1", plain)
+
+
+def test_mypy(tmp_path):
+    """A right program passes --strict; each line of a wrong one is an error."""
+    pytest.importorskip("mypy")
+    (tmp_path / "right.py").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "wrong.py").write_text(RIGHT + WRONG, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(tmp_path / "cache")]
+    ran = subprocess.run([*command, "right.py", "wrong.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    lines = [line for line in ran.stdout.splitlines() if ": error:" in line]
+    assert not [line for line in lines if not line.startswith("wrong.py:")], "\n".join(lines) + ran.stderr
+    first = (RIGHT + "\n").count("\n") + 1
+    found = {int(line.split(":")[1]) for line in lines}
+    assert found == set(range(first, first + WRONG.strip().count("\n") + 1)), "\n".join(lines) + ran.stderr
