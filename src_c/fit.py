@@ -57,6 +57,7 @@ TABLES = {
     "logish_backward": ("DIRECT", 1.08, 7, 13),
     "snake": ("PRODUCT_BOTH", 0.5, 6, 16),
     "snake_backward": ("DIRECT_BOTH", 0.5, 6, 16),
+    "logit": ("CENTRED", 0.0147, 5, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
     "lisht_backward": ("ODD", 0.32, 6, 0),
 }
@@ -71,15 +72,37 @@ KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) 
     "geglu": ("gelu", 0, 0b10),
     "geglu_tanh": ("gelu_tanh", 0, 0b10),
 }
-# the backward passes of gated pairs, by the table of their gate
-GATES = {"swiglu_backward": "silu", "geglu_backward": "gelu", "geglu_tanh_backward": "gelu_tanh"}
-# tables beyond which tails.h has a formula in float32
-TAILS = {
-    "gelu": "gelu_tail",
-    "gelu_backward": "gelu_slope_tail",
-    "gelu_tanh": "gelu_tanh_tail",
-    "gelu_tanh_backward": "gelu_tanh_slope_tail",
+# the backward passes of gated pairs: what they share, the input that the tables are of, each table and its factors
+GATES = {
+    "glu_backward": "GLU, 2, sigmoid, 1, sigmoid_backward, 3",
+    "swiglu_backward": "SWIGLU, 1, silu_backward, 5, silu, 1",
+    "geglu_backward": "TWO_TABLES, 1, gelu_backward, 5, gelu, 1",
+    "geglu_tanh_backward": "TWO_TABLES, 1, gelu_tanh_backward, 5, gelu_tanh, 1",
 }
+# What is left beyond a table, in float32 (tails.h): kind, constant, bend and rate of an exponential; tables without are
+# continued by the composed formula.
+ROOT = 2 / math.sqrt(math.pi)
+TAILS = {
+    "sigmoid": ("PLAIN", 1, 0, 1),
+    "sigmoid_backward": ("PLAIN", 1, 0, 1),
+    "tanh_backward": ("PLAIN", 4, 0, 2),
+    "elu_backward": ("PLAIN", 1, 0, 1),
+    "selu_backward": ("PLAIN", 1.0507009873554804934 * 1.6732632423543772848, 0, 1),
+    "quick_gelu": ("GATED", 1, 0, 1.702),
+    "quick_gelu_backward": ("SLOPE", 1, 0, 1.702),
+    "silu": ("GATED", 1, 0, 1),
+    "silu_backward": ("SLOPE", 1, 0, 1),
+    "mish": ("GATED", 1, 0.5, 1),
+    "mish_backward": ("SLOPE", 1, 0.5, 1),
+    "softplus": ("PLAIN", 1, 0, 1),
+    "log_sigmoid": ("PLAIN", -1, 0, 1),
+    "log_sigmoid_backward": ("PLAIN", 1, 0, 1),
+    "serf": ("GATED", ROOT, 0.5, 1),
+    "serf_backward": ("SLOPE", ROOT, 0.5, 1),
+    "logish": ("GATED", 1, 1.5, 1),
+    "logish_backward": ("SLOPE", 1, 1.5, 1),
+}
+SPELT_OUT = ("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward")
 
 
 def polynomial_of(name):
@@ -95,6 +118,8 @@ def polynomial_of(name):
 
     if form == "CUBIC_SHIFTED":
         return lambda t: value(np.maximum(t, 1e-30)) / np.maximum(t, 1e-30) ** 3
+    if form == "CENTRED":
+        return lambda t: value(0.5 + np.maximum(t, 2.0**-30)) / np.maximum(t, 2.0**-30)
     if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t)
     if form in ("EVEN_PRODUCT", "SQUARE"):
@@ -166,7 +191,7 @@ def segments():
         text += "};\n"
         numbers = ", ".join(map(hexadecimal, (start, end, 1 / spacing, scale)))
         text += f"#define FIT_{name} {{{form}, {degree}, {numbers}, table_{name}}}\n"
-    return text + kernels()
+    return text
 
 
 def polynomial_scale(name):
@@ -185,16 +210,24 @@ def standard(activation):
 
 def kernels():
     """The rows of fitted.h."""
-    text = "\n/* REST(table, kind of numbers, lanes, input of the formula, default) */\n"
+    text = "/* Made by src_c/fit.py; do not edit. */\n\n/* REST(table, kind of numbers, lanes, input of the formula, default) */\n"
     for name in TABLES:
-        text += f"#define TAIL_{name} {TAILS.get(name, 'NULL')}\n"
-        text += f"#define REST_{name} {'NULL' if name in TAILS else 'rest_' + name}\n"
-        if name not in TAILS:
+        if name in TAILS:
+            kind, constant, bend, rate = TAILS[name]
+            log = math.log(abs(constant))
+            bend /= abs(constant)  # it is multiplied by the exponential with the constant
+            values = math.copysign(1, constant), log, log - float(np.float32(log)), bend, rate, rate - float(np.float32(rate))
+            numbers = ", ".join(map(hexadecimal, values))
+            text += f"EXP_TAIL({name}, {kind}, {numbers})\n"
+        tail = name in TAILS or name in SPELT_OUT
+        text += f"#define TAIL_{name} {'tail_' + name if tail else 'NULL'}\n"
+        text += f"#define REST_{name} {'NULL' if tail else 'rest_' + name}\n"
+        if not tail and name != "logit":  # in tails.h
             activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
             kind = "mid, f64_lanes" if activation.wide else "f32, f32_lanes"
             text += f"REST({name}, {kind}, {int(backward)}, {standard(activation)})\n"
     text += "\n/* FITTED(name, arrays, table, input that it is of, factors), FITTED_AT(name, arrays, default, kind, the same ...),\n"
-    text += " * FITTED_GATE(name, table of the slope, table) */\n#define FITTED_KERNELS"
+    text += " * FITTED_GATE(name, kind, input, table, factors, table, factors) */\n#define FITTED_KERNELS"
     for name, (table, argument, factors) in KERNELS.items():
         activation = ACTIVATIONS[name.removesuffix("_backward")]
         row, arrays = "FITTED", [str(len(activation.operands) + name.endswith("_backward"))]
@@ -202,8 +235,8 @@ def kernels():
             row = "FITTED_AT"
             arrays += [standard(activation), "mid" if activation.wide else "f32"]
         text += f" \\\n    {row}({name}, {', '.join(arrays)}, {table}, {argument}, {factors})"
-    for name, table in GATES.items():
-        text += f" \\\n    FITTED_GATE({name}, {table}_backward, {table})"
+    for name, facts in GATES.items():
+        text += f" \\\n    FITTED_GATE({name}, {facts})"
     return text + "\n"
 
 
@@ -221,6 +254,10 @@ def tails():
             fitted = mpmath.chebyfit(function, [mpmath.mpf(1) / 900, 1 / mpmath.mpf("5.8") ** 2], 6)[::-1]
             listed = ", ".join(hexadecimal(value) for value in (first, *(first * value for value in fitted)))
             text += f"static const float {name}_terms[FAR_TERMS] = {{{listed}}};\n"
+        log_terms = mpmath.chebyfit(lambda r: mpmath.log1p(r) / r if r else mpmath.mpf(1), [-0.25, 0.5], 10)[::-1]
+        rest_terms = mpmath.chebyfit(lambda w: -mpmath.log1p(-w) / w if w else mpmath.mpf(1), [0, 0.0625], 5)[::-1]
+        for name, terms in (("log", log_terms), ("log_rest", rest_terms)):
+            text += f"enum {{ {name.upper()}_TERMS = {len(terms)} }};\nstatic const float {name}_terms[] = {{{', '.join(map(hexadecimal, terms))}}};\n"
         text += f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
         linear = 2 * mpmath.sqrt(2 / mpmath.pi)
         for name, value in (("TANH_C0", linear), ("TANH_C1", linear * mpmath.mpf("0.044715"))):
@@ -286,4 +323,5 @@ def polynomials():
 if __name__ == "__main__":
     (HERE / "polynomials.h").write_text(polynomials(), encoding="utf-8")
     (HERE / "segments.h").write_text(segments(), encoding="utf-8")
+    (HERE / "fitted_kernels.h").write_text(kernels(), encoding="utf-8")
     (HERE / "tail_terms.h").write_text(tails(), encoding="utf-8")

@@ -24,12 +24,13 @@
  *   DIRECT        P                             x < low
  *   DIRECT_BOTH   P                             outside
  *   PRODUCT_BOTH  x P                           outside
+ *   CENTRED       v P, v = x - 1/2, a table of |v|   |v| > high
  *
  * A lane that is covered keeps its table value whatever its neighbours are, so that a result never depends on them. */
 
 enum {
     COMPLEMENT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH, COMPLEMENT_DOWN, BENT, BENT_SLOPE,
-    PRODUCT, DIRECT, DIRECT_BOTH, PRODUCT_BOTH
+    PRODUCT, DIRECT, DIRECT_BOTH, PRODUCT_BOTH, CENTRED
 };
 
 typedef struct {
@@ -43,19 +44,27 @@ typedef void rest_function(const float *x, double *y, size_t n);
 
 enum { FITTED_CHUNK = 1024, GROUP = 4 };
 
+#include "segments.h"
+
 /* The function at the vectors x[0], ... of a group, which shares each load of a coefficient's two registers: with two tables in
- * one kernel they do not stay there (1.2 times the time). */
-static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {
+ * one kernel they do not stay there (1.2 times the time). `low`, where there is one, is what is to be added to |x|. */
+static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *x, const f32_v *low, f32_v *y) {
     const f32_v high = f32_set(fit.high), zero = f32_set(0);
     f32_v u[GROUP], z[GROUP], d[GROUP], c0[GROUP], q[GROUP];
     for (int v = 0; v < group; v++) {
-        u[v] = f32_min(high, fit.form < PRODUCT ? f32_abs(x[v]) : x[v]); /* the constant first: NaN passes */
+        u[v] = x[v];
+        if (fit.form == CENTRED) u[v] = x[v] - f32_set(0.5f);
+        if (fit.form < PRODUCT || fit.form == CENTRED) u[v] = f32_abs(u[v]);
+        u[v] = f32_min(high, u[v]); /* the constant first: NaN passes */
         if (fit.form >= PRODUCT) u[v] = f32_max(f32_set(fit.low), u[v]);
         z[v] = f32_fma(u[v], f32_set(fit.inverse_spacing), f32_set(0x1.8p23f)); /* the segment is the nearest multiple */
     }
     /* c0 + d * (c1 + c2 d + ...), d = u - centre */
     f32_lookups(fit.table[0], group, z, d);
-    for (int v = 0; v < group; v++) d[v] = u[v] - d[v];
+    for (int v = 0; v < group; v++) {
+        d[v] = u[v] - d[v];
+        if (low) d[v] = d[v] + low[v];
+    }
     f32_lookups(fit.table[fit.degree + 1], group, z, q);
     for (int i = fit.degree; i >= 2; i--) {
         f32_v c[GROUP];
@@ -75,8 +84,9 @@ static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_
             y[v] = f32_select(f32_ge(zero, x[v]), f32_set(1) - p, p);
             break;
         case ODD: {
-            f32_v clamped = f32_with_sign(u[v], x[v]);
-            y[v] = f32_fma(clamped, c0[v], clamped * rest);
+            f32_v last = u[v] * rest;
+            if (low) last = f32_fma(low[v], c0[v], last);
+            y[v] = f32_with_sign(f32_fma(u[v], c0[v], last), x[v]);
             break;
         }
         case CUBIC_SHIFTED: {
@@ -111,10 +121,30 @@ static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_
         case PRODUCT_BOTH:
             y[v] = f32_fma(x[v], c0[v], x[v] * rest);
             break;
+        case CENTRED:
+            y[v] = f32_with_sign(f32_fma(u[v], c0[v], f32_fma(u[v], rest, low[v] * c0[v])), x[v] - f32_set(0.5f));
+            break;
         default:
             y[v] = p;
         }
     }
+}
+
+static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {
+    f32_v low[GROUP];
+    for (int v = 0; fit.form == CENTRED && v < group; v++) { /* what rounding takes off x - 1/2 */
+        f32_v difference = x[v] - f32_set(0.5f);
+        low[v] = x[v] - (difference + f32_set(0.5f));
+        low[v] = f32_select(f32_gt(f32_set(0), difference), -low[v], low[v]);
+    }
+    fitted_values_of_two(fit, group, x, fit.form == CENTRED ? low : NULL, y);
+}
+
+/* x where it is not covered, as the tails want it: negative; elsewhere the table's end, so that nothing overflows */
+static ALWAYS_INLINE f32_v beyond(Fit fit, f32_v x) {
+    if (fit.form == CENTRED) return x;
+    if (fit.form >= PRODUCT) return f32_min(f32_set(fit.low), x);
+    return f32_min(f32_set(-fit.high), fit.form == EVEN ? -f32_abs(x) : fit.form == BELOW || fit.form == COMPLEMENT_DOWN ? -x : x);
 }
 
 static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
@@ -129,6 +159,8 @@ static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
     case ABOVE_BOTH:
     case STEP_BOTH:
         return f32_gt(f32_abs(x), f32_set(fit.high));
+    case CENTRED:
+        return f32_gt(f32_abs(x - f32_set(0.5f)), f32_set(fit.high));
     case BELOW:
     case COMPLEMENT_DOWN:
         return f32_gt(x, f32_set(fit.high));
@@ -158,82 +190,133 @@ static ALWAYS_INLINE f32_v times_factors(f32_v y, int factors, int arrays, f32_v
     return y;
 }
 
-/* One output of a group. The lanes in `mask` get their tail, or the factors alone, since their x is gathered. */
-static ALWAYS_INLINE void fitted_output(Output output, int group, int together, int arrays, f32_v (*const a)[GROUP], const f32_v *x,
-                                        const f32_m *mask, int any, float *out) {
-    f32_v y[GROUP];
-    for (int v = 0; v < group; v += together) fitted_values(output.fit, together, x + v, y + v);
-    for (int v = 0; v < group; v++) y[v] = times_factors(y[v], output.factors, arrays, a, v);
-    if (__builtin_expect(any, 0))
-        for (int v = 0; v < group; v++) {
-            f32_v late = times_factors(f32_set(1), output.factors, arrays, a, v);
-            if (output.tail) late = output.tail(f32_min(f32_set(-output.fit.high), x[v]), late);
-            y[v] = f32_select(mask[v], late, y[v]);
-        }
-    for (int v = 0; v < group; v++) f32_store(out + v * f32_lanes, y[v]);
+/* What the tables of a chunk did not cover: computed when its table part is done, since the code of a tail would take the
+ * table's registers (1.15 times the time). Until then the lane holds what the result is multiplied by. */
+typedef struct {
+    float x[FITTED_CHUNK + f32_lanes]; /* gathered, or for a tail in its place */
+    f32_m mask[MAX_OUTPUTS][FITTED_CHUNK / f32_lanes + GROUP];
+    size_t gathered;
+    int any;
+} Late;
+
+/* What two outputs are made of: a table each, or both of sigmoid(-|x|): sigmoid and its derivative, or silu' and silu */
+enum { TWO_TABLES, GLU, SWIGLU };
+
+static ALWAYS_INLINE Fit sigmoid_tail_fit(void) {
+    Fit fit = FIT_sigmoid;
+    fit.form = EVEN;
+    return fit;
 }
 
-/* `group` vectors from element `at`, x = in[argument]; one test for all of them, since testing each mispredicts. Returns how many
- * x are gathered by now. */
-static ALWAYS_INLINE size_t fitted_group(int group, int arrays, int argument, int outputs, Output first, Output second,
-                                         const float *const *in, float *const *out, size_t at, float *gathered, f32_m *mask, size_t count) {
+static ALWAYS_INLINE void two_of_sigmoid(int kind, int group, Fit fit, const f32_v *x, f32_v *y0, f32_v *y1) {
+    const f32_v zero = f32_set(0), one = f32_set(1);
+    for (int v = 0; v < group; v++) {
+        f32_v p;
+        fitted_values(fit, 1, x + v, &p);
+        f32_v s = f32_select(f32_ge(x[v], zero), one - p, p), rest = f32_select(f32_ge(x[v], zero), p, one - p);
+        y0[v] = s;
+        if (kind == SWIGLU) y0[v] = s * f32_fma(f32_min(f32_set(fit.high), x[v]), rest, one);
+        if (kind == SWIGLU) rest = x[v];
+        y1[v] = s * rest;
+    }
+}
+
+/* One output of a group, times its factors; of the lanes in `mask` the factors alone */
+static ALWAYS_INLINE void store_output(Output output, int group, int arrays, f32_v (*const a)[GROUP], f32_v *y, const f32_m *mask,
+                                       int any, float *out) {
+    if (__builtin_expect(any, 0))
+        for (int v = 0; v < group; v++) y[v] = f32_select(mask[v], f32_set(1), y[v]);
+    for (int v = 0; v < group; v++) f32_store(out + v * f32_lanes, times_factors(y[v], output.factors, arrays, a, v));
+}
+
+/* `group` vectors from element `at`, x = in[argument]; one test for all of them, since testing each mispredicts. */
+static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argument, int outputs, Output first, Output second,
+                                       const float *const *in, float *const *out, size_t at, size_t i, Late *late) {
     f32_v a[MAX_ARRAYS][GROUP];
-    f32_m any = 0;
+    f32_m any = 0, *mask = late->mask[0] + i / f32_lanes, *other = late->mask[1] + i / f32_lanes;
     for (int v = 0; v < group; v++) {
         for (int j = 0; j < arrays; j++) a[j][v] = f32_load(in[j] + at + v * f32_lanes);
-        mask[v] = not_covered(first.fit, a[argument][v]);
-        if (outputs == 2) mask[v] |= not_covered(second.fit, a[argument][v]);
-        any |= mask[v];
+        any |= mask[v] = not_covered(first.fit, a[argument][v]);
+        if (outputs == 2) any |= other[v] = not_covered(second.fit, a[argument][v]);
     }
-    const int together = outputs == 2 ? group : 1; /* one table stays in the registers */
-    fitted_output(first, group, together, arrays, a, a[argument], mask, any, out[0] + at);
-    if (outputs == 2) fitted_output(second, group, together, arrays, a, a[argument], mask, any, out[1] + at);
-    if (!first.tail && __builtin_expect(any, 0))
-        for (int v = 0; v < group; v++) {
-            f32_store(gathered + count, f32_compress(mask[v], a[argument][v]));
-            count += (size_t)f32_count(mask[v]);
-        }
-    return count;
+    const int two_tables = outputs == 2 && kind == TWO_TABLES, together = two_tables ? group : 1; /* one table stays in the registers */
+    f32_v y[MAX_OUTPUTS][GROUP];
+    if (kind != TWO_TABLES)
+        two_of_sigmoid(kind, group, sigmoid_tail_fit(), a[argument], y[0], y[1]);
+    else
+        for (int v = 0; v < group; v += together) fitted_values(first.fit, together, a[argument] + v, y[0] + v);
+    store_output(first, group, arrays, a, y[0], mask, any, out[0] + at);
+    if (two_tables) fitted_values(second.fit, group, a[argument], y[1]);
+    if (outputs == 2) store_output(second, group, arrays, a, y[1], other, any, out[1] + at);
+    if (__builtin_expect(any, 0)) {
+        late->any = 1;
+        for (int v = 0; v < group; v++)
+            if (first.tail)
+                f32_store(late->x + i + v * f32_lanes, a[argument][v]);
+            else {
+                f32_store(late->x + late->gathered, f32_compress(mask[v], a[argument][v]));
+                late->gathered += (size_t)f32_count(mask[v]);
+            }
+    }
 }
 
-/* The gathered values of one output, put back, times the factors that wait in their place: in doubles where some are subnormal,
- * since float32 operations on such take up to 100 times as long. */
-static ALWAYS_INLINE void fitted_rest(Output output, const float *gathered, size_t count, const f32_m *mask, float *out, size_t m) {
+static ALWAYS_INLINE void fitted_tails(int group, Output output, const float *at, const f32_m *mask, float *out) {
+    f32_m any = 0;
+    for (int v = 0; v < group; v++) any |= mask[v];
+    if (!any) return;
+    for (int v = 0; v < group; v++) {
+        f32_v y = f32_load(out + v * f32_lanes), x = f32_load(at + v * f32_lanes);
+        f32_store(out + v * f32_lanes, f32_select(mask[v], output.tail(beyond(output.fit, x), y), y));
+    }
+}
+
+static ALWAYS_INLINE void fitted_tail(Output output, const Late *late, const f32_m *mask, float *out, size_t m) {
+    size_t i = 0;
+    for (; i + 2 * f32_lanes <= m; i += 2 * f32_lanes) fitted_tails(2, output, late->x + i, mask + i / f32_lanes, out + i);
+    for (; i < m; i += f32_lanes) fitted_tails(1, output, late->x + i, mask + i / f32_lanes, out + i);
+}
+
+/* By the composed formula, gathered from the whole chunk, so that it costs in proportion to how much there is; in doubles where
+ * some are subnormal, since float32 operations on such take up to 100 times as long. */
+static ALWAYS_INLINE void fitted_rest(Output output, Late *late, const f32_m *mask, float *out, size_t m) {
     double computed[FITTED_CHUNK + f32_lanes];
     float rounded[FITTED_CHUNK + f32_lanes];
+    const size_t count = (late->gathered + f32_lanes - 1) / f32_lanes * f32_lanes;
     size_t taken = 0;
-    output.rest(gathered, computed, count);
+    for (size_t i = late->gathered; i < count; i++) late->x[i] = late->x[late->gathered - 1];
+    output.rest(late->x, computed, count);
     const int subnormal = f64_to_f32(computed, rounded, count) && output.factors;
     for (size_t v = 0; v < m / f32_lanes; v++) {
-        f32_v y = f32_load(out + v * f32_lanes), late;
+        f32_v y = f32_load(out + v * f32_lanes), value;
         if (subnormal)
-            late = f32_times_expanded(y, mask[v], computed + taken);
+            value = f32_times_expanded(y, mask[v], computed + taken);
         else {
-            late = f32_expand(mask[v], rounded + taken);
-            if (output.factors) late = late * y;
+            value = f32_expand(mask[v], rounded + taken);
+            if (output.factors) value = value * y;
         }
-        f32_store(out + v * f32_lanes, f32_select(mask[v], late, y));
+        f32_store(out + v * f32_lanes, f32_select(mask[v], value, y));
         taken += (size_t)f32_count(mask[v]);
     }
 }
 
-static ALWAYS_INLINE void fitted_block(int arrays, int argument, int outputs, Output first, Output second, const float *const *in,
+/* out[k] = f_k(in[argument]) times its factors; two outputs have tails, or the same mask */
+static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int outputs, Output first, Output second, const float *const *in,
                                        float *const *out, size_t n) {
-    float gathered[FITTED_CHUNK + f32_lanes];
-    f32_m mask[FITTED_CHUNK / f32_lanes];
+    Late late;
     for (size_t start = 0; start < n; start += FITTED_CHUNK) {
         const size_t m = n - start < FITTED_CHUNK ? n - start : FITTED_CHUNK;
-        size_t i = 0, count = 0;
+        size_t i = 0;
+        late.gathered = 0;
+        late.any = 0;
         for (; i + GROUP * f32_lanes <= m; i += GROUP * f32_lanes)
-            count = fitted_group(GROUP, arrays, argument, outputs, first, second, in, out, start + i, gathered, mask + i / f32_lanes, count);
-        for (; i < m; i += f32_lanes)
-            count = fitted_group(1, arrays, argument, outputs, first, second, in, out, start + i, gathered, mask + i / f32_lanes, count);
-        if (count == 0) continue;
-        /* gathered from a whole chunk, the composed formula costs in proportion to how much there is */
-        const size_t padded = (count + f32_lanes - 1) / f32_lanes * f32_lanes;
-        for (i = count; i < padded; i++) gathered[i] = gathered[count - 1];
-        fitted_rest(first, gathered, padded, mask, out[0] + start, m);
-        if (outputs == 2) fitted_rest(second, gathered, padded, mask, out[1] + start, m);
+            fitted_group(GROUP, kind, arrays, argument, outputs, first, second, in, out, start + i, i, &late);
+        for (; i < m; i += f32_lanes) fitted_group(1, kind, arrays, argument, outputs, first, second, in, out, start + i, i, &late);
+        if (!late.any) continue;
+        if (first.tail)
+            fitted_tail(first, &late, late.mask[0], out[0] + start, m);
+        else
+            fitted_rest(first, &late, late.mask[0], out[0] + start, m);
+        if (outputs == 2) fitted_tail(second, &late, late.mask[1], out[1] + start, m);
     }
 }
 
@@ -272,19 +355,19 @@ typedef f64_v mid_vectors;
 #define f32_splat f32_set
 #define mid_splat f64_set
 #define mid_store_doubles f64_store
-#include "segments.h"
+#include "fitted_kernels.h"
 
 #define OUTPUT(table, factors) ((Output){FIT_##table, TAIL_##table, REST_##table, factors})
 #define FITTED(name, arrays, table, argument, factors)                                                                         \
     static void fitted_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                  \
         (void)parameter;                                                                                                      \
-        fitted_block(arrays, argument, 1, OUTPUT(table, factors), OUTPUT(table, factors), in, out, n);                        \
+        fitted_block(TWO_TABLES, arrays, argument, 1, OUTPUT(table, factors), OUTPUT(table, factors), in, out, n);                        \
     }
-/* The backward pass of f(in[1]) * in[2]: the gradient in[0] times in[2] f'(in[1]), and times f(in[1]) */
-#define FITTED_GATE(name, slope, value)                                                                                       \
+/* The backward pass of a gated pair */
+#define FITTED_GATE(name, kind, argument, first, first_factors, second, second_factors)                                       \
     static void fitted_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                  \
         (void)parameter;                                                                                                      \
-        fitted_block(3, 1, 2, OUTPUT(slope, 5), OUTPUT(value, 1), in, out, n);                                                \
+        fitted_block(kind, 3, argument, 2, OUTPUT(first, first_factors), OUTPUT(second, second_factors), in, out, n);         \
     }
 #define FITTED_AT(name, arrays, standard, composed, table, argument, factors)                                                 \
     FITTED(name##_standard, arrays, table, argument, factors)                                                                 \
@@ -300,13 +383,14 @@ typedef f64_v mid_vectors;
         fitted_general(arrays, standard, fitted_##name, composed##_general_##name, in, out, n);                               \
     }
 FITTED_KERNELS
+#include "softcap.h"
 #undef FITTED
 #undef FITTED_GATE
 #undef FITTED_AT
 #define FITTED(name, arrays, table, argument, factors) {#name, fitted_##name, NULL},
-#define FITTED_GATE(name, slope, value) {#name, fitted_##name, NULL},
+#define FITTED_GATE(name, kind, argument, first, first_factors, second, second_factors) {#name, fitted_##name, NULL},
 #define FITTED_AT(name, arrays, standard, composed, table, argument, factors) {#name, fitted_##name, fitted_general_##name},
-static const Fitted fitted_kernels[] = {FITTED_KERNELS};
+static const Fitted fitted_kernels[] = {FITTED_KERNELS SOFTCAP_KERNELS};
 #undef FITTED
 #undef FITTED_GATE
 #undef FITTED_AT

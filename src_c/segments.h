@@ -406,6 +406,18 @@ static const float table_snake_backward[8][32] __attribute__((aligned(64))) = {
 };
 #define FIT_snake_backward {DIRECT_BOTH, 6, -0x1.07d70a0000000p+3f, 0x1.efae140000000p+2f, 0x1.0000000000000p+1f, 0x1.0000000000000p+0f, table_snake_backward}
 
+/* logit: fitted within 0.73 ULP */
+static const float table_logit[7][32] __attribute__((aligned(64))) = {
+    {0x1.e4c4b20000000p-9f, 0x1.e060340000000p-7f, 0x1.e224060000000p-6f, 0x1.68f9c20000000p-5f, 0x1.e1af200000000p-5f, 0x1.2d08d60000000p-4f, 0x1.694db60000000p-4f, 0x1.a5b07e0000000p-4f, 0x1.e1e5fc0000000p-4f, 0x1.0eff540000000p-3f, 0x1.2cf3920000000p-3f, 0x1.4b240e0000000p-3f, 0x1.6941b00000000p-3f, 0x1.8745ee0000000p-3f, 0x1.a57cd00000000p-3f, 0x1.c3a2240000000p-3f, 0x1.e1a7960000000p-3f, 0x1.ffc8ac0000000p-3f, 0x1.0ef8740000000p-2f, 0x1.1e0ee40000000p-2f, 0x1.2d087a0000000p-2f, 0x1.3c06620000000p-2f, 0x1.4b15f40000000p-2f, 0x1.5a18260000000p-2f, 0x1.6961860000000p-2f, 0x1.7858500000000p-2f, 0x1.876c080000000p-2f, 0x1.9664ea0000000p-2f, 0x1.a576680000000p-2f, 0x1.b47a000000000p-2f, 0x1.c399080000000p-2f, 0x1.d2ac1a0000000p-2f},
+    {0x1.0001320000000p+2f, 0x1.0012ca0000000p+2f, 0x1.004bd40000000p+2f, 0x1.00aa760000000p+2f, 0x1.0130a40000000p+2f, 0x1.01de340000000p+2f, 0x1.02b4e20000000p+2f, 0x1.03b6740000000p+2f, 0x1.04e35a0000000p+2f, 0x1.063db00000000p+2f, 0x1.07c72c0000000p+2f, 0x1.0987760000000p+2f, 0x1.0b7dea0000000p+2f, 0x1.0dadc60000000p+2f, 0x1.1021ce0000000p+2f, 0x1.12daba0000000p+2f, 0x1.15dd760000000p+2f, 0x1.19382a0000000p+2f, 0x1.1cf3160000000p+2f, 0x1.211a3e0000000p+2f, 0x1.25b2940000000p+2f, 0x1.2ad7280000000p+2f, 0x1.30a48e0000000p+2f, 0x1.372c1a0000000p+2f, 0x1.3ebdee0000000p+2f, 0x1.473f880000000p+2f, 0x1.512fec0000000p+2f, 0x1.5ccbca0000000p+2f, 0x1.6acb800000000p+2f, 0x1.7befa60000000p+2f, 0x1.91eea00000000p+2f, 0x1.af72ae0000000p+2f},
+    {0x1.4333380000000p-5f, 0x1.4094ca0000000p-3f, 0x1.42c4a80000000p-2f, 0x1.e5d2fe0000000p-2f, 0x1.4688300000000p-1f, 0x1.9c084a0000000p-1f, 0x1.f459960000000p-1f, 0x1.281bb20000000p+0f, 0x1.57f4320000000p+0f, 0x1.8a27a60000000p+0f, 0x1.bf16800000000p+0f, 0x1.f7e3980000000p+0f, 0x1.1a50380000000p+1f, 0x1.3af8ba0000000p+1f, 0x1.5eb1360000000p+1f, 0x1.85b5020000000p+1f, 0x1.b08d240000000p+1f, 0x1.e058a20000000p+1f, 0x1.0aff200000000p+2f, 0x1.2960e40000000p+2f, 0x1.4bd86e0000000p+2f, 0x1.73b6120000000p+2f, 0x1.a295fe0000000p+2f, 0x1.da0d380000000p+2f, 0x1.0f2e900000000p+3f, 0x1.3867a00000000p+3f, 0x1.6cc6c40000000p+3f, 0x1.b04d720000000p+3f, 0x1.05f4a20000000p+4f, 0x1.46a3e00000000p+4f, 0x1.a9c3ea0000000p+4f, 0x1.2897d60000000p+5f},
+    {0x1.55669a0000000p+2f, 0x1.56642c0000000p+2f, 0x1.599dd00000000p+2f, 0x1.5f02d00000000p+2f, 0x1.66c15a0000000p+2f, 0x1.70f0880000000p+2f, 0x1.7dcd900000000p+2f, 0x1.8da1760000000p+2f, 0x1.a0ad900000000p+2f, 0x1.b75d1c0000000p+2f, 0x1.d228480000000p+2f, 0x1.f20c8c0000000p+2f, 0x1.0bcb8a0000000p+3f, 0x1.21e0480000000p+3f, 0x1.3c2d7e0000000p+3f, 0x1.5b5caa0000000p+3f, 0x1.8070780000000p+3f, 0x1.ad29300000000p+3f, 0x1.e36bda0000000p+3f, 0x1.12f1ae0000000p+4f, 0x1.3bc2b60000000p+4f, 0x1.6ef9940000000p+4f, 0x1.b088840000000p+4f, 0x1.02aefa0000000p+5f, 0x1.3c32f40000000p+5f, 0x1.8930760000000p+5f, 0x1.f6b04e0000000p+5f, 0x1.4b62dc0000000p+6f, 0x1.c8a3aa0000000p+6f, 0x1.4cc4400000000p+7f, 0x1.08376a0000000p+8f, 0x1.dd510a0000000p+8f},
+    {0x1.8952660000000p-3f, 0x1.817b600000000p-1f, 0x1.86861c0000000p+0f, 0x1.28ed5a0000000p+1f, 0x1.94f7a40000000p+1f, 0x1.0451d60000000p+2f, 0x1.43792c0000000p+2f, 0x1.8985d20000000p+2f, 0x1.d7eb4e0000000p+2f, 0x1.186f9a0000000p+3f, 0x1.4b713e0000000p+3f, 0x1.874d9e0000000p+3f, 0x1.cdaaf40000000p+3f, 0x1.109b2a0000000p+4f, 0x1.434a360000000p+4f, 0x1.80fe8a0000000p+4f, 0x1.ccdc3e0000000p+4f, 0x1.160db80000000p+5f, 0x1.5292d40000000p+5f, 0x1.a0b1ec0000000p+5f, 0x1.0331fa0000000p+6f, 0x1.473ac00000000p+6f, 0x1.a4bca00000000p+6f, 0x1.13ce4e0000000p+7f, 0x1.74aa900000000p+7f, 0x1.01c48c0000000p+8f, 0x1.72fe160000000p+8f, 0x1.170f9e0000000p+9f, 0x1.bfb76e0000000p+9f, 0x1.85f4820000000p+10f, 0x1.818a300000000p+11f, 0x1.cd93400000000p+12f},
+    {0x1.979bcc0000000p+3f, 0x1.9d666e0000000p+3f, 0x1.a7a8540000000p+3f, 0x1.bc24160000000p+3f, 0x1.d905620000000p+3f, 0x1.0205960000000p+4f, 0x1.1a44900000000p+4f, 0x1.39e4160000000p+4f, 0x1.622b720000000p+4f, 0x1.95560e0000000p+4f, 0x1.d50b3e0000000p+4f, 0x1.13360e0000000p+5f, 0x1.45dbea0000000p+5f, 0x1.85a51e0000000p+5f, 0x1.d99d740000000p+5f, 0x1.224b160000000p+6f, 0x1.687b800000000p+6f, 0x1.c6847c0000000p+6f, 0x1.22b8ac0000000p+7f, 0x1.79c95e0000000p+7f, 0x1.f38c040000000p+7f, 0x1.5156b00000000p+8f, 0x1.d357720000000p+8f, 0x1.4ca0dc0000000p+9f, 0x1.ed35ee0000000p+9f, 0x1.7998760000000p+10f, 0x1.30e8880000000p+11f, 0x1.05579c0000000p+12f, 0x1.e8669e0000000p+12f, 0x1.fddb6c0000000p+13f, 0x1.3bcd900000000p+15f, 0x1.fbf7940000000p+16f},
+    {-0x1.8234dc0000000p+7f, 0x1.a2165e0000000p+1f, 0x1.9864ac0000000p+2f, 0x1.4bcd1c0000000p+3f, 0x1.c897de0000000p+3f, 0x1.2d07e80000000p+4f, 0x1.8616600000000p+4f, 0x1.ec32420000000p+4f, 0x1.333d120000000p+5f, 0x1.832dd60000000p+5f, 0x1.e68f520000000p+5f, 0x1.32042a0000000p+6f, 0x1.83dddc0000000p+6f, 0x1.f036540000000p+6f, 0x1.3f5f020000000p+7f, 0x1.9ff4ba0000000p+7f, 0x1.126cfa0000000p+8f, 0x1.6fc9360000000p+8f, 0x1.f5ceda0000000p+8f, 0x1.5bf19e0000000p+9f, 0x1.ee480a0000000p+9f, 0x1.6821040000000p+10f, 0x1.0e449a0000000p+11f, 0x1.a409700000000p+11f, 0x1.53ac5c0000000p+12f, 0x1.216fe60000000p+13f, 0x1.064d860000000p+14f, 0x1.0178200000000p+15f, 0x1.18140a0000000p+16f, 0x1.5f3f860000000p+17f, 0x1.0e4b640000000p+19f, 0x1.20d3240000000p+21f},
+};
+#define FIT_logit {CENTRED, 5, 0x0.0p+0f, 0x1.da033e0000000p-2f, 0x1.101bde0000000p+6f, 0x1.0000000000000p+0f, table_logit}
+
 /* lisht: fitted within 0.17 ULP */
 static const float table_lisht[7][32] __attribute__((aligned(64))) = {
     {0x1.261bde0000000p-4f, 0x1.25f7100000000p-2f, 0x1.2618760000000p-1f, 0x1.b8c1840000000p-1f, 0x1.25b3140000000p+0f, 0x1.6f86fa0000000p+0f, 0x1.b8e7000000000p+0f, 0x1.0144160000000p+1f, 0x1.25eb400000000p+1f, 0x1.4a7cc00000000p+1f, 0x1.6f739a0000000p+1f, 0x1.942b320000000p+1f, 0x1.b8e8840000000p+1f, 0x1.dda5760000000p+1f, 0x1.0121480000000p+2f, 0x1.13a2d80000000p+2f, 0x1.25f8560000000p+2f, 0x1.3845800000000p+2f, 0x1.4aa71a0000000p+2f, 0x1.5cf4fa0000000p+2f, 0x1.6f5eb40000000p+2f, 0x1.81ba4e0000000p+2f, 0x1.9415be0000000p+2f, 0x1.a657c20000000p+2f, 0x1.b8edb20000000p+2f, 0x1.cb1d280000000p+2f, 0x1.dd7f940000000p+2f, 0x1.efd3b00000000p+2f, 0x1.0124d80000000p+3f, 0x1.0a6a520000000p+3f, 0x1.13a3640000000p+3f, 0x1.1ccca40000000p+3f},
@@ -430,147 +442,3 @@ static const float table_lisht_backward[8][32] __attribute__((aligned(64))) = {
     {-0x1.90c8c60000000p-2f, 0x1.dec70a0000000p-10f, 0x1.d421720000000p-3f, 0x1.8b2df60000000p-5f, -0x1.14d2e40000000p-5f, -0x1.9b74da0000000p-6f, -0x1.27cede0000000p-7f, -0x1.dafb2a0000000p-10f, 0x1.1eed1e0000000p-12f, 0x1.32d3d20000000p-11f, 0x1.e397aa0000000p-12f, 0x1.362f640000000p-12f, 0x1.7b15b80000000p-13f, 0x1.b729100000000p-14f, 0x1.0265ac0000000p-14f, 0x1.28272e0000000p-15f, 0x1.69bd800000000p-16f, 0x1.c2a55c0000000p-17f, 0x1.011e2c0000000p-17f, 0x1.325f0c0000000p-18f, 0x1.c3cb120000000p-19f, 0x1.6c3ba80000000p-19f, 0x1.62df900000000p-20f, 0x1.e921da0000000p-21f, 0x1.c1329e0000000p-21f, 0x1.1331920000000p-21f, 0x1.9ffff80000000p-22f, 0x1.0df5400000000p-21f, 0x1.df7a340000000p-23f, 0x1.504e260000000p-22f, -0x1.906c9a0000000p-23f, -0x1.fe7aba0000000p-27f},
 };
 #define FIT_lisht_backward {ODD, 6, 0x0.0p+0f, 0x1.4275260000000p+3f, 0x1.9000000000000p+1f, 0x1.0000000000000p+0f, table_lisht_backward}
-
-/* REST(table, kind of numbers, lanes, input of the formula, default) */
-#define TAIL_sigmoid NULL
-#define REST_sigmoid rest_sigmoid
-REST(sigmoid, f32, f32_lanes, 0, 0)
-#define TAIL_sigmoid_backward NULL
-#define REST_sigmoid_backward rest_sigmoid_backward
-REST(sigmoid_backward, f32, f32_lanes, 1, 0)
-#define TAIL_tanh NULL
-#define REST_tanh rest_tanh
-REST(tanh, f32, f32_lanes, 0, 0)
-#define TAIL_tanh_backward NULL
-#define REST_tanh_backward rest_tanh_backward
-REST(tanh_backward, f32, f32_lanes, 1, 0)
-#define TAIL_elu NULL
-#define REST_elu rest_elu
-REST(elu, f32, f32_lanes, 0, 0x1.0000000000000p+0f)
-#define TAIL_elu_backward NULL
-#define REST_elu_backward rest_elu_backward
-REST(elu_backward, f32, f32_lanes, 1, 0x1.0000000000000p+0f)
-#define TAIL_selu NULL
-#define REST_selu rest_selu
-REST(selu, mid, f64_lanes, 0, 0)
-#define TAIL_selu_backward NULL
-#define REST_selu_backward rest_selu_backward
-REST(selu_backward, mid, f64_lanes, 1, 0)
-#define TAIL_gelu gelu_tail
-#define REST_gelu NULL
-#define TAIL_gelu_backward gelu_slope_tail
-#define REST_gelu_backward NULL
-#define TAIL_gelu_tanh gelu_tanh_tail
-#define REST_gelu_tanh NULL
-#define TAIL_gelu_tanh_backward gelu_tanh_slope_tail
-#define REST_gelu_tanh_backward NULL
-#define TAIL_quick_gelu NULL
-#define REST_quick_gelu rest_quick_gelu
-REST(quick_gelu, mid, f64_lanes, 0, 0)
-#define TAIL_quick_gelu_backward NULL
-#define REST_quick_gelu_backward rest_quick_gelu_backward
-REST(quick_gelu_backward, mid, f64_lanes, 1, 0)
-#define TAIL_silu NULL
-#define REST_silu rest_silu
-REST(silu, mid, f64_lanes, 0, 0x1.0000000000000p+0f)
-#define TAIL_silu_backward NULL
-#define REST_silu_backward rest_silu_backward
-REST(silu_backward, mid, f64_lanes, 1, 0x1.0000000000000p+0f)
-#define TAIL_mish NULL
-#define REST_mish rest_mish
-REST(mish, mid, f64_lanes, 0, 0)
-#define TAIL_mish_backward NULL
-#define REST_mish_backward rest_mish_backward
-REST(mish_backward, mid, f64_lanes, 1, 0)
-#define TAIL_softplus NULL
-#define REST_softplus rest_softplus
-REST(softplus, mid, f64_lanes, 0, 0x1.0000000000000p+0f)
-#define TAIL_log_sigmoid NULL
-#define REST_log_sigmoid rest_log_sigmoid
-REST(log_sigmoid, mid, f64_lanes, 0, 0)
-#define TAIL_log_sigmoid_backward NULL
-#define REST_log_sigmoid_backward rest_log_sigmoid_backward
-REST(log_sigmoid_backward, mid, f64_lanes, 1, 0)
-#define TAIL_tanh_shrink NULL
-#define REST_tanh_shrink rest_tanh_shrink
-REST(tanh_shrink, mid, f64_lanes, 0, 0)
-#define TAIL_tanh_shrink_backward NULL
-#define REST_tanh_shrink_backward rest_tanh_shrink_backward
-REST(tanh_shrink_backward, mid, f64_lanes, 1, 0)
-#define TAIL_squareplus NULL
-#define REST_squareplus rest_squareplus
-REST(squareplus, mid, f64_lanes, 0, 0x1.0000000000000p+2f)
-#define TAIL_squareplus_backward NULL
-#define REST_squareplus_backward rest_squareplus_backward
-REST(squareplus_backward, mid, f64_lanes, 1, 0x1.0000000000000p+2f)
-#define TAIL_serf NULL
-#define REST_serf rest_serf
-REST(serf, mid, f64_lanes, 0, 0)
-#define TAIL_serf_backward NULL
-#define REST_serf_backward rest_serf_backward
-REST(serf_backward, mid, f64_lanes, 1, 0)
-#define TAIL_logish NULL
-#define REST_logish rest_logish
-REST(logish, mid, f64_lanes, 0, 0)
-#define TAIL_logish_backward NULL
-#define REST_logish_backward rest_logish_backward
-REST(logish_backward, mid, f64_lanes, 1, 0)
-#define TAIL_snake NULL
-#define REST_snake rest_snake
-REST(snake, mid, f64_lanes, 0, 0x1.0000000000000p+0f)
-#define TAIL_snake_backward NULL
-#define REST_snake_backward rest_snake_backward
-REST(snake_backward, mid, f64_lanes, 1, 0x1.0000000000000p+0f)
-#define TAIL_lisht NULL
-#define REST_lisht rest_lisht
-REST(lisht, mid, f64_lanes, 0, 0)
-#define TAIL_lisht_backward NULL
-#define REST_lisht_backward rest_lisht_backward
-REST(lisht_backward, mid, f64_lanes, 1, 0)
-
-/* FITTED(name, arrays, table, input that it is of, factors), FITTED_AT(name, arrays, default, kind, the same ...),
- * FITTED_GATE(name, table of the slope, table) */
-#define FITTED_KERNELS \
-    FITTED(sigmoid, 1, sigmoid, 0, 0) \
-    FITTED(sigmoid_backward, 2, sigmoid_backward, 1, 1) \
-    FITTED(tanh, 1, tanh, 0, 0) \
-    FITTED(tanh_backward, 2, tanh_backward, 1, 1) \
-    FITTED_AT(elu, 1, 0x1.0000000000000p+0f, f32, elu, 0, 0) \
-    FITTED_AT(elu_backward, 2, 0x1.0000000000000p+0f, f32, elu_backward, 1, 1) \
-    FITTED(selu, 1, selu, 0, 0) \
-    FITTED(selu_backward, 2, selu_backward, 1, 1) \
-    FITTED(gelu, 1, gelu, 0, 0) \
-    FITTED(gelu_backward, 2, gelu_backward, 1, 1) \
-    FITTED(gelu_tanh, 1, gelu_tanh, 0, 0) \
-    FITTED(gelu_tanh_backward, 2, gelu_tanh_backward, 1, 1) \
-    FITTED(quick_gelu, 1, quick_gelu, 0, 0) \
-    FITTED(quick_gelu_backward, 2, quick_gelu_backward, 1, 1) \
-    FITTED_AT(silu, 1, 0x1.0000000000000p+0f, mid, silu, 0, 0) \
-    FITTED_AT(silu_backward, 2, 0x1.0000000000000p+0f, mid, silu_backward, 1, 1) \
-    FITTED(mish, 1, mish, 0, 0) \
-    FITTED(mish_backward, 2, mish_backward, 1, 1) \
-    FITTED_AT(softplus, 1, 0x1.0000000000000p+0f, mid, softplus, 0, 0) \
-    FITTED(log_sigmoid, 1, log_sigmoid, 0, 0) \
-    FITTED(log_sigmoid_backward, 2, log_sigmoid_backward, 1, 1) \
-    FITTED(tanh_shrink, 1, tanh_shrink, 0, 0) \
-    FITTED(tanh_shrink_backward, 2, tanh_shrink_backward, 1, 1) \
-    FITTED_AT(squareplus, 1, 0x1.0000000000000p+2f, mid, squareplus, 0, 0) \
-    FITTED_AT(squareplus_backward, 2, 0x1.0000000000000p+2f, mid, squareplus_backward, 1, 1) \
-    FITTED(serf, 1, serf, 0, 0) \
-    FITTED(serf_backward, 2, serf_backward, 1, 1) \
-    FITTED(logish, 1, logish, 0, 0) \
-    FITTED(logish_backward, 2, logish_backward, 1, 1) \
-    FITTED_AT(snake, 1, 0x1.0000000000000p+0f, mid, snake, 0, 0) \
-    FITTED_AT(snake_backward, 2, 0x1.0000000000000p+0f, mid, snake_backward, 1, 1) \
-    FITTED(lisht, 1, lisht, 0, 0) \
-    FITTED(lisht_backward, 2, lisht_backward, 1, 1) \
-    FITTED_AT(celu, 1, 0x1.0000000000000p+0f, mid, elu, 0, 0) \
-    FITTED_AT(celu_backward, 2, 0x1.0000000000000p+0f, mid, elu_backward, 1, 1) \
-    FITTED_AT(softplus_backward, 2, 0x1.0000000000000p+0f, mid, sigmoid, 1, 1) \
-    FITTED(glu, 2, sigmoid, 1, 1) \
-    FITTED(swiglu, 2, silu, 0, 2) \
-    FITTED(geglu, 2, gelu, 0, 2) \
-    FITTED(geglu_tanh, 2, gelu_tanh, 0, 2) \
-    FITTED_GATE(swiglu_backward, silu_backward, silu) \
-    FITTED_GATE(geglu_backward, gelu_backward, gelu) \
-    FITTED_GATE(geglu_tanh_backward, gelu_tanh_backward, gelu_tanh)

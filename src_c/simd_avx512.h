@@ -119,6 +119,10 @@ static inline int f64_to_f32(const double *p, float *to, size_t n) {
 }
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
+/* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */
+static inline f32_v f32_mantissa(f32_v a) { return _mm512_getmant_ps(a, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan); }
+static inline f32_v f32_exponent(f32_v a) { return _mm512_getexp_ps(a); }
+
 /* table[index[0]], table[index[1]] ...; index below the lanes */
 static inline f32_v f32_pick(const float *table, const int *index) {
     return _mm512_permutexvar_ps(_mm512_loadu_si512(index), _mm512_loadu_ps(table));

@@ -1,13 +1,47 @@
-/* What the fitted gelu kernels do below their tables, x < -5: float32 with the roundings carried that e^-v would amplify by v.
- * Wide data have a third of their elements there. */
+/* What the fitted kernels do beyond their tables, where an exponential is left: float32, with the roundings carried that it would
+ * amplify. Wide data have up to a third of their elements there. A tail gets x < 0 and what the result is multiplied by; that
+ * and the scaling come last, since a float32 operation on a subnormal number takes 100 times as long. */
 
 #include "tail_terms.h"
 
-/* e^(z + low) = p 2^k for z < 0, |low| < 2^-8. The scaling comes last: a float32 operation on a subnormal takes 100 times as long. */
+/* e^(z + low) = p 2^k for z < 0, |low| < 2^-8 */
 static ALWAYS_INLINE f32_v f32_exp_tail(f32_v z, f32_v low, f32_v *k) {
     f32_v whole, t = f32_expm1_remainder(z, k, &whole);
     return f32_set(1) + f32_fma(low, f32_set(1) + t, t);
 }
+/* With e = e^z, z = rate x: C e (1 - h e), C x e (1 - h e), or the derivative of the latter, C e (1 + z - h e (1 + 2 z)). C is
+ * sign e^log_constant: as a factor it would be rounded twice. */
+enum { PLAIN, GATED, SLOPE };
+static ALWAYS_INLINE f32_v exp_tail_of(int kind, float sign, float log_constant, float log_low, float bend, float rate, float rate_low,
+                                       f32_v x, f32_v factor) {
+    f32_v b = f32_max(f32_set(-200), x), k, z = b, low = f32_set(0);
+    if (rate != 1) {
+        z = b * f32_set(rate);
+        low = f32_fma(b, f32_set(rate), -z) + b * f32_set(rate_low);
+    }
+    f32_v exponent = z;
+    if (log_constant != 0) {
+        exponent = z + f32_set(log_constant);
+        low = (f32_set(log_constant) - (exponent - z)) + f32_set(log_low);
+    }
+    f32_v p = f32_exp_tail(exponent, low, &k), a = b;
+    if (kind == SLOPE) a = f32_set(1) + z;
+    if (bend != 0) {
+        f32_v e = f32_scaled(p, f32_max(f32_set(-64), k)) * f32_set(bend);
+        if (kind == SLOPE)
+            a = f32_fma(-e, f32_fma(f32_set(2), z, f32_set(1)), a);
+        else
+            p = f32_fma(-e, p, p);
+    }
+    if (kind != PLAIN) p = p * a;
+    if (sign < 0) p = -p;
+    return f32_scaled(p * factor, k);
+}
+#define EXP_TAIL(name, kind, sign, log_constant, log_low, bend, rate, rate_low)                                               \
+    static ALWAYS_INLINE f32_v tail_##name(f32_v x, f32_v factor) {                                                           \
+        return exp_tail_of(kind, sign, log_constant, log_low, bend, rate, rate_low, x, factor);                               \
+    }
+
 static ALWAYS_INLINE f32_v f32_series(const float *c, int count, f32_v y) {
     f32_v p = f32_set(c[count - 1]);
     for (int i = count - 2; i >= 0; i--) p = f32_fma(p, y, f32_set(c[i]));
@@ -23,8 +57,8 @@ static ALWAYS_INLINE f32_v gelu_tail_of(int slope, f32_v x, f32_v factor) {
     f32_v p = f32_exp_tail(square * f32_set(-0.5f), low, &k);
     return f32_scaled(series * p * factor, k);
 }
-static ALWAYS_INLINE f32_v gelu_tail(f32_v x, f32_v factor) { return gelu_tail_of(0, x, factor); }
-static ALWAYS_INLINE f32_v gelu_slope_tail(f32_v x, f32_v factor) { return gelu_tail_of(1, x, factor); }
+static ALWAYS_INLINE f32_v tail_gelu(f32_v x, f32_v factor) { return gelu_tail_of(0, x, factor); }
+static ALWAYS_INLINE f32_v tail_gelu_backward(f32_v x, f32_v factor) { return gelu_tail_of(1, x, factor); }
 
 /* sigmoid(-v) = e - e^2 with e = e^-v < 2^-24, v = t (c0 + c1 t^2) in two parts */
 static ALWAYS_INLINE f32_v gelu_tanh_tail_of(int slope, f32_v x, f32_v factor) {
@@ -43,5 +77,20 @@ static ALWAYS_INLINE f32_v gelu_tanh_tail_of(int slope, f32_v x, f32_v factor) {
     f32_v y = (f32_set(1) - outer) * p;
     return f32_scaled(f32_fma(-e, f32_fma(-outer, p, y), y) * factor, k);
 }
-static ALWAYS_INLINE f32_v gelu_tanh_tail(f32_v x, f32_v factor) { return gelu_tanh_tail_of(0, x, factor); }
-static ALWAYS_INLINE f32_v gelu_tanh_slope_tail(f32_v x, f32_v factor) { return gelu_tanh_tail_of(1, x, factor); }
+static ALWAYS_INLINE f32_v tail_gelu_tanh(f32_v x, f32_v factor) { return gelu_tanh_tail_of(0, x, factor); }
+static ALWAYS_INLINE f32_v tail_gelu_tanh_backward(f32_v x, f32_v factor) { return gelu_tanh_tail_of(1, x, factor); }
+
+/* log(w / (1 - w)) for w < 0.06, the nearer of x and 1 - x: log(w) - log1p(-w), log(w) = k ln 2 + log1p(m - 1), 0.75 <= m < 1.5 */
+static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
+    const f32_m upper = f32_gt(x, f32_set(0.5f));
+    f32_v w = f32_select(upper, f32_set(1) - x, x), m = f32_mantissa(w), r = m - f32_set(1);
+    f32_v k = f32_exponent(w) + f32_select(f32_gt(f32_set(1), m), f32_set(1), f32_set(0));
+    f32_v log = f32_fma(k, f32_set(f32_LN2_HI), f32_fma(k, f32_set(f32_LN2_LO), r * f32_series(log_terms, LOG_TERMS, r)));
+    f32_v b = f32_min(f32_set(0.0625f), w);
+    f32_v y = log + b * f32_series(log_rest_terms, LOG_REST_TERMS, b);
+    y = f32_select(f32_gt(w, f32_set(0)), y, f32_select(f32_ge(w, f32_set(0)), f32_set(MINUS_INFINITY), f32_set(NAN_VALUE)));
+    return f32_select(upper, -y, y);
+}
+static void rest_logit(const float *x, double *y, size_t n) {
+    for (size_t i = 0; i < n; i += f32_lanes) f32_store_doubles(y + i, logit_tail(f32_load(x + i)));
+}
