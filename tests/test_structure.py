@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import doctest
+import functools
 import importlib.metadata
 import inspect
 import math
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import implementations
+from fastact import calling, implementations
 from fastact.declare import ACTIVATIONS
 
 import arrays
@@ -31,6 +32,7 @@ from passes import (
     each_compiled,
     each_dtype,
     each_implementation,
+    each_of_all,
     needs_core,
 )
 
@@ -181,6 +183,35 @@ def test_forward_without_parameters_is_a_ufunc(implementation):
             function.at(changed, [3, 4, 9], *others)
             expected[[3, 4, 9]] = function(x[[3, 4, 9]], *others)
             arrays.assert_same_bits(changed, expected, "at")
+
+
+@each_compiled
+@each_dtype
+@each_of_all
+def test_the_short_way(implementation, one, dtype, monkeypatch):
+    """Plain arrays with the defaults, out= and an option never pass through calling.py, which takes microseconds."""
+    if not one.direct:
+        return
+    function, given = one.of(implementation), [np.full(3, 0.25, dtype)] * one.operands
+    numbers = list(one.declared.usual.values())
+    if numbers:
+        if one.kind == "from_output" and one.conditions:
+            return
+        public = getattr(implementations.load(implementation), one.function)
+        function = functools.partial(public, given[0], None, *numbers, y=given[1]) if one.kind == "from_output" else public
+        given = [] if one.kind == "from_output" else [*given, *numbers]
+    if numbers and one.declared.requires:
+        return
+    expected = function(*given)
+
+    def long_way(self, *args, **keywords):
+        raise AssertionError
+
+    monkeypatch.setattr(calling.Call, "__call__", long_way)
+    arrays.assert_same_bits(function(*given), expected, "new")
+    out = arrays.outs(one, 3, 9, dtype)
+    function(*given, out=out)
+    arrays.assert_same_bits(out, expected, "out")
 
 
 @each_implementation
