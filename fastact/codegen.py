@@ -102,6 +102,8 @@ class Translator:
             self.fail(node, f"{word!r} takes {expected} arguments, got {len(node.args)}")
         if word == "polynomial" and not declared:
             return self.polynomial(node, names)
+        if word in ("maximum", "minimum", "clip") and not declared and all(map(is_number, node.args[1:])):
+            word += "_number"  # which cannot be NaN: one instruction in place of three
         prefix = "formula_" if declared else ""
         return f"FN({prefix}{word})({', '.join(self.expression(a, names) for a in node.args)})"
 
@@ -147,6 +149,14 @@ class Translator:
                     results = 2
                     lines.append(f"    *second = {self.expression(second, names)};")
                     lines.append(f"    return {self.expression(first, names)};")
+                case ast.Return(
+                    value=ast.Call(func=ast.Name(id="where"), args=[condition, yes, ast.Call(func=ast.Name(id=part)) as no])
+                ) if part.startswith("_"):
+                    # a part of its own is not computed where no lane needs it: the far tails have shorter formulas
+                    lines.append(f"    M chosen = {self.expression(condition, names)};")
+                    lines.append(f"    {kind} yes = {self.expression(yes, names)};")
+                    lines.append("    if (OP(all)(chosen)) return yes;")
+                    lines.append(f"    return FN(where)(chosen, yes, {self.expression(no, names)});")
                 case ast.Return(value=ast.expr()):
                     lines.append(f"    return {self.expression(statement.value, names)};")
                 case _:
@@ -170,6 +180,11 @@ class Translator:
         else:
             body = f"NUMBER_TYPE second; out[0] = VALUE(FN(formula_{name})({unpacked}, &second)); out[1] = VALUE(second);"
         return f"static inline void FN(vector_{name})(const V *in, V *out) {{ {body} }}\n"
+
+
+def is_number(node):
+    """Whether an expression is a number, or minus one."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
 def split(text):

@@ -16,6 +16,7 @@ from .words import (
     abs,
     clip,
     constant,
+    damped,
     erf,
     exp,
     exp_times,
@@ -245,7 +246,8 @@ def gelu_tanh(x):
     """
     t = minimum(abs(x), 40)
     v = t * (GELU_LINEAR + GELU_CUBIC * (t * t))
-    return maximum(x, 0) - exp_times(t / (1 + exp(-v)), -v)
+    e = exp(-v)
+    return maximum(x, 0) - damped(t / (1 + e), -v, e)
 
 
 @gelu_tanh.derivative
@@ -254,21 +256,25 @@ def gelu_tanh_backward(grad, x):
     square = t * t
     v = t * (GELU_LINEAR + GELU_CUBIC * square)
     slope = GELU_LINEAR + GELU_CUBIC_SLOPE * square
-    d = 1 + exp(-v)
-    left = exp_times((1 - t * slope / d) / d, -v)
+    e = exp(-v)
+    inverse = 1 / (1 + e)
+    left = damped((1 - t * slope * inverse) * inverse, -v, e)
     return grad * where(x < 0, left, 1 - left)
 
 
-def _gate(z):
-    """1 / (1 + exp(-z)) as two factors: a number in [1/2, 1], and the exponent of what it is multiplied by."""
-    return 1 / (1 + exp(-abs(z)))
+def _times_sigmoid(a, z):
+    """a / (1 + exp(-z)) = a / (1 + e) * exp(min(z, 0)) with e = exp(-|z|): no overflow, and the tail keeps its digits."""
+    e = exp(-abs(z))
+    return damped(a / (1 + e), z, e)
 
 
 def _gate_slope(z):
-    """The derivative of z / (1 + exp(-z)), but for the factor exp(min(z, 0))."""
-    e = exp(-abs(z))
-    rest = where(z < 0, 1, e)
-    return (1 + z * rest / (1 + e)) / (1 + e)
+    """The derivative of z / (1 + exp(-z)) is s (1 + z (1 - s)), where s is the sigmoid of z."""
+    bounded = clip(z, -2000, 2000)
+    e = exp(-abs(bounded))
+    inverse = 1 / (1 + e)
+    rest = inverse * where(bounded < 0, 1, e)
+    return damped(inverse * (1 + bounded * rest), bounded, e)
 
 
 QUICK = constant("1.702")
@@ -280,14 +286,12 @@ def quick_gelu(x):
 
     GELU by one sigmoid: close to it, and cheaper where that mattered.
     """
-    z = QUICK * x
-    return exp_times(x * _gate(z), minimum(z, 0))
+    return _times_sigmoid(x, QUICK * x)
 
 
 @quick_gelu.derivative
 def quick_gelu_backward(grad, x):
-    z = clip(QUICK * x, -2000, 2000)
-    return grad * exp_times(_gate_slope(z), minimum(z, 0))
+    return grad * _gate_slope(QUICK * x)
 
 
 @activation(
@@ -301,14 +305,12 @@ def silu(x, beta=1.0):
 
     x times its own sigmoid: smooth, with a shallow dip below 0.
     """
-    z = beta * x
-    return exp_times(x * _gate(z), minimum(z, 0))
+    return _times_sigmoid(x, beta * x)
 
 
 @silu.derivative
 def silu_backward(grad, x, beta):
-    z = clip(beta * x, -2000, 2000)
-    return grad * exp_times(_gate_slope(z), minimum(z, 0))
+    return grad * _gate_slope(beta * x)
 
 
 @activation(source="D. Misra (2019), Mish: a self regularized non-monotonic activation function", wide=True)
@@ -320,7 +322,7 @@ def mish(x):
     e = exp(-abs(x))
     n = where(x < 0, 2 + e, 1 + 2 * e)
     d = where(x < 0, 2 + e * (2 + e), 1 + 2 * e * (1 + e))
-    return exp_times(x * (n / d), minimum(x, 0))
+    return damped(x * (n / d), x, e)
 
 
 @mish.derivative
@@ -329,7 +331,16 @@ def mish_backward(grad, x):
     e = exp(-abs(z))
     d = where(z < 0, 2 + e * (2 + e), 1 + 2 * e * (1 + e))
     n = where(z < 0, (2 + e) * d + 4 * z * (1 + e), (1 + 2 * e) * d + 4 * z * (e * e) * (1 + e))
-    return grad * exp_times(n / (d * d), minimum(z, 0))
+    return grad * damped(n / (d * d), z, e)
+
+
+def _log_one_plus_exp(z, e):
+    """log(1 + exp(z)), from e = exp(-|z|)."""
+    return maximum(z, 0) + log1p(e)
+
+
+def _softplus_near(z, e, inverse):
+    return _log_one_plus_exp(z, e) * inverse
 
 
 @activation(
@@ -344,14 +355,14 @@ def softplus(x, beta=1.0):
     A smooth ReLU; its derivative is the sigmoid. There is no threshold beyond which it would be cut off.
     """
     z = beta * x
-    near = (maximum(z, 0) + log1p(exp(-abs(z)))) / beta
-    return where(z < -60, exp_times(1 / beta, z), near)
+    e = exp(-abs(z))
+    inverse = 1 / beta
+    return where(z < -60, damped(inverse, z, e), _softplus_near(z, e, inverse))
 
 
 @softplus.derivative
 def softplus_backward(grad, x, beta):
-    z = beta * x
-    return grad * exp_times(_gate(z), minimum(z, 0))
+    return grad * _times_sigmoid(1, beta * x)
 
 
 @softplus.derivative_from_output(requires=["beta > 0"])
@@ -396,7 +407,7 @@ def log_sigmoid(x):
 
 @log_sigmoid.derivative
 def log_sigmoid_backward(grad, x):
-    return grad * exp_times(_gate(x), minimum(-x, 0))
+    return grad * _times_sigmoid(1, -x)
 
 
 @log_sigmoid.derivative_from_output
@@ -599,9 +610,9 @@ def squareplus_backward(grad, x, b):
     bounded = clip(x, -1e300, 1e300)
     scale = where(abs(bounded) > LARGE, SMALL, 1)
     z = bounded * scale
-    c = b * scale * scale
-    root = sqrt(z * z + c)
-    return grad * (where(z > 0, root + z, c / (root - z)) / (2 * root))
+    root = sqrt(z * z + b * scale * scale)
+    twice = 2 * root
+    return grad * where(z > 0, (root + z) / twice, b / twice / (root - z) * scale * scale)
 
 
 @squareplus.derivative_from_output
@@ -667,8 +678,9 @@ def softcap(x, cap):
 @softcap.derivative
 def softcap_backward(grad, x, cap):
     z = -2 * abs(x / cap)
-    d = 1 + exp(z)
-    return grad * exp_times(4 / (d * d), z)
+    e = exp(z)
+    d = 1 + e
+    return grad * damped(4 / (d * d), z, e)
 
 
 @softcap.derivative_from_output
@@ -678,6 +690,10 @@ def softcap_backward_from_output(grad, y, cap):
 
 
 NAN = constant("nan")
+
+
+def _log_ratio(a, b):
+    return log(a / b)
 
 
 @activation(
@@ -692,9 +708,8 @@ def logit(x, eps=None):
     """
     # eps=None arrives as NaN: no comparison with it holds
     p = where(x < eps, eps, where(x > 1 - eps, 1 - eps, x))
-    odds = p / (1 - p)
-    middle = log1p((2 * p - 1) / (1 - p))
-    return where(abs(p - 0.5) < 0.25, middle, log(odds))
+    rest = 1 - p
+    return where(abs(p - 0.5) < 0.25, log1p((p - rest) / rest), _log_ratio(p, rest))
 
 
 @logit.derivative
@@ -712,22 +727,47 @@ def logit_backward_from_output(grad, y, eps):
 TWO_OVER_SQRT_PI = constant("1.1283791670955125738961589031215451716881012586579977136881")
 
 
+def _serf_near(x):
+    return x * erf(_log_one_plus_exp(x, exp(-abs(x))))
+
+
+def _serf_slope_near(x):
+    e = exp(-abs(x))
+    softly = _log_one_plus_exp(x, e)
+    return erf(softly) + exp_times(x * TWO_OVER_SQRT_PI / (1 + e), minimum(x, 0) - softly * softly)
+
+
+def _serf_slope(x):
+    return where(x < -60, exp_times((1 + x) * TWO_OVER_SQRT_PI, x), _serf_slope_near(x))
+
+
 @activation(source="S. Nag, M. Bhattacharyya, A. Mukherjee, R. Kundu (2023), SERF: towards better training of deep neural networks", wide=True)
 def serf(x):
     """x * erf(log(1 + exp(x)))
 
     A mish with the error function in place of tanh.
     """
-    softly = maximum(x, 0) + log1p(exp(-abs(x)))
-    return where(x < -60, exp_times(x * TWO_OVER_SQRT_PI, x), x * erf(softly))
+    return where(x < -60, exp_times(x * TWO_OVER_SQRT_PI, x), _serf_near(x))
 
 
 @serf.derivative
 def serf_backward(grad, x):
-    z = clip(x, -2000, 2000)
-    softly = maximum(z, 0) + log1p(exp(-abs(z)))
-    near = erf(softly) + exp_times(z * TWO_OVER_SQRT_PI * _gate(z), minimum(z, 0) - softly * softly)
-    return grad * where(z < -60, exp_times((1 + z) * TWO_OVER_SQRT_PI, z), near)
+    return grad * _serf_slope(clip(x, -2000, 2000))
+
+
+def _logish_near(x):
+    return x * log1p(_times_sigmoid(1, x))
+
+
+def _logish_slope_near(x):
+    e = exp(-abs(x))
+    inverse = 1 / (1 + e)
+    y = damped(inverse, x, e)
+    return log1p(y) + damped(x * inverse * inverse / (1 + y), -abs(x), e)
+
+
+def _logish_slope(x):
+    return where(x < -60, exp_times(1 + x, x), _logish_slope_near(x))
 
 
 @activation(source="H. Zhu, H. Zeng, J. Liu, X. Zhang (2021), Logish: a new nonlinear nonmonotonic activation function", wide=True)
@@ -736,16 +776,12 @@ def logish(x):
 
     x times the logarithm of 1 and its sigmoid.
     """
-    return where(x < -60, exp_times(x, x), x * log1p(exp_times(_gate(x), minimum(x, 0))))
+    return where(x < -60, exp_times(x, x), _logish_near(x))
 
 
 @logish.derivative
 def logish_backward(grad, x):
-    z = clip(x, -2000, 2000)
-    e = exp(-abs(z))
-    y = exp_times(1 / (1 + e), minimum(z, 0))
-    near = log1p(y) + exp_times(z / ((1 + e) * (1 + e)) / (1 + y), -abs(z))
-    return grad * where(z < -60, exp_times(1 + z, z), near)
+    return grad * _logish_slope(clip(x, -2000, 2000))
 
 
 @activation(source="L. Ziyin, T. Hartwig, M. Ueda (2020), Neural networks fail to learn periodic functions and how to fix it", wide=True, requires=["a != 0"])
@@ -754,13 +790,14 @@ def snake(x, a=1.0):
 
     Rises with ripples, so that a network can learn what is periodic.
     """
-    wave = sin(a * x)
+    z = a * x
+    wave = sin(where(abs(z) > 1e18, 0, z))  # beyond, where z may overflow, the ripple is less than the last place of x
     return x + wave * wave / a
 
 
 @snake.derivative
 def snake_backward(grad, x, a):
-    wave = sin_plus_cos(a * x)
+    wave = sin_plus_cos(a, x)
     return grad * (wave * wave)
 
 
@@ -776,8 +813,9 @@ def lisht(x):
 @lisht.derivative
 def lisht_backward(grad, x):
     z = clip(x, -2000, 2000)
-    d = 1 + exp(-2 * abs(z))
-    return grad * (words.tanh(z) + exp_times(4 * z / (d * d), -2 * abs(z)))
+    e = exp(-2 * abs(z))
+    d = 1 + e
+    return grad * (words.tanh(z) + damped(4 * z / (d * d), -2 * abs(z), e))
 
 
 @activation(
@@ -791,14 +829,14 @@ def glu(value, gate):
 
     One half of the features lets the other through.
     """
-    return exp_times(_gate(gate), minimum(gate, 0)) * value
+    return _times_sigmoid(1, gate) * value
 
 
 @glu.derivative
 def glu_backward(grad, value, gate):
     e = exp(-abs(gate))
-    open = exp_times(1 / (1 + e), minimum(gate, 0))
-    return grad * open, grad * value * exp_times(1 / ((1 + e) * (1 + e)), -abs(gate))
+    inverse = 1 / (1 + e)
+    return grad * damped(inverse, gate, e), grad * value * damped(inverse * inverse, -abs(gate), e)
 
 
 @activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2, wide=True)

@@ -7,8 +7,6 @@ is infinite or NaN nothing is left over: the second is 0, or the sum would be Na
 
 import numpy as np
 
-SPLITTER = 2.0**27 + 1
-
 
 class Constant(float):
     """A decimal number that no float holds: a float with `low`, what is missing."""
@@ -46,17 +44,20 @@ def exact_sum(a, b):
     return Pair(high, clean((a - (high - of_b)) + (b - of_b)))
 
 
-def upper(a):
-    """The upper half of the digits."""
-    c = a * SPLITTER
-    return c - (c - a)
+def cut(a):
+    """The first 26 bits of the digits."""
+    return (a.view(np.int64) & -(2**27)).view(np.float64)
 
 
 def product_low(a, b, high):
-    """What the product `high` of a and b lacks."""
-    a1, b1 = upper(a), upper(b)
+    """What the product `high` of a and b lacks, by parts whose products are exact.
+
+    The halves (26 and 27 bits) are cut off: by Veltkamp's multiplication they would overflow from 2**996 on.
+    """
+    a1, b1 = cut(a), cut(b)
     a2, b2 = a - a1, b - b1
-    return ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2
+    b3 = cut(b2)
+    return (((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b3) + a2 * (b2 - b3)
 
 
 def pair(value):

@@ -11,7 +11,7 @@ The words run under the errstate that fallback.py sets: an overflow in a branch 
 
 import numpy as np
 
-from . import coefficients
+from . import coefficients, reduce
 from .pairs import Pair, constant, exact_sum, fast_sum, pair, product_low  # noqa: F401  (constant is for the formulas)
 
 LN2 = constant("0.69314718055994530941723212145817656807550013436026")
@@ -121,6 +121,13 @@ def exp_times(a, x):
     return where(x < -745, 0, a * np.exp(x))
 
 
+def damped(a, x, e):
+    """a e**min(x, 0), given e = e**-|x|."""
+    if isinstance(x, Pair):
+        return exp_times(a, minimum(x, 0))
+    return where(x < 0, where(x < -745, 0, a * e), a)
+
+
 def expm1(x):
     """e**x - 1."""
     if isinstance(x, Pair):
@@ -189,15 +196,22 @@ def erf(s):
     return where(s > 1, 1 - rest, s * _terms(y, terms, low))
 
 
-def sin(x):
+def _shifted_sin(z, a, x, shift):
+    """sin(z + shift pi) for a pair z = a x and a shift of 0 or 1/4."""
+    k, r = reduce.remainder(z, a, x, shift)
+    y = r * _terms(r * r, coefficients.pair_sin_terms, coefficients.pair_sin_terms_low)
+    return where(k % 2 != 0, -y, y)
+
+
+def sin(z):
     """The sine."""
-    return np.sin(x.high if isinstance(x, Pair) else x)
+    return _shifted_sin(z, z, 1, 0) if isinstance(z, Pair) else np.sin(z)
 
 
-def sin_plus_cos(x):
-    """sin(x) + cos(x)."""
-    x = x.high if isinstance(x, Pair) else x
-    return np.sin(x) + np.cos(x)
+def sin_plus_cos(a, x):
+    """sin(a x) + cos(a x) = sqrt(2) sin(a x + pi / 4), for a product up to 2**1088."""
+    z = a * x
+    return SQRT2 * _shifted_sin(z, a, x, 0.25) if isinstance(z, Pair) else np.sin(z) + np.cos(z)
 
 
 def _left_tail(x):

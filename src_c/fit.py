@@ -36,8 +36,8 @@ TABLES = {
     "selu_backward": ("BENT_SLOPE", 0.8, 6, 0),
     "gelu": ("ABOVE", 0.1875, 6, 0),
     "gelu_backward": ("COMPLEMENT", 0.1875, 6, 0),
-    "gelu_tanh": ("ABOVE", 0.175, 7, 0),
-    "gelu_tanh_backward": ("COMPLEMENT", 0.175, 7, 0),
+    "gelu_tanh": ("ABOVE", 0.16, 6, 0),
+    "gelu_tanh_backward": ("COMPLEMENT", 0.175, 6, 0),
     "quick_gelu": ("ABOVE", 0.45, 6, 0),
     "quick_gelu_backward": ("COMPLEMENT", 0.45, 6, 0),
     "silu": ("ABOVE", 0.76, 6, 0),
@@ -61,19 +61,24 @@ TABLES = {
     "lisht_backward": ("ODD", 0.32, 6, 0),
 }
 
-# kernel: for each output its table, the input it is of, and the inputs that it is multiplied by (bits)
-KERNELS = {name: [(name, 1, 0b1)] if name.endswith("_backward") else [(name, 0, 0)] for name in TABLES} | {
-    "celu": [("elu", 0, 0)],
-    "celu_backward": [("elu_backward", 1, 0b1)],
-    "softplus_backward": [("sigmoid", 1, 0b1)],
-    "glu": [("sigmoid", 1, 0b1)],
-    "glu_backward": [("sigmoid", 2, 0b1), ("sigmoid_backward", 2, 0b11)],
-    "swiglu": [("silu", 0, 0b10)],
-    "swiglu_backward": [("silu_backward", 1, 0b101), ("silu", 1, 0b1)],
-    "geglu": [("gelu", 0, 0b10)],
-    "geglu_backward": [("gelu_backward", 1, 0b101), ("gelu", 1, 0b1)],
-    "geglu_tanh": [("gelu_tanh", 0, 0b10)],
-    "geglu_tanh_backward": [("gelu_tanh_backward", 1, 0b101), ("gelu_tanh", 1, 0b1)],
+# kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
+KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in TABLES} | {
+    "celu": ("elu", 0, 0),
+    "celu_backward": ("elu_backward", 1, 0b1),
+    "softplus_backward": ("sigmoid", 1, 0b1),
+    "glu": ("sigmoid", 1, 0b1),
+    "swiglu": ("silu", 0, 0b10),
+    "geglu": ("gelu", 0, 0b10),
+    "geglu_tanh": ("gelu_tanh", 0, 0b10),
+}
+# the backward passes of gated pairs, by the table of their gate
+GATES = {"swiglu_backward": "silu", "geglu_backward": "gelu", "geglu_tanh_backward": "gelu_tanh"}
+# tables beyond which tails.h has a formula in float32
+TAILS = {
+    "gelu": "gelu_tail",
+    "gelu_backward": "gelu_slope_tail",
+    "gelu_tanh": "gelu_tanh_tail",
+    "gelu_tanh_backward": "gelu_tanh_slope_tail",
 }
 
 
@@ -172,23 +177,56 @@ def polynomial_scale(name):
     return evaluate(*([one] if name.endswith("_backward") else []), one, *parameters)[0]
 
 
+def standard(activation):
+    """The default of an activation's parameter, in C."""
+    values = ["NAN_VALUE" if value is None else hexadecimal(value) for value in activation.parameters.values()]
+    return values[0] if values else "0"
+
+
 def kernels():
     """The rows of fitted.h."""
-    text = "\n/* FITTED(name, arrays, outputs, composed, first output, second), FITTED_AT(name, arrays, default, composed, general, first) */\n"
-    text += "#define FITTED_KERNELS"
-    for name, outputs in KERNELS.items():
+    text = "\n/* REST(table, kind of numbers, lanes, input of the formula, default) */\n"
+    for name in TABLES:
+        text += f"#define TAIL_{name} {TAILS.get(name, 'NULL')}\n"
+        text += f"#define REST_{name} {'NULL' if name in TAILS else 'rest_' + name}\n"
+        if name not in TAILS:
+            activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
+            kind = "mid, f64_lanes" if activation.wide else "f32, f32_lanes"
+            text += f"REST({name}, {kind}, {int(backward)}, {standard(activation)})\n"
+    text += "\n/* FITTED(name, arrays, table, input that it is of, factors), FITTED_AT(name, arrays, default, kind, the same ...),\n"
+    text += " * FITTED_GATE(name, table of the slope, table) */\n#define FITTED_KERNELS"
+    for name, (table, argument, factors) in KERNELS.items():
         activation = ACTIVATIONS[name.removesuffix("_backward")]
-        arrays = len(activation.operands) + name.endswith("_backward")
-        kind = "mid" if activation.wide else "f32"
-        made = [f"OUTPUT(FIT_{table}, {argument}, {factors})" for table, argument, factors in outputs]
+        row, arrays = "FITTED", [str(len(activation.operands) + name.endswith("_backward"))]
         if activation.parameters:
-            ((parameter, default),) = activation.parameters.items()
-            standard = "NAN_VALUE" if default is None else hexadecimal(default)
-            row = f"FITTED_AT({name}, {arrays}, {standard}, {kind}_uniform_{name}, {kind}_general_{name}, {made[0]})"
-        else:
-            row = f"FITTED({name}, {arrays}, {len(outputs)}, {kind}_uniform_{name}, {made[0]}, {made[-1]})"
-        text += f" \\\n    {row}"
+            row = "FITTED_AT"
+            arrays += [standard(activation), "mid" if activation.wide else "f32"]
+        text += f" \\\n    {row}({name}, {', '.join(arrays)}, {table}, {argument}, {factors})"
+    for name, table in GATES.items():
+        text += f" \\\n    FITTED_GATE({name}, {table}_backward, {table})"
     return text + "\n"
+
+
+def tails():
+    """The text of tail_terms.h: the normal distribution's far tail, and the exponent of gelu_tanh in two parts."""
+    with mpmath.workdps(40):
+        first = mpmath.mpf(float(np.float32(1 / mpmath.sqrt(2 * mpmath.pi))))
+
+        def far(y):  # Phi(-t) t / phi(t), without its 1, over y = 1 / t^2
+            t = 1 / mpmath.sqrt(y)
+            return (mpmath.erfc(t / mpmath.sqrt(2)) * mpmath.exp(t * t / 2) * t * mpmath.sqrt(mpmath.pi / 2) - 1) / y
+
+        text = "/* Made by src_c/fit.py; do not edit. */\nenum { FAR_TERMS = 7 };\n"
+        for name, function in (("far_tail", far), ("far_slope", lambda y: -1 - y * far(y))):
+            fitted = mpmath.chebyfit(function, [mpmath.mpf(1) / 900, 1 / mpmath.mpf("5.8") ** 2], 6)[::-1]
+            listed = ", ".join(hexadecimal(value) for value in (first, *(first * value for value in fitted)))
+            text += f"static const float {name}_terms[FAR_TERMS] = {{{listed}}};\n"
+        text += f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
+        linear = 2 * mpmath.sqrt(2 / mpmath.pi)
+        for name, value in (("TANH_C0", linear), ("TANH_C1", linear * mpmath.mpf("0.044715"))):
+            high, low = parts(value, (24, 24))
+            text += f"#define {name} {hexadecimal(high)}\n#define {name}_LOW {hexadecimal(low)}\n"
+    return text
 
 
 def exp_quotient(degree, round_to):
@@ -248,3 +286,4 @@ def polynomials():
 if __name__ == "__main__":
     (HERE / "polynomials.h").write_text(polynomials(), encoding="utf-8")
     (HERE / "segments.h").write_text(segments(), encoding="utf-8")
+    (HERE / "tail_terms.h").write_text(tails(), encoding="utf-8")

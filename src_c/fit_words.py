@@ -42,18 +42,43 @@ def exp_tail(r):
     return (mpmath.exp(r) - 1 - r - r * r / 2) / r**3
 
 
+def sin_odd(y):
+    """sin(r) / r, where y = r**2."""
+    return mpmath.sinc(mpmath.sqrt(y))
+
+
+def pi_parts():
+    """pi in three parts: the first two of 32 bits, so that multiples of them are exact."""
+    first = mpmath.floor(mpmath.ldexp(mpmath.pi, 30)) / 2**30
+    second = mpmath.floor(mpmath.ldexp(mpmath.pi - first, 62)) / 2**62
+    return [float(part) for part in (first, second, mpmath.pi - first - second)]
+
+
+def inverse_pi_words():
+    """1 / pi in whole numbers of 32 bits, five zeros before the point: enough to bring 2**1088 below pi."""
+    count = 43
+    with mpmath.workprec(32 * count + 64):
+        whole = int(mpmath.ldexp(1 / mpmath.pi, 32 * (count - 5)))
+    return [whole >> 32 * i & 0xFFFFFFFF for i in reversed(range(count))]
+
+
 def upto(t):
     """w for a t."""
     return mpmath.mpf(t - CENTRE) / (t + CENTRE)
 
 
+# r**2 for an r slightly over pi / 2, since rounding may pick the other multiple of pi
+SIN_REACH = (mpmath.pi / 2) ** 2 + mpmath.mpf(2) ** -16
+
 # name: (function, low, high, number of coefficients, how many of them in two parts, what it is)
 FITS = {
-    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 14, 0, "scaled_normal_tail, t <= 16: beyond, the result is 0 in float32"),
+    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 12, 0, "scaled_normal_tail, t <= 16: beyond, the result is 0 in float32"),
     "pair_normal_tail_terms": (normal_tail, -1, upto(40), 26, 3, "the same, t <= 40"),
     "mid_log1p_terms": (log1p_odd, 0, 0.2917, 10, 0, "log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1"),
     "mid_erf_terms": (erf_odd, 0, 1, 8, 0, "erf(s) / s by s**2, s <= 1"),
     "pair_erf_terms": (erf_odd, 0, 1, 12, 1, "the same"),
+    "mid_sin_terms": (sin_odd, 0, SIN_REACH, 6, 0, "sin(r) / r by r**2, |r| <= pi / 2"),
+    "pair_sin_terms": (sin_odd, 0, SIN_REACH, 9, 3, "the same"),
     "pair_exp_terms": (exp_tail, -0.3467, 0.3467, 10, 0, "(exp(r) - 1 - r - r**2 / 2) / r**3, |r| <= ln 2 / 2"),
 }
 
@@ -62,6 +87,10 @@ def main():
     """Fit, print how good each is, and write."""
     text = '"""Coefficients of the words, lowest power first: made by src_c/fit_words.py; do not edit. codegen.py gives them to C."""\n'
     text += f"\nnormal_tail_centre = [{float(CENTRE)!r}]\n"
+    text += "\n# pi in three parts, the first two of 32 bits\n"
+    text += "pi_parts = [\n" + "".join(f"    {value!r},\n" for value in pi_parts()) + "]\n"
+    text += "\n# 1 / pi in whole numbers of 32 bits, five zeros before the point\n"
+    text += "inverse_pi_words = [\n" + "".join(f"    0x{value:08X},\n" for value in inverse_pi_words()) + "]\n"
     for name, (function, low, high, count, doubled, what) in FITS.items():
         coefficients, error = mpmath.chebyfit(function, [low, high], count, error=True)
         coefficients = coefficients[::-1]

@@ -38,59 +38,82 @@ typedef struct {
     const float (*table)[32];
 } Fit;
 
-/* One output: a table, which input it is of, and which inputs (bits) the result is multiplied by. */
-typedef struct {
-    Fit fit;
-    int argument, factors;
-} FittedOutput;
+/* y = f(x), for what a table does not cover */
+typedef void rest_function(const float *x, double *y, size_t n);
 
-static ALWAYS_INLINE f32_v fitted_value(Fit fit, f32_v x) {
+enum { FITTED_CHUNK = 1024, GROUP = 4 };
+
+/* The function at the vectors x[0], ... of a group, which shares each load of a coefficient's two registers: with two tables in
+ * one kernel they do not stay there (1.2 times the time). */
+static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {
     const f32_v high = f32_set(fit.high), zero = f32_set(0);
-    f32_v t = fit.form < PRODUCT ? f32_abs(x) : x;
-    f32_v u = f32_min(high, t); /* the constant first: NaN passes */
-    if (fit.form >= PRODUCT) u = f32_max(f32_set(fit.low), u);
-
-    /* c0 + d * (c1 + c2 d + ...), d = u - centre; the segment is the nearest multiple of the spacing */
-    f32_v z = f32_fma(u, f32_set(fit.inverse_spacing), f32_set(0x1.8p23f));
-    f32_v d = u - f32_lookup(fit.table[0], z), c0 = f32_lookup(fit.table[1], z);
-    f32_v q = f32_lookup(fit.table[fit.degree + 1], z);
-    for (int i = fit.degree; i >= 2; i--) q = f32_fma(q, d, f32_lookup(fit.table[i], z));
-    f32_v p = f32_fma(d, q, c0);
-
-    switch (fit.form) {
-    case COMPLEMENT:
-    case STEP_BOTH:
-        return f32_select(f32_ge(x, zero), f32_set(1) - p, p);
-    case COMPLEMENT_DOWN:
-        return f32_select(f32_ge(zero, x), f32_set(1) - p, p);
-    case ODD: {
-        f32_v clamped = f32_with_sign(u, x);
-        return f32_fma(clamped, c0, clamped * (d * q));
+    f32_v u[GROUP], z[GROUP], d[GROUP], c0[GROUP], q[GROUP];
+    for (int v = 0; v < group; v++) {
+        u[v] = f32_min(high, fit.form < PRODUCT ? f32_abs(x[v]) : x[v]); /* the constant first: NaN passes */
+        if (fit.form >= PRODUCT) u[v] = f32_max(f32_set(fit.low), u[v]);
+        z[v] = f32_fma(u[v], f32_set(fit.inverse_spacing), f32_set(0x1.8p23f)); /* the segment is the nearest multiple */
     }
-    case CUBIC_SHIFTED: {
-        f32_v square = u * u;
-        return f32_select(f32_gt(t, high), x - f32_with_sign(f32_set(1), x), x * f32_fma(square, c0, square * (d * q)));
+    /* c0 + d * (c1 + c2 d + ...), d = u - centre */
+    f32_lookups(fit.table[0], group, z, d);
+    for (int v = 0; v < group; v++) d[v] = u[v] - d[v];
+    f32_lookups(fit.table[fit.degree + 1], group, z, q);
+    for (int i = fit.degree; i >= 2; i--) {
+        f32_v c[GROUP];
+        f32_lookups(fit.table[i], group, z, c);
+        for (int v = 0; v < group; v++) q[v] = f32_fma(q[v], d[v], c[v]);
     }
-    case SQUARE:
-        return u * f32_fma(u, c0, u * (d * q));
-    case EVEN_PRODUCT:
-        return t * f32_fma(u, c0, u * (d * q));
-    case ABOVE:
-        return f32_max(zero, x) - f32_fma(u, c0, u * (d * q));
-    case ABOVE_PLUS:
-    case ABOVE_BOTH:
-        return f32_max(zero, x) + p;
-    case BELOW:
-        return f32_min(zero, x) - p;
-    case BENT:
-        return f32_select(f32_gt(x, zero), f32_set(fit.scale) * x, f32_with_sign(f32_fma(u, c0, u * (d * q)), x));
-    case BENT_SLOPE:
-        return f32_select(f32_gt(x, zero), f32_set(fit.scale), p);
-    case PRODUCT:
-    case PRODUCT_BOTH:
-        return f32_fma(x, c0, x * (d * q));
-    default:
-        return p;
+    f32_lookups(fit.table[1], group, z, c0);
+
+    for (int v = 0; v < group; v++) {
+        const f32_v rest = d[v] * q[v], p = f32_fma(d[v], q[v], c0[v]), product = f32_fma(u[v], c0[v], u[v] * rest);
+        switch (fit.form) {
+        case COMPLEMENT:
+        case STEP_BOTH:
+            y[v] = f32_select(f32_ge(x[v], zero), f32_set(1) - p, p);
+            break;
+        case COMPLEMENT_DOWN:
+            y[v] = f32_select(f32_ge(zero, x[v]), f32_set(1) - p, p);
+            break;
+        case ODD: {
+            f32_v clamped = f32_with_sign(u[v], x[v]);
+            y[v] = f32_fma(clamped, c0[v], clamped * rest);
+            break;
+        }
+        case CUBIC_SHIFTED: {
+            f32_v square = u[v] * u[v], square_low = f32_fma(u[v], u[v], -square); /* 2.1 ULP without */
+            f32_v inside = x[v] * f32_fma(square, c0[v], f32_fma(square, rest, square_low * c0[v]));
+            y[v] = f32_select(f32_gt(f32_abs(x[v]), high), x[v] - f32_with_sign(f32_set(1), x[v]), inside);
+            break;
+        }
+        case SQUARE:
+            y[v] = u[v] * product;
+            break;
+        case EVEN_PRODUCT:
+            y[v] = f32_abs(x[v]) * product;
+            break;
+        case ABOVE:
+            y[v] = f32_max(zero, x[v]) - product;
+            break;
+        case ABOVE_PLUS:
+        case ABOVE_BOTH:
+            y[v] = f32_max(zero, x[v]) + p;
+            break;
+        case BELOW:
+            y[v] = f32_min(zero, x[v]) - p;
+            break;
+        case BENT:
+            y[v] = f32_select(f32_gt(x[v], zero), f32_set(fit.scale) * x[v], f32_with_sign(product, x[v]));
+            break;
+        case BENT_SLOPE:
+            y[v] = f32_select(f32_gt(x[v], zero), f32_set(fit.scale), p);
+            break;
+        case PRODUCT:
+        case PRODUCT_BOTH:
+            y[v] = f32_fma(x[v], c0[v], x[v] * rest);
+            break;
+        default:
+            y[v] = p;
+        }
     }
 }
 
@@ -120,85 +143,103 @@ static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
     }
 }
 
-enum { FITTED_CHUNK = 1024, GROUP = 4 };
-
-/* What the table does not cover, gathered from a whole chunk, so that the composed formula costs in proportion to it. */
+/* One output: f(x) times the inputs in `factors` (bits). What the table does not cover is computed by `tail`, in place, or
+ * where that is NULL by `rest`, gathered. */
 typedef struct {
-    float in[MAX_ARRAYS][FITTED_CHUNK + f32_lanes], out[MAX_OUTPUTS][FITTED_CHUNK + f32_lanes];
-    f32_m mask[FITTED_CHUNK / f32_lanes];
-    size_t count;
-} Rest;
+    Fit fit;
+    f32_v (*tail)(f32_v x, f32_v factor);
+    rest_function *rest;
+    int factors;
+} Output;
 
-static ALWAYS_INLINE f32_v fitted_output(FittedOutput output, int arrays, const f32_v *a) {
-    f32_v y = fitted_value(output.fit, a[output.argument]);
+static ALWAYS_INLINE f32_v times_factors(f32_v y, int factors, int arrays, f32_v (*const a)[GROUP], int v) {
     for (int j = 0; j < arrays; j++)
-        if (output.factors >> j & 1) y = y * a[j];
+        if (factors >> j & 1) y = y * a[j][v];
     return y;
 }
 
-/* One output of `group` vectors, from element `at`; what `other` does not cover either is set aside. One test for the group:
- * testing each vector mispredicts. */
-static ALWAYS_INLINE void fitted_group(int group, int arrays, FittedOutput output, FittedOutput other, const float *const *in, size_t at,
-                                       float *out, Rest *rest, f32_m *mask) {
-    f32_v a[GROUP][MAX_ARRAYS];
+/* One output of a group. The lanes in `mask` get their tail, or the factors alone, since their x is gathered. */
+static ALWAYS_INLINE void fitted_output(Output output, int group, int together, int arrays, f32_v (*const a)[GROUP], const f32_v *x,
+                                        const f32_m *mask, int any, float *out) {
+    f32_v y[GROUP];
+    for (int v = 0; v < group; v += together) fitted_values(output.fit, together, x + v, y + v);
+    for (int v = 0; v < group; v++) y[v] = times_factors(y[v], output.factors, arrays, a, v);
+    if (__builtin_expect(any, 0))
+        for (int v = 0; v < group; v++) {
+            f32_v late = times_factors(f32_set(1), output.factors, arrays, a, v);
+            if (output.tail) late = output.tail(f32_min(f32_set(-output.fit.high), x[v]), late);
+            y[v] = f32_select(mask[v], late, y[v]);
+        }
+    for (int v = 0; v < group; v++) f32_store(out + v * f32_lanes, y[v]);
+}
+
+/* `group` vectors from element `at`, x = in[argument]; one test for all of them, since testing each mispredicts. Returns how many
+ * x are gathered by now. */
+static ALWAYS_INLINE size_t fitted_group(int group, int arrays, int argument, int outputs, Output first, Output second,
+                                         const float *const *in, float *const *out, size_t at, float *gathered, f32_m *mask, size_t count) {
+    f32_v a[MAX_ARRAYS][GROUP];
     f32_m any = 0;
     for (int v = 0; v < group; v++) {
-        for (int j = 0; j < arrays; j++) a[v][j] = f32_load(in[j] + at + v * f32_lanes);
-        f32_store(out + v * f32_lanes, fitted_output(output, arrays, a[v]));
-        mask[v] = not_covered(output.fit, a[v][output.argument]) | not_covered(other.fit, a[v][other.argument]);
+        for (int j = 0; j < arrays; j++) a[j][v] = f32_load(in[j] + at + v * f32_lanes);
+        mask[v] = not_covered(first.fit, a[argument][v]);
+        if (outputs == 2) mask[v] |= not_covered(second.fit, a[argument][v]);
         any |= mask[v];
     }
-    if (__builtin_expect(any != 0, 0))
+    const int together = outputs == 2 ? group : 1; /* one table stays in the registers */
+    fitted_output(first, group, together, arrays, a, a[argument], mask, any, out[0] + at);
+    if (outputs == 2) fitted_output(second, group, together, arrays, a, a[argument], mask, any, out[1] + at);
+    if (!first.tail && __builtin_expect(any, 0))
         for (int v = 0; v < group; v++) {
-            for (int j = 0; j < arrays; j++) f32_store(rest->in[j] + rest->count, f32_compress(mask[v], a[v][j]));
-            rest->count += (size_t)f32_count(mask[v]);
+            f32_store(gathered + count, f32_compress(mask[v], a[argument][v]));
+            count += (size_t)f32_count(mask[v]);
         }
+    return count;
 }
 
-/* The second output in a pass of its own: two tables at once do not fit the registers (1.3 times the time). */
-static ALWAYS_INLINE void fitted_second(int arrays, FittedOutput output, const float *const *in, float *out, size_t at, size_t m) {
-    f32_v a[MAX_ARRAYS];
-    for (size_t i = at; i < at + m; i += f32_lanes) {
-        for (int j = 0; j < arrays; j++) a[j] = f32_load(in[j] + i);
-        f32_store(out + i, fitted_output(output, arrays, a));
+/* The gathered values of one output, put back, times the factors that wait in their place: in doubles where some are subnormal,
+ * since float32 operations on such take up to 100 times as long. */
+static ALWAYS_INLINE void fitted_rest(Output output, const float *gathered, size_t count, const f32_m *mask, float *out, size_t m) {
+    double computed[FITTED_CHUNK + f32_lanes];
+    float rounded[FITTED_CHUNK + f32_lanes];
+    size_t taken = 0;
+    output.rest(gathered, computed, count);
+    const int subnormal = f64_to_f32(computed, rounded, count) && output.factors;
+    for (size_t v = 0; v < m / f32_lanes; v++) {
+        f32_v y = f32_load(out + v * f32_lanes), late;
+        if (subnormal)
+            late = f32_times_expanded(y, mask[v], computed + taken);
+        else {
+            late = f32_expand(mask[v], rounded + taken);
+            if (output.factors) late = late * y;
+        }
+        f32_store(out + v * f32_lanes, f32_select(mask[v], late, y));
+        taken += (size_t)f32_count(mask[v]);
     }
 }
 
-static ALWAYS_INLINE void fitted_block(int arrays, int outputs, FittedOutput first, FittedOutput second, f32_block *composed,
-                                       const float *const *in, const float *parameter, float *const *out, size_t n) {
-    Rest rest;
-    float waiting[FITTED_CHUNK]; /* the first of two outputs: it may overwrite an input that the second needs */
-    const float *const rest_in[] = {rest.in[0], rest.in[1], rest.in[2]};
-    float *const rest_out[] = {rest.out[0], rest.out[1]};
+static ALWAYS_INLINE void fitted_block(int arrays, int argument, int outputs, Output first, Output second, const float *const *in,
+                                       float *const *out, size_t n) {
+    float gathered[FITTED_CHUNK + f32_lanes];
+    f32_m mask[FITTED_CHUNK / f32_lanes];
     for (size_t start = 0; start < n; start += FITTED_CHUNK) {
         const size_t m = n - start < FITTED_CHUNK ? n - start : FITTED_CHUNK;
-        float *target = outputs == 2 ? waiting : out[0] + start;
-        size_t i = 0;
-        rest.count = 0;
+        size_t i = 0, count = 0;
         for (; i + GROUP * f32_lanes <= m; i += GROUP * f32_lanes)
-            fitted_group(GROUP, arrays, first, second, in, start + i, target + i, &rest, rest.mask + i / f32_lanes);
+            count = fitted_group(GROUP, arrays, argument, outputs, first, second, in, out, start + i, gathered, mask + i / f32_lanes, count);
         for (; i < m; i += f32_lanes)
-            fitted_group(1, arrays, first, second, in, start + i, target + i, &rest, rest.mask + i / f32_lanes);
-        if (outputs == 2) {
-            fitted_second(arrays, second, in, out[1], start, m);
-            for (i = 0; i < m; i += f32_lanes) f32_store(out[0] + start + i, f32_load(waiting + i));
-        }
-        if (rest.count == 0) continue;
-        size_t padded = (rest.count + f32_lanes - 1) / f32_lanes * f32_lanes;
-        for (int j = 0; j < arrays; j++)
-            for (size_t k = rest.count; k < padded; k++) rest.in[j][k] = rest.in[j][rest.count - 1];
-        composed(rest_in, parameter, rest_out, padded);
-        size_t taken = 0;
-        for (size_t v = 0; v < m / f32_lanes; v++) {
-            for (int k = 0; k < outputs; k++) f32_spread(out[k] + start + v * f32_lanes, rest.mask[v], rest.out[k] + taken);
-            taken += (size_t)f32_count(rest.mask[v]);
-        }
+            count = fitted_group(1, arrays, argument, outputs, first, second, in, out, start + i, gathered, mask + i / f32_lanes, count);
+        if (count == 0) continue;
+        /* gathered from a whole chunk, the composed formula costs in proportion to how much there is */
+        const size_t padded = (count + f32_lanes - 1) / f32_lanes * f32_lanes;
+        for (i = count; i < padded; i++) gathered[i] = gathered[count - 1];
+        fitted_rest(first, gathered, padded, mask, out[0] + start, m);
+        if (outputs == 2) fitted_rest(second, gathered, padded, mask, out[1] + start, m);
     }
 }
 
 /* The same for a parameter in an array: an element whose parameter is the default has the bits that it has for the number. */
-static ALWAYS_INLINE void fitted_general_block(int arrays, float standard, f32_block *fitted, f32_block *composed,
-                                               const float *const *in, float *const *out, size_t n) {
+static ALWAYS_INLINE void fitted_general(int arrays, float standard, f32_block *fitted, f32_block *composed,
+                                         const float *const *in, float *const *out, size_t n) {
     enum { CHUNK = 256 };
     float with_table[CHUNK], without[CHUNK];
     for (size_t start = 0; start < n; start += CHUNK) {
@@ -214,30 +255,58 @@ static ALWAYS_INLINE void fitted_general_block(int arrays, float standard, f32_b
     }
 }
 
-#define OUTPUT(...) ((FittedOutput){__VA_ARGS__})
+/* The composed function of one array, for a derivative with a gradient of 1, at the default parameter */
+#define REST(name, real, step, backward, parameter)                                                                           \
+    static void rest_##name(const float *x, double *y, size_t n) {                                                            \
+        for (size_t i = 0; i < n; i += step) {                                                                                \
+            real##_vectors in[3], out[1];                                                                                     \
+            in[0] = real##_splat(1);                                                                                          \
+            in[backward] = real##_load(x + i);                                                                                \
+            in[backward + 1] = real##_splat(parameter);                                                                       \
+            real##_vector_##name(in, out);                                                                                    \
+            real##_store_doubles(y + i, out[0]);                                                                      \
+        }                                                                                                                     \
+    }
+typedef f32_v f32_vectors;
+typedef f64_v mid_vectors;
+#define f32_splat f32_set
+#define mid_splat f64_set
+#define mid_store_doubles f64_store
 #include "segments.h"
 
-#define FITTED(name, arrays, outputs, composed, first, second)                                                                \
+#define OUTPUT(table, factors) ((Output){FIT_##table, TAIL_##table, REST_##table, factors})
+#define FITTED(name, arrays, table, argument, factors)                                                                         \
     static void fitted_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                  \
-        fitted_block(arrays, outputs, first, second, composed, in, parameter, out, n);            \
+        (void)parameter;                                                                                                      \
+        fitted_block(arrays, argument, 1, OUTPUT(table, factors), OUTPUT(table, factors), in, out, n);                        \
     }
-#define FITTED_AT(name, arrays, standard, block, general, first)                                                              \
+/* The backward pass of f(in[1]) * in[2]: the gradient in[0] times in[2] f'(in[1]), and times f(in[1]) */
+#define FITTED_GATE(name, slope, value)                                                                                       \
+    static void fitted_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                  \
+        (void)parameter;                                                                                                      \
+        fitted_block(3, 1, 2, OUTPUT(slope, 5), OUTPUT(value, 1), in, out, n);                                                \
+    }
+#define FITTED_AT(name, arrays, standard, composed, table, argument, factors)                                                 \
+    FITTED(name##_standard, arrays, table, argument, factors)                                                                 \
     static void fitted_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                  \
         const float expected = standard;                                                                                      \
         if (memcmp(parameter, &expected, sizeof expected) != 0)                                                               \
-            block(in, parameter, out, n);                                                                                     \
+            composed##_uniform_##name(in, parameter, out, n);                                                                 \
         else                                                                                                                  \
-            fitted_block(arrays, 1, first, first, block, in, parameter, out, n);                  \
+            fitted_##name##_standard(in, parameter, out, n);                                                                  \
     }                                                                                                                         \
     static void fitted_general_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {          \
         (void)parameter;                                                                                                      \
-        fitted_general_block(arrays, standard, fitted_##name, general, in, out, n);                                           \
+        fitted_general(arrays, standard, fitted_##name, composed##_general_##name, in, out, n);                               \
     }
 FITTED_KERNELS
 #undef FITTED
+#undef FITTED_GATE
 #undef FITTED_AT
-#define FITTED(name, arrays, outputs, composed, first, second) {#name, fitted_##name, NULL},
-#define FITTED_AT(name, arrays, standard, block, general, first) {#name, fitted_##name, fitted_general_##name},
+#define FITTED(name, arrays, table, argument, factors) {#name, fitted_##name, NULL},
+#define FITTED_GATE(name, slope, value) {#name, fitted_##name, NULL},
+#define FITTED_AT(name, arrays, standard, composed, table, argument, factors) {#name, fitted_##name, fitted_general_##name},
 static const Fitted fitted_kernels[] = {FITTED_KERNELS};
 #undef FITTED
+#undef FITTED_GATE
 #undef FITTED_AT

@@ -77,6 +77,7 @@
 #include "block.h"
 
 #ifdef HAVE_TABLES
+#include "tails.h"
 #include "fitted.h"
 #define N_FITTED (int)(sizeof fitted_kernels / sizeof *fitted_kernels)
 #else

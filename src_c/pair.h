@@ -12,6 +12,7 @@ static inline V pair_quotient(V a, V b) { return a / b; }
 static inline W pair_of(V a) { return (W){a, C(0)}; }
 static inline W pair_constant(V high, V low) { return (W){high, low}; }
 static inline V pair_leading(W a) { return a.high; }
+static inline V pair_trailing(W a) { return a.low; }
 static inline W pair_select(M m, W yes, W no) { return (W){SELECT(m, yes.high, no.high), SELECT(m, yes.low, no.low)}; }
 static inline V pair_clean(V low) { return SELECT(OP(nan)(low - low), C(0), low); }
 static inline V pair_value(W a) { return a.high + pair_clean(a.low); }
@@ -28,14 +29,11 @@ static inline W pair_sum(V a, V b) {
 #ifdef HAVE_FMA
 static inline V pair_product_low(V a, V b, V high) { return FMA(a, b, -high); }
 #else
-/* The halves of 26 bits multiply exactly (Veltkamp, Dekker). */
-static inline V pair_upper(V a) {
-    V c = a * C(0x1p27 + 1);
-    return c - (c - a);
-}
+/* By parts whose products are exact, after Dekker. The halves are cut off (26 and 27 bits), not rounded off by Veltkamp's
+ * multiplication, which would overflow from 2^996 on; so the 54 bits of a2 b2 take two products. */
 static inline V pair_product_low(V a, V b, V high) {
-    V a1 = pair_upper(a), b1 = pair_upper(b), a2 = a - a1, b2 = b - b1;
-    return ((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b2;
+    V a1 = OP(cut)(a), b1 = OP(cut)(b), a2 = a - a1, b2 = b - b1, b3 = OP(cut)(b2);
+    return (((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b3) + a2 * (b2 - b3);
 }
 #endif
 
@@ -61,6 +59,12 @@ static inline W pair_scaled_number(W a, V k) { return (W){f64_scaled(a.high, k),
 static inline W pair_sqrt(W a) {
     V high = f64_sqrt(a.high), square = high * high;
     return (W){high, pair_clean(((a.high - square) - pair_product_low(high, high, square) + a.low) / (high + high))};
+}
+
+/* z - k (p[0] + p[1] + p[2]), where k p[0] and k p[1] are exact */
+static inline W pair_without(W z, V k, const double *p) {
+    W first = pair_sum(z.high, k * C(-p[0])), second = pair_sum(first.high, k * C(-p[1]));
+    return pair_fast_sum(second.high, (first.low + second.low) + FMA(k, C(-p[2]), z.low));
 }
 
 /* e^z = 2^k (1 + t), for the z that do not overflow or vanish */
@@ -98,6 +102,12 @@ static inline W pair_exp_times(W a, W z) {
     p.low = p.low + t.low;
     V result = f64_scaled(pair_value(pair_multiply(a, p)), k);
     return pair_of(SELECT(LT(z.high, far), C(0), result));
+}
+
+/* a e^min(z, 0): e = e^-|z| would do but for subnormal results, which it has fewer digits for */
+static inline W pair_damped(W a, W z, W e) {
+    (void)e;
+    return pair_exp_times(a, pair_select(GT(z.high, C(0)), pair_of(C(0)), z));
 }
 
 static inline W pair_expm1(W z) {

@@ -127,33 +127,31 @@ static const float table_gelu_backward[8][32] __attribute__((aligned(64))) = {
 };
 #define FIT_gelu_backward {COMPLEMENT, 6, 0x0.0p+0f, 0x1.79e1480000000p+2f, 0x1.5555560000000p+2f, 0x1.0000000000000p+0f, table_gelu_backward}
 
-/* gelu_tanh: fitted within 0.71 ULP */
-static const float table_gelu_tanh[9][32] __attribute__((aligned(64))) = {
-    {0x1.644e8c0000000p-5f, 0x1.6689660000000p-3f, 0x1.670eaa0000000p-2f, 0x1.0cc26e0000000p-1f, 0x1.6645420000000p-1f, 0x1.c028940000000p-1f, 0x1.0ced6c0000000p+0f, 0x1.39705e0000000p+0f, 0x1.664cdc0000000p+0f, 0x1.93479a0000000p+0f, 0x1.c027180000000p+0f, 0x1.eccf900000000p+0f, 0x1.0cb8080000000p+1f, 0x1.2324540000000p+1f, 0x1.3992ee0000000p+1f, 0x1.501c780000000p+1f, 0x1.665c3e0000000p+1f, 0x1.7cc9260000000p+1f, 0x1.9326040000000p+1f, 0x1.a994c40000000p+1f, 0x1.bfe1320000000p+1f, 0x1.d661840000000p+1f, 0x1.ecc2760000000p+1f, 0x1.01976e0000000p+2f, 0x1.0cda400000000p+2f, 0x1.17ebd20000000p+2f, 0x1.232ede0000000p+2f, 0x1.2e566c0000000p+2f, 0x1.399cc20000000p+2f, 0x1.44c00c0000000p+2f, 0x1.500e460000000p+2f, 0x1.5b4aec0000000p+2f},
-    {0x1.ee3cc60000000p-2f, 0x1.b8d9020000000p-2f, 0x1.73a6f20000000p-2f, 0x1.330e080000000p-2f, 0x1.efdd6e0000000p-3f, 0x1.86d05a0000000p-3f, 0x1.2cdd660000000p-3f, 0x1.c4f4b20000000p-4f, 0x1.4bb2fc0000000p-4f, 0x1.d8ce460000000p-5f, 0x1.4836e40000000p-5f, 0x1.bbeadc0000000p-6f, 0x1.23b6b40000000p-6f, 0x1.731c3c0000000p-7f, 0x1.c91fb80000000p-8f, 0x1.0f81740000000p-8f, 0x1.396f100000000p-9f, 0x1.5b0e300000000p-10f, 0x1.720e960000000p-11f, 0x1.79c0500000000p-12f, 0x1.72af040000000p-13f, 0x1.5917340000000p-14f, 0x1.3367780000000p-15f, 0x1.03e9b40000000p-16f, 0x1.9f26d80000000p-18f, 0x1.3f029e0000000p-19f, 0x1.c7345a0000000p-21f, 0x1.350cde0000000p-22f, 0x1.85ad7e0000000p-24f, 0x1.d36c5e0000000p-26f, 0x1.0162300000000p-27f, 0x1.0a7fde0000000p-29f},
-    {-0x1.9820f60000000p-2f, -0x1.9246480000000p-2f, -0x1.800d660000000p-2f, -0x1.63bdee0000000p-2f, -0x1.3f8b620000000p-2f, -0x1.1640ac0000000p-2f, -0x1.d636220000000p-3f, -0x1.82148e0000000p-3f, -0x1.3323ba0000000p-3f, -0x1.d9ce660000000p-4f, -0x1.62baae0000000p-4f, -0x1.01f37c0000000p-4f, -0x1.6bc4d60000000p-5f, -0x1.efeb8a0000000p-6f, -0x1.46e33e0000000p-6f, -0x1.9f46980000000p-7f, -0x1.ffcfc00000000p-8f, -0x1.2e6cce0000000p-8f, -0x1.57d7f60000000p-9f, -0x1.760b5a0000000p-10f, -0x1.86b1160000000p-11f, -0x1.830a320000000p-12f, -0x1.6e6de00000000p-13f, -0x1.49036c0000000p-14f, -0x1.16d7a20000000p-15f, -0x1.c5da9c0000000p-17f, -0x1.56ef5e0000000p-18f, -0x1.ec63500000000p-20f, -0x1.481a100000000p-21f, -0x1.9f45e20000000p-23f, -0x1.e2752a0000000p-25f, -0x1.07241a0000000p-26f},
-    {0x1.1d6c880000000p-7f, 0x1.1b09ac0000000p-5f, 0x1.0e720a0000000p-4f, 0x1.76a3700000000p-4f, 0x1.bff3f60000000p-4f, 0x1.e70dd60000000p-4f, 0x1.ece4a80000000p-4f, 0x1.d6bc8a0000000p-4f, 0x1.ab583a0000000p-4f, 0x1.729bb20000000p-4f, 0x1.3459ce0000000p-4f, 0x1.ede0240000000p-5f, 0x1.7d04aa0000000p-5f, 0x1.1ae52c0000000p-5f, 0x1.94b74a0000000p-6f, 0x1.1645740000000p-6f, 0x1.7205b20000000p-7f, 0x1.d730880000000p-8f, 0x1.20189a0000000p-8f, 0x1.50a52e0000000p-9f, 0x1.7901bc0000000p-10f, 0x1.901f3c0000000p-11f, 0x1.951b6c0000000p-12f, 0x1.847ca20000000p-13f, 0x1.5f3dd80000000p-14f, 0x1.302df40000000p-15f, 0x1.e9004c0000000p-17f, 0x1.74b5e40000000p-18f, 0x1.077b7e0000000p-19f, 0x1.6113280000000p-21f, 0x1.b218380000000p-23f, 0x1.f44d460000000p-25f},
-    {0x1.10e7180000000p-4f, 0x1.050d5e0000000p-4f, 0x1.c1dfae0000000p-5f, 0x1.5687cc0000000p-5f, 0x1.ad56cc0000000p-6f, 0x1.4cafaa0000000p-7f, -0x1.1c58440000000p-8f, -0x1.0399680000000p-6f, -0x1.866c760000000p-6f, -0x1.ccf9de0000000p-6f, -0x1.de40780000000p-6f, -0x1.c6f1140000000p-6f, -0x1.94eada0000000p-6f, -0x1.5482ac0000000p-6f, -0x1.1051480000000p-6f, -0x1.9f10d60000000p-7f, -0x1.2f7c540000000p-7f, -0x1.a73dce0000000p-8f, -0x1.1a3d3a0000000p-8f, -0x1.66a29c0000000p-9f, -0x1.b34de20000000p-10f, -0x1.f3cc140000000p-11f, -0x1.10f0060000000p-11f, -0x1.19befa0000000p-12f, -0x1.11af0a0000000p-13f, -0x1.fb9a5c0000000p-15f, -0x1.b48ae60000000p-16f, -0x1.6312060000000p-17f, -0x1.0b8cf40000000p-18f, -0x1.7d2c9e0000000p-20f, -0x1.f1d8c60000000p-22f, -0x1.3027d40000000p-23f},
-    {-0x1.2288b20000000p-9f, -0x1.1d06780000000p-7f, -0x1.07940e0000000p-6f, -0x1.58da680000000p-6f, -0x1.7a30260000000p-6f, -0x1.6b428c0000000p-6f, -0x1.34ebfe0000000p-6f, -0x1.cce1060000000p-7f, -0x1.1d50e40000000p-7f, -0x1.dfa7780000000p-9f, 0x1.eba0b80000000p-12f, 0x1.be85e00000000p-9f, 0x1.5269d20000000p-8f, 0x1.82ee100000000p-8f, 0x1.8039f20000000p-8f, 0x1.5b57a80000000p-8f, 0x1.24ad580000000p-8f, 0x1.cef75a0000000p-9f, 0x1.5a06ac0000000p-9f, 0x1.e8d6500000000p-10f, 0x1.477cfa0000000p-10f, 0x1.9d347c0000000p-11f, 0x1.ed67e40000000p-12f, 0x1.1555ea0000000p-12f, 0x1.2465d00000000p-13f, 0x1.24e9960000000p-14f, 0x1.0fa2540000000p-15f, 0x1.dac55e0000000p-17f, 0x1.7fa3880000000p-18f, 0x1.2417040000000p-19f, 0x1.9735280000000p-21f, 0x1.08de340000000p-22f},
-    {-0x1.4c7f240000000p-7f, -0x1.348c7a0000000p-7f, -0x1.d8804c0000000p-8f, -0x1.0a82b40000000p-8f, -0x1.35200a0000000p-11f, 0x1.4f7fe80000000p-9f, 0x1.3d12280000000p-8f, 0x1.88c1e20000000p-8f, 0x1.8dd7a40000000p-8f, 0x1.5bde5c0000000p-8f, 0x1.0a318a0000000p-8f, 0x1.5e795a0000000p-9f, 0x1.6c898a0000000p-10f, 0x1.6d349c0000000p-12f, -0x1.9a761a0000000p-12f, -0x1.b90d240000000p-11f, -0x1.1166a40000000p-10f, -0x1.16d6e60000000p-10f, -0x1.f9576a0000000p-11f, -0x1.a2bf020000000p-11f, -0x1.41fed40000000p-11f, -0x1.cc2c8c0000000p-12f, -0x1.33a1220000000p-12f, -0x1.8000400000000p-13f, -0x1.be8c9e0000000p-14f, -0x1.e9acb60000000p-15f, -0x1.ef44240000000p-16f, -0x1.d587780000000p-17f, -0x1.9a40ae0000000p-18f, -0x1.503c7e0000000p-19f, -0x1.f776520000000p-21f, -0x1.5e8b2c0000000p-22f},
-    {0x1.c3b5240000000p-11f, 0x1.779ecc0000000p-10f, 0x1.5f173c0000000p-9f, 0x1.ac1caa0000000p-9f, 0x1.ad059c0000000p-9f, 0x1.5caea00000000p-9f, 0x1.afa15e0000000p-10f, 0x1.2ddaca0000000p-11f, -0x1.8cf99c0000000p-12f, -0x1.0b25ea0000000p-10f, -0x1.54d1580000000p-10f, -0x1.573eba0000000p-10f, -0x1.250afa0000000p-10f, -0x1.be00f40000000p-11f, -0x1.254cb20000000p-11f, -0x1.3a55a80000000p-12f, -0x1.97f8fa0000000p-14f, 0x1.8632360000000p-15f, 0x1.185c1c0000000p-13f, 0x1.69dbf40000000p-13f, 0x1.6f4c400000000p-13f, 0x1.4359fa0000000p-13f, 0x1.000b8a0000000p-13f, 0x1.717a920000000p-14f, 0x1.e89b320000000p-15f, 0x1.2c2b820000000p-15f, 0x1.517f980000000p-16f, 0x1.6078d60000000p-17f, 0x1.51670e0000000p-18f, 0x1.2ce39e0000000p-19f, 0x1.e8a3cc0000000p-21f, 0x1.6f427e0000000p-22f},
-    {-0x1.dfda1a0000000p-12f, 0x1.335e920000000p-10f, 0x1.790bd40000000p-11f, 0x1.fbbbd80000000p-13f, -0x1.7461600000000p-12f, -0x1.804d9a0000000p-11f, -0x1.cb7f9c0000000p-11f, -0x1.d298ac0000000p-11f, -0x1.4a4dae0000000p-11f, -0x1.65628e0000000p-12f, -0x1.d4056a0000000p-14f, 0x1.ac14b20000000p-14f, 0x1.5a7e080000000p-13f, 0x1.ffdc320000000p-13f, 0x1.d7fd340000000p-13f, 0x1.8a90b60000000p-13f, 0x1.28210e0000000p-13f, 0x1.8f9bb80000000p-14f, 0x1.a034fc0000000p-15f, 0x1.ef0fd00000000p-17f, -0x1.50403c0000000p-17f, -0x1.8653ca0000000p-16f, -0x1.d8a6e20000000p-16f, -0x1.bc95a60000000p-16f, -0x1.681abc0000000p-16f, -0x1.02663c0000000p-16f, -0x1.4e154a0000000p-17f, -0x1.87f82a0000000p-18f, -0x1.a3475a0000000p-19f, -0x1.99b1200000000p-20f, -0x1.6e5e9c0000000p-21f, -0x1.2bd1560000000p-22f},
+/* gelu_tanh: fitted within 0.54 ULP */
+static const float table_gelu_tanh[8][32] __attribute__((aligned(64))) = {
+    {0x1.4974f60000000p-5f, 0x1.474c000000000p-3f, 0x1.478e660000000p-2f, 0x1.eba6ae0000000p-2f, 0x1.47885c0000000p-1f, 0x1.99d8d20000000p-1f, 0x1.eb79bc0000000p-1f, 0x1.1ead740000000p+0f, 0x1.47a67a0000000p+0f, 0x1.7091320000000p+0f, 0x1.999b8a0000000p+0f, 0x1.c29d8c0000000p+0f, 0x1.eb60380000000p+0f, 0x1.0a32b20000000p+1f, 0x1.1ea64c0000000p+1f, 0x1.3322400000000p+1f, 0x1.47c1ec0000000p+1f, 0x1.5c42d60000000p+1f, 0x1.70c2fe0000000p+1f, 0x1.84ff840000000p+1f, 0x1.998d9e0000000p+1f, 0x1.ae25480000000p+1f, 0x1.c2a9260000000p+1f, 0x1.d7015a0000000p+1f, 0x1.eb78920000000p+1f, 0x1.ffc2100000000p+1f, 0x1.0a592a0000000p+2f, 0x1.148ae40000000p+2f, 0x1.1ea6820000000p+2f, 0x1.28eb360000000p+2f, 0x1.3334900000000p+2f, 0x1.3d8f120000000p+2f},
+    {0x1.ef933e0000000p-2f, 0x1.befdee0000000p-2f, 0x1.7f876a0000000p-2f, 0x1.432c6a0000000p-2f, 0x1.0b838a0000000p-2f, 0x1.b1cf1c0000000p-3f, 0x1.597c260000000p-3f, 0x1.0d716a0000000p-3f, 0x1.9b87a20000000p-4f, 0x1.33be8c0000000p-4f, 0x1.c1d4f00000000p-5f, 0x1.4172420000000p-5f, 0x1.c1bb660000000p-6f, 0x1.32572e0000000p-6f, 0x1.9757f80000000p-7f, 0x1.0793520000000p-7f, 0x1.4ab0320000000p-8f, 0x1.9408060000000p-9f, 0x1.decd220000000p-10f, 0x1.14c4ce0000000p-10f, 0x1.32bbde0000000p-11f, 0x1.47b1e60000000p-12f, 0x1.521e300000000p-13f, 0x1.519d5e0000000p-14f, 0x1.427e420000000p-15f, 0x1.2970fc0000000p-16f, 0x1.ff96e60000000p-18f, 0x1.adaebc0000000p-19f, 0x1.5b16e40000000p-20f, 0x1.0727400000000p-21f, 0x1.7a707c0000000p-23f, 0x1.0032b00000000p-24f},
+    {-0x1.982f5e0000000p-2f, -0x1.934ee60000000p-2f, -0x1.840cf60000000p-2f, -0x1.6bddfa0000000p-2f, -0x1.4cae2a0000000p-2f, -0x1.2843140000000p-2f, -0x1.017afa0000000p-2f, -0x1.b436e80000000p-3f, -0x1.6844720000000p-3f, -0x1.223da20000000p-3f, -0x1.c7b25e0000000p-4f, -0x1.5cd46c0000000p-4f, -0x1.04baea0000000p-4f, -0x1.7b036c0000000p-5f, -0x1.0c74600000000p-5f, -0x1.71bafc0000000p-6f, -0x1.ed6b240000000p-7f, -0x1.4041e60000000p-7f, -0x1.92f3080000000p-8f, -0x1.ede6ce0000000p-9f, -0x1.2240a20000000p-9f, -0x1.48ac9e0000000p-10f, -0x1.6722160000000p-11f, -0x1.7b4dce0000000p-12f, -0x1.7f142e0000000p-13f, -0x1.7519e40000000p-14f, -0x1.5322e40000000p-15f, -0x1.2c60340000000p-16f, -0x1.ff17a00000000p-18f, -0x1.98194a0000000p-19f, -0x1.34ce4a0000000p-20f, -0x1.b7c4400000000p-22f},
+    {0x1.07f3f40000000p-7f, 0x1.030c800000000p-5f, 0x1.f2a4600000000p-5f, 0x1.5e9a1a0000000p-4f, 0x1.aa95b00000000p-4f, 0x1.daa1160000000p-4f, 0x1.edc7c40000000p-4f, 0x1.e7097e0000000p-4f, 0x1.cae7ba0000000p-4f, 0x1.9f45dc0000000p-4f, 0x1.6a02b60000000p-4f, 0x1.30e6c40000000p-4f, 0x1.f1b4b20000000p-5f, 0x1.8913d60000000p-5f, 0x1.2d2d5a0000000p-5f, 0x1.bf49400000000p-6f, 0x1.4129000000000p-6f, 0x1.bf7d420000000p-7f, 0x1.2da6920000000p-7f, 0x1.8b425c0000000p-8f, 0x1.f07ff20000000p-9f, 0x1.2c189c0000000p-9f, 0x1.5d8b580000000p-10f, 0x1.88ddf40000000p-11f, 0x1.a5e5a60000000p-12f, 0x1.b42d8c0000000p-13f, 0x1.a524ba0000000p-14f, 0x1.8b1f620000000p-15f, 0x1.637ea00000000p-16f, 0x1.2c1b280000000p-17f, 0x1.dfaa7e0000000p-19f, 0x1.686c940000000p-20f},
+    {0x1.1104640000000p-4f, 0x1.0722c80000000p-4f, 0x1.d184b40000000p-5f, 0x1.74b53e0000000p-5f, 0x1.03c9900000000p-5f, 0x1.150abe0000000p-6f, 0x1.7756720000000p-9f, -0x1.3191b00000000p-7f, -0x1.33b7160000000p-6f, -0x1.9bb7c80000000p-6f, -0x1.d260bc0000000p-6f, -0x1.dde51c0000000p-6f, -0x1.c82dea0000000p-6f, -0x1.9b7dbc0000000p-6f, -0x1.6201fc0000000p-6f, -0x1.23c9a60000000p-6f, -0x1.cd84da0000000p-7f, -0x1.5fc2a40000000p-7f, -0x1.0234120000000p-7f, -0x1.6eaf2a0000000p-8f, -0x1.f257180000000p-9f, -0x1.4514ee0000000p-9f, -0x1.9797e20000000p-10f, -0x1.ebca080000000p-11f, -0x1.1b076c0000000p-11f, -0x1.38d6ce0000000p-12f, -0x1.4303e40000000p-13f, -0x1.42ef1e0000000p-14f, -0x1.34e9d40000000p-15f, -0x1.1513f00000000p-16f, -0x1.d5d2fe0000000p-18f, -0x1.7615140000000p-19f},
+    {-0x1.0fd3f80000000p-9f, -0x1.0567a00000000p-7f, -0x1.e993900000000p-7f, -0x1.4854f00000000p-6f, -0x1.7459140000000p-6f, -0x1.7725880000000p-6f, -0x1.551f5c0000000p-6f, -0x1.17aaee0000000p-6f, -0x1.95acae0000000p-7f, -0x1.eb8b6e0000000p-8f, -0x1.8ae7f80000000p-9f, 0x1.5b47c60000000p-11f, 0x1.b49d600000000p-9f, 0x1.4903800000000p-8f, 0x1.7dde600000000p-8f, 0x1.8538220000000p-8f, 0x1.6bf4160000000p-8f, 0x1.3ee1d20000000p-8f, 0x1.0871ea0000000p-8f, 0x1.a2baf40000000p-9f, 0x1.3b1b0a0000000p-9f, 0x1.c4600c0000000p-10f, 0x1.36529a0000000p-10f, 0x1.979f920000000p-11f, 0x1.fd17280000000p-12f, 0x1.3009ec0000000p-12f, 0x1.52fadc0000000p-13f, 0x1.6c26b20000000p-14f, 0x1.751a9e0000000p-15f, 0x1.65efca0000000p-16f, 0x1.43dbbe0000000p-17f, 0x1.12b11a0000000p-18f},
+    {-0x1.4c905c0000000p-7f, -0x1.3857400000000p-7f, -0x1.f6dd5a0000000p-8f, -0x1.42f76e0000000p-8f, -0x1.d26d680000000p-10f, 0x1.5277860000000p-10f, 0x1.ef9f840000000p-9f, 0x1.6389000000000p-8f, 0x1.90ee3c0000000p-8f, 0x1.8617ca0000000p-8f, 0x1.51823c0000000p-8f, 0x1.052d100000000p-8f, 0x1.6464be0000000p-9f, 0x1.903ba20000000p-10f, 0x1.190f8a0000000p-11f, -0x1.b387c40000000p-13f, -0x1.7122100000000p-11f, -0x1.ff8b400000000p-11f, -0x1.1889280000000p-10f, -0x1.0fd8100000000p-10f, -0x1.e2bb2c0000000p-11f, -0x1.8f1e980000000p-11f, -0x1.3623d40000000p-11f, -0x1.c7b9960000000p-12f, -0x1.3bc04c0000000p-12f, -0x1.9f1b0e0000000p-13f, -0x1.fbdf1e0000000p-14f, -0x1.29105e0000000p-14f, -0x1.49bc460000000p-15f, -0x1.55d1800000000p-16f, -0x1.4d11e20000000p-17f, -0x1.2f71740000000p-18f},
+    {0x1.33f43a0000000p-7f, 0x1.8b5de40000000p-10f, 0x1.3d0eb60000000p-9f, 0x1.9d94620000000p-9f, 0x1.a5315c0000000p-9f, 0x1.831aa00000000p-9f, 0x1.20637a0000000p-9f, 0x1.491ca20000000p-10f, 0x1.e269020000000p-13f, -0x1.1f88da0000000p-11f, -0x1.1aedfa0000000p-10f, -0x1.560a740000000p-10f, -0x1.577ee00000000p-10f, -0x1.2d0de60000000p-10f, -0x1.da9a180000000p-11f, -0x1.4e94440000000p-11f, -0x1.9819d80000000p-12f, -0x1.7c6faa0000000p-13f, -0x1.76a0840000000p-16f, 0x1.6cd38e0000000p-14f, 0x1.3a17c60000000p-13f, 0x1.707d660000000p-13f, 0x1.6bbeb20000000p-13f, 0x1.412be60000000p-13f, 0x1.035c180000000p-13f, 0x1.83e06a0000000p-14f, 0x1.0d8bd60000000p-14f, 0x1.5e17f80000000p-15f, 0x1.a94bfa0000000p-16f, 0x1.e2f0f80000000p-17f, 0x1.00840c0000000p-17f, 0x1.fd807e0000000p-19f},
 };
-#define FIT_gelu_tanh {ABOVE, 7, 0x0.0p+0f, 0x1.60b0200000000p+2f, 0x1.6db6dc0000000p+2f, 0x1.0000000000000p+0f, table_gelu_tanh}
+#define FIT_gelu_tanh {ABOVE, 6, 0x0.0p+0f, 0x1.4275260000000p+2f, 0x1.9000000000000p+2f, 0x1.0000000000000p+0f, table_gelu_tanh}
 
-/* gelu_tanh_backward: fitted within 10.94 ULP */
-static const float table_gelu_tanh_backward[9][32] __attribute__((aligned(64))) = {
+/* gelu_tanh_backward: fitted within 11.22 ULP */
+static const float table_gelu_tanh_backward[8][32] __attribute__((aligned(64))) = {
     {0x1.67a1c00000000p-5f, 0x1.6661da0000000p-3f, 0x1.667ef20000000p-2f, 0x1.0c75900000000p-1f, 0x1.6660bc0000000p-1f, 0x1.c056cc0000000p-1f, 0x1.0ccb1a0000000p+0f, 0x1.39928a0000000p+0f, 0x1.6685d00000000p+0f, 0x1.934ba40000000p+0f, 0x1.bfd9780000000p+0f, 0x1.ecaf880000000p+0f, 0x1.0cdf8e0000000p+1f, 0x1.2352400000000p+1f, 0x1.3995e40000000p+1f, 0x1.4fe1fc0000000p+1f, 0x1.667adc0000000p+1f, 0x1.7cbe3c0000000p+1f, 0x1.9328840000000p+1f, 0x1.a9b6bc0000000p+1f, 0x1.c018380000000p+1f, 0x1.d65f360000000p+1f, 0x1.ecca240000000p+1f, 0x1.019c4c0000000p+2f, 0x1.0cd29a0000000p+2f, 0x1.18074e0000000p+2f, 0x1.234aee0000000p+2f, 0x1.2e76140000000p+2f, 0x1.3997540000000p+2f, 0x1.44d0d00000000p+2f, 0x1.4fece00000000p+2f, 0x1.5b22b80000000p+2f},
     {0x1.dc27b20000000p-2f, 0x1.727b880000000p-2f, 0x1.dac3d60000000p-3f, 0x1.e2b66e0000000p-4f, 0x1.83b2620000000p-6f, -0x1.822b8c0000000p-5f, -0x1.81bd4e0000000p-4f, -0x1.eca8b00000000p-4f, -0x1.080a320000000p-3f, -0x1.fdf9d40000000p-4f, -0x1.c9518c0000000p-4f, -0x1.81ccc80000000p-4f, -0x1.3463400000000p-4f, -0x1.d61c700000000p-5f, -0x1.57341e0000000p-5f, -0x1.df391c0000000p-6f, -0x1.3e522a0000000p-6f, -0x1.96d3200000000p-7f, -0x1.ef1d7c0000000p-8f, -0x1.1e56080000000p-8f, -0x1.3cb6a60000000p-9f, -0x1.4e199e0000000p-10f, -0x1.4d1fc00000000p-11f, -0x1.3a661c0000000p-12f, -0x1.187e160000000p-13f, -0x1.d842140000000p-15f, -0x1.7456ce0000000p-16f, -0x1.15f38c0000000p-17f, -0x1.8690b60000000p-19f, -0x1.fcbf260000000p-21f, -0x1.390d800000000p-22f, -0x1.630be40000000p-24f},
-    {-0x1.97b9ec0000000p-1f, -0x1.8c17600000000p-1f, -0x1.687d0e0000000p-1f, -0x1.32c8440000000p-1f, -0x1.e232920000000p-2f, -0x1.57111c0000000p-2f, -0x1.a7628c0000000p-3f, -0x1.8662ae0000000p-4f, -0x1.ecfcf00000000p-8f, 0x1.b8353e0000000p-5f, 0x1.716e6c0000000p-4f, 0x1.b2bf240000000p-4f, 0x1.b3f7b40000000p-4f, 0x1.8b0f040000000p-4f, 0x1.4c41a80000000p-4f, 0x1.063f460000000p-4f, 0x1.8559540000000p-5f, 0x1.1306540000000p-5f, 0x1.6fa9ec0000000p-6f, 0x1.d0cebe0000000p-7f, 0x1.1783f20000000p-7f, 0x1.3f4b020000000p-8f, 0x1.57c82e0000000p-9f, 0x1.5d5b5a0000000p-10f, 0x1.4eb4020000000p-11f, 0x1.2dd5bc0000000p-12f, 0x1.fce2000000000p-14f, 0x1.9519560000000p-15f, 0x1.2edbe80000000p-16f, 0x1.a340280000000p-18f, 0x1.1188900000000p-19f, 0x1.4892980000000p-21f},
-    {0x1.1ff0e40000000p-5f, 0x1.18b7220000000p-3f, 0x1.05a7fc0000000p-2f, 0x1.5c2eb20000000p-2f, 0x1.88522c0000000p-2f, 0x1.888cfa0000000p-2f, 0x1.63d2cc0000000p-2f, 0x1.253e900000000p-2f, 0x1.b355140000000p-3f, 0x1.1b8b0a0000000p-3f, 0x1.2ac92a0000000p-4f, 0x1.51f2400000000p-6f, -0x1.0b625e0000000p-6f, -0x1.3a159a0000000p-5f, -0x1.89a13c0000000p-5f, -0x1.903dc00000000p-5f, -0x1.676f420000000p-5f, -0x1.2798f60000000p-5f, -0x1.c292980000000p-6f, -0x1.4034b40000000p-6f, -0x1.ac04ba0000000p-7f, -0x1.0d688c0000000p-7f, -0x1.3dd3700000000p-8f, -0x1.60088c0000000p-9f, -0x1.6df2840000000p-10f, -0x1.64aa560000000p-11f, -0x1.43f4760000000p-12f, -0x1.14d7220000000p-13f, -0x1.bb0b060000000p-15f, -0x1.4794060000000p-16f, -0x1.c743fe0000000p-18f, -0x1.22c85c0000000p-19f},
-    {0x1.107c660000000p-2f, 0x1.fda93a0000000p-3f, 0x1.9415100000000p-3f, 0x1.f9276e0000000p-4f, 0x1.489b560000000p-5f, -0x1.30632a0000000p-5f, -0x1.8b04900000000p-4f, -0x1.0f03820000000p-3f, -0x1.270d640000000p-3f, -0x1.15b3f40000000p-3f, -0x1.d189d20000000p-4f, -0x1.5bd6a20000000p-4f, -0x1.c5017a0000000p-5f, -0x1.dee1b20000000p-6f, -0x1.27b2060000000p-7f, 0x1.4087000000000p-8f, 0x1.a9cfc60000000p-7f, 0x1.095a780000000p-6f, 0x1.06ac000000000p-6f, 0x1.c57b6c0000000p-7f, 0x1.624ede0000000p-7f, 0x1.fd69140000000p-8f, 0x1.5231700000000p-8f, 0x1.a0e10c0000000p-9f, 0x1.de11840000000p-10f, 0x1.fe69da0000000p-11f, 0x1.f9268c0000000p-12f, 0x1.d3c0a20000000p-13f, 0x1.93c53a0000000p-14f, 0x1.4117200000000p-15f, 0x1.de10d80000000p-17f, 0x1.4660fa0000000p-18f},
-    {-0x1.b75c840000000p-7f, -0x1.a7a6340000000p-5f, -0x1.7cd1620000000p-4f, -0x1.da9d6a0000000p-4f, -0x1.e126420000000p-4f, -0x1.97fc060000000p-4f, -0x1.1a7c760000000p-4f, -0x1.12b5480000000p-5f, -0x1.db48540000000p-11f, 0x1.8161440000000p-6f, 0x1.35ee520000000p-5f, 0x1.5e5e380000000p-5f, 0x1.4ac3680000000p-5f, 0x1.11bcbc0000000p-5f, 0x1.91a4420000000p-6f, 0x1.fd485e0000000p-7f, 0x1.f82a0a0000000p-8f, 0x1.e496f60000000p-10f, -0x1.0390c00000000p-9f, -0x1.0394a80000000p-8f, -0x1.26d3d20000000p-8f, -0x1.0e39ee0000000p-8f, -0x1.afa2ac0000000p-9f, -0x1.3572ce0000000p-9f, -0x1.93f6980000000p-10f, -0x1.e39e5a0000000p-11f, -0x1.0985580000000p-11f, -0x1.0e36800000000p-12f, -0x1.fd0b740000000p-14f, -0x1.b789700000000p-15f, -0x1.614c540000000p-16f, -0x1.038aa20000000p-17f},
-    {-0x1.f217700000000p-5f, -0x1.c227900000000p-5f, -0x1.3565ee0000000p-5f, -0x1.d0f5f60000000p-7f, 0x1.4c2dec0000000p-7f, 0x1.df7b8a0000000p-6f, 0x1.42fc960000000p-5f, 0x1.4892c80000000p-5f, 0x1.1028200000000p-5f, 0x1.6cfbb00000000p-6f, 0x1.6047640000000p-7f, 0x1.f89ac20000000p-11f, -0x1.800a740000000p-8f, -0x1.381ba20000000p-7f, -0x1.5a85780000000p-7f, -0x1.40a1020000000p-7f, -0x1.01f5500000000p-7f, -0x1.6b1cae0000000p-8f, -0x1.a9a0120000000p-9f, -0x1.5da7480000000p-10f, 0x1.4fb11c0000000p-18f, 0x1.92dd4c0000000p-11f, 0x1.15dcd20000000p-10f, 0x1.0d5af60000000p-10f, 0x1.b24ca60000000p-11f, 0x1.32ac260000000p-11f, 0x1.82bbb60000000p-12f, 0x1.bb4c2a0000000p-13f, 0x1.d0167a0000000p-14f, 0x1.b964300000000p-15f, 0x1.83721c0000000p-16f, 0x1.3521300000000p-17f},
-    {0x1.e197040000000p-9f, 0x1.7e296a0000000p-7f, 0x1.4cd8f00000000p-6f, 0x1.855a440000000p-6f, 0x1.5e558e0000000p-6f, 0x1.d328120000000p-7f, 0x1.4d27540000000p-8f, -0x1.bd477e0000000p-9f, -0x1.29ccf20000000p-7f, -0x1.6eeeac0000000p-7f, -0x1.56973e0000000p-7f, -0x1.04c80a0000000p-7f, -0x1.42e86a0000000p-8f, -0x1.14c0180000000p-9f, -0x1.56e94a0000000p-16f, 0x1.6b9a340000000p-10f, 0x1.1459ae0000000p-9f, 0x1.29e71c0000000p-9f, 0x1.0aa6420000000p-9f, 0x1.979ab00000000p-10f, 0x1.04d94c0000000p-10f, 0x1.fbe1a20000000p-12f, 0x1.9d0f600000000p-14f, -0x1.14a24c0000000p-13f, -0x1.d88c300000000p-13f, -0x1.d8e93a0000000p-13f, -0x1.776be80000000p-13f, -0x1.ffb36e0000000p-14f, -0x1.347ca80000000p-14f, -0x1.4b89520000000p-15f, -0x1.43d1ce0000000p-16f, -0x1.1ccf260000000p-17f},
-    {0x1.13197e0000000p-7f, 0x1.169c580000000p-7f, 0x1.446ed20000000p-8f, 0x1.1102660000000p-12f, -0x1.1c5e440000000p-8f, -0x1.c9fc5e0000000p-8f, -0x1.ec00520000000p-8f, -0x1.864ef00000000p-8f, -0x1.a573d80000000p-9f, -0x1.c49a2a0000000p-12f, 0x1.8abc980000000p-10f, 0x1.318db00000000p-9f, 0x1.42117c0000000p-9f, 0x1.060bf20000000p-9f, 0x1.860a660000000p-10f, 0x1.b66d8e0000000p-11f, 0x1.63ed4e0000000p-12f, -0x1.03e0440000000p-14f, -0x1.46b7e20000000p-12f, -0x1.d129240000000p-12f, -0x1.d8c5360000000p-12f, -0x1.86e0de0000000p-12f, -0x1.064c0a0000000p-12f, -0x1.088bdc0000000p-13f, -0x1.fe06cc0000000p-16f, 0x1.a572640000000p-16f, 0x1.81ac8e0000000p-15f, 0x1.776fda0000000p-15f, 0x1.1abf840000000p-15f, 0x1.68035e0000000p-16f, 0x1.9035d00000000p-17f, 0x1.8aebe20000000p-18f},
+    {-0x1.97b9ec0000000p-1f, -0x1.8c17600000000p-1f, -0x1.687d0e0000000p-1f, -0x1.32c8440000000p-1f, -0x1.e232920000000p-2f, -0x1.57111c0000000p-2f, -0x1.a7628c0000000p-3f, -0x1.8662ae0000000p-4f, -0x1.ecfcf20000000p-8f, 0x1.b8353e0000000p-5f, 0x1.716e6c0000000p-4f, 0x1.b2bf240000000p-4f, 0x1.b3f7b40000000p-4f, 0x1.8b0f040000000p-4f, 0x1.4c41a80000000p-4f, 0x1.063f460000000p-4f, 0x1.8559540000000p-5f, 0x1.1306540000000p-5f, 0x1.6fa9ec0000000p-6f, 0x1.d0cebe0000000p-7f, 0x1.1783f20000000p-7f, 0x1.3f4b020000000p-8f, 0x1.57c82e0000000p-9f, 0x1.5d5b5a0000000p-10f, 0x1.4eb4020000000p-11f, 0x1.2dd5bc0000000p-12f, 0x1.fce2000000000p-14f, 0x1.9519580000000p-15f, 0x1.2edbea0000000p-16f, 0x1.a3402c0000000p-18f, 0x1.1188940000000p-19f, 0x1.4892a00000000p-21f},
+    {0x1.1ff0e40000000p-5f, 0x1.18b7220000000p-3f, 0x1.05a7fc0000000p-2f, 0x1.5c2eb20000000p-2f, 0x1.88522c0000000p-2f, 0x1.888cfa0000000p-2f, 0x1.63d2cc0000000p-2f, 0x1.253e900000000p-2f, 0x1.b355140000000p-3f, 0x1.1b8b0a0000000p-3f, 0x1.2ac92a0000000p-4f, 0x1.51f2400000000p-6f, -0x1.0b625e0000000p-6f, -0x1.3a159a0000000p-5f, -0x1.89a13c0000000p-5f, -0x1.903dc00000000p-5f, -0x1.676f420000000p-5f, -0x1.2798f60000000p-5f, -0x1.c292980000000p-6f, -0x1.4034b40000000p-6f, -0x1.ac04ba0000000p-7f, -0x1.0d688c0000000p-7f, -0x1.3dd3700000000p-8f, -0x1.60088c0000000p-9f, -0x1.6df2840000000p-10f, -0x1.64aa560000000p-11f, -0x1.43f4740000000p-12f, -0x1.14d7200000000p-13f, -0x1.bb0afe0000000p-15f, -0x1.4793fa0000000p-16f, -0x1.c743dc0000000p-18f, -0x1.22c83a0000000p-19f},
+    {0x1.107c640000000p-2f, 0x1.fda9000000000p-3f, 0x1.9414ee0000000p-3f, 0x1.f9276c0000000p-4f, 0x1.489b900000000p-5f, -0x1.3062760000000p-5f, -0x1.8b04280000000p-4f, -0x1.0f03580000000p-3f, -0x1.270d4e0000000p-3f, -0x1.15b3f20000000p-3f, -0x1.d189e80000000p-4f, -0x1.5bd6c20000000p-4f, -0x1.c501be0000000p-5f, -0x1.dee2200000000p-6f, -0x1.27b2aa0000000p-7f, 0x1.40864a0000000p-8f, 0x1.a9cfa00000000p-7f, 0x1.095a7c0000000p-6f, 0x1.06ac120000000p-6f, 0x1.c57b9e0000000p-7f, 0x1.624f0e0000000p-7f, 0x1.fd69640000000p-8f, 0x1.5231a60000000p-8f, 0x1.a0e1420000000p-9f, 0x1.de119e0000000p-10f, 0x1.fe69b00000000p-11f, 0x1.f925ec0000000p-12f, 0x1.d3bf700000000p-13f, 0x1.93c37a0000000p-14f, 0x1.4114e40000000p-15f, 0x1.de0c1c0000000p-17f, 0x1.465c580000000p-18f},
+    {-0x1.b75c980000000p-7f, -0x1.a7a7580000000p-5f, -0x1.7cd1d40000000p-4f, -0x1.da9d780000000p-4f, -0x1.e1239a0000000p-4f, -0x1.97fe5c0000000p-4f, -0x1.1a7cfc0000000p-4f, -0x1.12b5820000000p-5f, -0x1.db54480000000p-11f, 0x1.8161400000000p-6f, 0x1.35ee260000000p-5f, 0x1.5e5df00000000p-5f, 0x1.4ac35a0000000p-5f, 0x1.11bcbe0000000p-5f, 0x1.91a3de0000000p-6f, 0x1.fd47900000000p-7f, 0x1.f829d20000000p-8f, 0x1.e497660000000p-10f, -0x1.038fa40000000p-9f, -0x1.03944c0000000p-8f, -0x1.26d3540000000p-8f, -0x1.0e39220000000p-8f, -0x1.afa1980000000p-9f, -0x1.3572460000000p-9f, -0x1.93f6580000000p-10f, -0x1.e39eca0000000p-11f, -0x1.0985e00000000p-11f, -0x1.0e38000000000p-12f, -0x1.fd12ac0000000p-14f, -0x1.b7923c0000000p-15f, -0x1.615b020000000p-16f, -0x1.0399680000000p-17f},
+    {-0x1.f1dc760000000p-5f, -0x1.c139040000000p-5f, -0x1.34db3a0000000p-5f, -0x1.d0d9280000000p-7f, 0x1.4aac360000000p-7f, 0x1.ddfd820000000p-6f, 0x1.42297c0000000p-5f, 0x1.47eb3a0000000p-5f, 0x1.0fcdb80000000p-5f, 0x1.6ce36c0000000p-6f, 0x1.60f07a0000000p-7f, 0x1.047af00000000p-10f, -0x1.7de2120000000p-8f, -0x1.373aee0000000p-7f, -0x1.59de920000000p-7f, -0x1.40439c0000000p-7f, -0x1.01cf340000000p-7f, -0x1.6b2a880000000p-8f, -0x1.aa2b4e0000000p-9f, -0x1.5f35420000000p-10f, -0x1.1158460000000p-20f, 0x1.9044fa0000000p-11f, 0x1.14fe0e0000000p-10f, 0x1.0cea9e0000000p-10f, 0x1.b216860000000p-11f, 0x1.32d8d20000000p-11f, 0x1.835fda0000000p-12f, 0x1.bc8a600000000p-13f, 0x1.d1f0400000000p-14f, 0x1.bbbff20000000p-15f, 0x1.8602d80000000p-16f, 0x1.37a7ca0000000p-17f},
+    {0x1.e1e2e80000000p-9f, 0x1.7fd32e0000000p-7f, 0x1.4d7dc40000000p-6f, 0x1.856f4a0000000p-6f, 0x1.5a6a6a0000000p-6f, 0x1.da217a0000000p-7f, 0x1.5029500000000p-8f, -0x1.bc0ccc0000000p-9f, -0x1.297a5a0000000p-7f, -0x1.6eeaca0000000p-7f, -0x1.564eb40000000p-7f, -0x1.0457240000000p-7f, -0x1.42d6b40000000p-8f, -0x1.1509660000000p-9f, -0x1.81d6360000000p-17f, 0x1.6e24fa0000000p-10f, 0x1.147b820000000p-9f, 0x1.29d1ec0000000p-9f, 0x1.0a3b560000000p-9f, 0x1.972f540000000p-10f, 0x1.0438480000000p-10f, 0x1.f72c000000000p-12f, 0x1.905edc0000000p-14f, -0x1.17ade00000000p-13f, -0x1.d944d60000000p-13f, -0x1.d84a900000000p-13f, -0x1.76c9600000000p-13f, -0x1.fdaf120000000p-14f, -0x1.31d1280000000p-14f, -0x1.485a860000000p-15f, -0x1.3e28660000000p-16f, -0x1.1725120000000p-17f},
 };
-#define FIT_gelu_tanh_backward {COMPLEMENT, 7, 0x0.0p+0f, 0x1.60b0200000000p+2f, 0x1.6db6dc0000000p+2f, 0x1.0000000000000p+0f, table_gelu_tanh_backward}
+#define FIT_gelu_tanh_backward {COMPLEMENT, 6, 0x0.0p+0f, 0x1.60b0200000000p+2f, 0x1.6db6dc0000000p+2f, 0x1.0000000000000p+0f, table_gelu_tanh_backward}
 
 /* quick_gelu: fitted within 0.57 ULP */
 static const float table_quick_gelu[8][32] __attribute__((aligned(64))) = {
@@ -433,49 +431,146 @@ static const float table_lisht_backward[8][32] __attribute__((aligned(64))) = {
 };
 #define FIT_lisht_backward {ODD, 6, 0x0.0p+0f, 0x1.4275260000000p+3f, 0x1.9000000000000p+1f, 0x1.0000000000000p+0f, table_lisht_backward}
 
-/* FITTED(name, arrays, outputs, composed, first output, second), FITTED_AT(name, arrays, default, composed, general, first) */
+/* REST(table, kind of numbers, lanes, input of the formula, default) */
+#define TAIL_sigmoid NULL
+#define REST_sigmoid rest_sigmoid
+REST(sigmoid, f32, f32_lanes, 0, 0)
+#define TAIL_sigmoid_backward NULL
+#define REST_sigmoid_backward rest_sigmoid_backward
+REST(sigmoid_backward, f32, f32_lanes, 1, 0)
+#define TAIL_tanh NULL
+#define REST_tanh rest_tanh
+REST(tanh, f32, f32_lanes, 0, 0)
+#define TAIL_tanh_backward NULL
+#define REST_tanh_backward rest_tanh_backward
+REST(tanh_backward, f32, f32_lanes, 1, 0)
+#define TAIL_elu NULL
+#define REST_elu rest_elu
+REST(elu, f32, f32_lanes, 0, 0x1.0000000000000p+0f)
+#define TAIL_elu_backward NULL
+#define REST_elu_backward rest_elu_backward
+REST(elu_backward, f32, f32_lanes, 1, 0x1.0000000000000p+0f)
+#define TAIL_selu NULL
+#define REST_selu rest_selu
+REST(selu, mid, f64_lanes, 0, 0)
+#define TAIL_selu_backward NULL
+#define REST_selu_backward rest_selu_backward
+REST(selu_backward, mid, f64_lanes, 1, 0)
+#define TAIL_gelu gelu_tail
+#define REST_gelu NULL
+#define TAIL_gelu_backward gelu_slope_tail
+#define REST_gelu_backward NULL
+#define TAIL_gelu_tanh gelu_tanh_tail
+#define REST_gelu_tanh NULL
+#define TAIL_gelu_tanh_backward gelu_tanh_slope_tail
+#define REST_gelu_tanh_backward NULL
+#define TAIL_quick_gelu NULL
+#define REST_quick_gelu rest_quick_gelu
+REST(quick_gelu, mid, f64_lanes, 0, 0)
+#define TAIL_quick_gelu_backward NULL
+#define REST_quick_gelu_backward rest_quick_gelu_backward
+REST(quick_gelu_backward, mid, f64_lanes, 1, 0)
+#define TAIL_silu NULL
+#define REST_silu rest_silu
+REST(silu, mid, f64_lanes, 0, 0x1.0000000000000p+0f)
+#define TAIL_silu_backward NULL
+#define REST_silu_backward rest_silu_backward
+REST(silu_backward, mid, f64_lanes, 1, 0x1.0000000000000p+0f)
+#define TAIL_mish NULL
+#define REST_mish rest_mish
+REST(mish, mid, f64_lanes, 0, 0)
+#define TAIL_mish_backward NULL
+#define REST_mish_backward rest_mish_backward
+REST(mish_backward, mid, f64_lanes, 1, 0)
+#define TAIL_softplus NULL
+#define REST_softplus rest_softplus
+REST(softplus, mid, f64_lanes, 0, 0x1.0000000000000p+0f)
+#define TAIL_log_sigmoid NULL
+#define REST_log_sigmoid rest_log_sigmoid
+REST(log_sigmoid, mid, f64_lanes, 0, 0)
+#define TAIL_log_sigmoid_backward NULL
+#define REST_log_sigmoid_backward rest_log_sigmoid_backward
+REST(log_sigmoid_backward, mid, f64_lanes, 1, 0)
+#define TAIL_tanh_shrink NULL
+#define REST_tanh_shrink rest_tanh_shrink
+REST(tanh_shrink, mid, f64_lanes, 0, 0)
+#define TAIL_tanh_shrink_backward NULL
+#define REST_tanh_shrink_backward rest_tanh_shrink_backward
+REST(tanh_shrink_backward, mid, f64_lanes, 1, 0)
+#define TAIL_squareplus NULL
+#define REST_squareplus rest_squareplus
+REST(squareplus, mid, f64_lanes, 0, 0x1.0000000000000p+2f)
+#define TAIL_squareplus_backward NULL
+#define REST_squareplus_backward rest_squareplus_backward
+REST(squareplus_backward, mid, f64_lanes, 1, 0x1.0000000000000p+2f)
+#define TAIL_serf NULL
+#define REST_serf rest_serf
+REST(serf, mid, f64_lanes, 0, 0)
+#define TAIL_serf_backward NULL
+#define REST_serf_backward rest_serf_backward
+REST(serf_backward, mid, f64_lanes, 1, 0)
+#define TAIL_logish NULL
+#define REST_logish rest_logish
+REST(logish, mid, f64_lanes, 0, 0)
+#define TAIL_logish_backward NULL
+#define REST_logish_backward rest_logish_backward
+REST(logish_backward, mid, f64_lanes, 1, 0)
+#define TAIL_snake NULL
+#define REST_snake rest_snake
+REST(snake, mid, f64_lanes, 0, 0x1.0000000000000p+0f)
+#define TAIL_snake_backward NULL
+#define REST_snake_backward rest_snake_backward
+REST(snake_backward, mid, f64_lanes, 1, 0x1.0000000000000p+0f)
+#define TAIL_lisht NULL
+#define REST_lisht rest_lisht
+REST(lisht, mid, f64_lanes, 0, 0)
+#define TAIL_lisht_backward NULL
+#define REST_lisht_backward rest_lisht_backward
+REST(lisht_backward, mid, f64_lanes, 1, 0)
+
+/* FITTED(name, arrays, table, input that it is of, factors), FITTED_AT(name, arrays, default, kind, the same ...),
+ * FITTED_GATE(name, table of the slope, table) */
 #define FITTED_KERNELS \
-    FITTED(sigmoid, 1, 1, f32_uniform_sigmoid, OUTPUT(FIT_sigmoid, 0, 0), OUTPUT(FIT_sigmoid, 0, 0)) \
-    FITTED(sigmoid_backward, 2, 1, f32_uniform_sigmoid_backward, OUTPUT(FIT_sigmoid_backward, 1, 1), OUTPUT(FIT_sigmoid_backward, 1, 1)) \
-    FITTED(tanh, 1, 1, f32_uniform_tanh, OUTPUT(FIT_tanh, 0, 0), OUTPUT(FIT_tanh, 0, 0)) \
-    FITTED(tanh_backward, 2, 1, f32_uniform_tanh_backward, OUTPUT(FIT_tanh_backward, 1, 1), OUTPUT(FIT_tanh_backward, 1, 1)) \
-    FITTED_AT(elu, 1, 0x1.0000000000000p+0f, f32_uniform_elu, f32_general_elu, OUTPUT(FIT_elu, 0, 0)) \
-    FITTED_AT(elu_backward, 2, 0x1.0000000000000p+0f, f32_uniform_elu_backward, f32_general_elu_backward, OUTPUT(FIT_elu_backward, 1, 1)) \
-    FITTED(selu, 1, 1, mid_uniform_selu, OUTPUT(FIT_selu, 0, 0), OUTPUT(FIT_selu, 0, 0)) \
-    FITTED(selu_backward, 2, 1, mid_uniform_selu_backward, OUTPUT(FIT_selu_backward, 1, 1), OUTPUT(FIT_selu_backward, 1, 1)) \
-    FITTED(gelu, 1, 1, mid_uniform_gelu, OUTPUT(FIT_gelu, 0, 0), OUTPUT(FIT_gelu, 0, 0)) \
-    FITTED(gelu_backward, 2, 1, mid_uniform_gelu_backward, OUTPUT(FIT_gelu_backward, 1, 1), OUTPUT(FIT_gelu_backward, 1, 1)) \
-    FITTED(gelu_tanh, 1, 1, mid_uniform_gelu_tanh, OUTPUT(FIT_gelu_tanh, 0, 0), OUTPUT(FIT_gelu_tanh, 0, 0)) \
-    FITTED(gelu_tanh_backward, 2, 1, mid_uniform_gelu_tanh_backward, OUTPUT(FIT_gelu_tanh_backward, 1, 1), OUTPUT(FIT_gelu_tanh_backward, 1, 1)) \
-    FITTED(quick_gelu, 1, 1, mid_uniform_quick_gelu, OUTPUT(FIT_quick_gelu, 0, 0), OUTPUT(FIT_quick_gelu, 0, 0)) \
-    FITTED(quick_gelu_backward, 2, 1, mid_uniform_quick_gelu_backward, OUTPUT(FIT_quick_gelu_backward, 1, 1), OUTPUT(FIT_quick_gelu_backward, 1, 1)) \
-    FITTED_AT(silu, 1, 0x1.0000000000000p+0f, mid_uniform_silu, mid_general_silu, OUTPUT(FIT_silu, 0, 0)) \
-    FITTED_AT(silu_backward, 2, 0x1.0000000000000p+0f, mid_uniform_silu_backward, mid_general_silu_backward, OUTPUT(FIT_silu_backward, 1, 1)) \
-    FITTED(mish, 1, 1, mid_uniform_mish, OUTPUT(FIT_mish, 0, 0), OUTPUT(FIT_mish, 0, 0)) \
-    FITTED(mish_backward, 2, 1, mid_uniform_mish_backward, OUTPUT(FIT_mish_backward, 1, 1), OUTPUT(FIT_mish_backward, 1, 1)) \
-    FITTED_AT(softplus, 1, 0x1.0000000000000p+0f, mid_uniform_softplus, mid_general_softplus, OUTPUT(FIT_softplus, 0, 0)) \
-    FITTED(log_sigmoid, 1, 1, mid_uniform_log_sigmoid, OUTPUT(FIT_log_sigmoid, 0, 0), OUTPUT(FIT_log_sigmoid, 0, 0)) \
-    FITTED(log_sigmoid_backward, 2, 1, mid_uniform_log_sigmoid_backward, OUTPUT(FIT_log_sigmoid_backward, 1, 1), OUTPUT(FIT_log_sigmoid_backward, 1, 1)) \
-    FITTED(tanh_shrink, 1, 1, mid_uniform_tanh_shrink, OUTPUT(FIT_tanh_shrink, 0, 0), OUTPUT(FIT_tanh_shrink, 0, 0)) \
-    FITTED(tanh_shrink_backward, 2, 1, mid_uniform_tanh_shrink_backward, OUTPUT(FIT_tanh_shrink_backward, 1, 1), OUTPUT(FIT_tanh_shrink_backward, 1, 1)) \
-    FITTED_AT(squareplus, 1, 0x1.0000000000000p+2f, mid_uniform_squareplus, mid_general_squareplus, OUTPUT(FIT_squareplus, 0, 0)) \
-    FITTED_AT(squareplus_backward, 2, 0x1.0000000000000p+2f, mid_uniform_squareplus_backward, mid_general_squareplus_backward, OUTPUT(FIT_squareplus_backward, 1, 1)) \
-    FITTED(serf, 1, 1, mid_uniform_serf, OUTPUT(FIT_serf, 0, 0), OUTPUT(FIT_serf, 0, 0)) \
-    FITTED(serf_backward, 2, 1, mid_uniform_serf_backward, OUTPUT(FIT_serf_backward, 1, 1), OUTPUT(FIT_serf_backward, 1, 1)) \
-    FITTED(logish, 1, 1, mid_uniform_logish, OUTPUT(FIT_logish, 0, 0), OUTPUT(FIT_logish, 0, 0)) \
-    FITTED(logish_backward, 2, 1, mid_uniform_logish_backward, OUTPUT(FIT_logish_backward, 1, 1), OUTPUT(FIT_logish_backward, 1, 1)) \
-    FITTED_AT(snake, 1, 0x1.0000000000000p+0f, mid_uniform_snake, mid_general_snake, OUTPUT(FIT_snake, 0, 0)) \
-    FITTED_AT(snake_backward, 2, 0x1.0000000000000p+0f, mid_uniform_snake_backward, mid_general_snake_backward, OUTPUT(FIT_snake_backward, 1, 1)) \
-    FITTED(lisht, 1, 1, mid_uniform_lisht, OUTPUT(FIT_lisht, 0, 0), OUTPUT(FIT_lisht, 0, 0)) \
-    FITTED(lisht_backward, 2, 1, mid_uniform_lisht_backward, OUTPUT(FIT_lisht_backward, 1, 1), OUTPUT(FIT_lisht_backward, 1, 1)) \
-    FITTED_AT(celu, 1, 0x1.0000000000000p+0f, mid_uniform_celu, mid_general_celu, OUTPUT(FIT_elu, 0, 0)) \
-    FITTED_AT(celu_backward, 2, 0x1.0000000000000p+0f, mid_uniform_celu_backward, mid_general_celu_backward, OUTPUT(FIT_elu_backward, 1, 1)) \
-    FITTED_AT(softplus_backward, 2, 0x1.0000000000000p+0f, mid_uniform_softplus_backward, mid_general_softplus_backward, OUTPUT(FIT_sigmoid, 1, 1)) \
-    FITTED(glu, 2, 1, mid_uniform_glu, OUTPUT(FIT_sigmoid, 1, 1), OUTPUT(FIT_sigmoid, 1, 1)) \
-    FITTED(glu_backward, 3, 2, mid_uniform_glu_backward, OUTPUT(FIT_sigmoid, 2, 1), OUTPUT(FIT_sigmoid_backward, 2, 3)) \
-    FITTED(swiglu, 2, 1, mid_uniform_swiglu, OUTPUT(FIT_silu, 0, 2), OUTPUT(FIT_silu, 0, 2)) \
-    FITTED(swiglu_backward, 3, 2, mid_uniform_swiglu_backward, OUTPUT(FIT_silu_backward, 1, 5), OUTPUT(FIT_silu, 1, 1)) \
-    FITTED(geglu, 2, 1, mid_uniform_geglu, OUTPUT(FIT_gelu, 0, 2), OUTPUT(FIT_gelu, 0, 2)) \
-    FITTED(geglu_backward, 3, 2, mid_uniform_geglu_backward, OUTPUT(FIT_gelu_backward, 1, 5), OUTPUT(FIT_gelu, 1, 1)) \
-    FITTED(geglu_tanh, 2, 1, mid_uniform_geglu_tanh, OUTPUT(FIT_gelu_tanh, 0, 2), OUTPUT(FIT_gelu_tanh, 0, 2)) \
-    FITTED(geglu_tanh_backward, 3, 2, mid_uniform_geglu_tanh_backward, OUTPUT(FIT_gelu_tanh_backward, 1, 5), OUTPUT(FIT_gelu_tanh, 1, 1))
+    FITTED(sigmoid, 1, sigmoid, 0, 0) \
+    FITTED(sigmoid_backward, 2, sigmoid_backward, 1, 1) \
+    FITTED(tanh, 1, tanh, 0, 0) \
+    FITTED(tanh_backward, 2, tanh_backward, 1, 1) \
+    FITTED_AT(elu, 1, 0x1.0000000000000p+0f, f32, elu, 0, 0) \
+    FITTED_AT(elu_backward, 2, 0x1.0000000000000p+0f, f32, elu_backward, 1, 1) \
+    FITTED(selu, 1, selu, 0, 0) \
+    FITTED(selu_backward, 2, selu_backward, 1, 1) \
+    FITTED(gelu, 1, gelu, 0, 0) \
+    FITTED(gelu_backward, 2, gelu_backward, 1, 1) \
+    FITTED(gelu_tanh, 1, gelu_tanh, 0, 0) \
+    FITTED(gelu_tanh_backward, 2, gelu_tanh_backward, 1, 1) \
+    FITTED(quick_gelu, 1, quick_gelu, 0, 0) \
+    FITTED(quick_gelu_backward, 2, quick_gelu_backward, 1, 1) \
+    FITTED_AT(silu, 1, 0x1.0000000000000p+0f, mid, silu, 0, 0) \
+    FITTED_AT(silu_backward, 2, 0x1.0000000000000p+0f, mid, silu_backward, 1, 1) \
+    FITTED(mish, 1, mish, 0, 0) \
+    FITTED(mish_backward, 2, mish_backward, 1, 1) \
+    FITTED_AT(softplus, 1, 0x1.0000000000000p+0f, mid, softplus, 0, 0) \
+    FITTED(log_sigmoid, 1, log_sigmoid, 0, 0) \
+    FITTED(log_sigmoid_backward, 2, log_sigmoid_backward, 1, 1) \
+    FITTED(tanh_shrink, 1, tanh_shrink, 0, 0) \
+    FITTED(tanh_shrink_backward, 2, tanh_shrink_backward, 1, 1) \
+    FITTED_AT(squareplus, 1, 0x1.0000000000000p+2f, mid, squareplus, 0, 0) \
+    FITTED_AT(squareplus_backward, 2, 0x1.0000000000000p+2f, mid, squareplus_backward, 1, 1) \
+    FITTED(serf, 1, serf, 0, 0) \
+    FITTED(serf_backward, 2, serf_backward, 1, 1) \
+    FITTED(logish, 1, logish, 0, 0) \
+    FITTED(logish_backward, 2, logish_backward, 1, 1) \
+    FITTED_AT(snake, 1, 0x1.0000000000000p+0f, mid, snake, 0, 0) \
+    FITTED_AT(snake_backward, 2, 0x1.0000000000000p+0f, mid, snake_backward, 1, 1) \
+    FITTED(lisht, 1, lisht, 0, 0) \
+    FITTED(lisht_backward, 2, lisht_backward, 1, 1) \
+    FITTED_AT(celu, 1, 0x1.0000000000000p+0f, mid, elu, 0, 0) \
+    FITTED_AT(celu_backward, 2, 0x1.0000000000000p+0f, mid, elu_backward, 1, 1) \
+    FITTED_AT(softplus_backward, 2, 0x1.0000000000000p+0f, mid, sigmoid, 1, 1) \
+    FITTED(glu, 2, sigmoid, 1, 1) \
+    FITTED(swiglu, 2, silu, 0, 2) \
+    FITTED(geglu, 2, gelu, 0, 2) \
+    FITTED(geglu_tanh, 2, gelu_tanh, 0, 2) \
+    FITTED_GATE(swiglu_backward, silu_backward, silu) \
+    FITTED_GATE(geglu_backward, gelu_backward, gelu) \
+    FITTED_GATE(geglu_tanh_backward, gelu_tanh_backward, gelu_tanh)

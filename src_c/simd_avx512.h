@@ -38,7 +38,7 @@ static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
 static inline f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
 static inline f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
 /* 1 / a to 2^-14 */
-#define HAVE_RECIPROCAL 1
+//XX
 static inline f64_v f64_reciprocal(f64_v a) { return _mm512_rcp14_pd(a); }
 /* floats as doubles */
 static inline f64_v mid_load(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
@@ -50,6 +50,9 @@ static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _
 static inline f32_m f32_same(f32_v a, f32_v b) { return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)); } /* bit by bit */
 static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
+static inline int f32_all(f32_m m) { return m == 0xffff; }
+static inline int f64_all(f64_m m) { return m == 0xff; }
+static inline int f64_any(f64_m m) { return m != 0; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm512_mask_blend_pd(m, no, yes); }
 
@@ -81,14 +84,39 @@ static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) { r
 static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, f32_first(count), a); }
 static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, f64_first(count), a); }
 
-/* table[low 5 bits of z] */
-static inline f32_v f32_lookup(const float *table, f32_v z) {
-    return _mm512_permutex2var_ps(_mm512_load_ps(table), _mm512_castps_si512(z), _mm512_load_ps(table + 16));
+/* c[v] = table[low 5 bits of z[v]] */
+static inline __attribute__((always_inline)) void f32_lookups(const float *table, int count, const f32_v *z, f32_v *c) {
+    const f32_v low = _mm512_load_ps(table), high = _mm512_load_ps(table + 16);
+    for (int v = 0; v < count; v++) c[v] = _mm512_permutex2var_ps(low, _mm512_castps_si512(z[v]), high);
 }
 
-/* the lanes of a that m selects, moved together at the front; and the reverse: those of p go to the lanes of m at `to` */
+/* the lanes of a that m selects, moved together at the front */
 static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
-static inline void f32_spread(float *to, f32_m m, const float *p) { _mm512_mask_storeu_ps(to, m, _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p))); }
+/* the reverse: those at p go to the lanes of m */
+static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
+/* a times the doubles at p that go to the lanes of m, rounded once */
+static inline f32_v f32_times_expanded(f32_v a, f32_m m, const double *p) {
+    const __mmask8 low = (__mmask8)m, high = (__mmask8)(m >> 8);
+    __m512d first = _mm512_maskz_expand_pd(low, _mm512_loadu_pd(p));
+    __m512d second = _mm512_maskz_expand_pd(high, _mm512_loadu_pd(p + _mm_popcnt_u32(low)));
+    first = first * _mm512_cvtps_pd(_mm512_castps512_ps256(a));
+    second = second * _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
+    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(first)), _mm512_cvtpd_ps(second), 1);
+}
+static inline void f32_store_doubles(double *p, f32_v a) {
+    _mm512_storeu_pd(p, _mm512_cvtps_pd(_mm512_castps512_ps256(a)));
+    _mm512_storeu_pd(p + 8, _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)));
+}
+/* n doubles as floats; whether any of them is subnormal (or 0) as a float */
+static inline int f64_to_f32(const double *p, float *to, size_t n) {
+    __mmask8 small = 0;
+    for (size_t i = 0; i < n; i += 8) {
+        __m512d a = _mm512_loadu_pd(p + i);
+        small |= _mm512_cmp_pd_mask(_mm512_abs_pd(a), _mm512_set1_pd(0x1p-126), _CMP_LT_OQ);
+        _mm256_storeu_ps(to + i, _mm512_cvtpd_ps(a));
+    }
+    return small != 0;
+}
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
 /* table[index[0]], table[index[1]] ...; index below the lanes */

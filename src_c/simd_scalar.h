@@ -48,6 +48,7 @@ static inline f32_v f32_max(f32_v a, f32_v b) { return a > b ? a : b; }
 static inline f64_v f64_max(f64_v a, f64_v b) { return a > b ? a : b; }
 static inline f32_v f32_abs(f32_v a) { return f32_of_bits(f32_bits(a) & 0x7fffffff); }
 static inline f64_v f64_abs(f64_v a) { return f64_of_bits(f64_bits(a) & 0x7fffffffffffffff); }
+static inline f64_v f64_cut(f64_v a) { return f64_of_bits(f64_bits(a) & ~0x7ffffffull); } /* the first 26 bits */
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return f32_of_bits(f32_bits(a) | (f32_bits(sign) & 0x80000000)); }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return f64_of_bits(f64_bits(a) | (f64_bits(sign) & 0x8000000000000000)); }
 static inline f32_v f32_sqrt(f32_v a) { return sqrtf(a); }
@@ -61,6 +62,9 @@ static inline f32_m f32_ge(f32_v a, f32_v b) { return a >= b; }
 static inline f64_m f64_ge(f64_v a, f64_v b) { return a >= b; }
 static inline f32_m f32_nan(f32_v a) { return a != a; }
 static inline f64_m f64_nan(f64_v a) { return a != a; }
+static inline int f32_all(f32_m m) { return m; }
+static inline int f64_all(f64_m m) { return m; }
+static inline int f64_any(f64_m m) { return m; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return m ? yes : no; }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return m ? yes : no; }
 static inline f32_v f32_pow2(f32_v z) { return f32_of_bits((f32_bits(z) << 23) + (127u << 23)); }

@@ -25,6 +25,7 @@ static inline f32_v f32_max(f32_v a, f32_v b) { return _mm_max_ps(a, b); }
 static inline f64_v f64_max(f64_v a, f64_v b) { return _mm_max_pd(a, b); }
 static inline f32_v f32_abs(f32_v a) { return _mm_andnot_ps(_mm_set1_ps(-0.0f), a); }
 static inline f64_v f64_abs(f64_v a) { return _mm_andnot_pd(_mm_set1_pd(-0.0), a); }
+static inline f64_v f64_cut(f64_v a) { return _mm_and_pd(a, _mm_castsi128_pd(_mm_set1_epi64x(-0x8000000))); } /* the first 26 bits */
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return _mm_or_ps(a, _mm_and_ps(sign, _mm_set1_ps(-0.0f))); }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm_or_pd(a, _mm_and_pd(sign, _mm_set1_pd(-0.0))); }
 static inline f32_v f32_sqrt(f32_v a) { return _mm_sqrt_ps(a); }
@@ -37,6 +38,9 @@ static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm_cmpge_ps(a, b); }
 static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm_cmpge_pd(a, b); }
 static inline f32_m f32_nan(f32_v a) { return _mm_cmpunord_ps(a, a); }
 static inline f64_m f64_nan(f64_v a) { return _mm_cmpunord_pd(a, a); }
+static inline int f32_all(f32_m m) { return _mm_movemask_ps(m) == 0xf; }
+static inline int f64_all(f64_m m) { return _mm_movemask_pd(m) == 0x3; }
+static inline int f64_any(f64_m m) { return _mm_movemask_pd(m); }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm_or_ps(_mm_and_ps(m, yes), _mm_andnot_ps(m, no)); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm_or_pd(_mm_and_pd(m, yes), _mm_andnot_pd(m, no)); }
 

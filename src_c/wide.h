@@ -30,6 +30,15 @@ static inline W FN(minimum)(W a, W b) {
     V x = FN(leading)(a), y = FN(leading)(b);
     return FN(unless_nan)(a, FN(select)(GT(x, y), b, FN(unless_nan)(b, a)));
 }
+/* The same where b is a number, which cannot be NaN */
+#if TWO_PARTS
+static inline W pair_maximum_number(W a, W b) { return pair_select(LT(a.high, b.high), b, a); }
+static inline W pair_minimum_number(W a, W b) { return pair_select(GT(a.high, b.high), b, a); }
+#else
+static inline V mid_maximum_number(V a, V b) { return MAX(b, a); }
+static inline V mid_minimum_number(V a, V b) { return MIN(b, a); }
+#endif
+static inline W FN(clip_number)(W x, W low, W high) { return FN(maximum_number)(FN(minimum_number)(x, high), low); }
 static inline W FN(clip)(W x, W low, W high) { return FN(maximum)(FN(minimum)(x, high), low); }
 
 /* c[0] + c[1] x + ... where only the leading terms, added by the formula, need more than a double */
@@ -63,7 +72,8 @@ static inline W FN(log)(W x) {
 /* erfc(t / sqrt 2) / 2 * e^(t^2 / 2) for t >= 0: the normal distribution's tail without its decay */
 static inline W FN(scaled_normal_tail)(W t) {
     enum { TERMS = sizeof FN(normal_tail_terms) / sizeof *FN(normal_tail_terms), LAST = TWO_PARTS };
-    W sum = FN(add)(t, NUMBER(normal_tail_centre[0])), w = FN(divide)(FN(subtract)(t, NUMBER(normal_tail_centre[0])), sum);
+    W inverse = FN(divide)(NUMBER(1), FN(add)(t, NUMBER(normal_tail_centre[0])));
+    W w = FN(multiply)(FN(subtract)(t, NUMBER(normal_tail_centre[0])), inverse);
     V x = FN(leading)(w), p = C(FN(normal_tail_terms)[TERMS - 1]);
     for (int i = TERMS - 2; i >= LAST; i--) p = FMA(p, x, C(FN(normal_tail_terms)[i]));
     W value = FN(of)(p);
@@ -71,7 +81,7 @@ static inline W FN(scaled_normal_tail)(W t) {
     for (int i = LAST - 1; i >= 0; i--)
         value = FN(add)(FN(constant)(C(FN(normal_tail_terms)[i]), C(pair_normal_tail_terms_low[i])), FN(multiply)(value, w));
 #endif
-    return FN(divide)(value, sum);
+    return FN(multiply)(value, inverse);
 }
 
 /* erf(s) for s >= 0 */
@@ -89,4 +99,5 @@ static inline W FN(erf)(W s) {
     W rest = FN(exp_times)(FN(multiply)(NUMBER(2), FN(scaled_normal_tail)(t)), FN(negative)(y));
     return FN(select)(GT(FN(leading)(s), C(1)), FN(subtract)(NUMBER(1), rest), FN(multiply)(s, small));
 }
+#include "reduce.h"
 #include "sine.h"

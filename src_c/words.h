@@ -53,5 +53,9 @@ static inline V FN(where)(M condition, V yes, V no) { return SELECT(condition, y
 /* The larger, NaN where either is NaN */
 static inline V FN(maximum)(V a, V b) { return SELECT(OP(nan)(a), a, MAX(a, b)); }
 static inline V FN(minimum)(V a, V b) { return SELECT(OP(nan)(a), a, MIN(a, b)); }
+/* The same where b is a number, which cannot be NaN: the number first, so that NaN passes */
+static inline V FN(maximum_number)(V a, V b) { return MAX(b, a); }
+static inline V FN(minimum_number)(V a, V b) { return MIN(b, a); }
 static inline V FN(unless_nan)(V x, V value) { return SELECT(OP(nan)(x), x, value); }
 static inline V FN(clip)(V x, V low, V high) { return FN(maximum)(FN(minimum)(x, high), low); }
+static inline V FN(clip_number)(V x, V low, V high) { return FN(maximum_number)(FN(minimum_number)(x, high), low); }

@@ -1,0 +1,9 @@
+/* Made by src_c/fit.py; do not edit. */
+enum { FAR_TERMS = 7 };
+static const float far_tail_terms[FAR_TERMS] = {0x1.9884540000000p-2f, -0x1.9884520000000p-2f, 0x1.32618c0000000p+0f, -0x1.7e79840000000p+2f, 0x1.469d140000000p+5f, -0x1.317ca20000000p+8f, 0x1.839e9a0000000p+10f};
+static const float far_slope_terms[FAR_TERMS] = {0x1.9884540000000p-2f, -0x1.9884540000000p-2f, 0x1.9883bc0000000p-2f, -0x1.3235840000000p+0f, 0x1.79143a0000000p+2f, -0x1.1e306a0000000p+5f, 0x1.4418680000000p+7f};
+#define FAR_TAIL_LOG -0x1.e821f20000000p-26f
+#define TANH_C0 0x1.9884540000000p+0f
+#define TANH_C0_LOW -0x1.8579360000000p-25f
+#define TANH_C1 0x1.2444f20000000p-4f
+#define TANH_C1_LOW 0x1.49b16a0000000p-29f
