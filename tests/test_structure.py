@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import calling, implementations
+from fastact import calling, cli, implementations
 from fastact.declare import ACTIVATIONS
 
 import arrays
@@ -75,6 +75,20 @@ def test_alternatives_are_not_public(implementation):
     """They are reached through the option alone."""
     for name, activation in ACTIVATIONS.items():
         assert hasattr(implementations.load(implementation), name) == activation.public
+
+
+def test_info_lists_the_functions(capsys):
+    """One line for each, with its call, its other names, what its backward pass starts from, and its definition."""
+    assert cli.main(["info", "--functions"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in {ALIASES.get(name, name) for name in PUBLIC if not name.endswith("_backward")}:
+        found = [line for line in lines if line.startswith(f"{name}(")]
+        activation = ACTIVATIONS.get(name)
+        assert len(found) == (len(activation.alternatives) or 1 if activation else 1)
+        for line in found if activation else ():
+            assert any(line.endswith(f" {other.definition}") for other in (activation, *activation.alternatives.values()))
+            assert all(alias in line for alias in (*activation.aliases, *activation.parameters))
+            assert (" x or y= " in line) == (activation.backward_from_output is not None)
 
 
 def test_facts():
