@@ -15,7 +15,7 @@ cimport numpy as cnp
 from .declare import REQUIRED
 
 cdef extern from "fastact.h":
-    enum: MAX_INPUTS, MAX_OUTPUTS
+    enum: MAX_INPUTS
     ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
     ctypedef void f32_block() noexcept
     ctypedef void f64_block() noexcept

@@ -1,15 +1,14 @@
 """The console command `fastact`: `fastact info` and `fastact bench`."""
 
 import argparse
-import inspect
 import json
 import math
 import os
 import sys
 
 from . import __version__, backend, bench, reason, simd
-from .declare import ACTIVATIONS
-from .implementations import available, load
+from .declare import ACTIVATIONS, REQUIRED
+from .implementations import available
 
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
 BENCH_DESCRIPTION = """\
@@ -101,10 +100,9 @@ def functions():
     lines = [("function", "backward from", "definition")]
     for activation in ACTIVATIONS.values():
         if activation.public:
-            signature = inspect.signature(getattr(load(simd), activation.name)).parameters
             operands = ("x",) if activation.halves else activation.operands
-            given = ["axis"] if activation.halves else activation.parameters
-            arguments = [*operands, *(str(signature[name]) for name in given)]
+            given = {"axis": -1} if activation.halves else activation.parameters
+            arguments = [*operands, *(name if default is REQUIRED else f"{name}={default}" for name, default in given.items())]
             also = "".join(f", {alias}" for alias in activation.aliases)
             start = "x or y=" if activation.backward_from_output else ", ".join(operands)
             for value, other in activation.alternatives.items() if activation.option else [(None, activation)]:

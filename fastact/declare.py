@@ -62,6 +62,9 @@ class Activation:
         self.parameters = {name: arguments[name].default for name in tuple(arguments)[operands:]}
         self.aliases, self.requires, self.wide = tuple(aliases), tuple(requires), wide
         self.usual, self.halves = usual or {}, halves
+        for name, default in self.parameters.items():
+            if (default is REQUIRED) != (name in self.usual):
+                raise TypeError(f"activation {self.name}: `usual` must say what {name} is, if it has no default, and only then")
         self.forward = forward
         self.backward = None
         self.backward_from_output = None
@@ -101,8 +104,10 @@ class Activation:
         """Declare another formula, chosen by this value of the option."""
 
         def declare(forward):
-            other = Activation(forward, self.source, len(self.operands), requires=self.requires, wide=self.wide)
-            other.public, other.usual = False, self.usual
+            other = Activation(
+                forward, self.source, len(self.operands), requires=self.requires, wide=self.wide, usual=self.usual
+            )
+            other.public = False
             self.alternatives[value] = other
             return other
 

@@ -25,8 +25,11 @@ def _operands(activation, rest=DTYPES):
     """The arrays of the forward pass."""
     if activation.halves or activation.operands == ("x",):
         return f"    x : array_like\n        {rest}\n"
-    lines = [f"    {name} : array_like\n" for name in activation.operands]
-    return "".join(lines) + f"        They broadcast. {rest}\n"
+    first, second = activation.operands
+    return (
+        f"    {first} : array_like\n        Broadcast against `{second}`. {rest}\n"
+        f"    {second} : array_like\n        Broadcast against `{first}`, of the same kind.\n"
+    )
 
 
 def _parameters(activation):
@@ -57,7 +60,7 @@ def _value_errors(activation):
     """What besides shapes and `out` can be wrong."""
     if activation.halves:
         return ", a scalar, and an odd length along the axis"
-    text = "".join(f"; unless {condition}" for condition in activation.requires)
+    text = "".join(f"; for parameters without {condition}" for condition in activation.requires)
     return text + (f"; for an unknown `{activation.option}`" if activation.option else "")
 
 
@@ -126,8 +129,8 @@ def _returns(activation):
         example = f">>> fa.{name}(grad, x{numbers}, out=grad) is grad\n    True"
         if activation.backward_from_output:
             given = "".join(f", {key}={value!r}" for key, value in activation.usual.items())
-            output = f"fa.{activation.name}(x{numbers})"
-            example = f">>> bool(np.allclose(fa.{name}(grad, x{numbers}), fa.{name}(grad, y={output}{given})))\n    True"
+            example = f">>> y = fa.{activation.name}(x{numbers})\n"
+            example += f"    >>> bool(np.allclose(fa.{name}(grad, x{numbers}), fa.{name}(grad, y=y{given})))\n    True"
         return (
             "ndarray or scalar\n        Of the broadcast shape of `grad` and `x`",
             PLACE.format("grad"),
@@ -140,7 +143,7 @@ def _returns(activation):
         example = f">>> fa.{name}(grad, x, x.copy(), out=(x, grad))[1] is grad\n    True"
     return (
         f"(ndarray or scalar, ndarray or scalar)\n        The gradients of `{first}` and of `{second}`"
-        + (f", the latter summed to the shape of `{second}`," if summed else ", each of the broadcast shape,"),
+        + (f", the latter summed to the shape of `{second}`" if summed else ", each of the broadcast shape"),
         f"tuple of ndarray, optional\n        Where to write: {two}. Operands can be overwritten.",
         example,
     )
@@ -160,7 +163,7 @@ def backward(activation):
             "\n        From the output it is as good as the output: where that has saturated, the derivative has lost its digits."
         )
         given = "Where both or neither of `x` and `y` are given"
-        conditions = "".join(f"; with y= unless {condition}" for condition in activation.output_requires)
+        conditions = "".join(f"; with y= for parameters without {condition}" for condition in activation.output_requires)
     rest = "As in the forward pass, by position."
     gradients = " and ".join(f"`{of}`" for of in activation.gradients)
     return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}

@@ -92,7 +92,8 @@ def as_loop(name, inputs, loop, casting):
     for array in arrays:
         if not np.can_cast(array.dtype, loop, casting):
             raise TypeError(f"Cannot cast {name} input from {array.dtype!r} to {loop!r} with casting rule {casting!r}")
-    return arrays
+    # the iterator of NumPy 2.0 casts a broadcast 0-d array wrongly
+    return [array if array.ndim else array.astype(loop, copy=False) for array in arrays]
 
 
 def wrapped(result, function, inputs, subok):

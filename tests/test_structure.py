@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import doctest
+import functools
 import importlib.metadata
 import inspect
 import math
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import implementations
+from fastact import calling, cli, implementations
 from fastact.declare import ACTIVATIONS
 
 import arrays
@@ -31,6 +32,7 @@ from passes import (
     each_compiled,
     each_dtype,
     each_implementation,
+    each_of_all,
     needs_core,
 )
 
@@ -73,6 +75,20 @@ def test_alternatives_are_not_public(implementation):
     """They are reached through the option alone."""
     for name, activation in ACTIVATIONS.items():
         assert hasattr(implementations.load(implementation), name) == activation.public
+
+
+def test_info_lists_the_functions(capsys):
+    """One line for each, with its call, its other names, what its backward pass starts from, and its definition."""
+    assert cli.main(["info", "--functions"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in {ALIASES.get(name, name) for name in PUBLIC if not name.endswith("_backward")}:
+        found = [line for line in lines if line.startswith(f"{name}(")]
+        activation = ACTIVATIONS.get(name)
+        assert len(found) == (len(activation.alternatives) or 1 if activation else 1)
+        for line in found if activation else ():
+            assert any(line.endswith(f" {other.definition}") for other in (activation, *activation.alternatives.values()))
+            assert all(alias in line for alias in (*activation.aliases, *activation.parameters))
+            assert (" x or y= " in line) == (activation.backward_from_output is not None)
 
 
 def test_facts():
@@ -181,6 +197,35 @@ def test_forward_without_parameters_is_a_ufunc(implementation):
             function.at(changed, [3, 4, 9], *others)
             expected[[3, 4, 9]] = function(x[[3, 4, 9]], *others)
             arrays.assert_same_bits(changed, expected, "at")
+
+
+@each_compiled
+@each_dtype
+@each_of_all
+def test_the_short_way(implementation, one, dtype, monkeypatch):
+    """Plain arrays with the defaults, out= and an option never pass through calling.py, which takes microseconds."""
+    if not one.direct:
+        return
+    function, given = one.of(implementation), [np.full(3, 0.25, dtype)] * one.operands
+    numbers = list(one.declared.usual.values())
+    if numbers:
+        if one.kind == "from_output" and one.conditions:
+            return
+        public = getattr(implementations.load(implementation), one.function)
+        function = functools.partial(public, given[0], None, *numbers, y=given[1]) if one.kind == "from_output" else public
+        given = [] if one.kind == "from_output" else [*given, *numbers]
+    if numbers and one.declared.requires:
+        return
+    expected = function(*given)
+
+    def long_way(self, *args, **keywords):
+        raise AssertionError
+
+    monkeypatch.setattr(calling.Call, "__call__", long_way)
+    arrays.assert_same_bits(function(*given), expected, "new")
+    out = arrays.outs(one, 3, 9, dtype)
+    function(*given, out=out)
+    arrays.assert_same_bits(out, expected, "out")
 
 
 @each_implementation
