@@ -35,9 +35,9 @@ TABLES = {
     "selu": ("BENT", 0.56, 5, 0),
     "selu_backward": ("BENT_SLOPE", 0.8, 6, 0),
     "gelu": ("ABOVE", 0.1875, 6, 0),
-    "gelu_backward": ("COMPLEMENT", 0.1875, 6, 0),
+    "gelu_backward": ("COMPLEMENT_CUT", 0.1875, 6, 0),
     "gelu_tanh": ("ABOVE", 0.16, 6, 0),
-    "gelu_tanh_backward": ("COMPLEMENT", 0.175, 6, 0),
+    "gelu_tanh_backward": ("COMPLEMENT_CUT", 0.175, 6, 0),
     "quick_gelu": ("ABOVE", 0.45, 6, 0),
     "quick_gelu_backward": ("COMPLEMENT", 0.45, 6, 0),
     "silu": ("ABOVE", 0.76, 6, 0),
@@ -59,7 +59,7 @@ TABLES = {
     "snake_backward": ("DIRECT_BOTH", 0.5, 6, 16),
     "logit": ("CENTRED", 0.0147, 5, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
-    "lisht_backward": ("ODD", 0.32, 6, 0),
+    "lisht_backward": ("ODD", 0.345, 6, 0),
 }
 
 # kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
@@ -102,7 +102,8 @@ TAILS = {
     "logish": ("GATED", 1, 1.5, 1),
     "logish_backward": ("SLOPE", 1, 1.5, 1),
 }
-SPELT_OUT = ("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward")
+# those that tails.h spells out, gathered, and the power of 2 that they are lifted by
+LIFTED = {"gelu": 24, "gelu_backward": 24, "gelu_tanh": 24, "gelu_tanh_backward": 24, "logit": 0}
 
 
 def polynomial_of(name):
@@ -219,10 +220,10 @@ def kernels():
             values = math.copysign(1, constant), log, log - float(np.float32(log)), bend, rate, rate - float(np.float32(rate))
             numbers = ", ".join(map(hexadecimal, values))
             text += f"EXP_TAIL({name}, {kind}, {numbers})\n"
-        tail = name in TAILS or name in SPELT_OUT
-        text += f"#define TAIL_{name} {'tail_' + name if tail else 'NULL'}\n"
-        text += f"#define REST_{name} {'NULL' if tail else 'rest_' + name}\n"
-        if not tail and name != "logit":  # in tails.h
+        text += f"#define TAIL_{name} {'tail_' + name if name in TAILS else 'NULL'}\n"
+        text += f"#define REST_{name} {'NULL' if name in TAILS else 'rest_' + name}\n"
+        text += f"#define LIFT_{name} {LIFTED.get(name, 0)}\n"
+        if name not in TAILS and name not in LIFTED:
             activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
             kind = "mid, f64_lanes" if activation.wide else "f32, f32_lanes"
             text += f"REST({name}, {kind}, {int(backward)}, {standard(activation)})\n"

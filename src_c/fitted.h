@@ -7,6 +7,7 @@
  *
  *   form          function                      not covered
  *   COMPLEMENT    P for x < 0, 1 - P else       x < -high
+ *   COMPLEMENT_CUT   the same, 1 for x > high   x < -high
  *   EVEN          P                             |x| > high
  *   ODD           x P as u P                    -
  *   CUBIC_SHIFTED x u u P; x -+ 1 beyond high   -
@@ -29,7 +30,7 @@
  * A lane that is covered keeps its table value whatever its neighbours are, so that a result never depends on them. */
 
 enum {
-    COMPLEMENT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH, COMPLEMENT_DOWN, BENT, BENT_SLOPE,
+    COMPLEMENT, COMPLEMENT_CUT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH, COMPLEMENT_DOWN, BENT, BENT_SLOPE,
     PRODUCT, DIRECT, DIRECT_BOTH, PRODUCT_BOTH, CENTRED
 };
 
@@ -40,7 +41,7 @@ typedef struct {
 } Fit;
 
 /* y = f(x), for what a table does not cover */
-typedef void rest_function(const float *x, double *y, size_t n);
+typedef void rest_function(const float *x, float *y, size_t n);
 
 enum { FITTED_CHUNK = 1024, GROUP = 4 };
 
@@ -77,8 +78,10 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
         const f32_v rest = d[v] * q[v], p = f32_fma(d[v], q[v], c0[v]), product = f32_fma(u[v], c0[v], u[v] * rest);
         switch (fit.form) {
         case COMPLEMENT:
+        case COMPLEMENT_CUT:
         case STEP_BOTH:
             y[v] = f32_select(f32_ge(x[v], zero), f32_set(1) - p, p);
+            if (fit.form == COMPLEMENT_CUT) y[v] = f32_select(f32_gt(x[v], high), f32_set(1), y[v]);
             break;
         case COMPLEMENT_DOWN:
             y[v] = f32_select(f32_ge(zero, x[v]), f32_set(1) - p, p);
@@ -117,7 +120,9 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
         case BENT_SLOPE:
             y[v] = f32_select(f32_gt(x[v], zero), f32_set(fit.scale), p);
             break;
-        case PRODUCT:
+        case PRODUCT: /* far out P is a constant, and x may be infinite */
+            y[v] = f32_select(f32_gt(x[v], high), x[v] * p, f32_fma(x[v], c0[v], x[v] * rest));
+            break;
         case PRODUCT_BOTH:
             y[v] = f32_fma(x[v], c0[v], x[v] * rest);
             break;
@@ -176,11 +181,13 @@ static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
 }
 
 /* One output: f(x) times the inputs in `factors` (bits). What the table does not cover is computed by `tail`, in place, or
- * where that is NULL by `rest`, gathered. */
+ * where that is NULL by `rest`, gathered, which pays where it is a third of wide data. `rest` gives the function times 2^lift, so
+ * that no factor is multiplied by a subnormal number: that takes 100 times as long. */
 typedef struct {
     Fit fit;
     f32_v (*tail)(f32_v x, f32_v factor);
     rest_function *rest;
+    float lift;
     int factors;
 } Output;
 
@@ -238,6 +245,7 @@ static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argu
         for (int j = 0; j < arrays; j++) a[j][v] = f32_load(in[j] + at + v * f32_lanes);
         any |= mask[v] = not_covered(first.fit, a[argument][v]);
         if (outputs == 2) any |= other[v] = not_covered(second.fit, a[argument][v]);
+        if (outputs == 2 && !first.tail) mask[v] = other[v] = mask[v] | other[v]; /* gathered once */
     }
     const int two_tables = outputs == 2 && kind == TWO_TABLES, together = two_tables ? group : 1; /* one table stays in the registers */
     f32_v y[MAX_OUTPUTS][GROUP];
@@ -276,30 +284,23 @@ static ALWAYS_INLINE void fitted_tail(Output output, const Late *late, const f32
     for (; i < m; i += f32_lanes) fitted_tails(1, output, late->x + i, mask + i / f32_lanes, out + i);
 }
 
-/* By the composed formula, gathered from the whole chunk, so that it costs in proportion to how much there is; in doubles where
- * some are subnormal, since float32 operations on such take up to 100 times as long. */
+/* By the composed formula, gathered from the whole chunk, so that it costs in proportion to how much there is. */
 static ALWAYS_INLINE void fitted_rest(Output output, Late *late, const f32_m *mask, float *out, size_t m) {
-    double computed[FITTED_CHUNK + f32_lanes];
-    float rounded[FITTED_CHUNK + f32_lanes];
+    float computed[FITTED_CHUNK + f32_lanes];
     const size_t count = (late->gathered + f32_lanes - 1) / f32_lanes * f32_lanes;
     size_t taken = 0;
     for (size_t i = late->gathered; i < count; i++) late->x[i] = late->x[late->gathered - 1];
     output.rest(late->x, computed, count);
-    const int subnormal = f64_to_f32(computed, rounded, count) && output.factors;
     for (size_t v = 0; v < m / f32_lanes; v++) {
-        f32_v y = f32_load(out + v * f32_lanes), value;
-        if (subnormal)
-            value = f32_times_expanded(y, mask[v], computed + taken);
-        else {
-            value = f32_expand(mask[v], rounded + taken);
-            if (output.factors) value = value * y;
-        }
+        f32_v y = f32_load(out + v * f32_lanes), value = f32_expand(mask[v], computed + taken);
+        if (output.factors) value = value * y;
+        if (output.lift) value = f32_scaled(value, f32_set(-output.lift));
         f32_store(out + v * f32_lanes, f32_select(mask[v], value, y));
         taken += (size_t)f32_count(mask[v]);
     }
 }
 
-/* out[k] = f_k(in[argument]) times its factors; two outputs have tails, or the same mask */
+/* out[k] = f_k(in[argument]) times its factors; of two outputs both have tails, or neither */
 static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int outputs, Output first, Output second, const float *const *in,
                                        float *const *out, size_t n) {
     Late late;
@@ -316,7 +317,8 @@ static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int o
             fitted_tail(first, &late, late.mask[0], out[0] + start, m);
         else
             fitted_rest(first, &late, late.mask[0], out[0] + start, m);
-        if (outputs == 2) fitted_tail(second, &late, late.mask[1], out[1] + start, m);
+        if (outputs == 2 && second.tail) fitted_tail(second, &late, late.mask[1], out[1] + start, m);
+        if (outputs == 2 && !second.tail) fitted_rest(second, &late, late.mask[1], out[1] + start, m);
     }
 }
 
@@ -340,24 +342,23 @@ static ALWAYS_INLINE void fitted_general(int arrays, float standard, f32_block *
 
 /* The composed function of one array, for a derivative with a gradient of 1, at the default parameter */
 #define REST(name, real, step, backward, parameter)                                                                           \
-    static void rest_##name(const float *x, double *y, size_t n) {                                                            \
+    static void rest_##name(const float *x, float *y, size_t n) {                                                            \
         for (size_t i = 0; i < n; i += step) {                                                                                \
             real##_vectors in[3], out[1];                                                                                     \
             in[0] = real##_splat(1);                                                                                          \
             in[backward] = real##_load(x + i);                                                                                \
             in[backward + 1] = real##_splat(parameter);                                                                       \
             real##_vector_##name(in, out);                                                                                    \
-            real##_store_doubles(y + i, out[0]);                                                                      \
+            real##_store(y + i, out[0]);                                                                      \
         }                                                                                                                     \
     }
 typedef f32_v f32_vectors;
 typedef f64_v mid_vectors;
 #define f32_splat f32_set
 #define mid_splat f64_set
-#define mid_store_doubles f64_store
 #include "fitted_kernels.h"
 
-#define OUTPUT(table, factors) ((Output){FIT_##table, TAIL_##table, REST_##table, factors})
+#define OUTPUT(table, factors) ((Output){FIT_##table, TAIL_##table, REST_##table, LIFT_##table, factors})
 #define FITTED(name, arrays, table, argument, factors)                                                                         \
     static void fitted_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                  \
         (void)parameter;                                                                                                      \

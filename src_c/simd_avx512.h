@@ -94,31 +94,10 @@ static inline __attribute__((always_inline)) void f32_lookups(const float *table
 static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
 /* the reverse: those at p go to the lanes of m */
 static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
-/* a times the doubles at p that go to the lanes of m, rounded once */
-static inline f32_v f32_times_expanded(f32_v a, f32_m m, const double *p) {
-    const __mmask8 low = (__mmask8)m, high = (__mmask8)(m >> 8);
-    __m512d first = _mm512_maskz_expand_pd(low, _mm512_loadu_pd(p));
-    __m512d second = _mm512_maskz_expand_pd(high, _mm512_loadu_pd(p + _mm_popcnt_u32(low)));
-    first = first * _mm512_cvtps_pd(_mm512_castps512_ps256(a));
-    second = second * _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1));
-    return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(first)), _mm512_cvtpd_ps(second), 1);
-}
-static inline void f32_store_doubles(double *p, f32_v a) {
-    _mm512_storeu_pd(p, _mm512_cvtps_pd(_mm512_castps512_ps256(a)));
-    _mm512_storeu_pd(p + 8, _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)));
-}
-/* n doubles as floats; whether any of them is subnormal (or 0) as a float */
-static inline int f64_to_f32(const double *p, float *to, size_t n) {
-    __mmask8 small = 0;
-    for (size_t i = 0; i < n; i += 8) {
-        __m512d a = _mm512_loadu_pd(p + i);
-        small |= _mm512_cmp_pd_mask(_mm512_abs_pd(a), _mm512_set1_pd(0x1p-126), _CMP_LT_OQ);
-        _mm256_storeu_ps(to + i, _mm512_cvtpd_ps(a));
-    }
-    return small != 0;
-}
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
+/* 0 for a subnormal a */
+static inline f32_v f32_flush(f32_v a) { return _mm512_maskz_mov_ps(_mm512_test_epi32_mask(_mm512_castps_si512(a), _mm512_set1_epi32(0x7f800000)), a); }
 /* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */
 static inline f32_v f32_mantissa(f32_v a) { return _mm512_getmant_ps(a, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan); }
 static inline f32_v f32_exponent(f32_v a) { return _mm512_getexp_ps(a); }

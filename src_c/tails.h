@@ -91,6 +91,18 @@ static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
     y = f32_select(f32_gt(w, f32_set(0)), y, f32_select(f32_ge(w, f32_set(0)), f32_set(MINUS_INFINITY), f32_set(NAN_VALUE)));
     return f32_select(upper, -y, y);
 }
-static void rest_logit(const float *x, double *y, size_t n) {
-    for (size_t i = 0; i < n; i += f32_lanes) f32_store_doubles(y + i, logit_tail(f32_load(x + i)));
+static void rest_logit(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i += f32_lanes) f32_store(y + i, logit_tail(f32_load(x + i)));
 }
+
+/* Times 2^24: what is subnormal then is below half of the least subnormal number */
+#define GATHERED_TAIL(name)                                                                                                   \
+    static void rest_##name(const float *x, float *y, size_t n) {                                                             \
+        for (size_t i = 0; i < n; i += f32_lanes)                                                                             \
+            f32_store(y + i, f32_flush(tail_##name(f32_load(x + i), f32_set(0x1p24f))));                                      \
+    }
+GATHERED_TAIL(gelu)
+GATHERED_TAIL(gelu_backward)
+GATHERED_TAIL(gelu_tanh)
+GATHERED_TAIL(gelu_tanh_backward)
+#undef GATHERED_TAIL
