@@ -56,7 +56,7 @@ TABLES = {
     "logish": ("PRODUCT", 1.08, 7, 15),
     "logish_backward": ("DIRECT", 1.08, 7, 13),
     "snake": ("PRODUCT_BOTH", 0.62, 7, 16),
-    "snake_backward": ("DIRECT_BOTH", 0.62, 7, 16),
+    "snake_backward": ("SQUARED_BOTH", 0.62, 6, 16),
     "logit": ("CENTRED", 0.0147, 5, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
     "lisht_backward": ("ODD", 0.345, 6, 0),
@@ -119,6 +119,8 @@ def polynomial_of(name):
 
     if form == "CUBIC_SHIFTED":
         return lambda t: value(np.maximum(t, 1e-30)) / np.maximum(t, 1e-30) ** 3
+    if form == "SQUARED_BOTH":  # snake' = (sin x + cos x)^2 touches 0, which its root crosses
+        return lambda x: np.sin(x) + np.cos(x)
     if form == "CENTRED":
         return lambda t: value(0.5 + np.maximum(t, 2.0**-30)) / np.maximum(t, 2.0**-30)
     if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):

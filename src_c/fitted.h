@@ -23,7 +23,7 @@
  *   BENT_SLOPE    scale for x > 0, P else       x < -high
  *   PRODUCT       x P                           x < low        (a table of x from here on)
  *   DIRECT        P                             x < low
- *   DIRECT_BOTH   P                             outside
+ *   SQUARED_BOTH  P P                           outside
  *   PRODUCT_BOTH  x P                           outside
  *   CENTRED       v P, v = x - 1/2, a table of |v|   |v| > high
  *
@@ -31,7 +31,7 @@
 
 enum {
     COMPLEMENT, COMPLEMENT_CUT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH, COMPLEMENT_DOWN, BENT, BENT_SLOPE,
-    PRODUCT, DIRECT, DIRECT_BOTH, PRODUCT_BOTH, CENTRED
+    PRODUCT, DIRECT, SQUARED_BOTH, PRODUCT_BOTH, CENTRED
 };
 
 typedef struct {
@@ -123,6 +123,9 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
         case PRODUCT: /* far out P is a constant, and x may be infinite */
             y[v] = f32_select(f32_gt(x[v], high), x[v] * p, f32_fma(x[v], c0[v], x[v] * rest));
             break;
+        case SQUARED_BOTH:
+            y[v] = p * p;
+            break;
         case PRODUCT_BOTH:
             y[v] = f32_fma(x[v], c0[v], x[v] * rest);
             break;
@@ -172,7 +175,7 @@ static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
     case PRODUCT:
     case DIRECT:
         return f32_gt(f32_set(fit.low), x);
-    case DIRECT_BOTH:
+    case SQUARED_BOTH:
     case PRODUCT_BOTH:
         return f32_gt(f32_set(fit.low), x) | f32_gt(x, f32_set(fit.high));
     default:

@@ -37,9 +37,9 @@ class Definition:
         return self.context.mpf(0 if x > 0 else 2) if abs(x) > 1e5 else self.context.erfc(x)
 
     def __call__(self, x, parameters):
-        """The exact value, with more digits for a large x, whose square a definition may add to 1."""
+        """The exact value (of a gated pair for a value of 1), with more digits for a large x, whose square a definition may add to 1."""
         self.context.dps = self.digits + (2 * int(self.context.log10(abs(x))) if abs(x) > 1 else 0)
-        return self.context.mpf(eval(self.code, self.words, {"x": x, **parameters}))
+        return self.context.mpf(eval(self.code, self.words, {"x": x, "gate": x, "value": self.context.mpf(1), **parameters}))
 
     def derivative(self, x, parameters):
         """The exact derivative, or None at a kink, where both sides differ."""
@@ -58,7 +58,7 @@ def points(dtype):
     limits = np.finfo(dtype)
     edges = [limits.smallest_subnormal, limits.tiny, limits.max, 1e-30, 50, 40, 100, 103.97, 87.34, 708.4, 745.13]
     rng = np.random.default_rng(0)
-    dense = [rng.uniform(-width, width, 400) for width in (1, 10, 30, 110, 760)]
+    dense = [rng.uniform(-width, width, 400) for width in (1, 10, 30, 110, 760)] + [rng.uniform(0, 1, 400)]
     values = np.concatenate([*dense, edges, np.negative(edges)]).astype(dtype)
     values = np.concatenate([integers.view(dtype), values])
     return np.unique(values[np.isfinite(values)])
@@ -75,15 +75,25 @@ def split(exact, dtype):
 
 
 @functools.cache
-def truth(activation, kind, dtype, number=None, every=1):
-    """Points, and the exact values there in two parts, for the defaults of the parameters or one number; kinks are left out."""
+def truth(activation, kind, dtype, given=(), every=1):
+    """Points, and the exact values there in two parts: for `given` (name, number) pairs and else the usual parameters.
+
+    Kinks are left out, and what is outside the function's domain.
+    """
     declared = ACTIVATIONS[activation]
     definition = Definition(declared.definition, DIGITS[dtype])
-    values = declared.parameters if number is None else dict.fromkeys(declared.parameters, number)
-    parameters = {name: definition.context.mpf(float(dtype(value))) for name, value in values.items()}
+    values = {**declared.values, **dict(given)}
+    parameters = {
+        name: None if value is None else definition.context.mpf(float(dtype(value))) for name, value in values.items()
+    }
     evaluate = definition if kind == "forward" else definition.derivative
     x = points(dtype)[::every]
-    exact = [evaluate(definition.context.mpf(value), parameters) for value in x.tolist()]
+    exact = []
+    for value in x.tolist():
+        try:
+            exact.append(evaluate(definition.context.mpf(value), parameters))
+        except (TypeError, ZeroDivisionError):  # a complex result, or a pole
+            exact.append(None)
     kept = [value is not None for value in exact]
     return x[kept], *split([value for value in exact if value is not None], dtype)
 
@@ -106,10 +116,14 @@ def ulps(got, high, rest=0.0, unit=None):
     return error
 
 
-def near_sign_change(x, high):
-    """Where an exact derivative (x in order) is close to a zero that it crosses, as that of silu or gelu is."""
-    crossing = np.flatnonzero(high[:-1] * high[1:] < 0)
-    near = np.zeros(len(x), bool)
-    for i in crossing:
-        near |= np.abs(x - x[i]) < 0.25
-    return near & (np.abs(high) < 0.125)
+def near_zero(x, high):
+    """Where an exact derivative (x in order) is close to a zero that it crosses, as silu's does, or touches, as snake's does."""
+    size = np.abs(high)
+    with np.errstate(over="ignore"):
+        zero = high[:-1] * high[1:] < 0
+    least = np.flatnonzero((size[1:-1] < 0.125) & (size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:])) + 1
+    zeros = x[np.concatenate([np.flatnonzero(zero), least])]
+    depth = np.zeros(len(x) + 1, int)
+    np.add.at(depth, np.searchsorted(x, zeros - 0.25), 1)
+    np.add.at(depth, np.searchsorted(x, zeros + 0.25), -1)
+    return (np.cumsum(depth[:-1]) > 0) & (size < 0.125)
