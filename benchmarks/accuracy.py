@@ -1,7 +1,11 @@
-"""The sweep: every float32 through every activation, `python benchmarks/accuracy.py`. 13 minutes on 2 cores; --every 97, 10 s.
+"""The sweep: float32 inputs through every pass, `python benchmarks/accuracy.py --write`. All 2^32: some 40 minutes on 2 cores.
 
-The reference is the fallback in float64, which the tests hold against mpmath; its own error is below 1e-8 float32 ULP. With
---write the worst errors go to benchmarks/accuracy.json, from which README's table is made.
+The reference is the first implementation's float64, which the tests hold against mpmath; its own error is below 1e-8 float32
+ULP. With --write the worst errors go to benchmarks/accuracy.json, from which README's table is made; what an entry there was
+swept with (every n-th pattern) stands beside it, and a finer sweep is not replaced by a coarser one.
+
+`--parameters` sweeps two further settings of each parameter in place of the defaults; `--peers` also PyTorch's and JAX's
+functions, where they are installed, with a gradient of 1 through their own backward passes.
 """
 
 import argparse
@@ -13,71 +17,122 @@ from pathlib import Path
 import numpy as np
 
 from fastact import implementations
-from fastact.declare import ACTIVATIONS
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from oracle import last_place, ulps
+import peers
+from oracle import near_zero, ulps
+from passes import EVERY, FROM_INPUT
 
-BLOCK = 1 << 16
-JOBS = 256  # pieces of bit space, to spread over the processes
+BLOCK = 1 << 18
+JOBS = 64  # pieces of bit space, to spread over the processes
 RECORD = Path(__file__).parent / "accuracy.json"
+REFERENCE = implementations.available()[0]
+NEAR_ZERO = 2.0**-25
 
 
-def evaluate(namespace, name, x, parameters):
-    """A forward pass, or a backward pass with a gradient of 1."""
-    arguments = (np.ones_like(x), x) if name.endswith("_backward") else (x,)
-    return getattr(namespace, name)(*arguments, *parameters)
+def evaluate(one, implementation, x, parameters):
+    """A pass at x, with a gradient of 1; of a gated pair with x as its gate and a value of 1."""
+    if implementation in peers.FRAMEWORKS:
+        return peers.evaluate(implementation, one, x)
+    names = (*(["grad"] if one.kind == "backward" else []), *one.declared.operands)
+    got = one.of(implementation)(*(x if name in ("x", "gate") else np.ones_like(x) for name in names), **parameters)
+    main = next(i for i, name in enumerate(one.declared.gradients) if name in ("x", "gate"))
+    return got[main] if isinstance(got, tuple) else got
 
 
-def sweep(name, contestants, first, last, every):
+def zeros_of(one, parameters):
+    """Whether each of many points is close to a zero of the derivative, where the promise is an absolute error."""
+    x = np.linspace(-40, 40, 1 << 20)
+    with np.errstate(all="ignore"):
+        return x[near_zero(x, np.nan_to_num(evaluate(one, REFERENCE, x, parameters)))]
+
+
+def sweep(one, contestants, parameters, first, last, every):
     """The worst (error, input) of each contestant over the bit patterns first, first + every ... below last."""
-    activation = ACTIVATIONS[name.removesuffix("_backward")]
-    parameters = [float(np.float32(value)) for value in activation.parameters.values()]
-    reference = implementations.load("numpy")
     worst = dict.fromkeys(contestants, (0.0, 0.0))
+    near = zeros_of(one, parameters) if one.kind == "backward" else np.empty(0)
     for start in range(first, last, BLOCK * every):
         x = np.arange(start, min(start + BLOCK * every, last), every, dtype=np.uint64).astype(np.uint32).view(np.float32)
         x = x[np.isfinite(x)]
         if not x.size:
             continue
-        exact = evaluate(reference, name, x.astype(np.float64), parameters)
-        unit = last_place(exact, np.float32)
+        with np.errstate(all="ignore"):
+            exact = evaluate(one, REFERENCE, x.astype(np.float64), parameters)
+            rounded = exact.astype(np.float32)
         for contestant in contestants:
-            errors = ulps(evaluate(implementations.load(contestant), name, x, parameters), exact, unit=unit)
-            at = int(errors.argmax())
-            if errors[at] > worst[contestant][0]:
-                worst[contestant] = (float(errors[at]), float(x[at]))
+            with np.errstate(all="ignore"):
+                got = evaluate(one, contestant, x, parameters)
+                # nearly all are the nearest float32: off by half a unit at most
+                at = np.flatnonzero((got != rounded) & ~(np.isnan(got) & np.isnan(rounded)))
+                found = (0.5 if worst[contestant][0] < 0.5 and (rounded != exact)[np.isfinite(exact)].any() else 0.0, float(x[0]))
+                if at.size:
+                    errors = ulps(got[at], exact[at])
+                    if near.size and contestant not in peers.FRAMEWORKS:
+                        place = np.searchsorted(near, x[at]).clip(1, len(near) - 1)
+                        close = np.minimum(np.abs(x[at] - near[place]), np.abs(x[at] - near[place - 1])) < 1e-4
+                        errors[close & (np.abs(got[at] - exact[at]) <= NEAR_ZERO)] = 0
+                    i = int(errors.argmax())
+                    found = max(found, (float(errors[i]), float(x[at][i])))
+            worst[contestant] = max(worst[contestant], found)
     return worst
 
 
+def settings(one, further):
+    """The parameters to sweep with: the usual ones, or two others of each."""
+    if not further:
+        return [{name: float(np.float32(value)) for name, value in one.declared.values.items() if value is not None}]
+    return [
+        {name: float(number)}
+        for name in one.varied
+        if one.declared.values[name] is not None
+        for number in one.numbers(name, np.float32, 11)[[1, 8]]
+    ]
+
+
 def main():
-    """Sweep, print a line for each function, and write the record."""
+    """Sweep, print a line for each pass, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="take every n-th bit pattern (default: all 2^32)")
-    parser.add_argument("--functions", help="comma-separated names (default: all, forward and backward)")
+    parser.add_argument("--functions", help="comma-separated names of activations, with _backward for one pass (default: all)")
     parser.add_argument("--implementations", help="comma-separated names (default: all that this machine can run)")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--parameters", action="store_true", help="two further settings of each parameter; nothing is written")
+    parser.add_argument("--peers", action="store_true", help="also PyTorch and JAX")
     parser.add_argument("--write", action="store_true", help=f"write {RECORD.name}")
     options = parser.parse_args()
-    names = [name + suffix for name in ACTIVATIONS for suffix in ("", "_backward")]
-    names = options.functions.split(",") if options.functions else names
+    chosen = [one for one in EVERY if one in FROM_INPUT]
+    if options.functions:
+        names = options.functions.split(",")
+        chosen = [one for one in chosen if peers.title(one) in names or one.activation in names]
     contestants = options.implementations.split(",") if options.implementations else list(implementations.available())
     # a multiple of `every` for each job, so that no pattern is left out between two jobs
     piece = -(-(2**32) // JOBS // options.every) * options.every
-    record = {}
     with concurrent.futures.ProcessPoolExecutor(options.processes) as pool:
-        for name in names:
-            bounds = range(0, 2**32, piece)
-            jobs = [pool.submit(sweep, name, contestants, first, min(first + piece, 2**32), options.every) for first in bounds]
-            found = [job.result() for job in jobs]
-            record[name] = {contestant: max(piece[contestant] for piece in found) for contestant in contestants}
-            worst = "  ".join(f"{contestant} {error:.2f} at {x:.9g}" for contestant, (error, x) in record[name].items())
-            print(f"{name:24} ULP: {worst}", flush=True)
-    if options.write:
-        before = json.loads(RECORD.read_text(encoding="utf-8"))
-        if before["every"] == options.every:  # what was not swept now stays as it was
-            record = {**before["worst"], **record}
-        RECORD.write_text(json.dumps({"every": options.every, "worst": record}, indent=1) + "\n", encoding="utf-8")
+        for one in chosen:
+            now = contestants + [name for name in peers.available() if options.peers and peers.has(name, one)]
+            for parameters in settings(one, options.parameters):
+                jobs = [
+                    pool.submit(sweep, one, now, parameters, first, min(first + piece, 2**32), options.every)
+                    for first in range(0, 2**32, piece)
+                ]
+                found = [job.result() for job in jobs]
+                record = {contestant: max(part[contestant] for part in found) for contestant in now}
+                worst = "  ".join(f"{contestant} {error:.4g} at {x:.9g}" for contestant, (error, x) in record.items())
+                given = ", ".join(f"{name}={value:.6g}" for name, value in parameters.items()) if options.parameters else ""
+                print(f"{peers.title(one):24} {given} ULP: {worst}", flush=True)
+                if options.write and not options.parameters:
+                    write(peers.title(one), record, options.every)
+
+
+def write(title, record, every):
+    """Add to the record what is no coarser than what stands there."""
+    before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    entry = before.setdefault(title, {})
+    for contestant, (error, x) in record.items():
+        if contestant not in entry or entry[contestant]["every"] >= every:
+            entry[contestant] = {"ulp": error, "x": x, "every": every}
+    RECORD.write_text(json.dumps(before, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

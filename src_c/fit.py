@@ -56,7 +56,7 @@ TABLES = {
     "logish": ("PRODUCT", 1.08, 7, 15),
     "logish_backward": ("DIRECT", 1.08, 7, 13),
     "snake": ("PRODUCT_BOTH", 0.62, 7, 16),
-    "snake_backward": ("SQUARED_BOTH", 0.62, 6, 16),
+    "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
     "logit": ("CENTRED", 0.0147, 5, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
     "lisht_backward": ("ODD", 0.345, 6, 0),
