@@ -165,10 +165,10 @@ def backward(activation):
         given = "Where both or neither of `x` and `y` are given"
         conditions = "".join(f"; with y= for parameters without {condition}" for condition in activation.output_requires)
     rest = "As in the forward pass, by position."
-    gradients = " and ".join(f"`{of}`" for of in activation.gradients)
+    gradients = " and to ".join(f"`{of}`" for of in activation.gradients)
     return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
 
-    The derivative is taken with respect to {gradients}.{_also(activation, "_backward")}
+    The derivative with respect to {gradients} is {activation.slope}.{_also(activation, "_backward")}
 
     Parameters
     ----------
