@@ -10,6 +10,7 @@ functions, where they are installed, with a gradient of 1 through their own back
 
 import argparse
 import concurrent.futures
+import importlib.metadata
 import json
 import sys
 from pathlib import Path
@@ -151,7 +152,7 @@ def write(title, record, every):
         if contestant not in entry or entry[contestant]["every"] >= every:
             entry[contestant] = {"ulp": error, "x": x, "every": every}
             if contestant in peers.FRAMEWORKS:
-                entry[contestant]["got"] = repr(got)  # NaN and infinity are no JSON
+                entry[contestant] |= {"got": got, "version": importlib.metadata.version(contestant).split("+")[0]}
     RECORD.write_text(json.dumps(before, indent=1) + "\n", encoding="utf-8")
 
 
