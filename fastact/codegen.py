@@ -24,9 +24,10 @@ class FormulaError(SyntaxError):
 class Translator:
     """Translates the formulas of one page. A wide formula is written in calls, since its values may be pairs of numbers."""
 
-    def __init__(self, path, words):
+    def __init__(self, path, words, direct_only=(), wide_only=()):
         self.path = path
         self.words = words
+        self.only = {False: direct_only, True: wide_only}
         self.known = {}  # formula -> (number of its arguments, whether it is wide)
         self.constants = {}  # name -> the two parts of its value, in C
         self.wide = False
@@ -96,8 +97,10 @@ class Translator:
                 self.fail(node, f"unknown word {ast.unparse(node.func)!r}")
         declared = isinstance(node.func, ast.Name) and word in self.known
         expected, wide = self.known[word] if declared else (self.words[word], self.wide)
-        if declared and wide is not None and wide != self.wide:
-            self.fail(node, f"{word!r} is {'wide' if wide else 'not wide'}, unlike the formula that uses it")
+        if not declared and word in self.only[not self.wide]:
+            wide = not self.wide
+        if wide != self.wide:
+            self.fail(node, f"{word!r} is for {'' if wide else 'formulas that are not '}wide{' formulas' if wide else ''}")
         if expected is not None and len(node.args) != expected:
             self.fail(node, f"{word!r} takes {expected} arguments, got {len(node.args)}")
         if word == "polynomial" and not declared:
@@ -108,7 +111,7 @@ class Translator:
         return f"FN({prefix}{word})({', '.join(self.expression(a, names) for a in node.args)})"
 
     def polynomial(self, node, names):
-        """polynomial(x, c0, c1, ...) with constant coefficients."""
+        """The word polynomial, whose coefficients are constants."""
         values = []
         for argument in node.args[1:]:
             try:
@@ -119,7 +122,7 @@ class Translator:
         return f"FN(polynomial)({self.expression(node.args[0], names)}, {len(values)}, (const double[]){{{listed}}})"
 
     def constant(self, node):
-        """NAME = constant("...") or a number, outside of the formulas."""
+        """A module's constant: a number, or what `constant` makes of a text."""
         value = node.value
         match value:
             case ast.Call(func=ast.Name(id="constant"), args=[ast.Constant(value=str(text))]):
@@ -204,6 +207,15 @@ def read_words(path):
     return words
 
 
+def read_kinds(path):
+    """The words that words.py lists as being for direct formulas only, and for wide ones only."""
+    listed = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("DIRECT_ONLY", "WIDE_ONLY"):
+            listed[node.targets[0].id] = ast.literal_eval(node.value)
+    return listed["DIRECT_ONLY"], listed["WIDE_ONLY"]
+
+
 def keyword(call, name, default):
     """The constant value of a keyword of a decorator."""
     for given in call.keywords if isinstance(call, ast.Call) else ():
@@ -240,7 +252,7 @@ class Page:
 def translate(page=HERE / "formulas.py", words=HERE / "words.py"):
     """The C text of a formulas page: the functions, then the table."""
     path = Path(page)
-    translator, page = Translator(path, read_words(Path(words))), Page()
+    translator, page = Translator(path, read_words(Path(words)), *read_kinds(Path(words))), Page()
     functions, rows = {False: [], True: []}, []
     for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
         if isinstance(node, ast.Assign):

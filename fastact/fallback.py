@@ -175,7 +175,9 @@ def evaluator(formula, wide):
         else:
             results = formula(*(Pair(array, np.zeros_like(array)) for array in arrays))
         results = results if isinstance(results, tuple) else (results,)
-        return tuple(pair(result).value() if wide and dtype == np.float64 else result.astype(dtype, copy=False) for result in results)
+        if wide and dtype == np.float64:
+            return tuple(pair(result).value() for result in results)
+        return tuple(result.astype(dtype, copy=False) for result in results)
 
     return evaluate
 

@@ -35,7 +35,10 @@ from .words import (
 )
 
 
-@activation(source="D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986), Learning representations by back-propagating errors", aliases=["expit"])
+@activation(
+    source="D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986), Learning representations by back-propagating errors",
+    aliases=["expit"],
+)
 def sigmoid(x):
     """1 / (1 + exp(-x))
 
@@ -201,7 +204,9 @@ def selu_backward_from_output(grad, y):
     return grad * where(y > 0, SELU_SCALE, y + SELU_SCALE_ALPHA)
 
 
-@activation(source="J. T. Barron (2017), Continuously differentiable exponential linear units", wide=True, requires=["alpha != 0"])
+@activation(
+    source="J. T. Barron (2017), Continuously differentiable exponential linear units", wide=True, requires=["alpha != 0"]
+)
 def celu(x, alpha=1.0):
     """x if x > 0 else alpha * (exp(x / alpha) - 1)
 
@@ -565,8 +570,16 @@ def tanh_shrink(x):
     square = x * x
     # x cosh(x) - sinh(x) = x**3 / 3 (1 + x**2 / 10 + ...) has no cancellation, and its series converges fast
     series = 1 + square * polynomial(
-        square, 1 / 10, 1 / 280, 1 / 15120, 1 / 1330560, 1 / 172972800, 1 / 31135104000, 1 / 7410154752000,
-        1 / 2252687044608000, 1 / 851515702861824000,
+        square,
+        1 / 10,
+        1 / 280,
+        1 / 15120,
+        1 / 1330560,
+        1 / 172972800,
+        1 / 31135104000,
+        1 / 7410154752000,
+        1 / 2252687044608000,
+        1 / 851515702861824000,
     )
     cosh = (exp(x) + exp(-x)) / 2
     return where(abs(x) < 1, x * square / 3 * series / cosh, x - words.tanh(x))
@@ -774,7 +787,10 @@ def _serf_slope(x):
     return where(x < -60, exp_times((1 + x) * TWO_OVER_SQRT_PI, x), _serf_slope_near(x))
 
 
-@activation(source="S. Nag, M. Bhattacharyya, A. Mukherjee, R. Kundu (2023), SERF: towards better training of deep neural networks", wide=True)
+@activation(
+    source="S. Nag, M. Bhattacharyya, A. Mukherjee, R. Kundu (2023), SERF: towards better training of deep neural networks",
+    wide=True,
+)
 def serf(x):
     """x * erf(log(1 + exp(x)))
 
@@ -804,7 +820,9 @@ def _logish_slope(x):
     return where(x < -60, exp_times(1 + x, x), _logish_slope_near(x))
 
 
-@activation(source="H. Zhu, H. Zeng, J. Liu, X. Zhang (2021), Logish: a new nonlinear nonmonotonic activation function", wide=True)
+@activation(
+    source="H. Zhu, H. Zeng, J. Liu, X. Zhang (2021), Logish: a new nonlinear nonmonotonic activation function", wide=True
+)
 def logish(x):
     """x * log(1 + 1 / (1 + exp(-x)))
 
@@ -819,7 +837,11 @@ def logish_backward(grad, x):
     return grad * _logish_slope(clip(x, -2000, 2000))
 
 
-@activation(source="L. Ziyin, T. Hartwig, M. Ueda (2020), Neural networks fail to learn periodic functions and how to fix it", wide=True, requires=["a != 0"])
+@activation(
+    source="L. Ziyin, T. Hartwig, M. Ueda (2020), Neural networks fail to learn periodic functions and how to fix it",
+    wide=True,
+    requires=["a != 0"],
+)
 def snake(x, a=1.0):
     """x + sin(a * x)**2 / a
 
@@ -837,7 +859,10 @@ def snake_backward(grad, x, a):
     return grad * (wave * wave)
 
 
-@activation(source="S. K. Roy, S. Manna, S. R. Dubey, B. B. Chaudhuri (2019), LiSHT: non-parametric linearly scaled hyperbolic tangent", wide=True)
+@activation(
+    source="S. K. Roy, S. Manna, S. R. Dubey, B. B. Chaudhuri (2019), LiSHT: non-parametric linearly scaled hyperbolic tangent",
+    wide=True,
+)
 def lisht(x):
     """x * tanh(x)
 

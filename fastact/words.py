@@ -12,7 +12,11 @@ The words run under the errstate that fallback.py sets: an overflow in a branch 
 import numpy as np
 
 from . import coefficients, reduce
-from .pairs import Pair, constant, exact_sum, fast_sum, pair, product_low  # noqa: F401  (constant is for the formulas)
+from .pairs import Pair, constant, exact_sum, fast_sum, pair, product_low
+
+# The words that only one kind of formula has in C.
+DIRECT_ONLY = ("sigmoid", "sigmoid_derivative")
+WIDE_ONLY = ("damped", "erf", "exp_times", "log", "log1p", "polynomial", "scaled_normal_tail", "sin", "sin_plus_cos")
 
 LN2 = constant("0.69314718055994530941723212145817656807550013436026")
 SQRT2 = constant("1.41421356237309504880168872420969807856967187537694807")
@@ -187,7 +191,7 @@ def _terms(x, terms, low):
 
 
 def erf(s):
-    """erf(s) for s >= 0."""
+    """The error function for s >= 0."""
     terms, low = coefficients.mid_erf_terms, []
     if isinstance(s, Pair):
         terms, low = coefficients.pair_erf_terms, coefficients.pair_erf_terms_low
@@ -209,7 +213,7 @@ def sin(z):
 
 
 def sin_plus_cos(a, x):
-    """sin(a x) + cos(a x) = sqrt(2) sin(a x + pi / 4), for a product up to 2**1088."""
+    """The sum sin(a x) + cos(a x) = sqrt(2) sin(a x + pi / 4), for a product up to 2**1088."""
     z = a * x
     return SQRT2 * _shifted_sin(z, a, x, 0.25) if isinstance(z, Pair) else np.sin(z) + np.cos(z)
 

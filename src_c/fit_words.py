@@ -72,7 +72,7 @@ SIN_REACH = (mpmath.pi / 2) ** 2 + mpmath.mpf(2) ** -16
 
 # name: (function, low, high, number of coefficients, how many of them in two parts, what it is)
 FITS = {
-    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 12, 0, "scaled_normal_tail, t <= 16: beyond, the result is 0 in float32"),
+    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 12, 0, "scaled_normal_tail, t <= 16: beyond, float32 has 0"),
     "pair_normal_tail_terms": (normal_tail, -1, upto(40), 26, 3, "the same, t <= 40"),
     "mid_log1p_terms": (log1p_odd, 0, 0.2917, 10, 0, "log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1"),
     "mid_erf_terms": (erf_odd, 0, 1, 8, 0, "erf(s) / s by s**2, s <= 1"),
@@ -85,7 +85,7 @@ FITS = {
 
 def main():
     """Fit, print how good each is, and write."""
-    text = '"""Coefficients of the words, lowest power first: made by src_c/fit_words.py; do not edit. codegen.py gives them to C."""\n'
+    text = '"""Coefficients of the words, lowest power first: made by src_c/fit_words.py; codegen.py gives them to C."""\n'
     text += f"\nnormal_tail_centre = [{float(CENTRE)!r}]\n"
     text += "\n# pi in three parts, the first two of 32 bits\n"
     text += "pi_parts = [\n" + "".join(f"    {value!r},\n" for value in pi_parts()) + "]\n"

@@ -1,6 +1,6 @@
 /* The fitted float32 kernels: a table of 32 polynomials, looked up in registers, inside a range, and the composed formula
  * outside. As fast as memory and about 1 ULP, but only where a 32-entry table fits the registers. The tables and the rows
- * FITTED stand in segments.h, made by fit.py.
+ * FITTED stand in segments.h, made by fit_tables.py.
  *
  * A table has a polynomial P for each segment of t = |x| or of x. A form says how P becomes the function, and beyond which
  * end of the table the function is no longer what the form makes of the table's end (u is t, clamped to the table):
@@ -19,7 +19,7 @@
  *   BELOW         min(x, 0) - P                 x > high
  *   STEP_BOTH     P for x < 0, 1 - P else       |x| > high
  *   COMPLEMENT_DOWN  P for x > 0, 1 - P else    x > high
- *   BENT          scale x for x > 0, -u P else  -
+ *   BENT          (scale + low) x for x > 0, -u P else  -
  *   BENT_SLOPE    scale for x > 0, P else       x < -high
  *   PRODUCT       x P                           x < low        (a table of x from here on)
  *   DIRECT        P                             x < low
@@ -115,7 +115,7 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
             y[v] = f32_min(zero, x[v]) - p;
             break;
         case BENT:
-            y[v] = f32_select(f32_gt(x[v], zero), f32_set(fit.scale) * x[v], f32_with_sign(product, x[v]));
+            y[v] = f32_select(f32_gt(x[v], zero), f32_fma(f32_set(fit.scale), x[v], f32_set(fit.low) * x[v]), f32_with_sign(product, x[v]));
             break;
         case BENT_SLOPE:
             y[v] = f32_select(f32_gt(x[v], zero), f32_set(fit.scale), p);

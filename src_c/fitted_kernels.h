@@ -1,4 +1,4 @@
-/* Made by src_c/fit.py; do not edit. */
+/* Made by src_c/fit_tables.py; do not edit. */
 
 /* REST(table, kind of numbers, lanes, input of the formula, default) */
 EXP_TAIL(sigmoid, PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)

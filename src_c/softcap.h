@@ -25,7 +25,7 @@ static ALWAYS_INLINE f32_v softcap_value(int backward, Cap cap, f32_v x, f32_v g
     const f32_m far = not_covered((Fit)FIT_tanh_backward, z);
     if (__builtin_expect(far, 0)) {
         f32_v t = f32_max(f32_set(10), f32_abs(z)), k;
-        f32_v p = f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low, &k);
+        f32_v p = f32_set(1) + f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low, &k);
         y = f32_select(far, f32_scaled(f32_set(4) * p * grad, k), y);
     }
     return y;

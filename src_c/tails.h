@@ -4,10 +4,10 @@
 
 #include "tail_terms.h"
 
-/* e^(z + low) = p 2^k for z < 0, |low| < 2^-8 */
+/* e^(z + low) = (1 + t) 2^k for z < 0, |low| < 2^-8: a (1 + t) is rounded once, as a t + a */
 static ALWAYS_INLINE f32_v f32_exp_tail(f32_v z, f32_v low, f32_v *k) {
     f32_v whole, t = f32_expm1_remainder(z, k, &whole);
-    return f32_set(1) + f32_fma(low, f32_set(1) + t, t);
+    return f32_fma(low, f32_set(1) + t, t);
 }
 /* With e = e^z, z = rate x: C e (1 - h e), C x e (1 - h e), or the derivative of the latter, C e (1 + z - h e (1 + 2 z)). C is
  * sign e^log_constant: as a factor it would be rounded twice. */
@@ -24,18 +24,18 @@ static ALWAYS_INLINE f32_v exp_tail_of(int kind, float sign, float log_constant,
         exponent = z + f32_set(log_constant);
         low = (f32_set(log_constant) - (exponent - z)) + f32_set(log_low);
     }
-    f32_v p = f32_exp_tail(exponent, low, &k), a = b;
+    f32_v t = f32_exp_tail(exponent, low, &k), a = kind == PLAIN ? f32_set(1) : b;
     if (kind == SLOPE) a = f32_set(1) + z;
     if (bend != 0) {
-        f32_v e = f32_scaled(p, f32_max(f32_set(-64), k)) * f32_set(bend);
+        f32_v e = f32_scaled(f32_set(1) + t, f32_max(f32_set(-64), k)) * f32_set(bend);
         if (kind == SLOPE)
             a = f32_fma(-e, f32_fma(f32_set(2), z, f32_set(1)), a);
         else
-            p = f32_fma(-e, p, p);
+            t = f32_fma(-e, f32_set(1) + t, t);
     }
-    if (kind != PLAIN) p = p * a;
-    if (sign < 0) p = -p;
-    return f32_scaled(p * factor, k);
+    f32_v y = f32_fma(a, t, a);
+    if (sign < 0) y = -y;
+    return f32_scaled(y * factor, k);
 }
 #define EXP_TAIL(name, kind, sign, log_constant, log_low, bend, rate, rate_low)                                               \
     static ALWAYS_INLINE f32_v tail_##name(f32_v x, f32_v factor) {                                                           \
@@ -54,8 +54,8 @@ static ALWAYS_INLINE f32_v gelu_tail_of(int slope, f32_v x, f32_v factor) {
     f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square, k;
     f32_v low = f32_fma(f32_fma(b, b, -square), f32_set(-0.5f), f32_set(FAR_TAIL_LOG));
     f32_v series = f32_series(slope ? far_slope_terms : far_tail_terms, FAR_TERMS, y) * (slope ? b : f32_set(-1));
-    f32_v p = f32_exp_tail(square * f32_set(-0.5f), low, &k);
-    return f32_scaled(series * p * factor, k);
+    f32_v t = f32_exp_tail(square * f32_set(-0.5f), low, &k);
+    return f32_scaled(f32_fma(series, t, series) * factor, k);
 }
 static ALWAYS_INLINE f32_v tail_gelu(f32_v x, f32_v factor) { return gelu_tail_of(0, x, factor); }
 static ALWAYS_INLINE f32_v tail_gelu_backward(f32_v x, f32_v factor) { return gelu_tail_of(1, x, factor); }
@@ -67,14 +67,14 @@ static ALWAYS_INLINE f32_v gelu_tanh_tail_of(int slope, f32_v x, f32_v factor) {
     f32_v cubic_low = f32_fma(f32_set(TANH_C1), square, -cubic) + f32_fma(f32_set(TANH_C1), square_low, f32_set(TANH_C1_LOW) * square);
     f32_v sum = cubic + f32_set(TANH_C0), sum_low = (f32_set(TANH_C0) - (sum - cubic)) + (cubic_low + f32_set(TANH_C0_LOW));
     f32_v v = t * sum, low = f32_fma(t, sum, -v) + t * sum_low, k;
-    f32_v p = f32_exp_tail(-v, -low, &k), e = f32_scaled(p, f32_max(f32_set(-64), k));
+    f32_v r = f32_exp_tail(-v, -low, &k), p = f32_set(1) + r, e = f32_scaled(p, f32_max(f32_set(-64), k));
     if (!slope) {
-        f32_v y = t * p;
+        f32_v y = f32_fma(t, r, t);
         return f32_scaled(f32_fma(y, e, -y) * factor, k);
     }
     /* e (1 - e) (1 - t v' (1 - e)), v' = c0 + 3 c1 t^2 = 3 v / t - 2 c0 */
     f32_v outer = f32_fma(f32_set(3), v, f32_fma(f32_set(-2 * TANH_C0), t, f32_set(3) * low));
-    f32_v y = (f32_set(1) - outer) * p;
+    f32_v inner = f32_set(1) - outer, y = f32_fma(inner, r, inner);
     return f32_scaled(f32_fma(-e, f32_fma(-outer, p, y), y) * factor, k);
 }
 static ALWAYS_INLINE f32_v tail_gelu_tanh(f32_v x, f32_v factor) { return gelu_tanh_tail_of(0, x, factor); }

@@ -37,7 +37,7 @@ class Definition:
         return self.context.mpf(0 if x > 0 else 2) if abs(x) > 1e5 else self.context.erfc(x)
 
     def __call__(self, x, parameters):
-        """The exact value (of a gated pair for a value of 1), with more digits for a large x, whose square a definition may add to 1."""
+        """The exact value; of a gated pair for a value of 1. A large x gets more digits: a definition may add its square to 1."""
         self.context.dps = self.digits + (2 * int(self.context.log10(abs(x))) if abs(x) > 1 else 0)
         return self.context.mpf(eval(self.code, self.words, {"x": x, "gate": x, "value": self.context.mpf(1), **parameters}))
 

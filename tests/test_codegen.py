@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fastact import codegen, formulas, words
+from fastact.pairs import Pair
 
-from passes import DTYPES, PASSES
+from passes import DTYPES, EVERY
 
 PAGE = '''"""A page."""
 from .declare import activation
@@ -30,21 +31,30 @@ def translate(tmp_path, body):
 
 
 def test_every_pass_has_one_row_and_one_function():
-    """KERNEL(name, arrays, parameters) for each pass of the registry, each with its function."""
+    """KERNEL(name, arrays, parameters, outputs, kind) for each pass of the registry, each with its function."""
     text = codegen.translate()
     suffixes = {"forward": "", "backward": "_backward", "from_output": "_backward_from_output"}
-    expected = [(one.activation + suffixes[one.kind], one.operands, len(one.parameters)) for one in PASSES]
-    rows = re.findall(r"^KERNEL\((\w+), (\d), (\d)\)$", text, re.M)
-    assert sorted((name, int(arrays), int(parameters)) for name, arrays, parameters in rows) == sorted(expected)
-    functions = re.findall(r"^static inline V FN\(formula_(\w+)\)\(", text, re.M)
-    assert sorted(functions) == sorted(name for name, _, _ in expected)
+    expected = [
+        (
+            one.activation + suffixes[one.kind],
+            str(one.operands),
+            str(len(one.parameters)),
+            str(one.outputs),
+            "WIDE" if one.declared.wide and one.kind != "from_output" else "DIRECT",
+        )
+        for one in EVERY
+    ]
+    rows = re.findall(r"^KERNEL\((\w+), (\d), (\d), (\d), (\w+)\)$", text, re.M)
+    assert sorted(rows) == sorted(expected)
+    functions = re.findall(r"^static inline [VW] FN\(formula_(\w+)\)\(", text, re.M)
+    assert sorted(name for name in functions if not name.startswith("_")) == sorted(name for name, *_ in expected)
 
 
 def test_the_line_of_each_formula_is_named():
     """A comment above each C function leads back to its formula."""
     text = codegen.translate()
     lines = Path(formulas.__file__).read_text(encoding="utf-8").splitlines()
-    for line, name in re.findall(r"^/\* formulas\.py:(\d+) \*/\nstatic inline V FN\(formula_(\w+)\)", text, re.M):
+    for line, name in re.findall(r"^/\* formulas\.py:(\d+) \*/\nstatic inline [VW] FN\(formula_(\w+)\)", text, re.M):
         assert re.match(rf"def {name}\(", lines[int(line) - 1])
 
 
@@ -53,7 +63,9 @@ def test_the_line_of_each_formula_is_named():
     [
         ("return x + 1", "(x + C(1.0))"),
         ("return -x / 2", "((-x) / C(2.0))"),
-        ("return x**3", "(x * x * x)"),
+        ("return x**3", "((x * x) * x)"),
+        ("return maximum(x, 0)", "FN(maximum_number)(x, C(0.0))"),
+        ("return clip(x, -alpha, 2)", "FN(clip)(x, (-alpha), C(2.0))"),
         ("return where(x <= 0, alpha, x)", "FN(where)(LE(x, C(0.0)), alpha, x)"),
         ("return words.tanh(x)", "FN(tanh)(x)"),
         ("return abs(x)", "FN(abs)(x)"),
@@ -120,30 +132,95 @@ def test_the_generator_imports_nothing_of_the_package():
     assert "fastact" not in names
 
 
+WIDE_PAGE = """from .declare import activation
+
+SIXTH = constant("0.16666666666666666666666666666666667")
+
+
+def _part(x):
+    return exp(-x)
+
+
+@activation(wide=True)
+def shape(x, alpha=1.0):
+{body}
+"""
+
+
+def translate_wide(tmp_path, body):
+    """The C of a page with one wide formula."""
+    page = tmp_path / "page.py"
+    page.write_text(WIDE_PAGE.format(body="\n".join("    " + line for line in body.splitlines())), encoding="utf-8")
+    return codegen.translate(page)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return x + 1", "FN(add)(x, NUMBER(1.0))"),
+        ("return -x / 2", "FN(divide)(FN(negative)(x), NUMBER(2.0))"),
+        ("return x**3", "FN(multiply)(FN(multiply)(x, x), x)"),
+        ("return x * SIXTH", "FN(multiply)(x, FN(constant)(C(0x1.5555555555555p-3), C(0x1.5555555555555p-57)))"),
+        ("return where(x < alpha, x, 0)", "FN(where)(LT(FN(leading)(x), FN(leading)(alpha)), x, NUMBER(0.0))"),
+        ("return polynomial(x, 1, 1 / 2)", "FN(polynomial)(x, 2, (const double[]){0x1.0000000000000p+0, 0x1.0000000000000p-1})"),
+        ("return where(x > 0, x, _part(x))", "    if (OP(all)(chosen)) return yes;"),
+        ("return x, alpha", "    *second = alpha;\n    return x;"),
+    ],
+)
+def test_wide_translations(tmp_path, body, expected):
+    """A wide formula is made of calls; constants keep the digits that a float lacks; a part may be left out."""
+    assert expected in translate_wide(tmp_path, body)
+
+
+def test_words_of_the_other_kind(tmp_path):
+    """A word that only wide formulas have, or only the others, is named."""
+    with pytest.raises(codegen.FormulaError, match=r"page.py:8: 'log1p' is for wide formulas"):
+        translate(tmp_path, "return log1p(x)")
+    with pytest.raises(codegen.FormulaError, match=r"page.py:12: 'sigmoid' is for formulas that are not wide"):
+        translate_wide(tmp_path, "return words.sigmoid(x)")
+
+
 def test_words_are_the_same_in_python_and_in_c():
-    """Every word of words.py stands in src_c/words.h, or among the operations of every simd header, with as many arguments."""
+    """Every word of words.py stands in C for each kind of formula that may use it, with as many arguments."""
     source = Path(__file__).parents[1] / "src_c"
     if not source.exists():
         pytest.skip("src_c is not beside the tests")
-    pattern = r"^static inline V FN\({}\)\(([^)]*)\)"
-    text = (source / "words.h").read_text(encoding="utf-8")
-    headers = [path.read_text(encoding="utf-8") for path in sorted(source.glob("simd_*.h"))]
+    pattern = r"^static inline [VW] FN\({}\)\(([^)]*)\)"
+    files = {path.name: path.read_text(encoding="utf-8") for path in source.glob("*.h")}
+    headers = [text for name, text in files.items() if name.startswith("simd_")]
     assert len(headers) >= 4
+    direct = files["exp.h"] + files["words.h"]
+    mid, pair = (
+        (files["wide.h"] + files["sine.h"] + files[f"{name}.h"] + (files["exp.h"] if name == "mid" else "")).replace(
+            f" {name}_", " FN("
+        )
+        for name in ("mid", "pair")
+    )
     for word, count in codegen.read_words(Path(words.__file__)).items():
-        defined = re.findall(pattern.format(word), text, re.M)
-        if not defined:
-            assert all(f" f32_{word}(" in header and f" f64_{word}(" in header for header in headers), f"{word} is not in C"
-        elif count is not None:
-            assert len(defined[0].split(",")) == count, f"{word} takes another number of arguments in C"
+        kinds = ([direct] if word not in words.WIDE_ONLY else []) + ([mid, pair] if word not in words.DIRECT_ONLY else [])
+        for text in kinds:
+            defined = re.findall(pattern.format(word), text, re.M)
+            defined += re.findall(rf"^static inline [VW] FN\({word}\(([^)]*)\)", text, re.M)  # a pair_word, as renamed above
+            if not defined:
+                assert text is direct
+                assert all(f" f32_{word}(" in header and f" f64_{word}(" in header for header in headers), f"{word} is not in C"
+            elif count is not None:
+                assert len(defined[0].split(",")) == count, f"{word} takes another number of arguments in C"
 
 
 def test_the_fallback_knows_the_same_words():
-    """Each word is callable on arrays of both dtypes and keeps the dtype: what formulas may rely on."""
-    for dtype in DTYPES:
-        x = np.array([0.25, 0.5], dtype)
-        for word, count in codegen.read_words(Path(words.__file__)).items():
-            function = getattr(words, word)
-            given = [x] * (count or getattr(function, "nin", 1))
+    """Each word is callable on what its formulas see, and keeps the kind: arrays of both dtypes, and pairs."""
+    for word, count in codegen.read_words(Path(words.__file__)).items():
+        function = getattr(words, word)
+        kinds = [np.array([0.25, 0.5], dtype) for dtype in DTYPES] if word not in words.WIDE_ONLY else [np.array([0.25, 0.5])]
+        if word not in words.DIRECT_ONLY:
+            kinds.append(Pair(np.array([0.25, 0.5]), np.zeros(2)))
+        for x in kinds:
+            given = [x] * (count or 2)
             if word == "where":
                 given[0] = x > 0
-            assert function(*given).dtype == dtype, word
+            if word == "polynomial":
+                given[1:] = [0.5]
+            result = function(*given)
+            assert type(result) is type(x) or word == "polynomial", word
+            assert isinstance(x, Pair) or word == "polynomial" or result.dtype == x.dtype, word

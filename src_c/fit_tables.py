@@ -1,0 +1,271 @@
+"""Makes the tables of the fitted float32 kernels (fitted.h): `python src_c/fit_tables.py` rewrites segments.h,
+fitted_kernels.h and tail_terms.h, in seconds. Needs NumPy and mpmath; the results are committed, the build does not run this.
+
+A table has 32 segments of one spacing, over t = |x| or over x. Segment j has a centre m, searched among the floats near its
+middle so that f(m) is a float32 to 0.001 ULP: then c0 = f(m) carries no error, and f(m + d) = c0 + d * (c1 + c2 d + ...)
+is nearly correctly rounded. The other coefficients are a weighted least-squares fit of the relative error at Chebyshev
+nodes; they are rounded one at a time, the highest first, and the lower ones fitted again. The values come from the
+declarations, in float64, by the fallback: a table is its row below, and nothing else.
+"""
+
+import math
+import sys
+from pathlib import Path
+
+import mpmath
+import numpy as np
+
+HERE = Path(__file__).parent
+SEGMENTS = 32
+MADE = "/* Made by src_c/fit_tables.py; do not edit. */"
+
+sys.path.insert(0, str(HERE.parent))
+from fit import least_squares, parts  # noqa: E402
+
+from fastact.declare import ACTIVATIONS  # noqa: E402
+from fastact.implementations import numpy_evaluators  # noqa: E402
+
+# name: (form in fitted.h, spacing, degree, segments on the negative side)
+TABLES = {
+    "sigmoid": ("COMPLEMENT", 0.76, 6, 0),
+    "sigmoid_backward": ("EVEN", 0.76, 6, 0),
+    "tanh": ("ODD", 0.287, 5, 0),
+    "tanh_backward": ("EVEN", 0.38, 6, 0),
+    "elu": ("BENT", 0.56, 5, 0),
+    "elu_backward": ("BENT_SLOPE", 0.8, 6, 0),
+    "selu": ("BENT", 0.56, 5, 0),
+    "selu_backward": ("BENT_SLOPE", 0.8, 6, 0),
+    "gelu": ("ABOVE", 0.178, 6, 0),
+    "gelu_backward": ("COMPLEMENT_CUT", 0.1875, 6, 0),
+    "gelu_tanh": ("ABOVE", 0.16, 6, 0),
+    "gelu_tanh_backward": ("COMPLEMENT_CUT", 0.175, 6, 0),
+    "quick_gelu": ("ABOVE", 0.45, 6, 0),
+    "quick_gelu_backward": ("COMPLEMENT", 0.45, 6, 0),
+    "silu": ("ABOVE", 0.76, 6, 0),
+    "silu_backward": ("COMPLEMENT", 0.76, 6, 0),
+    "mish": ("PRODUCT", 0.645, 7, 16),
+    "mish_backward": ("DIRECT", 0.67, 7, 15),
+    "softplus": ("ABOVE_PLUS", 0.76, 6, 0),
+    "log_sigmoid": ("BELOW", 0.76, 6, 0),
+    "log_sigmoid_backward": ("COMPLEMENT_DOWN", 0.76, 6, 0),
+    "tanh_shrink": ("CUBIC_SHIFTED", 0.3, 6, 0),
+    "tanh_shrink_backward": ("SQUARE", 0.3, 6, 0),
+    "squareplus": ("ABOVE_BOTH", 0.5, 6, 0),
+    "squareplus_backward": ("STEP_BOTH", 0.5, 6, 0),
+    "serf": ("PRODUCT", 0.5, 7, 21),
+    "serf_backward": ("DIRECT", 0.51, 7, 21),
+    "logish": ("PRODUCT", 0.87, 7, 12),
+    "logish_backward": ("DIRECT", 0.95, 7, 11),
+    "snake": ("PRODUCT_BOTH", 0.62, 7, 16),
+    "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
+    "logit": ("CENTRED", 0.0147, 5, 0),
+    "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
+    "lisht_backward": ("ODD", 0.345, 6, 0),
+}
+
+# kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
+KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in TABLES} | {
+    "celu": ("elu", 0, 0),
+    "celu_backward": ("elu_backward", 1, 0b1),
+    "softplus_backward": ("sigmoid", 1, 0b1),
+    "glu": ("sigmoid", 1, 0b1),
+    "swiglu": ("silu", 0, 0b10),
+    "geglu": ("gelu", 0, 0b10),
+    "geglu_tanh": ("gelu_tanh", 0, 0b10),
+}
+# the backward passes of gated pairs: what they share, the input that the tables are of, each table and its factors
+GATES = {
+    "glu_backward": "GLU, 2, sigmoid, 1, sigmoid_backward, 3",
+    "swiglu_backward": "SWIGLU, 1, silu_backward, 5, silu, 1",
+    "geglu_backward": "TWO_TABLES, 1, gelu_backward, 5, gelu, 1",
+    "geglu_tanh_backward": "TWO_TABLES, 1, gelu_tanh_backward, 5, gelu_tanh, 1",
+}
+# What is left beyond a table, in float32 (tails.h): kind, constant, bend and rate of an exponential; tables without are
+# continued by the composed formula.
+ROOT = 2 / math.sqrt(math.pi)
+TAILS = {
+    "sigmoid": ("PLAIN", 1, 0, 1),
+    "sigmoid_backward": ("PLAIN", 1, 0, 1),
+    "tanh_backward": ("PLAIN", 4, 0, 2),
+    "elu_backward": ("PLAIN", 1, 0, 1),
+    "selu_backward": ("PLAIN", 1.0507009873554804934 * 1.6732632423543772848, 0, 1),
+    "quick_gelu": ("GATED", 1, 0, 1.702),
+    "quick_gelu_backward": ("SLOPE", 1, 0, 1.702),
+    "silu": ("GATED", 1, 0, 1),
+    "silu_backward": ("SLOPE", 1, 0, 1),
+    "mish": ("GATED", 1, 0.5, 1),
+    "mish_backward": ("SLOPE", 1, 0.5, 1),
+    "softplus": ("PLAIN", 1, 0, 1),
+    "log_sigmoid": ("PLAIN", -1, 0, 1),
+    "log_sigmoid_backward": ("PLAIN", 1, 0, 1),
+    "serf": ("GATED", ROOT, 0.5, 1),
+    "serf_backward": ("SLOPE", ROOT, 0.5, 1),
+    "logish": ("GATED", 1, 1.5, 1),
+    "logish_backward": ("SLOPE", 1, 1.5, 1),
+}
+# those that tails.h spells out, gathered, and the power of 2 that they are lifted by
+LIFTED = {"gelu": 24, "gelu_backward": 24, "gelu_tanh": 24, "gelu_tanh_backward": 24, "logit": 0}
+
+
+def polynomial_of(name):
+    """What the table of a function holds, by its form: a function of t, or of x."""
+    form = TABLES[name][0]
+    activation = ACTIVATIONS[name.removesuffix("_backward")]
+    parameters = [math.nan if value is None else value for value in activation.parameters.values()]
+    evaluate = numpy_evaluators()[name]
+
+    def value(x):
+        x = np.where(x == 0, 1e-30, x)
+        return evaluate(*([np.ones_like(x)] if name.endswith("_backward") else []), x, *parameters)
+
+    if form == "CUBIC_SHIFTED":
+        return lambda t: value(np.maximum(t, 1e-30)) / np.maximum(t, 1e-30) ** 3
+    if form == "SQUARED_BOTH":  # snake' = (sin x + cos x)^2 touches 0, which its root crosses
+        return lambda x: np.sin(x) + np.cos(x)
+    if form == "CENTRED":
+        return lambda t: value(0.5 + np.maximum(t, 2.0**-30)) / np.maximum(t, 2.0**-30)
+    if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
+        return lambda t: value(t) / np.where(t == 0, 1e-30, t)
+    if form in ("EVEN_PRODUCT", "SQUARE"):
+        return lambda t: value(t) / np.where(t == 0, 1e-30, t) ** 2
+    if form in ("ABOVE", "BENT"):
+        return lambda t: value(-t) / np.where(t == 0, -1e-30, -t)
+    if form in ("DIRECT", "DIRECT_BOTH", "COMPLEMENT_DOWN"):
+        return value
+    if form == "BELOW":
+        return lambda t: -value(t)
+    return lambda t: value(-t)
+
+
+def chebyshev(low, high, count=200):
+    """Chebyshev nodes of an interval."""
+    return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
+
+
+def segment(function, low, high, degree):
+    """Centre, coefficients and the largest error of one segment, in ULP (2^-24)."""
+    middle = np.float32((low + high) / 2)
+    step = max(float(np.spacing(middle)), (high - low) * 2.0**-20)
+    candidates = (float(middle) + np.arange(-4000, 4001) * step).astype(np.float32)
+    values = function(candidates.astype(np.float64))
+    rounded = values.astype(np.float32)
+    centre = float(candidates[np.argmin(np.abs(values - rounded) / np.spacing(np.abs(rounded)))])
+    c0 = float(np.float32(function(np.array([centre]))[0]))
+    t = chebyshev(low, high)
+    d, values = t - centre, function(t)
+    powers = d[:, None] ** np.arange(1, degree + 1)
+    size = np.maximum(np.abs(values), np.abs(values).max() / 64)  # near a zero of the function the error counts absolutely
+    coefficients = least_squares(powers, 1 / size, values - c0, np.float32)
+    error = np.abs((c0 + powers @ coefficients - values) / size).max() * 2.0**24
+    return [centre, c0, *coefficients], error
+
+
+def hexadecimal(value):
+    """A float32 in C."""
+    return f"{float(np.float32(value)).hex()}f"
+
+
+def segments():
+    """The text of segments.h."""
+    text = f"{MADE}\n/* The centres of the segments, then c0, c1 ... */\n"
+    for name, (form, spacing, degree, negative) in TABLES.items():
+        function = polynomial_of(name)
+        rows, errors = [None] * SEGMENTS, []
+        for j in range(-negative, SEGMENTS - negative):
+            low, high = (j - 0.5) * spacing, (j + 0.5) * spacing
+            rows[j % SEGMENTS], error = segment(function, low if negative else max(low, 0), high, degree)
+            errors.append(error)
+        end, start = (SEGMENTS - negative - 0.51) * spacing, -(negative + 0.49) * spacing if negative else 0
+        scale = polynomial_scale(name) if form.startswith("BENT") else 1
+        if form.startswith("BENT"):
+            start = scale - float(np.float32(scale))  # the second part of the scale
+        text += f"\n/* {name}: fitted within {max(errors):.2f} ULP */\n"
+        worst = int(np.argmax(errors)) - negative
+        print(f"{name:24} {form:16} [{start:.2f}, {end:.2f}] degree {degree}: {max(errors):.2f} ULP in segment {worst}")
+        text += f"static const float table_{name}[{degree + 2}][32] __attribute__((aligned(64))) = {{\n"
+        for row in np.array(rows).T:
+            text += "    {" + ", ".join(f"{float(value).hex()}f" for value in row) + "},\n"
+        text += "};\n"
+        numbers = ", ".join(map(hexadecimal, (start, end, 1 / spacing, scale)))
+        text += f"#define FIT_{name} {{{form}, {degree}, {numbers}, table_{name}}}\n"
+    return text
+
+
+def polynomial_scale(name):
+    """What a function (or its derivative) multiplies a positive x by."""
+    evaluate = numpy_evaluators()[name]
+    parameters = list(ACTIVATIONS[name.removesuffix("_backward")].parameters.values())
+    one = np.ones(1)
+    return evaluate(*([one] if name.endswith("_backward") else []), one, *parameters)[0]
+
+
+def standard(activation):
+    """The default of an activation's parameter, in C."""
+    values = ["NAN_VALUE" if value is None else hexadecimal(value) for value in activation.parameters.values()]
+    return values[0] if values else "0"
+
+
+def kernels():
+    """The rows of fitted.h."""
+    text = f"{MADE}\n\n/* REST(table, kind of numbers, lanes, input of the formula, default) */\n"
+    for name in TABLES:
+        if name in TAILS:
+            kind, constant, bend, rate = TAILS[name]
+            log = math.log(abs(constant))
+            bend /= abs(constant)  # it is multiplied by the exponential with the constant
+            values = math.copysign(1, constant), log, log - float(np.float32(log)), bend, rate, rate - float(np.float32(rate))
+            numbers = ", ".join(map(hexadecimal, values))
+            text += f"EXP_TAIL({name}, {kind}, {numbers})\n"
+        text += f"#define TAIL_{name} {'tail_' + name if name in TAILS else 'NULL'}\n"
+        text += f"#define REST_{name} {'NULL' if name in TAILS else 'rest_' + name}\n"
+        text += f"#define LIFT_{name} {LIFTED.get(name, 0)}\n"
+        if name not in TAILS and name not in LIFTED:
+            activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
+            kind = "mid, f64_lanes" if activation.wide else "f32, f32_lanes"
+            text += f"REST({name}, {kind}, {int(backward)}, {standard(activation)})\n"
+    text += "\n/* FITTED(name, arrays, table, input that it is of, factors),"
+    text += " FITTED_AT(name, arrays, default, kind, the same ...),\n"
+    text += " * FITTED_GATE(name, kind, input, table, factors, table, factors) */\n#define FITTED_KERNELS"
+    for name, (table, argument, factors) in KERNELS.items():
+        activation = ACTIVATIONS[name.removesuffix("_backward")]
+        row, arrays = "FITTED", [str(len(activation.operands) + name.endswith("_backward"))]
+        if activation.parameters:
+            row = "FITTED_AT"
+            arrays += [standard(activation), "mid" if activation.wide else "f32"]
+        text += f" \\\n    {row}({name}, {', '.join(arrays)}, {table}, {argument}, {factors})"
+    for name, facts in GATES.items():
+        text += f" \\\n    FITTED_GATE({name}, {facts})"
+    return text + "\n"
+
+
+def tails():
+    """The text of tail_terms.h: the normal distribution's far tail, and the exponent of gelu_tanh in two parts."""
+    with mpmath.workdps(40):
+        first = mpmath.mpf(float(np.float32(1 / mpmath.sqrt(2 * mpmath.pi))))
+
+        def far(y):  # Phi(-t) t / phi(t), without its 1, over y = 1 / t^2
+            t = 1 / mpmath.sqrt(y)
+            return (mpmath.erfc(t / mpmath.sqrt(2)) * mpmath.exp(t * t / 2) * t * mpmath.sqrt(mpmath.pi / 2) - 1) / y
+
+        text = f"{MADE}\nenum {{ FAR_TERMS = 7 }};\n"
+        for name, function in (("far_tail", far), ("far_slope", lambda y: -1 - y * far(y))):
+            fitted = mpmath.chebyfit(function, [mpmath.mpf(1) / 900, 1 / mpmath.mpf("5.6") ** 2], 6)[::-1]
+            listed = ", ".join(hexadecimal(value) for value in (first, *(first * value for value in fitted)))
+            text += f"static const float {name}_terms[FAR_TERMS] = {{{listed}}};\n"
+        log_terms = mpmath.chebyfit(lambda r: mpmath.log1p(r) / r if r else mpmath.mpf(1), [-0.25, 0.5], 10)[::-1]
+        rest_terms = mpmath.chebyfit(lambda w: -mpmath.log1p(-w) / w if w else mpmath.mpf(1), [0, 0.0625], 5)[::-1]
+        for name, terms in (("log", log_terms), ("log_rest", rest_terms)):
+            listed = ", ".join(map(hexadecimal, terms))
+            text += f"enum {{ {name.upper()}_TERMS = {len(terms)} }};\nstatic const float {name}_terms[] = {{{listed}}};\n"
+        text += f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
+        linear = 2 * mpmath.sqrt(2 / mpmath.pi)
+        for name, value in (("TANH_C0", linear), ("TANH_C1", linear * mpmath.mpf("0.044715"))):
+            high, low = parts(value, (24, 24))
+            text += f"#define {name} {hexadecimal(high)}\n#define {name}_LOW {hexadecimal(low)}\n"
+    return text
+
+
+if __name__ == "__main__":
+    (HERE / "segments.h").write_text(segments(), encoding="utf-8")
+    (HERE / "fitted_kernels.h").write_text(kernels(), encoding="utf-8")
+    (HERE / "tail_terms.h").write_text(tails(), encoding="utf-8")
