@@ -780,7 +780,8 @@ def _serf_near(x):
 def _serf_slope_near(x):
     e = exp(-abs(x))
     softly = _log_one_plus_exp(x, e)
-    return erf(softly) + exp_times(x * TWO_OVER_SQRT_PI / (1 + e), minimum(x, 0) - softly * softly)
+    gate = where(x < 0, e, 1) / (1 + e)
+    return erf(softly) + x * TWO_OVER_SQRT_PI * gate * exp(-(softly * softly))
 
 
 def _serf_slope(x):
@@ -806,14 +807,15 @@ def serf_backward(grad, x):
 
 
 def _logish_near(x):
-    return x * log1p(_times_sigmoid(1, x))
+    e = exp(-abs(x))
+    return x * log1p(where(x < 0, e, 1) / (1 + e))
 
 
 def _logish_slope_near(x):
     e = exp(-abs(x))
     inverse = 1 / (1 + e)
-    y = damped(inverse, x, e)
-    return log1p(y) + damped(x * inverse * inverse / (1 + y), -abs(x), e)
+    y = where(x < 0, e, 1) * inverse
+    return log1p(y) + x * e * inverse * inverse / (1 + y)
 
 
 def _logish_slope(x):
