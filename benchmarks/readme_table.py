@@ -1,69 +1,126 @@
-"""Writes the table of functions into README.md, from the declarations and what was measured: `python benchmarks/readme_table.py`.
+"""Writes README.md's tables, from the declarations and what was measured: `python benchmarks/readme_table.py`.
 
 The worst errors come from accuracy.json (`python benchmarks/accuracy.py --write`), the speeds from speed.json
-(`fastact bench --sizes 256Ki --json benchmarks/speed.json`). tests/test_readme.py says whether the table is current.
+(`fastact bench --sizes 256Ki --json benchmarks/speed.json`). tests/test_readme.py says whether the tables are current.
 """
 
 import json
+import math
+import re
+import sys
 from pathlib import Path
 
-from fastact import formulas  # noqa: F401  (fills ACTIVATIONS)
+from fastact import (
+    bench,
+    documentation,
+    formulas,  # noqa: F401  (fills ACTIVATIONS)
+)
 from fastact.declare import ACTIVATIONS
+
+sys.path.insert(0, str(Path(__file__).parent))
+import peers
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
-BEGIN, END = "<!-- table: python benchmarks/readme_table.py -->\n", "<!-- end of table -->\n"
+UNKNOWN = "not measured"
 
 
-def worst(record, name):
-    """The worst error of any compiled instruction set, and its input."""
-    error, x = max(found for contestant, found in record["worst"][name].items() if contestant != "numpy")
-    return f"{error:.2f} at {x:.6g}" if error else "exact"
+def listing():
+    """What documentation.py says of each public function."""
+    return list(documentation.listing([activation for activation in ACTIVATIONS.values() if activation.public]))
 
 
-def speed(rows, name, step):
+def recorded(name):
+    """What a command has written to a file beside this one."""
+    return json.loads((HERE / name).read_text(encoding="utf-8"))
+
+
+def rows(head, lines):
+    """A table in Markdown."""
+    return "".join("| " + " | ".join(line) + " |\n" for line in [head, ["---"] * len(head), *lines])
+
+
+def short(formula):
+    """A formula with the first digits of its long constants."""
+    return re.sub(r"(\d\.\d{6})\d{4,}", r"\1...", formula)
+
+
+def functions():
+    """The functions: calls, formulas, and who else has them."""
+    lines = []
+    for name, call, aliases, start, definition, slope, declared in listing():
+        names = ", ".join(f"`{text}`" for text in (call, *aliases))
+        others = peers.NAMES.get(declared.name if declared else name, ())
+        having = ", ".join(title for library, title in peers.LIBRARIES.items() if library in others)
+        lines.append([names, f"`{short(definition)}`", f"`{short(slope)}`", f"`{start}`", having])
+    return rows(["function", "definition", "derivative", "backward from", "also in"], lines)
+
+
+def worst(found):
+    """A worst error and its input."""
+    if found is None:
+        return UNKNOWN
+    error, got = found["ulp"], float(found.get("got", 1))
+    if error <= 0.5:
+        return "0.50" if error else "exact"
+    wrong = "NaN" if math.isnan(got) else "inf" if math.isinf(got) else "0" if error > 1e3 and not got else ""
+    return f"{wrong or (f'{error:.1e}' if error > 1e3 else f'{error:.2f}')} at {found['x']:.6g}"
+
+
+def ours(entry):
+    """The worst of the instruction sets."""
+    found = [value for name, value in entry.items() if name not in (*peers.FRAMEWORKS, "numpy")]
+    return max(found, key=lambda value: value["ulp"], default=None)
+
+
+def errors():
+    """The worst errors beside PyTorch's and JAX's, and what they were swept with."""
+    record, lines = recorded("accuracy.json"), []
+    for name, _, _, _, _, _, declared in listing():
+        if declared:
+            line = [f"`{name}`"]
+            for title in (declared.name, f"{declared.name}_backward"):
+                entry = record.get(title, {})
+                line.append(worst(ours(entry)))
+                line += [worst(entry.get(f)) if f in peers.NAMES.get(declared.name, ()) else "" for f in peers.FRAMEWORKS]
+            lines.append(line)
+    swept = {}
+    for entry in record.values():
+        for contestant, found in entry.items():
+            title = " ".join([peers.LIBRARIES.get(contestant, contestant), *([found["version"]] if "version" in found else [])])
+            swept[title] = max(found["every"], swept.get(title, 1))
+    ranges = ", ".join(f"{title} {'all' if every == 1 else f'1 in {every}'}" for title, every in swept.items())
+    head = [f"{who}, {step}" for step in ("forward", "backward") for who in ("fastact", "PyTorch", "JAX")]
+    return rows(["ULP", *head], lines) + f"\nOf the 2^32 float32 inputs: {ranges}.\n"
+
+
+def speed(measured, name, step):
     """Nanoseconds an element, and how many times faster than NumPy."""
-    (row,) = [row for row in rows if row["name"] == name and row["pass"] == step]
-    compiled, fallback = row["ns_per_element"]["compiled"], row["ns_per_element"]["NumPy"]
-    return f"{compiled:.2f} ({fallback / compiled:.1f}x)"
+    times = measured.get((name, step))
+    return f"{times['compiled']:.2f} ({times['NumPy'] / times['compiled']:.1f}x)" if times else UNKNOWN
 
 
-def table():
-    """The table, in Markdown."""
-    accuracy = json.loads((HERE / "accuracy.json").read_text(encoding="utf-8"))
-    measured = json.loads((HERE / "speed.json").read_text(encoding="utf-8"))
-    machine, rows = measured["machine"], measured["rows"]
+def speeds():
+    """The speeds of every pass, and the machine."""
+    record = recorded("speed.json")
+    measured = {(row["name"], row["pass"]): row["ns_per_element"] for row in record["rows"]}
+    cases = {(case.name, case.step) for case in bench.cases()}
+    names = dict.fromkeys(case.name for case in bench.cases())
     lines = [
-        "| function | definition | worst error forward, ULP | backward, ULP | ns forward | backward |",
-        "|---|---|---|---|---|---|",
+        [f"`{name}`", *(speed(measured, name, step) if (name, step) in cases else "" for step in bench.STEPS)] for name in names
     ]
-    for name, activation in ACTIVATIONS.items():
-        arguments = ", ".join(["x", *(f"{parameter}={default}" for parameter, default in activation.parameters.items())])
-        lines.append(
-            f"| `{name}({arguments})` | `{activation.definition}` "
-            f"| {worst(accuracy, name)} | {worst(accuracy, name + '_backward')} "
-            f"| {speed(rows, name, 'forward')} | {speed(rows, name, 'backward')} |"
-        )
-    for shape, label in (("10", "rows of 10"), ("1024", "rows of 1024"), ("axis 0", "over axis 0")):
-        case = f"softmax[{shape}]"
-        lines.append(
-            f"| `softmax(x, axis=-1)`, {label} | `exp(x) / sum(exp(x))` | within 4 | | {speed(rows, case, 'forward')} "
-            f"| {speed(rows, case, 'backward')} |"
-        )
-    swept = "all 2^32" if accuracy["every"] == 1 else f"every {accuracy['every']}th of the 2^32"
-    note = (
-        f"Errors: the worst over {swept} float32 inputs, on any instruction set, with a gradient of 1 backward. Speeds: ns an "
-        f"element, float32, 256 Ki elements, one thread, {machine['cpu']}, {machine['simd']}, NumPy {machine['numpy']}; in "
-        "brackets how many times faster than the NumPy fallback in the same run."
-    )
-    return "\n".join([*lines, "", note, ""])
+    machine = record["machine"]
+    return rows(["ns", *bench.STEPS], lines) + f"\n{machine['cpu']}, {machine['simd']}, NumPy {machine['numpy']}.\n"
+
+
+TABLES = {"functions": functions, "errors": errors, "speeds": speeds}
 
 
 def current():
     """README.md as it should be."""
     text = README.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    return head + BEGIN + table() + END + rest.split(END)[1]
+    pattern = r"(<!-- table of (\w+) -->\n).*?(<!-- end of table -->\n)"
+    return re.sub(pattern, lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import math
 import os
 import sys
 
-from . import __version__, backend, bench, reason, simd
-from .declare import ACTIVATIONS, REQUIRED
+from . import __version__, backend, bench, documentation, reason, simd
+from .declare import ACTIVATIONS
 from .implementations import available
 
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
@@ -98,17 +98,8 @@ def info():
 def functions():
     """Print a line for each function: how it is called, what it is, and what its backward pass starts from."""
     lines = [("function", "backward from", "definition")]
-    for activation in ACTIVATIONS.values():
-        if activation.public:
-            operands = ("x",) if activation.halves else activation.operands
-            given = {"axis": -1} if activation.halves else activation.parameters
-            arguments = [*operands, *(name if default is REQUIRED else f"{name}={default}" for name, default in given.items())]
-            also = "".join(f", {alias}" for alias in activation.aliases)
-            start = "x or y=" if activation.backward_from_output else ", ".join(operands)
-            for value, other in activation.alternatives.items() if activation.option else [(None, activation)]:
-                option = [f"{activation.option}={value!r}"] if activation.option else []
-                lines.append((f"{activation.name}({', '.join(arguments + option)}){also}", start, other.definition))
-    lines.append(("softmax(x, axis=-1)", "x or y=", "exp(x) / sum(exp(x))"))
+    public = [activation for activation in ACTIVATIONS.values() if activation.public]
+    lines += [(", ".join([call, *aliases]), start, text) for _, call, aliases, start, text, _, _ in documentation.listing(public)]
     widths = [max(len(line[i]) for line in lines) for i in range(2)]
     for call, start, definition in lines:
         print(f"{call:<{widths[0]}}  {start:<{widths[1]}}  {definition}")

@@ -32,6 +32,9 @@ class Activation:
     forward, backward, backward_from_output : callable or None
         The formulas, plain Python on NumPy arrays. `backward_from_output` is None where the output does not
         determine the derivative.
+    slope : str
+        The textbook derivative, which the backward pass multiplies the gradient by: the backward formula's docstring. Of two
+        gradients both, with a comma between them; "with s = ..." at the end may name what occurs often.
     gradients : tuple of str
         What the backward pass returns the gradients of: the operands, and for prelu its weight too.
     output_requires : tuple of str
@@ -68,6 +71,7 @@ class Activation:
         self.forward = forward
         self.backward = None
         self.backward_from_output = None
+        self.slope = ""
         self.gradients = self.operands
         self.output_requires = ()
         self.option, default = option or (None, None)
@@ -89,6 +93,7 @@ class Activation:
         if formula is None:
             return lambda formula: self.derivative(formula, of=of)
         self.backward = formula
+        self.slope = " ".join((formula.__doc__ or f"d/dx ({self.definition})").split())
         self.gradients = tuple(of or self.operands)
         return formula
 

@@ -10,6 +10,24 @@ KEYWORDS = """    where : array_like of bool, optional
 DTYPES = "float32 and float64 keep their dtype, integers and booleans go to float as NumPy resolves them."
 
 
+SOFTMAX_FORMULAS = "exp(x) / sum(exp(x))", "y * (grad - sum(grad * y))"
+
+
+def listing(activations):
+    """For each function and option: name, call, aliases, what backward starts from, definition, derivative, declaration."""
+    for activation in activations:
+        operands = ("x",) if activation.halves else activation.operands
+        given = {"axis": -1} if activation.halves else activation.parameters
+        arguments = [*operands, *(name if default is REQUIRED else f"{name}={default}" for name, default in given.items())]
+        start = "x or y=" if activation.backward_from_output else ", ".join(operands)
+        for value, other in activation.alternatives.items() if activation.option else [(None, activation)]:
+            option = [f"{activation.option}={value!r}"] if activation.option else []
+            name = activation.name if other is activation else f"{activation.name}[{value}]"
+            call = f"{activation.name}({', '.join(arguments + option)})"
+            yield name, call, activation.aliases, start, other.definition, other.slope, other
+    yield "softmax", "softmax(x, axis=-1)", (), "x or y=", *SOFTMAX_FORMULAS, None
+
+
 def _clean(text):
     """The text without the indentation of this file."""
     return text.replace("\n    ", "\n").rstrip() + "\n"
@@ -165,10 +183,10 @@ def backward(activation):
         given = "Where both or neither of `x` and `y` are given"
         conditions = "".join(f"; with y= for parameters without {condition}" for condition in activation.output_requires)
     rest = "As in the forward pass, by position."
-    gradients = " and ".join(f"`{of}`" for of in activation.gradients)
+    gradients = " and to ".join(f"`{of}`" for of in activation.gradients)
     return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
 
-    The derivative is taken with respect to {gradients}.{_also(activation, "_backward")}
+    The derivative with respect to {gradients} is {activation.slope}.{_also(activation, "_backward")}
 
     Parameters
     ----------
@@ -201,7 +219,7 @@ def backward(activation):
     """)
 
 
-SOFTMAX = _clean("""softmax: exp(x) / sum(exp(x)) along an axis
+SOFTMAX = _clean(f"""softmax: {SOFTMAX_FORMULAS[0]} along an axis
 
     Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing
     overflows and the largest entry never underflows.
@@ -240,7 +258,7 @@ SOFTMAX = _clean("""softmax: exp(x) / sum(exp(x)) along an axis
            [1. , 0. ]])
     """)
 
-SOFTMAX_BACKWARD = _clean("""The gradient of softmax: y * (grad - sum(grad * y)) along an axis
+SOFTMAX_BACKWARD = _clean(f"""The gradient of softmax: {SOFTMAX_FORMULAS[1]} along an axis
 
     Parameters
     ----------

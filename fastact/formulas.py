@@ -3,8 +3,8 @@
 A formula is plain Python on arrays. It may use numbers, its arguments, `+ - * /`, comparisons, assignments to local
 names, the words of words.py, and activations declared above it. From each declaration the package makes the public
 function, its docstring, the NumPy fallback, the C kernel of every instruction set, the tests' oracle (the docstring's
-first line is the textbook definition), the benchmark rows and the README's table. The formulas say *how* to
-compute without overflow or lost digits; the definition says *what*.
+first line is the textbook definition, a backward formula's the textbook derivative), the benchmark rows and the README's
+tables. The formulas say *how* to compute without overflow or lost digits; the definition says *what*.
 
 Conventions: the saturated side owns a kink (relu'(0) = 0); a branch is selected, never multiplied by 0, so that an
 infinite gradient through a dead unit is 0; NaN in gives NaN out (`unless_nan` where a comparison would hide it).
@@ -49,6 +49,7 @@ def sigmoid(x):
 
 @sigmoid.derivative
 def sigmoid_backward(grad, x):
+    """sigmoid(x) * (1 - sigmoid(x))"""
     return grad * words.sigmoid_derivative(x)
 
 
@@ -68,6 +69,7 @@ def tanh(x):
 
 @tanh.derivative
 def tanh_backward(grad, x):
+    """1 - tanh(x)**2"""
     return grad * (4 * words.sigmoid_derivative(2 * x))
 
 
@@ -87,6 +89,7 @@ def relu(x):
 
 @relu.derivative
 def relu_backward(grad, x):
+    """1 if x > 0 else 0"""
     return unless_nan(x, where(x > 0, grad, 0))
 
 
@@ -106,6 +109,7 @@ def leaky_relu(x, negative_slope=0.01):
 
 @leaky_relu.derivative
 def leaky_relu_backward(grad, x, negative_slope):
+    """1 if x > 0 else negative_slope"""
     return unless_nan(x, where(x > 0, grad, negative_slope * grad))
 
 
@@ -125,6 +129,7 @@ def elu(x, alpha=1.0):
 
 @elu.derivative
 def elu_backward(grad, x, alpha):
+    """1 if x > 0 else alpha * exp(x)"""
     return where(x > 0, grad, grad * (alpha * exp(x)))
 
 
@@ -144,6 +149,7 @@ def relu6(x):
 
 @relu6.derivative
 def relu6_backward(grad, x):
+    """1 if 0 < x < 6 else 0"""
     return unless_nan(x, where(x > 0, where(x < 6, grad, 0), 0))
 
 
@@ -164,6 +170,7 @@ def relu_squared(x):
 
 @relu_squared.derivative
 def relu_squared_backward(grad, x):
+    """2 * max(x, 0)"""
     return unless_nan(x, where(x > 0, 2 * (grad * x), 0))
 
 
@@ -188,6 +195,7 @@ def selu(x):
 
 @selu.derivative
 def selu_backward(grad, x):
+    """1.0507009873554804934193349852946 * (1 if x > 0 else 1.6732632423543772848170429916717 * exp(x))"""
     return grad * where(x > 0, SELU_SCALE, exp_times(SELU_SCALE_ALPHA, minimum(x, 0)))
 
 
@@ -210,6 +218,7 @@ def celu(x, alpha=1.0):
 
 @celu.derivative
 def celu_backward(grad, x, alpha):
+    """1 if x > 0 else exp(x / alpha)"""
     return grad * where(x > 0, 1, exp(x / alpha))
 
 
@@ -238,6 +247,7 @@ def gelu(x):
 
 @gelu.derivative
 def gelu_backward(grad, x):
+    """erfc(-x / sqrt(2)) / 2 + x * exp(-(x**2) / 2) / sqrt(2 * pi)"""
     t = minimum(abs(x), 40)
     left = exp_times(scaled_normal_tail(t) - t * INVERSE_SQRT_2PI, -(t * t) / 2)
     return grad * where(x < 0, left, 1 - left)
@@ -257,6 +267,9 @@ def gelu_tanh(x):
 
 @gelu_tanh.derivative
 def gelu_tanh_backward(grad, x):
+    """s + 2 * x * s * (1 - s) * sqrt(2 / pi) * (1 + 0.134145 * x**2)
+    with s = sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x**3))
+    """
     t = minimum(abs(x), 40)
     square = t * t
     v = t * (GELU_LINEAR + GELU_CUBIC * square)
@@ -296,6 +309,7 @@ def quick_gelu(x):
 
 @quick_gelu.derivative
 def quick_gelu_backward(grad, x):
+    """sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x))"""
     return grad * _gate_slope(QUICK * x)
 
 
@@ -315,6 +329,7 @@ def silu(x, beta=1.0):
 
 @silu.derivative
 def silu_backward(grad, x, beta):
+    """sigmoid(beta * x) * (1 + beta * x * sigmoid(-beta * x))"""
     return grad * _gate_slope(beta * x)
 
 
@@ -332,6 +347,7 @@ def mish(x):
 
 @mish.derivative
 def mish_backward(grad, x):
+    """tanh(s) + x * sigmoid(x) / cosh(s)**2 with s = log(1 + exp(x))"""
     z = clip(x, -2000, 2000)
     e = exp(-abs(z))
     d = where(z < 0, 2 + e * (2 + e), 1 + 2 * e * (1 + e))
@@ -367,6 +383,7 @@ def softplus(x, beta=1.0):
 
 @softplus.derivative
 def softplus_backward(grad, x, beta):
+    """sigmoid(beta * x)"""
     return grad * _times_sigmoid(1, beta * x)
 
 
@@ -387,6 +404,7 @@ def softsign(x):
 
 @softsign.derivative
 def softsign_backward(grad, x):
+    """1 / (1 + abs(x))**2"""
     d = 1 + abs(x)
     return grad / d / d
 
@@ -412,6 +430,7 @@ def log_sigmoid(x):
 
 @log_sigmoid.derivative
 def log_sigmoid_backward(grad, x):
+    """sigmoid(-x)"""
     return grad * _times_sigmoid(1, -x)
 
 
@@ -435,6 +454,7 @@ def hard_sigmoid(x):
 
 @hard_sigmoid.derivative
 def hard_sigmoid_backward(grad, x):
+    """1 / 6 if -3 < x < 3 else 0"""
     return unless_nan(x, where(x > -3, where(x < 3, grad / 6, 0), 0))
 
 
@@ -454,6 +474,7 @@ def clipped_linear(x, slope=1.0, offset=0.0, min_val=0.0, max_val=1.0):
 
 @clipped_linear.derivative
 def clipped_linear_backward(grad, x, slope, offset, min_val, max_val):
+    """slope if min_val < slope * x + offset < max_val else 0"""
     y = slope * x + offset
     return unless_nan(y, where(y > min_val, where(y < max_val, grad * slope, 0), 0))
 
@@ -474,6 +495,7 @@ def hard_swish(x):
 
 @hard_swish.derivative
 def hard_swish_backward(grad, x):
+    """0 if x <= -3 else (2 * x + 3) / 6 if x < 3 else 1"""
     return unless_nan(x, where(x > -3, where(x < 3, grad * ((2 * x + 3) / 6), grad), 0))
 
 
@@ -488,6 +510,7 @@ def hard_tanh(x, min_val=-1.0, max_val=1.0):
 
 @hard_tanh.derivative
 def hard_tanh_backward(grad, x, min_val, max_val):
+    """1 if min_val < x < max_val else 0"""
     return unless_nan(x, where(x > min_val, where(x < max_val, grad, 0), 0))
 
 
@@ -507,6 +530,7 @@ def hard_shrink(x, lambd=0.5):
 
 @hard_shrink.derivative
 def hard_shrink_backward(grad, x, lambd):
+    """1 if abs(x) > lambd else 0"""
     return unless_nan(x, where(abs(x) > lambd, grad, 0))
 
 
@@ -526,6 +550,7 @@ def soft_shrink(x, lambd=0.5):
 
 @soft_shrink.derivative
 def soft_shrink_backward(grad, x, lambd):
+    """1 if abs(x) > lambd else 0"""
     return unless_nan(x, where(abs(x) > lambd, grad, 0))
 
 
@@ -562,6 +587,7 @@ def tanh_shrink(x):
 
 @tanh_shrink.derivative
 def tanh_shrink_backward(grad, x):
+    """tanh(x)**2"""
     y = words.tanh(x)
     return grad * (y * y)
 
@@ -580,6 +606,7 @@ def threshold(x, threshold, value):
 
 @threshold.derivative
 def threshold_backward(grad, x, threshold, value):
+    """1 if x > threshold else 0"""
     return unless_nan(x, where(x > threshold, grad, 0))
 
 
@@ -599,6 +626,7 @@ def prelu(x, weight):
 
 @prelu.derivative(of=["x", "weight"])
 def prelu_backward(grad, x, weight):
+    """(1 if x > 0 else weight), (0 if x > 0 else x)"""
     return unless_nan(x, where(x > 0, grad, weight * grad)), unless_nan(x, where(x > 0, 0, grad * x))
 
 
@@ -621,6 +649,7 @@ def squareplus(x, b=4.0):
 
 @squareplus.derivative
 def squareplus_backward(grad, x, b):
+    """(1 + x / sqrt(x**2 + b)) / 2"""
     bounded = clip(x, -1e300, 1e300)
     scale = where(abs(bounded) > LARGE, SMALL, 1)
     z = bounded * scale
@@ -646,6 +675,7 @@ def sparse_plus(x):
 
 @sparse_plus.derivative
 def sparse_plus_backward(grad, x):
+    """min(max((x + 1) / 2, 0), 1)"""
     return unless_nan(x, where(x > -1, grad * minimum((x + 1) / 2, 1), 0))
 
 
@@ -665,6 +695,7 @@ def sparse_sigmoid(x):
 
 @sparse_sigmoid.derivative
 def sparse_sigmoid_backward(grad, x):
+    """1 / 2 if abs(x) < 1 else 0"""
     return unless_nan(x, where(abs(x) < 1, grad / 2, 0))
 
 
@@ -691,6 +722,7 @@ def softcap(x, cap):
 
 @softcap.derivative
 def softcap_backward(grad, x, cap):
+    """1 - tanh(x / cap)**2"""
     z = -2 * abs(x / cap)
     e = exp(z)
     d = 1 + e
@@ -729,6 +761,7 @@ def logit(x, eps=None):
 
 @logit.derivative
 def logit_backward(grad, x, eps):
+    """1 / (x * (1 - x))"""
     product = x * (1 - x)
     inside = where(product < 0, NAN, grad / abs(product))  # at -0 the slope is as steep upwards as at 0
     return where(x < eps, 0, where(1 - x < eps, 0, inside))
@@ -770,6 +803,7 @@ def serf(x):
 
 @serf.derivative
 def serf_backward(grad, x):
+    """erf(s) + x * 2 / sqrt(pi) * exp(-(s**2)) * sigmoid(x) with s = log(1 + exp(x))"""
     return grad * _serf_slope(clip(x, -2000, 2000))
 
 
@@ -801,6 +835,7 @@ def logish(x):
 
 @logish.derivative
 def logish_backward(grad, x):
+    """log(1 + s) + x * s * (1 - s) / (1 + s) with s = sigmoid(x)"""
     return grad * _logish_slope(clip(x, -2000, 2000))
 
 
@@ -821,6 +856,7 @@ def snake(x, a=1.0):
 
 @snake.derivative
 def snake_backward(grad, x, a):
+    """1 + sin(2 * a * x)"""
     wave = sin_plus_cos(a, x)
     return grad * (wave * wave)
 
@@ -839,6 +875,7 @@ def lisht(x):
 
 @lisht.derivative
 def lisht_backward(grad, x):
+    """tanh(x) + x * (1 - tanh(x)**2)"""
     z = clip(x, -2000, 2000)
     e = exp(-2 * abs(z))
     d = 1 + e
@@ -861,6 +898,7 @@ def glu(value, gate):
 
 @glu.derivative
 def glu_backward(grad, value, gate):
+    """sigmoid(gate), value * sigmoid(gate) * (1 - sigmoid(gate))"""
     e = exp(-abs(gate))
     inverse = 1 / (1 + e)
     return grad * damped(inverse, gate, e), grad * value * damped(inverse * inverse, -abs(gate), e)
@@ -877,6 +915,7 @@ def swiglu(gate, value):
 
 @swiglu.derivative
 def swiglu_backward(grad, gate, value):
+    """sigmoid(gate) * (1 + gate * sigmoid(-gate)) * value, gate * sigmoid(gate)"""
     return silu_backward(grad, gate, 1) * value, grad * silu(gate, 1)
 
 
@@ -891,6 +930,7 @@ def geglu(gate, value):
 
 @geglu.derivative
 def geglu_backward(grad, gate, value):
+    """(erfc(-gate / sqrt(2)) / 2 + gate * exp(-(gate**2) / 2) / sqrt(2 * pi)) * value, gate * erfc(-gate / sqrt(2)) / 2"""
     return gelu_backward(grad, gate) * value, grad * gelu(gate)
 
 
@@ -905,6 +945,9 @@ def geglu_tanh(gate, value):
 
 @geglu_tanh.derivative
 def geglu_tanh_backward(grad, gate, value):
+    """(s + 2 * gate * s * (1 - s) * sqrt(2 / pi) * (1 + 0.134145 * gate**2)) * value, gate * s
+    with s = sigmoid(2 * sqrt(2 / pi) * (gate + 0.044715 * gate**3))
+    """
     return gelu_tanh_backward(grad, gate) * value, grad * gelu_tanh(gate)
 
 
@@ -919,4 +962,5 @@ def reglu(gate, value):
 
 @reglu.derivative
 def reglu_backward(grad, gate, value):
+    """(value if gate > 0 else 0), max(gate, 0)"""
     return unless_nan(gate, where(gate > 0, grad * value, 0)), unless_nan(gate, where(gate > 0, grad * gate, 0))

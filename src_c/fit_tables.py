@@ -55,7 +55,7 @@ TABLES = {
     "serf": ("PRODUCT", 0.5, 7, 21),
     "serf_backward": ("DIRECT", 0.51, 7, 21),
     "logish": ("PRODUCT", 0.87, 7, 12),
-    "logish_backward": ("DIRECT", 0.95, 7, 11),
+    "logish_backward": ("DIRECT", 1.05, 7, 9),
     "snake": ("PRODUCT_BOTH", 0.62, 7, 16),
     "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
     "logit": ("CENTRED", 0.0147, 5, 0),

@@ -115,7 +115,7 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
             y[v] = f32_min(zero, x[v]) - p;
             break;
         case BENT:
-            y[v] = f32_select(f32_gt(x[v], zero), f32_fma(f32_set(fit.scale), x[v], f32_set(fit.low) * x[v]), f32_with_sign(product, x[v]));
+            y[v] = f32_select(f32_gt(x[v], zero), f32_fma(f32_set(fit.scale), x[v], f32_set(fit.low) * f32_min(f32_set(0x1.fffffep127f), x[v])), f32_with_sign(product, x[v]));
             break;
         case BENT_SLOPE:
             y[v] = f32_select(f32_gt(x[v], zero), f32_set(fit.scale), p);

@@ -55,7 +55,7 @@ def test_the_activation_of_the_readme(tmp_path):
         else:
             shutil.copy(ROOT / part, source / part)
     with open(source / "fastact" / "formulas.py", "a", encoding="utf-8") as page:
-        page.write("\n\n" + blocks("python")[1])
+        page.write("\n\n" + blocks("python")[-1])
 
     options = ["--quiet", "--no-build-isolation", "--no-deps", "--no-cache-dir", "--target", str(site), str(source)]
     run(elsewhere, "-m", "pip", "--disable-pip-version-check", "install", *options, FASTACT_BUILD=fastact.backend)
