@@ -53,7 +53,7 @@ def main(arguments=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench_parser.set_defaults(run=lambda options: benchmark(options, bench_parser))
-    bench_parser.add_argument("--quick", action="store_true", help="sizes up to 256Ki and fewer rounds: some ten seconds")
+    bench_parser.add_argument("--quick", action="store_true", help="sizes up to 256Ki and fewer rounds: under a minute")
     bench_parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="default: float32")
     bench_parser.add_argument(
         "--functions",
@@ -187,22 +187,25 @@ def counter(work):
 
 
 def plot(rows, labels, title, path):
-    """Draw one panel for each function and pass: ns per element over the number of elements."""
+    """Draw one panel for each function: ns per element over the number of elements, a colour for each pass."""
     from matplotlib.figure import Figure
 
     panels = {}
     for row in rows:
-        panels.setdefault(row["title"], []).append(row)
-    # A multiple of 3, so that the passes of a function stand side by side.
-    columns = min(len(panels), 3 * max(1, round(math.sqrt(len(panels)) / 2.6)))
+        panels.setdefault(row["name"], {}).setdefault(row["pass"], []).append(row)
+    columns = math.ceil(math.sqrt(len(panels)))
     lines = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(max(2.6 * columns, 9), 2.2 * lines + 1.3), dpi=100, layout="constrained")
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    drawn = {}
     ticks = sorted({row["size"] for row in rows})
-    for panel, (name, points) in zip(axes, panels.items(), strict=False):
-        for label, style in zip(labels, ("o-", "s--"), strict=False):
-            times = [point["ns_per_element"][label] for point in points]
-            panel.plot([point["size"] for point in points], times, style, label=label, markersize=4)
+    for panel, (name, steps) in zip(axes, panels.items(), strict=False):
+        for step, points in steps.items():
+            for label, style in zip(labels, ("o-", "s--"), strict=False):
+                times = [point["ns_per_element"][label] for point in points]
+                colour = f"C{bench.STEPS.index(step)}"
+                (line,) = panel.plot([point["size"] for point in points], times, style, color=colour, markersize=4)
+                drawn.setdefault(f"{step}, {label}", line)
         panel.set_title(name, fontsize=10)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
@@ -216,7 +219,7 @@ def plot(rows, labels, title, path):
     figure.suptitle(title)
     figure.supxlabel("size in elements")
     figure.supylabel("time in ns per element")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower right", ncols=len(labels))
+    figure.legend(drawn.values(), drawn, loc="outside right center")
     figure.savefig(path)
 
 
