@@ -11,7 +11,7 @@ import operator
 import numpy as np
 
 from .declare import REQUIRED
-from .fallback import overrides
+from .fallback import loop_dtype, overrides
 
 
 class Call:
@@ -66,8 +66,12 @@ class Call:
     @property
     def example(self):
         """The shortest right call, for messages."""
-        required = [name for name, default in self.parameters.items() if default is REQUIRED]
-        return f"{self.name}({', '.join([*self.operands, *required])})"
+        return f"{self.name}({', '.join([*self.operands, *self.required])})"
+
+    @property
+    def required(self):
+        """The parameters that must be given."""
+        return [name for name, default in self.parameters.items() if default is REQUIRED]
 
     def __call__(self, *args, **kwargs):
         """Parse the arguments as the signature says, and evaluate."""
@@ -81,7 +85,8 @@ class Call:
                 x = operands[1]
                 if (x is None or x is REQUIRED) == (y is None):
                     got = "got neither" if y is None else "got both"
-                    ways = f"the input, {self.name}(grad, x), or the output, {self.name}(grad, y=y)"
+                    output = ", ".join(["grad", *(f"{name}={name}" for name in self.required), "y=y"])
+                    ways = f"the input, {self.example}, or the output, {self.name}({output})"
                     raise TypeError(f"{self.name}() takes either {ways}: {got}")
                 if y is not None:
                     evaluator, operands[1] = from_output, y
@@ -94,6 +99,9 @@ class Call:
             if value is REQUIRED:
                 raise TypeError(f"{self.name}() is missing {name}: {self.example}")
         self.demand(self.requires, values, "needs", "")
+        if vanishing := self.vanishing(values, operands, kwargs):
+            lost = ", ".join(f"{values[name]!r} is 0 in float32" for name in vanishing)
+            self.demand(self.requires, {**values, **dict.fromkeys(vanishing, 0.0)}, "needs", f": {lost}")
         if evaluator is from_output:
             reason = ": otherwise the output does not determine the derivative; pass the input instead"
             self.demand(self.output_requires, values, "with y= needs", reason)
@@ -137,6 +145,15 @@ class Call:
         """The parameters in order."""
         return [values[name] for name in self.parameters]
 
+    def vanishing(self, values, operands, kwargs):
+        """The parameters with conditions that are no 0, but too small for the float32 of the computation."""
+        small = [name for name in self.parameters if type(values[name]) is float and 0 < abs(values[name]) < 1e-45]
+        if not (small and self.requires) or any(map(answers_for_itself, (*operands, *values.values()))):
+            return []
+        inputs = [value for value in (*operands, *self.numbers(values)) if value is not None]
+        dtype = loop_dtype(self.name, inputs, kwargs.get("dtype"))
+        return [name for name in small if dtype.type(values[name]) == 0]
+
     def demand(self, conditions, values, needs, reason):
         """Refuse parameters that do not fulfil the conditions, NaN among them."""
         for condition in conditions:
@@ -160,7 +177,13 @@ class Call:
 
     def check(self, name, value):
         """Refuse a parameter that is no real number and no array of them; what has its own __array_ufunc__ answers for itself."""
-        if isinstance(value, (float, int)) or (value is None and self.parameters[name] is None):
+        if isinstance(value, float) or (value is None and self.parameters[name] is None):
+            return
+        if isinstance(value, int):
+            try:
+                float(value)
+            except OverflowError:
+                raise ValueError(f"{self.name}() argument {name} must be a number that a float can hold, got {value!r:.20}...") from None
             return
         if answers_for_itself(value):
             return

@@ -643,7 +643,8 @@ def squareplus(x, b=4.0):
     scale = where(abs(x) > LARGE, SMALL, 1)  # so that x * x does not overflow
     z = x * scale
     root = sqrt(z * z + b * scale * scale)
-    return where(x > 0, (z + root) / 2 / scale, b * scale / (2 * (root - z)))
+    # 1e-300: where x and b are 0, the denominator is
+    return where(x > 0, (z + root) / 2 / scale, b * scale / maximum(2 * (root - z), 1e-300))
 
 
 @squareplus.derivative
@@ -653,8 +654,8 @@ def squareplus_backward(grad, x, b):
     scale = where(abs(bounded) > LARGE, SMALL, 1)
     z = bounded * scale
     root = sqrt(z * z + b * scale * scale)
-    twice = 2 * root
-    return grad * where(z > 0, (root + z) / twice, b / twice / (root - z) * scale * scale)
+    twice = maximum(2 * root, 1e-300)
+    return grad * where(z > 0, minimum((root + z) / twice, 1), b / twice / maximum(root - z, 1e-300) * scale * scale)
 
 
 @squareplus.derivative_from_output
@@ -752,8 +753,9 @@ def logit(x, eps=None):
     The inverse of the sigmoid, for probabilities; with eps they are first clipped to [eps, 1 - eps].
     """
     # eps=None arrives as NaN: no comparison with it holds
-    p = where(x < eps, eps, where(x > 1 - eps, 1 - eps, x))
-    rest = 1 - p
+    # the upper end is where 1 - x, which is exact there, is below eps: 1 - eps has lost the digits of a small eps
+    p = where(x < eps, eps, where(1 - x < eps, 1 - eps, x))
+    rest = where(1 - x < eps, eps, 1 - p)
     return where(abs(p - 0.5) < 0.25, log1p((p - rest) / rest), _log_ratio(p, rest))
 
 
@@ -761,8 +763,8 @@ def logit(x, eps=None):
 def logit_backward(grad, x, eps):
     """1 / (x * (1 - x))"""
     product = x * (1 - x)
-    inside = where(product < 0, NAN, grad / product)
-    return where(x < eps, 0, where(x > 1 - eps, 0, inside))
+    inside = where(product < 0, NAN, grad / abs(product))  # at -0 the slope is as steep upwards as at 0
+    return where(x < eps, 0, where(1 - x < eps, 0, inside))
 
 
 @logit.derivative_from_output(requires=["eps is None"])
@@ -780,7 +782,8 @@ def _serf_near(x):
 def _serf_slope_near(x):
     e = exp(-abs(x))
     softly = _log_one_plus_exp(x, e)
-    return erf(softly) + exp_times(x * TWO_OVER_SQRT_PI / (1 + e), minimum(x, 0) - softly * softly)
+    gate = where(x < 0, e, 1) / (1 + e)
+    return erf(softly) + x * TWO_OVER_SQRT_PI * gate * exp(-(softly * softly))
 
 
 def _serf_slope(x):
@@ -806,14 +809,15 @@ def serf_backward(grad, x):
 
 
 def _logish_near(x):
-    return x * log1p(_times_sigmoid(1, x))
+    e = exp(-abs(x))
+    return x * log1p(where(x < 0, e, 1) / (1 + e))
 
 
 def _logish_slope_near(x):
     e = exp(-abs(x))
     inverse = 1 / (1 + e)
-    y = damped(inverse, x, e)
-    return log1p(y) + damped(x * inverse * inverse / (1 + y), -abs(x), e)
+    y = where(x < 0, e, 1) * inverse
+    return log1p(y) + x * e * inverse * inverse / (1 + y)
 
 
 def _logish_slope(x):

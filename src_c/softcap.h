@@ -7,7 +7,7 @@ typedef struct {
 
 static ALWAYS_INLINE Cap cap_of(f32_v cap) {
     f32_v inverse = f32_set(1) / cap;
-    return (Cap){cap, f32_set(64) * cap, inverse, f32_fma(-cap, inverse, f32_set(1)) * inverse};
+    return (Cap){cap, f32_set(128) * cap, inverse, f32_fma(-cap, inverse, f32_set(1)) * inverse};
 }
 static ALWAYS_INLINE f32_m usual_cap(f32_v cap) { return f32_gt(cap, f32_set(0x1p-100f)) & f32_gt(f32_set(0x1p100f), cap); }
 
@@ -25,8 +25,9 @@ static ALWAYS_INLINE f32_v softcap_value(int backward, Cap cap, f32_v x, f32_v g
     const f32_m far = not_covered((Fit)FIT_tanh_backward, z);
     if (__builtin_expect(far, 0)) {
         f32_v t = f32_max(f32_set(10), f32_abs(z)), k;
-        f32_v p = f32_set(1) + f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low, &k);
-        y = f32_select(far, f32_scaled(f32_set(4) * p * grad, k), y);
+        f32_v p = f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low, &k);
+        p = f32_fma(f32_set(0.25f), p, f32_set(0.25f)); /* a quarter, so that no gradient overflows here */
+        y = f32_select(far, f32_scaled(p * grad, k + f32_set(4)), y);
     }
     return y;
 }

@@ -33,9 +33,8 @@ static ALWAYS_INLINE f32_v exp_tail_of(int kind, float sign, float log_constant,
         else
             t = f32_fma(-e, f32_set(1) + t, t);
     }
-    f32_v y = f32_fma(a, t, a);
-    if (sign < 0) y = -y;
-    return f32_scaled(y * factor, k);
+    a = a * f32_set(sign * 0x1p-12f); /* |a| is below 2^10, and k below -20: what overflows now does so in the end */
+    return f32_scaled(f32_fma(a, t, a) * factor, k + f32_set(12));
 }
 #define EXP_TAIL(name, kind, sign, log_constant, log_low, bend, rate, rate_low)                                               \
     static ALWAYS_INLINE f32_v tail_##name(f32_v x, f32_v factor) {                                                           \

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastact
+from fastact import implementations
 
 import oracle
 from passes import BACKWARD, BY_NAME, EVERY, FROM_INPUT, ROWS, each, each_dtype, each_implementation, each_of_all
@@ -287,3 +288,40 @@ def test_sigmoid_of_minus_1000():
     """0, without a warning (pytest turns warnings into errors)."""
     assert fastact.sigmoid(-1000) == 0
     assert fastact.sigmoid(np.float32(-1000)) == 0
+
+
+@each_implementation
+@each_dtype
+def test_logit_at_its_ends(implementation, dtype):
+    """eps counts at both ends, however small it is, and the slope at a zero of either sign is upwards."""
+    of = implementations.load(implementation)
+    for eps in (1e-6, 1e-12, 1e-20, 1e-30):
+        low, high = of.logit(np.array([0, 1], dtype), eps)
+        assert abs(low + high) <= np.spacing(high)
+        assert abs(high + np.log(float(dtype(eps)))) < 2 * np.spacing(high) + 2 * eps
+        assert of.logit_backward(np.ones(2, dtype), np.array([1, 1.5], dtype), eps)[1] == 0
+    assert of.logit_backward(np.ones(3, dtype), np.array([0.0, -0.0, 1], dtype)).tolist() == [np.inf] * 3
+
+
+@each_implementation
+@each_dtype
+def test_squareplus_without_b_is_a_relu(implementation, dtype):
+    """b = 0 is allowed: no NaN at 0, where the saturated side counts."""
+    of, x = implementations.load(implementation), np.array([-2, -1e-30, -0.0, 0, 1e-30, 2], dtype)
+    assert of.squareplus(x, 0.0).tolist() == np.maximum(x, 0).tolist()
+    assert of.squareplus_backward(np.ones_like(x), x, 0.0).tolist() == (x > 0).tolist()
+
+
+@each_implementation
+def test_a_huge_gradient_of_a_vanishing_slope(implementation):
+    """No overflow on the way to a result that is finite, nor a slope where there is none left."""
+    of = implementations.load(implementation)
+    huge = np.full(40, 3e38, np.float32)
+    for name in ("silu", "quick_gelu", "mish", "serf", "logish"):
+        assert (getattr(of, name + "_backward")(huge, np.full_like(huge, -1000)) == 0).all(), name
+        near = getattr(of, name + "_backward")(huge, np.full_like(huge, -30))
+        exact = getattr(of, name + "_backward")(huge.astype(float), np.full(40, -30.0))
+        np.testing.assert_allclose(near, exact, rtol=1e-6, err_msg=name)
+    assert (of.swiglu(np.full_like(huge, -1000), huge) == 0).all()
+    assert (of.softcap_backward(huge, np.full_like(huge, 1000), 5.0) == 0).all()
+    np.testing.assert_allclose(of.softcap_backward(huge, huge / huge * 60, 5.0), 4 * 3e38 * np.exp(-24.0), rtol=1e-6)

@@ -187,7 +187,10 @@ def test_input_or_output(implementation, one):
         for given in (operands(one), [X]):
             refused(TypeError, rf"{name}\(\) cannot start from y=", function, *given, y=X, out=out)
         return
-    both = rf"{name}\(\) takes either the input, {name}\(grad, x\), or the output, {name}\(grad, y=y\): got both"
+    required = [f", {parameter}" for parameter, default in one.declared.parameters.items() if default is REQUIRED] if one.declared else []
+    given = "".join(f"{parameter}={parameter[2:]}" for parameter in required)
+    ways = rf"{name}\(grad, x{''.join(required)}\), or the output, {name}\(grad{given}, y=y\)"
+    both = rf"{name}\(\) takes either the input, {ways}: got both"
     neither = rf"{name}\(\) takes either the input, .*: got neither"
     refused(TypeError, both, function, X, X, y=X, out=out)
     refused(TypeError, neither, function, X, out=out)
@@ -381,3 +384,18 @@ def test_stripped_docstrings(tmp_path):
     """Python -OO drops docstrings, nothing else."""
     done = in_a_new_process("import fastact; print(fastact.elu(1.0))", tmp_path, PYTHONOPTIMIZE="2")
     assert (done.stdout, done.stderr) == ("1.0\n", "")
+
+
+@each_implementation
+def test_a_parameter_that_its_dtype_cannot_hold(implementation):
+    """Refused by name where it would be 0 in float32 and the definition divides by it; a float64 can hold it."""
+    of = implementations.load(implementation)
+    message = r"needs {0} [!>]=? 0, got {0}=0.0: 1e-50 is 0 in float32"
+    for name, parameter in (("celu", "alpha"), ("softplus", "beta"), ("snake", "a"), ("softcap", "cap")):
+        function, backward = getattr(of, name), getattr(of, name + "_backward")
+        refused(ValueError, rf"{name}\(\) " + message.format(parameter), function, X, 1e-50, out=X.copy())
+        refused(ValueError, rf"{name}_backward\(\) " + message.format(parameter), backward, X, X, 1e-50)
+        for result in (function(X.astype(float), 1e-50), function(X, 1e-50, dtype=np.float64)):
+            assert np.isfinite(result).all()
+        refused(ValueError, rf"{name}\(\) argument {parameter} must be .* a float can hold, got 1000", function, X, 10**400)
+    assert of.hard_shrink(X, 1e-50).tolist() == X.tolist()

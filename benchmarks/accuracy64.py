@@ -1,0 +1,129 @@
+"""float64 against 80-bit arithmetic, a million points through bit space: `python benchmarks/accuracy64.py`, some 3 minutes.
+
+The reference is each formula itself, evaluated in NumPy's long double, which has 11 bits more: so it measures rounding, while
+the tests hold the formulas against mpmath. Wants a long double of 64 bits' precision (x86).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from fastact import coefficients, formulas, implementations, words
+from fastact.pairs import Constant
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from oracle import near_zero
+from passes import FROM_INPUT
+
+LONG = np.longdouble
+BOUND = {"forward": 2, "backward": 4}
+
+
+def long_terms(x, name):
+    """A polynomial whose leading coefficients are in two parts."""
+    terms = [LONG(value) for value in getattr(coefficients, name)]
+    for i, low in enumerate(getattr(coefficients, f"{name}_low")):
+        terms[i] += LONG(low)
+    return words.polynomial(x, *terms)
+
+
+def scaled_normal_tail(t):
+    """As in words.py."""
+    (centre,) = coefficients.normal_tail_centre
+    return long_terms((t - centre) / (t + centre), "pair_normal_tail_terms") / (t + centre)
+
+
+def erf(s):
+    """As in words.py."""
+    rest = 2 * scaled_normal_tail(np.minimum(s * np.sqrt(LONG(2)), 40)) * np.exp(-s * s)
+    return np.where(s > 1, 1 - rest, s * long_terms(s * s, "pair_erf_terms"))
+
+
+def sigmoid(x):
+    """Without overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+IN_LONG = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "sigmoid_derivative": lambda x: sigmoid(x) * sigmoid(-x),
+    "sin_plus_cos": lambda a, x: np.sin(a * x) + np.cos(a * x),
+    "exp_times": lambda a, x: np.where(x < -11000, 0, a * np.exp(x)),
+    "damped": lambda a, x, e: np.where(x < 0, np.where(x < -11000, 0, a * e), a),
+    "where": np.where,
+    "unless_nan": lambda x, value: np.where(np.isnan(x), x, value),
+    "scaled_normal_tail": scaled_normal_tail,
+    "erf": erf,
+}
+
+
+def in_long_double():
+    """Let the formulas compute in long double."""
+    for name, word in IN_LONG.items():
+        setattr(words, name, word)
+        if hasattr(formulas, name) and name not in ("sigmoid", "tanh"):  # there these are the activations
+            setattr(formulas, name, word)
+    for name, value in vars(formulas).items():
+        if isinstance(value, Constant):
+            setattr(formulas, name, LONG(value) + LONG(value.low))
+
+
+def main():
+    """Print the worst error of each pass and implementation."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--points", type=int, default=1_000_000)
+    parser.add_argument("--implementations", help="comma-separated names (default: all)")
+    options = parser.parse_args()
+    contestants = options.implementations.split(",") if options.implementations else implementations.available()
+    half = options.points // 2
+    bits = np.linspace(0, 2**64 - 2, half).astype(np.uint64).view(np.float64)
+    rng = np.random.default_rng(0)
+    dense = np.concatenate([rng.uniform(-width, width, half // 5) for width in (1, 5, 30, 120, 760)])
+    x = np.unique(np.concatenate([bits[np.isfinite(bits)], dense]))
+    results = {}
+    for one in FROM_INPUT:
+        names = (*(["grad"] if one.kind == "backward" else []), *one.declared.operands)
+        arrays = [x if name in ("x", "gate") else np.ones_like(x) for name in names]
+        main_one = next(i for i, name in enumerate(one.declared.gradients) if name in ("x", "gate"))
+        for contestant in contestants:
+            with np.errstate(all="ignore"):
+                got = one.of(contestant)(*arrays)
+            results[one, contestant] = got[main_one] if isinstance(got, tuple) else got
+    in_long_double()
+    for one in FROM_INPUT:
+        formula = one.declared.forward if one.kind == "forward" else one.declared.backward
+        names = (*(["grad"] if one.kind == "backward" else []), *one.declared.operands)
+        arrays = [(x if name in ("x", "gate") else np.ones_like(x)).astype(LONG) for name in names]
+        values = [LONG("nan") if value is None else LONG(value) for value in one.declared.values.values()]
+        main_one = next(i for i, name in enumerate(one.declared.gradients) if name in ("x", "gate"))
+        with np.errstate(all="ignore"):
+            exact = formula(*arrays, *values)
+            exact = exact[main_one] if isinstance(exact, tuple) else exact
+            unit = np.spacing(np.abs(exact.astype(np.float64))).astype(LONG)
+            exempt = np.zeros(len(x), bool)
+            if one.kind == "backward":  # far out the points are too sparse to show where snake' touches 0
+                exempt = near_zero(x, exact.astype(np.float64)) | ((np.abs(x) > 1e3) & (one.activation == "snake"))
+            line = []
+            for contestant in contestants:
+                error = np.abs(results[one, contestant] - exact)
+                ulps = np.where(exempt & (error <= 2.0**-54), 0, error / unit)
+                ulps[~np.isfinite(exact.astype(np.float64)) | ~np.isfinite(unit)] = 0
+                ulps[np.isnan(ulps)] = np.inf
+                worst = int(ulps.argmax())
+                mark = " !" if ulps[worst] > BOUND[one.kind] else ""
+                line.append(f"{contestant} {float(ulps[worst]):.3g} at {x[worst]!r}{mark}")
+        print(f"{one!s:24} ULP: {'  '.join(line)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
