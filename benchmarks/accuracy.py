@@ -22,7 +22,6 @@ from fastact import implementations
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import peers
-
 from oracle import near_zero, ulps
 from passes import EVERY, FROM_INPUT
 

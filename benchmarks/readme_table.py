@@ -10,12 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from fastact import (
-    bench,
-    documentation,
-    formulas,  # noqa: F401  (fills ACTIVATIONS)
-)
-from fastact.declare import ACTIVATIONS
+from fastact import bench, documentation
 
 sys.path.insert(0, str(Path(__file__).parent))
 import peers
@@ -23,11 +18,6 @@ import peers
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 UNKNOWN = "not measured"
-
-
-def listing():
-    """What documentation.py says of each public function."""
-    return list(documentation.listing([activation for activation in ACTIVATIONS.values() if activation.public]))
 
 
 def recorded(name):
@@ -48,11 +38,11 @@ def short(formula):
 def functions():
     """The functions: calls, formulas, and who else has them."""
     lines = []
-    for name, call, aliases, start, definition, slope, declared in listing():
-        names = ", ".join(f"`{text}`" for text in (call, *aliases))
-        others = peers.NAMES.get(declared.name if declared else name, ())
+    for one in documentation.listing():
+        names = ", ".join(f"`{text}`" for text in (one.call, *one.aliases))
+        others = peers.NAMES.get(one.declared.name if one.declared else one.name, ())
         having = ", ".join(title for library, title in peers.LIBRARIES.items() if library in others)
-        lines.append([names, f"`{short(definition)}`", f"`{short(slope)}`", f"`{start}`", having])
+        lines.append([names, f"`{short(one.definition)}`", f"`{short(one.slope)}`", f"`{one.start}`", having])
     return rows(["function", "definition", "derivative", "backward from", "also in"], lines)
 
 
@@ -76,13 +66,13 @@ def ours(entry):
 def errors():
     """The worst errors beside PyTorch's and JAX's, and what they were swept with."""
     record, lines = recorded("accuracy.json"), []
-    for name, _, _, _, _, _, declared in listing():
-        if declared:
-            line = [f"`{name}`"]
-            for title in (declared.name, f"{declared.name}_backward"):
+    for one in documentation.listing():
+        if one.declared:
+            name, line = one.declared.name, [f"`{one.name}`"]
+            for title in (name, f"{name}_backward"):
                 entry = record.get(title, {})
                 line.append(worst(ours(entry)))
-                line += [worst(entry.get(f)) if f in peers.NAMES.get(declared.name, ()) else "" for f in peers.FRAMEWORKS]
+                line += [worst(entry.get(f)) if f in peers.NAMES.get(name, ()) else "" for f in peers.FRAMEWORKS]
             lines.append(line)
     swept = {}
     for entry in record.values():

@@ -7,7 +7,6 @@ import os
 import sys
 
 from . import __version__, backend, bench, documentation, reason, simd
-from .declare import ACTIVATIONS
 from .implementations import available
 
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
@@ -98,8 +97,7 @@ def info():
 def functions():
     """Print a line for each function: how it is called, what it is, and what its backward pass starts from."""
     lines = [("function", "backward from", "definition")]
-    public = [activation for activation in ACTIVATIONS.values() if activation.public]
-    lines += [(", ".join([call, *aliases]), start, text) for _, call, aliases, start, text, _, _ in documentation.listing(public)]
+    lines += [(", ".join([one.call, *one.aliases]), one.start, one.definition) for one in documentation.listing()]
     widths = [max(len(line[i]) for line in lines) for i in range(2)]
     for call, start, definition in lines:
         print(f"{call:<{widths[0]}}  {start:<{widths[1]}}  {definition}")

@@ -1,6 +1,8 @@
 """The numpydoc docstrings, made from the declarations."""
 
-from .declare import REQUIRED
+from typing import NamedTuple
+
+from .declare import ACTIVATIONS, REQUIRED, Activation
 
 KEYWORDS = """    where : array_like of bool, optional
         Where to compute; elsewhere `out` stays as it is.
@@ -13,9 +15,21 @@ DTYPES = "float32 and float64 keep their dtype, integers and booleans go to floa
 SOFTMAX_FORMULAS = "exp(x) / sum(exp(x))", "y * (grad - sum(grad * y))"
 
 
-def listing(activations):
-    """For each function and option: name, call, aliases, what backward starts from, definition, derivative, declaration."""
-    for activation in activations:
+class Listed(NamedTuple):
+    """What a table of functions says of one function, or of one of its options."""
+
+    name: str
+    call: str
+    aliases: tuple
+    start: str  # what the backward pass starts from
+    definition: str
+    slope: str
+    declared: Activation | None
+
+
+def listing():
+    """A `Listed` for each public function and option."""
+    for activation in (activation for activation in ACTIVATIONS.values() if activation.public):
         operands = ("x",) if activation.halves else activation.operands
         given = {"axis": -1} if activation.halves else activation.parameters
         arguments = [*operands, *(name if default is REQUIRED else f"{name}={default}" for name, default in given.items())]
@@ -24,8 +38,8 @@ def listing(activations):
             option = [f"{activation.option}={value!r}"] if activation.option else []
             name = activation.name if other is activation else f"{activation.name}[{value}]"
             call = f"{activation.name}({', '.join(arguments + option)})"
-            yield name, call, activation.aliases, start, other.definition, other.slope, other
-    yield "softmax", "softmax(x, axis=-1)", (), "x or y=", *SOFTMAX_FORMULAS, None
+            yield Listed(name, call, activation.aliases, start, other.definition, other.slope, other)
+    yield Listed("softmax", "softmax(x, axis=-1)", (), "x or y=", *SOFTMAX_FORMULAS, None)
 
 
 def _clean(text):
