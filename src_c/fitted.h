@@ -1,6 +1,6 @@
 /* The fitted float32 kernels: a table of 32 polynomials, looked up in registers, inside a range, and the composed formula
- * outside. As fast as memory and about 1 ULP, but only where a 32-entry table fits the registers. The tables and the rows
- * FITTED stand in segments.h, made by fit_tables.py.
+ * outside. As fast as memory and about 1 ULP, but only where a 32-entry table fits the registers. The tables stand in
+ * segments.h, the kernels made of them in fitted_kernels.h, both made by fit_tables.py from the declarations.
  *
  * A table has a polynomial P for each segment of t = |x| or of x. A form says how P becomes the function, and beyond which
  * end of the table the function is no longer what the form makes of the table's end (u is t, clamped to the table):
@@ -30,8 +30,8 @@
  * A lane that is covered keeps its table value whatever its neighbours are, so that a result never depends on them. */
 
 enum {
-    COMPLEMENT, COMPLEMENT_CUT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH, COMPLEMENT_DOWN, BENT, BENT_SLOPE,
-    PRODUCT, DIRECT, SQUARED_BOTH, PRODUCT_BOTH, CENTRED
+    COMPLEMENT, COMPLEMENT_CUT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH,
+    COMPLEMENT_DOWN, BENT, BENT_SLOPE, PRODUCT, DIRECT, SQUARED_BOTH, PRODUCT_BOTH, CENTRED
 };
 
 typedef struct {
