@@ -163,6 +163,7 @@ class Call:
             }
             try:
                 fulfilled = np.all(eval(condition, {"__builtins__": {}}, compared))
+                fulfilled = fulfilled and not any(np.any(value != value) for value in compared.values())
             except Exception:
                 if any(map(answers_for_itself, involved.values())):
                     continue  # it cannot be compared, and its own functions will say what they want
@@ -183,7 +184,9 @@ class Call:
             try:
                 float(value)
             except OverflowError:
-                raise ValueError(f"{self.name}() argument {name} must be a number that a float can hold, got {value!r:.20}...") from None
+                raise ValueError(
+                    f"{self.name}() argument {name} must be a number that a float can hold, got {value!r:.20}..."
+                ) from None
             return
         if answers_for_itself(value):
             return

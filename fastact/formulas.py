@@ -360,8 +360,8 @@ def _log_one_plus_exp(z, e):
     return maximum(z, 0) + log1p(e)
 
 
-def _softplus_near(z, e, inverse):
-    return _log_one_plus_exp(z, e) * inverse
+def _softplus_near(x, z, e, inverse):
+    return where(z > 60, x, _log_one_plus_exp(z, e) * inverse)  # beyond, z may overflow
 
 
 @activation(
@@ -378,7 +378,7 @@ def softplus(x, beta=1.0):
     z = beta * x
     e = exp(-abs(z))
     inverse = 1 / beta
-    return where(z < -60, damped(inverse, z, e), _softplus_near(z, e, inverse))
+    return where(z < -60, damped(inverse, z, e), _softplus_near(x, z, e, inverse))
 
 
 @softplus.derivative

@@ -103,8 +103,8 @@ TAILS = {
     "logish": ("GATED", 1, 1.5, 1),
     "logish_backward": ("SLOPE", 1, 1.5, 1),
 }
-# those that tails.h spells out, gathered, and the power of 2 that they are lifted by
-LIFTED = {"gelu": 24, "gelu_backward": 24, "gelu_tanh": 24, "gelu_tanh_backward": 24, "logit": 0}
+# those that tails.h spells out, gathered, and whether their exponents are apart
+SPELT_OUT = {"gelu": 1, "gelu_backward": 1, "gelu_tanh": 1, "gelu_tanh_backward": 1, "logit": 0}
 
 
 def polynomial_of(name):
@@ -218,8 +218,8 @@ def kernels():
             text += f"EXP_TAIL({name}, {kind}, {numbers})\n"
         text += f"#define TAIL_{name} {'tail_' + name if name in TAILS else 'NULL'}\n"
         text += f"#define REST_{name} {'NULL' if name in TAILS else 'rest_' + name}\n"
-        text += f"#define LIFT_{name} {LIFTED.get(name, 0)}\n"
-        if name not in TAILS and name not in LIFTED:
+        text += f"#define APART_{name} {SPELT_OUT.get(name, 0)}\n"
+        if name not in TAILS and name not in SPELT_OUT:
             activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
             kind = "mid, f64_lanes" if activation.wide else "f32, f32_lanes"
             text += f"REST({name}, {kind}, {int(backward)}, {standard(activation)})\n"

@@ -40,8 +40,8 @@ typedef struct {
     const float (*table)[32];
 } Fit;
 
-/* y = f(x), for what a table does not cover */
-typedef void rest_function(const float *x, float *y, size_t n);
+/* f(x) for what a table does not cover: y, or y 2^exponent where an output says so */
+typedef void rest_function(const float *x, float *y, float *exponent, size_t n);
 
 enum { FITTED_CHUNK = 1024, GROUP = 4 };
 
@@ -184,14 +184,13 @@ static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
 }
 
 /* One output: f(x) times the inputs in `factors` (bits). What the table does not cover is computed by `tail`, in place, or
- * where that is NULL by `rest`, gathered, which pays where it is a third of wide data. `rest` gives the function times 2^lift, so
- * that no factor is multiplied by a subnormal number: that takes 100 times as long. */
+ * where that is NULL by `rest`, gathered, which pays where it is a third of wide data. With an exponent apart no factor is
+ * multiplied by a subnormal number: that would lose digits, and take 100 times as long. */
 typedef struct {
     Fit fit;
     f32_v (*tail)(f32_v x, f32_v factor);
     rest_function *rest;
-    float lift;
-    int factors;
+    int exponent_apart, factors;
 } Output;
 
 static ALWAYS_INLINE f32_v times_factors(f32_v y, int factors, int arrays, f32_v (*const a)[GROUP], int v) {
@@ -289,15 +288,15 @@ static ALWAYS_INLINE void fitted_tail(Output output, const Late *late, const f32
 
 /* By the composed formula, gathered from the whole chunk, so that it costs in proportion to how much there is. */
 static ALWAYS_INLINE void fitted_rest(Output output, Late *late, const f32_m *mask, float *out, size_t m) {
-    float computed[FITTED_CHUNK + f32_lanes];
+    float computed[FITTED_CHUNK + f32_lanes], exponent[FITTED_CHUNK + f32_lanes];
     const size_t count = (late->gathered + f32_lanes - 1) / f32_lanes * f32_lanes;
     size_t taken = 0;
     for (size_t i = late->gathered; i < count; i++) late->x[i] = late->x[late->gathered - 1];
-    output.rest(late->x, computed, count);
+    output.rest(late->x, computed, exponent, count);
     for (size_t v = 0; v < m / f32_lanes; v++) {
         f32_v y = f32_load(out + v * f32_lanes), value = f32_expand(mask[v], computed + taken);
         if (output.factors) value = value * y;
-        if (output.lift) value = f32_scaled(value, f32_set(-output.lift));
+        if (output.exponent_apart) value = f32_scaled(value, f32_expand(mask[v], exponent + taken));
         f32_store(out + v * f32_lanes, f32_select(mask[v], value, y));
         taken += (size_t)f32_count(mask[v]);
     }
@@ -345,7 +344,8 @@ static ALWAYS_INLINE void fitted_general(int arrays, float standard, f32_block *
 
 /* The composed function of one array, for a derivative with a gradient of 1, at the default parameter */
 #define REST(name, real, step, backward, parameter)                                                                           \
-    static void rest_##name(const float *x, float *y, size_t n) {                                                            \
+    static void rest_##name(const float *x, float *y, float *exponent, size_t n) {                                            \
+        (void)exponent;                                                                                                       \
         for (size_t i = 0; i < n; i += step) {                                                                                \
             real##_vectors in[3], out[1];                                                                                     \
             in[0] = real##_splat(1);                                                                                          \
@@ -361,7 +361,7 @@ typedef f64_v mid_vectors;
 #define mid_splat f64_set
 #include "fitted_kernels.h"
 
-#define OUTPUT(table, factors) ((Output){FIT_##table, TAIL_##table, REST_##table, LIFT_##table, factors})
+#define OUTPUT(table, factors) ((Output){FIT_##table, TAIL_##table, REST_##table, APART_##table, factors})
 #define FITTED(name, arrays, table, argument, factors)                                                                         \
     static void fitted_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                  \
         (void)parameter;                                                                                                      \

@@ -4,133 +4,133 @@
 EXP_TAIL(sigmoid, PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_sigmoid tail_sigmoid
 #define REST_sigmoid NULL
-#define LIFT_sigmoid 0
+#define APART_sigmoid 0
 EXP_TAIL(sigmoid_backward, PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_sigmoid_backward tail_sigmoid_backward
 #define REST_sigmoid_backward NULL
-#define LIFT_sigmoid_backward 0
+#define APART_sigmoid_backward 0
 #define TAIL_tanh NULL
 #define REST_tanh rest_tanh
-#define LIFT_tanh 0
+#define APART_tanh 0
 REST(tanh, f32, f32_lanes, 0, 0)
 EXP_TAIL(tanh_backward, PLAIN, 0x1.0000000000000p+0f, 0x1.62e4300000000p+0f, -0x1.05c6100000000p-28f, 0x0.0p+0f, 0x1.0000000000000p+1f, 0x0.0p+0f)
 #define TAIL_tanh_backward tail_tanh_backward
 #define REST_tanh_backward NULL
-#define LIFT_tanh_backward 0
+#define APART_tanh_backward 0
 #define TAIL_elu NULL
 #define REST_elu rest_elu
-#define LIFT_elu 0
+#define APART_elu 0
 REST(elu, f32, f32_lanes, 0, 0x1.0000000000000p+0f)
 EXP_TAIL(elu_backward, PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_elu_backward tail_elu_backward
 #define REST_elu_backward NULL
-#define LIFT_elu_backward 0
+#define APART_elu_backward 0
 #define TAIL_selu NULL
 #define REST_selu rest_selu
-#define LIFT_selu 0
+#define APART_selu 0
 REST(selu, mid, f64_lanes, 0, 0)
 EXP_TAIL(selu_backward, PLAIN, 0x1.0000000000000p+0f, 0x1.20e3300000000p-1f, 0x1.53e97a0000000p-29f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_selu_backward tail_selu_backward
 #define REST_selu_backward NULL
-#define LIFT_selu_backward 0
+#define APART_selu_backward 0
 #define TAIL_gelu NULL
 #define REST_gelu rest_gelu
-#define LIFT_gelu 24
+#define APART_gelu 1
 #define TAIL_gelu_backward NULL
 #define REST_gelu_backward rest_gelu_backward
-#define LIFT_gelu_backward 24
+#define APART_gelu_backward 1
 #define TAIL_gelu_tanh NULL
 #define REST_gelu_tanh rest_gelu_tanh
-#define LIFT_gelu_tanh 24
+#define APART_gelu_tanh 1
 #define TAIL_gelu_tanh_backward NULL
 #define REST_gelu_tanh_backward rest_gelu_tanh_backward
-#define LIFT_gelu_tanh_backward 24
+#define APART_gelu_tanh_backward 1
 EXP_TAIL(quick_gelu, GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f)
 #define TAIL_quick_gelu tail_quick_gelu
 #define REST_quick_gelu NULL
-#define LIFT_quick_gelu 0
+#define APART_quick_gelu 0
 EXP_TAIL(quick_gelu_backward, SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f)
 #define TAIL_quick_gelu_backward tail_quick_gelu_backward
 #define REST_quick_gelu_backward NULL
-#define LIFT_quick_gelu_backward 0
+#define APART_quick_gelu_backward 0
 EXP_TAIL(silu, GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_silu tail_silu
 #define REST_silu NULL
-#define LIFT_silu 0
+#define APART_silu 0
 EXP_TAIL(silu_backward, SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_silu_backward tail_silu_backward
 #define REST_silu_backward NULL
-#define LIFT_silu_backward 0
+#define APART_silu_backward 0
 EXP_TAIL(mish, GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_mish tail_mish
 #define REST_mish NULL
-#define LIFT_mish 0
+#define APART_mish 0
 EXP_TAIL(mish_backward, SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_mish_backward tail_mish_backward
 #define REST_mish_backward NULL
-#define LIFT_mish_backward 0
+#define APART_mish_backward 0
 EXP_TAIL(softplus, PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_softplus tail_softplus
 #define REST_softplus NULL
-#define LIFT_softplus 0
+#define APART_softplus 0
 EXP_TAIL(log_sigmoid, PLAIN, -0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_log_sigmoid tail_log_sigmoid
 #define REST_log_sigmoid NULL
-#define LIFT_log_sigmoid 0
+#define APART_log_sigmoid 0
 EXP_TAIL(log_sigmoid_backward, PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_log_sigmoid_backward tail_log_sigmoid_backward
 #define REST_log_sigmoid_backward NULL
-#define LIFT_log_sigmoid_backward 0
+#define APART_log_sigmoid_backward 0
 #define TAIL_tanh_shrink NULL
 #define REST_tanh_shrink rest_tanh_shrink
-#define LIFT_tanh_shrink 0
+#define APART_tanh_shrink 0
 REST(tanh_shrink, mid, f64_lanes, 0, 0)
 #define TAIL_tanh_shrink_backward NULL
 #define REST_tanh_shrink_backward rest_tanh_shrink_backward
-#define LIFT_tanh_shrink_backward 0
+#define APART_tanh_shrink_backward 0
 REST(tanh_shrink_backward, mid, f64_lanes, 1, 0)
 #define TAIL_squareplus NULL
 #define REST_squareplus rest_squareplus
-#define LIFT_squareplus 0
+#define APART_squareplus 0
 REST(squareplus, mid, f64_lanes, 0, 0x1.0000000000000p+2f)
 #define TAIL_squareplus_backward NULL
 #define REST_squareplus_backward rest_squareplus_backward
-#define LIFT_squareplus_backward 0
+#define APART_squareplus_backward 0
 REST(squareplus_backward, mid, f64_lanes, 1, 0x1.0000000000000p+2f)
 EXP_TAIL(serf, GATED, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_serf tail_serf
 #define REST_serf NULL
-#define LIFT_serf 0
+#define APART_serf 0
 EXP_TAIL(serf_backward, SLOPE, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_serf_backward tail_serf_backward
 #define REST_serf_backward NULL
-#define LIFT_serf_backward 0
+#define APART_serf_backward 0
 EXP_TAIL(logish, GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_logish tail_logish
 #define REST_logish NULL
-#define LIFT_logish 0
+#define APART_logish 0
 EXP_TAIL(logish_backward, SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_logish_backward tail_logish_backward
 #define REST_logish_backward NULL
-#define LIFT_logish_backward 0
+#define APART_logish_backward 0
 #define TAIL_snake NULL
 #define REST_snake rest_snake
-#define LIFT_snake 0
+#define APART_snake 0
 REST(snake, mid, f64_lanes, 0, 0x1.0000000000000p+0f)
 #define TAIL_snake_backward NULL
 #define REST_snake_backward rest_snake_backward
-#define LIFT_snake_backward 0
+#define APART_snake_backward 0
 REST(snake_backward, mid, f64_lanes, 1, 0x1.0000000000000p+0f)
 #define TAIL_logit NULL
 #define REST_logit rest_logit
-#define LIFT_logit 0
+#define APART_logit 0
 #define TAIL_lisht NULL
 #define REST_lisht rest_lisht
-#define LIFT_lisht 0
+#define APART_lisht 0
 REST(lisht, mid, f64_lanes, 0, 0)
 #define TAIL_lisht_backward NULL
 #define REST_lisht_backward rest_lisht_backward
-#define LIFT_lisht_backward 0
+#define APART_lisht_backward 0
 REST(lisht_backward, mid, f64_lanes, 1, 0)
 
 /* FITTED(name, arrays, table, input that it is of, factors), FITTED_AT(name, arrays, default, kind, the same ...),

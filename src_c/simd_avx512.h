@@ -96,8 +96,6 @@ static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compres
 static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
-/* 0 for a subnormal a */
-static inline f32_v f32_flush(f32_v a) { return _mm512_maskz_mov_ps(_mm512_test_epi32_mask(_mm512_castps_si512(a), _mm512_set1_epi32(0x7f800000)), a); }
 /* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */
 static inline f32_v f32_mantissa(f32_v a) { return _mm512_getmant_ps(a, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan); }
 static inline f32_v f32_exponent(f32_v a) { return _mm512_getexp_ps(a); }

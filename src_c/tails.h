@@ -49,35 +49,31 @@ static ALWAYS_INLINE f32_v f32_series(const float *c, int count, f32_v y) {
 
 /* Phi(x) = phi(x) (1 + y P(y)) / -x and Phi(x) + x phi(x) = phi(x) x (1 + y Q(y)), y = 1 / x^2. The first coefficient of both is
  * 1 / sqrt(2 pi), rounded; log1p of what rounding did to it joins the exponent. */
-static ALWAYS_INLINE f32_v gelu_tail_of(int slope, f32_v x, f32_v factor) {
-    f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square, k;
+static ALWAYS_INLINE f32_v gelu_tail(int slope, f32_v x, f32_v *k) {
+    f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square;
     f32_v low = f32_fma(f32_fma(b, b, -square), f32_set(-0.5f), f32_set(FAR_TAIL_LOG));
     f32_v series = f32_series(slope ? far_slope_terms : far_tail_terms, FAR_TERMS, y) * (slope ? b : f32_set(-1));
-    f32_v t = f32_exp_tail(square * f32_set(-0.5f), low, &k);
-    return f32_scaled(f32_fma(series, t, series) * factor, k);
+    f32_v t = f32_exp_tail(square * f32_set(-0.5f), low, k);
+    return f32_fma(series, t, series);
 }
-static ALWAYS_INLINE f32_v tail_gelu(f32_v x, f32_v factor) { return gelu_tail_of(0, x, factor); }
-static ALWAYS_INLINE f32_v tail_gelu_backward(f32_v x, f32_v factor) { return gelu_tail_of(1, x, factor); }
 
 /* sigmoid(-v) = e - e^2 with e = e^-v < 2^-24, v = t (c0 + c1 t^2) in two parts */
-static ALWAYS_INLINE f32_v gelu_tanh_tail_of(int slope, f32_v x, f32_v factor) {
+static ALWAYS_INLINE f32_v gelu_tanh_tail(int slope, f32_v x, f32_v *k) {
     f32_v t = f32_min(f32_set(30), -x), square = t * t, square_low = f32_fma(t, t, -square);
     f32_v cubic = f32_set(TANH_C1) * square;
     f32_v cubic_low = f32_fma(f32_set(TANH_C1), square, -cubic) + f32_fma(f32_set(TANH_C1), square_low, f32_set(TANH_C1_LOW) * square);
     f32_v sum = cubic + f32_set(TANH_C0), sum_low = (f32_set(TANH_C0) - (sum - cubic)) + (cubic_low + f32_set(TANH_C0_LOW));
-    f32_v v = t * sum, low = f32_fma(t, sum, -v) + t * sum_low, k;
-    f32_v r = f32_exp_tail(-v, -low, &k), p = f32_set(1) + r, e = f32_scaled(p, f32_max(f32_set(-64), k));
+    f32_v v = t * sum, low = f32_fma(t, sum, -v) + t * sum_low;
+    f32_v r = f32_exp_tail(-v, -low, k), p = f32_set(1) + r, e = f32_scaled(p, f32_max(f32_set(-64), *k));
     if (!slope) {
         f32_v y = f32_fma(t, r, t);
-        return f32_scaled(f32_fma(y, e, -y) * factor, k);
+        return f32_fma(y, e, -y);
     }
     /* e (1 - e) (1 - t v' (1 - e)), v' = c0 + 3 c1 t^2 = 3 v / t - 2 c0 */
     f32_v outer = f32_fma(f32_set(3), v, f32_fma(f32_set(-2 * TANH_C0), t, f32_set(3) * low));
     f32_v inner = f32_set(1) - outer, y = f32_fma(inner, r, inner);
-    return f32_scaled(f32_fma(-e, f32_fma(-outer, p, y), y) * factor, k);
+    return f32_fma(-e, f32_fma(-outer, p, y), y);
 }
-static ALWAYS_INLINE f32_v tail_gelu_tanh(f32_v x, f32_v factor) { return gelu_tanh_tail_of(0, x, factor); }
-static ALWAYS_INLINE f32_v tail_gelu_tanh_backward(f32_v x, f32_v factor) { return gelu_tanh_tail_of(1, x, factor); }
 
 /* log(w / (1 - w)) for w < 0.06, the nearer of x and 1 - x: log(w) - log1p(-w), log(w) = k ln 2 + log1p(m - 1), 0.75 <= m < 1.5 */
 static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
@@ -90,18 +86,22 @@ static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
     y = f32_select(f32_gt(w, f32_set(0)), y, f32_select(f32_ge(w, f32_set(0)), f32_set(MINUS_INFINITY), f32_set(NAN_VALUE)));
     return f32_select(upper, -y, y);
 }
-static void rest_logit(const float *x, float *y, size_t n) {
+static void rest_logit(const float *x, float *y, float *exponent, size_t n) {
+    (void)exponent;
     for (size_t i = 0; i < n; i += f32_lanes) f32_store(y + i, logit_tail(f32_load(x + i)));
 }
 
-/* Times 2^24: what is subnormal then is below half of the least subnormal number */
-#define GATHERED_TAIL(name)                                                                                                   \
-    static void rest_##name(const float *x, float *y, size_t n) {                                                             \
-        for (size_t i = 0; i < n; i += f32_lanes)                                                                             \
-            f32_store(y + i, f32_flush(tail_##name(f32_load(x + i), f32_set(0x1p24f))));                                      \
+/* The gathered ones: y 2^exponent, with y scaled down so that no factor makes it overflow before the exponent takes it back */
+#define GATHERED_TAIL(name, tail, slope)                                                                                      \
+    static void rest_##name(const float *x, float *y, float *exponent, size_t n) {                                            \
+        for (size_t i = 0; i < n; i += f32_lanes) {                                                                           \
+            f32_v k, value = tail(slope, f32_load(x + i), &k);                                                                \
+            f32_store(y + i, value * f32_set(0x1p-12f));                                                                      \
+            f32_store(exponent + i, k + f32_set(12));                                                                         \
+        }                                                                                                                     \
     }
-GATHERED_TAIL(gelu)
-GATHERED_TAIL(gelu_backward)
-GATHERED_TAIL(gelu_tanh)
-GATHERED_TAIL(gelu_tanh_backward)
+GATHERED_TAIL(gelu, gelu_tail, 0)
+GATHERED_TAIL(gelu_backward, gelu_tail, 1)
+GATHERED_TAIL(gelu_tanh, gelu_tanh_tail, 0)
+GATHERED_TAIL(gelu_tanh_backward, gelu_tanh_tail, 1)
 #undef GATHERED_TAIL

@@ -187,7 +187,11 @@ def test_input_or_output(implementation, one):
         for given in (operands(one), [X]):
             refused(TypeError, rf"{name}\(\) cannot start from y=", function, *given, y=X, out=out)
         return
-    required = [f", {parameter}" for parameter, default in one.declared.parameters.items() if default is REQUIRED] if one.declared else []
+    required = (
+        [f", {parameter}" for parameter, default in one.declared.parameters.items() if default is REQUIRED]
+        if one.declared
+        else []
+    )
     given = "".join(f"{parameter}={parameter[2:]}" for parameter in required)
     ways = rf"{name}\(grad, x{''.join(required)}\), or the output, {name}\(grad{given}, y=y\)"
     both = rf"{name}\(\) takes either the input, {ways}: got both"
