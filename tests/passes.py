@@ -89,7 +89,11 @@ class Pass:
     def allows(self, **parameters):
         """Whether the parameters fulfil the conditions."""
         values = {**self.declared.values, **parameters}
-        return all(np.all(eval(condition, {"__builtins__": {}}, values)) for condition in self.conditions)
+        for condition in self.conditions:
+            involved = [values[name] for name in compile(condition, condition, "eval").co_names]
+            if not np.all(eval(condition, {"__builtins__": {}}, values)) or any(np.any(value != value) for value in involved):
+                return False  # NaN fulfils no condition
+        return True
 
     def range(self, name):
         """Numbers between which one parameter may lie while the others stay; None if there are none."""
