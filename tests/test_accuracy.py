@@ -20,7 +20,7 @@ NEAR_ZERO = {np.float32: 2.0**-25, np.float64: 2.0**-54}
 FROM_OUTPUT = [one for one in BACKWARD if one.kind == "from_output"]
 GATED = [one for one in BACKWARD if len(one.declared.operands) == 2]
 # One of so many of the oracle's points: with hundreds of digits each takes up to a millisecond.
-EVERY_POINT, EVERY_POINT_OF_PARAMETERS = 4, 16
+EVERY_POINT, EVERY_POINT_OF_PARAMETERS = 6, 24
 
 
 def evaluate(one, implementation, x, gradient=0, **parameters):
@@ -55,7 +55,7 @@ def check(one, x, got, high, rest=0.0):
 def test_against_the_definition(implementation, one, dtype):
     """The declared definition and its derivative in mpmath, tails, subnormals and saturation included."""
     x, high, rest = oracle.truth(one.activation, one.kind, dtype, every=EVERY_POINT)
-    assert len(x) > (200 if one.activation == "logit" else 700)
+    assert len(x) > (130 if one.activation == "logit" else 450)
     check(one, x, evaluate(one, implementation, x, main_gradient(one)), high, rest)
 
 
