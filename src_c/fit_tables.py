@@ -56,7 +56,7 @@ TABLES = {
     "serf_backward": ("DIRECT", 0.51, 7, 21),
     "logish": ("PRODUCT", 0.87, 7, 12),
     "logish_backward": ("DIRECT", 1.05, 7, 9),
-    "snake": ("PRODUCT_BOTH", 0.62, 7, 16),
+    "snake": ("PRODUCT_BOTH", 0.7, 7, 16),
     "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
     "logit": ("CENTRED", 0.0147, 5, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
