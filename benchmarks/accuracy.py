@@ -36,10 +36,8 @@ def evaluate(one, implementation, x, parameters):
     """A pass at x, with a gradient of 1; of a gated pair with x as its gate and a value of 1."""
     if implementation in peers.FRAMEWORKS:
         return peers.evaluate(implementation, one, x)
-    names = (*(["grad"] if one.kind == "backward" else []), *one.declared.operands)
-    got = one.of(implementation)(*(x if name in ("x", "gate") else np.ones_like(x) for name in names), **parameters)
-    main = next(i for i, name in enumerate(one.declared.gradients) if name in ("x", "gate"))
-    return got[main] if isinstance(got, tuple) else got
+    got = one.of(implementation)(*one.arrays(x), **parameters)
+    return got[one.main] if isinstance(got, tuple) else got
 
 
 def zeros_of(one, parameters):

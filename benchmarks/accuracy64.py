@@ -92,23 +92,17 @@ def main():
     x = np.unique(np.concatenate([bits[np.isfinite(bits)], dense]))
     results = {}
     for one in FROM_INPUT:
-        names = (*(["grad"] if one.kind == "backward" else []), *one.declared.operands)
-        arrays = [x if name in ("x", "gate") else np.ones_like(x) for name in names]
-        main_one = next(i for i, name in enumerate(one.declared.gradients) if name in ("x", "gate"))
         for contestant in contestants:
             with np.errstate(all="ignore"):
-                got = one.of(contestant)(*arrays)
-            results[one, contestant] = got[main_one] if isinstance(got, tuple) else got
+                got = one.of(contestant)(*one.arrays(x))
+            results[one, contestant] = got[one.main] if isinstance(got, tuple) else got
     in_long_double()
     for one in FROM_INPUT:
         formula = one.declared.forward if one.kind == "forward" else one.declared.backward
-        names = (*(["grad"] if one.kind == "backward" else []), *one.declared.operands)
-        arrays = [(x if name in ("x", "gate") else np.ones_like(x)).astype(LONG) for name in names]
         values = [LONG("nan") if value is None else LONG(value) for value in one.declared.values.values()]
-        main_one = next(i for i, name in enumerate(one.declared.gradients) if name in ("x", "gate"))
         with np.errstate(all="ignore"):
-            exact = formula(*arrays, *values)
-            exact = exact[main_one] if isinstance(exact, tuple) else exact
+            exact = formula(*one.arrays(x.astype(LONG)), *values)
+            exact = exact[one.main] if isinstance(exact, tuple) else exact
             unit = np.spacing(np.abs(exact.astype(np.float64))).astype(LONG)
             exempt = np.zeros(len(x), bool)
             if one.kind == "backward":  # far out the points are too sparse to show where snake' touches 0

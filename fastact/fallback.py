@@ -77,13 +77,18 @@ def checked_mask(where, name, operands):
     if isinstance(where, (np.ndarray, np.generic)) and not np.can_cast(where.dtype, bool, "safe"):
         raise TypeError(f"Cannot cast array data from {where.dtype!r} to dtype('bool'): where must be boolean")
     mask = np.asarray(where, dtype=bool)
-    shapes = [array.shape for array in (*operands, mask)]
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        shapes = " ".join(map(str, shapes))
-        raise ValueError(f"{name}: operands could not be broadcast together with shapes {shapes}") from None
+    broadcast(name, (*operands, mask))
     return mask
+
+
+def broadcast(name, inputs):
+    """The shape that inputs broadcast to, or NumPy's complaint of a ufunc."""
+    shapes = [np.shape(value) for value in inputs]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " ".join(map(str, shapes))
+        raise ValueError(f"{name}: operands could not be broadcast together with shapes {listed}") from None
 
 
 def as_loop(name, inputs, loop, casting):

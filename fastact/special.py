@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, answers_for_itself, check_axis
-from .fallback import checked_out, loop_dtype
+from .fallback import broadcast, checked_out, loop_dtype
 
 
 class SummingCall(Call):
@@ -100,16 +100,6 @@ class HalvesCall(Call):
             raise ValueError(f"{self.name}() needs {name} of even length {reason}")
         rest = (slice(None),) * (-axis - 1)
         return (..., slice(length // 2), *rest), (..., slice(length // 2, None), *rest)
-
-
-def broadcast(name, inputs):
-    """The shape that inputs broadcast to, or NumPy's complaint of a ufunc."""
-    shapes = [np.shape(value) for value in inputs]
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = " ".join(map(str, shapes))
-        raise ValueError(f"{name}: operands could not be broadcast together with shapes {listed}") from None
 
 
 def doubled(shape, axis):

@@ -114,9 +114,11 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
         case BELOW:
             y[v] = f32_min(zero, x[v]) - p;
             break;
-        case BENT:
-            y[v] = f32_select(f32_gt(x[v], zero), f32_fma(f32_set(fit.scale), x[v], f32_set(fit.low) * f32_min(f32_set(0x1.fffffep127f), x[v])), f32_with_sign(product, x[v]));
+        case BENT: {
+            f32_v finite = f32_min(f32_set(0x1.fffffep127f), x[v]), above = f32_fma(f32_set(fit.scale), x[v], f32_set(fit.low) * finite);
+            y[v] = f32_select(f32_gt(x[v], zero), above, f32_with_sign(product, x[v]));
             break;
+        }
         case BENT_SLOPE:
             y[v] = f32_select(f32_gt(x[v], zero), f32_set(fit.scale), p);
             break;
@@ -150,7 +152,6 @@ static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_
 
 /* x where it is not covered, as the tails want it: negative; elsewhere the table's end, so that nothing overflows */
 static ALWAYS_INLINE f32_v beyond(Fit fit, f32_v x) {
-    if (fit.form == CENTRED) return x;
     if (fit.form >= PRODUCT) return f32_min(f32_set(fit.low), x);
     return f32_min(f32_set(-fit.high), fit.form == EVEN ? -f32_abs(x) : fit.form == BELOW || fit.form == COMPLEMENT_DOWN ? -x : x);
 }

@@ -71,7 +71,7 @@
 #undef TWO_PARTS
 #define REAL pair
 #define WIDE_ARITHMETIC "pair.h"
-#define TWO_PARTS 3
+#define TWO_PARTS 1
 #include "real.h"
 #include "wide.h"
 #include "block.h"

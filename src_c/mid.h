@@ -11,18 +11,7 @@ static inline V mid_constant(V high, V low) { (void)low; return high; }
 static inline V mid_add(V a, V b) { return a + b; }
 static inline V mid_subtract(V a, V b) { return a - b; }
 static inline V mid_multiply(V a, V b) { return a * b; }
-/* Where there is an estimate of the reciprocal, two steps of Newton's: to 2^-50 in a third of the time of a division. For a zero
- * or infinite b the first step is NaN, and the estimate right. */
-static inline V mid_quotient(V a, V b) {
-#ifdef HAVE_RECIPROCAL
-    V r = f64_reciprocal(b), error = FMA(-b, r, C(1)), better = FMA(r, error, r);
-    better = FMA(better, FMA(-b, better, C(1)), better);
-    return a * SELECT(OP(nan)(error), r, better);
-#else
-    return a / b;
-#endif
-}
-static inline V mid_divide(V a, V b) { return mid_quotient(a, b); }
+static inline V mid_divide(V a, V b) { return a / b; }
 static inline V mid_negative(V a) { return -a; }
 static inline V mid_abs(V a) { return ABS(a); }
 static inline V mid_with_sign(V a, V sign) { return WITH_SIGN(a, sign); }

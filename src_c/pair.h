@@ -8,7 +8,6 @@ typedef double pair_t;
 
 static inline V pair_load(const double *p) { return LOAD(p); }
 static inline void pair_store(double *p, V a) { STORE(p, a); }
-static inline V pair_quotient(V a, V b) { return a / b; }
 static inline W pair_of(V a) { return (W){a, C(0)}; }
 static inline W pair_constant(V high, V low) { return (W){high, low}; }
 static inline V pair_leading(W a) { return a.high; }

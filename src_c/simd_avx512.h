@@ -37,9 +37,6 @@ static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
 }
 static inline f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
 static inline f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
-/* 1 / a to 2^-14 */
-//XX
-static inline f64_v f64_reciprocal(f64_v a) { return _mm512_rcp14_pd(a); }
 /* floats as doubles */
 static inline f64_v mid_load(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 static inline void mid_store(float *p, f64_v a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
@@ -50,7 +47,6 @@ static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _
 static inline f32_m f32_same(f32_v a, f32_v b) { return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)); } /* bit by bit */
 static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
-static inline int f32_all(f32_m m) { return m == 0xffff; }
 static inline int f64_all(f64_m m) { return m == 0xff; }
 static inline int f64_any(f64_m m) { return m != 0; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }

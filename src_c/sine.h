@@ -11,7 +11,6 @@
 
 /* sin(z + shift pi) for a shift of 0 or 1/4, where z = a x: beyond SIN_FAR it is computed from a and x, since z may overflow */
 static ALWAYS_INLINE W FN(shifted_sin)(W z, W a, W x, double shift) {
-    enum { TERMS = sizeof FN(sin_terms) / sizeof *FN(sin_terms), LAST = TWO_PARTS };
     V k = (FMA(FN(leading)(z), C(0x1.45f306dc9c883p-2), C(shift)) + C(f64_ROUNDER)) - C(f64_ROUNDER);
     W r = FN(without)(z, k - C(shift), pi_parts);
     M far = GT(ABS(FN(leading)(z)), C(SIN_FAR));
@@ -27,15 +26,8 @@ static ALWAYS_INLINE W FN(shifted_sin)(W z, W a, W x, double shift) {
     }
     V pairs = FMA(k, C(0.5), C(f64_ROUNDER)) - C(f64_ROUNDER), left = FMA(pairs, C(-2), k); /* 0 for an even k, else 1 or -1 */
     r = FN(select)(GT(ABS(left), C(0.5)), FN(negative)(r), r);
-    W y = FN(multiply)(r, r); /* sin(r) / r by r^2; for pairs the first three coefficients are in two parts */
-    V x2 = FN(leading)(y), p = C(FN(sin_terms)[TERMS - 1]);
-    for (int i = TERMS - 2; i >= LAST; i--) p = FMA(p, x2, C(FN(sin_terms)[i]));
-    W value = FN(of)(p);
-#if TWO_PARTS
-    for (int i = LAST - 1; i >= 0; i--)
-        value = FN(add)(FN(constant)(C(FN(sin_terms)[i]), C(pair_sin_terms_low[i])), FN(multiply)(value, y));
-#endif
-    return FN(multiply)(r, value);
+    /* sin(r) / r by r^2 */
+    return FN(multiply)(r, FN(terms)(FN(multiply)(r, r), TERMS(sin)));
 }
 
 static inline W FN(sin)(W z) { return FN(shifted_sin)(z, z, NUMBER(1), 0); }

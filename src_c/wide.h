@@ -5,7 +5,7 @@
 
 /* log(1 + x) for -0.7 <= x <= 2.1 to 2^-38, by s = x / (2 + x) */
 static inline V FN(log1p_estimate)(V x) {
-    V s = FN(quotient)(x, C(2) + x), y = s * s, p = C(mid_log1p_terms[9]);
+    V s = x / (C(2) + x), y = s * s, p = C(mid_log1p_terms[9]);
     for (int i = 8; i >= 0; i--) p = FMA(p, y, C(mid_log1p_terms[i]));
     return p * s;
 }
@@ -41,12 +41,25 @@ static inline V mid_minimum_number(V a, V b) { return MIN(b, a); }
 static inline W FN(clip_number)(W x, W low, W high) { return FN(maximum_number)(FN(minimum_number)(x, high), low); }
 static inline W FN(clip)(W x, W low, W high) { return FN(maximum)(FN(minimum)(x, high), low); }
 
-/* c[0] + c[1] x + ... where only the leading terms, added by the formula, need more than a double */
-static inline W FN(polynomial)(W x, int count, const double *c) {
+/* c[0] + c[1] x + ..., of which the first `doubled` coefficients are in two parts, c + low, and added in full */
+static inline W FN(terms)(W x, int count, const double *c, int doubled, const double *low) {
     V y = FN(leading)(x), p = C(c[count - 1]);
-    for (int i = count - 2; i >= 0; i--) p = FMA(p, y, C(c[i]));
-    return FN(of)(p);
+    for (int i = count - 2; i >= doubled; i--) p = FMA(p, y, C(c[i]));
+    W value = FN(of)(p);
+    for (int i = doubled - 1; i >= 0; i--) value = FN(add)(FN(constant)(C(c[i]), C(low[i])), FN(multiply)(value, x));
+    return value;
 }
+/* The coefficients of a word as the last arguments of terms */
+#undef TERMS
+#define COUNT(array) (int)(sizeof array / sizeof *array)
+#if TWO_PARTS
+#define TERMS(word) COUNT(pair_##word##_terms), pair_##word##_terms, COUNT(pair_##word##_terms_low), pair_##word##_terms_low
+#else
+#define TERMS(word) COUNT(mid_##word##_terms), mid_##word##_terms, 0, NULL
+#endif
+
+/* The same where only the leading terms, added by the formula, need more than a double */
+static inline W FN(polynomial)(W x, int count, const double *c) { return FN(terms)(x, count, c, 0, NULL); }
 
 /* n / (2 - n) with n = -expm1(-2 |z|) */
 static inline W FN(tanh)(W z) {
@@ -71,29 +84,14 @@ static inline W FN(log)(W x) {
 
 /* erfc(t / sqrt 2) / 2 * e^(t^2 / 2) for t >= 0: the normal distribution's tail without its decay */
 static inline W FN(scaled_normal_tail)(W t) {
-    enum { TERMS = sizeof FN(normal_tail_terms) / sizeof *FN(normal_tail_terms), LAST = TWO_PARTS };
     W inverse = FN(divide)(NUMBER(1), FN(add)(t, NUMBER(normal_tail_centre[0])));
     W w = FN(multiply)(FN(subtract)(t, NUMBER(normal_tail_centre[0])), inverse);
-    V x = FN(leading)(w), p = C(FN(normal_tail_terms)[TERMS - 1]);
-    for (int i = TERMS - 2; i >= LAST; i--) p = FMA(p, x, C(FN(normal_tail_terms)[i]));
-    W value = FN(of)(p);
-#if TWO_PARTS
-    for (int i = LAST - 1; i >= 0; i--)
-        value = FN(add)(FN(constant)(C(FN(normal_tail_terms)[i]), C(pair_normal_tail_terms_low[i])), FN(multiply)(value, w));
-#endif
-    return FN(multiply)(value, inverse);
+    return FN(multiply)(FN(terms)(w, TERMS(normal_tail)), inverse);
 }
 
 /* erf(s) for s >= 0 */
 static inline W FN(erf)(W s) {
-    enum { TERMS = sizeof FN(erf_terms) / sizeof *FN(erf_terms), LAST = TWO_PARTS ? 1 : 0 };
-    W y = FN(multiply)(s, s);
-    V x = FN(leading)(y), p = C(FN(erf_terms)[TERMS - 1]);
-    for (int i = TERMS - 2; i >= LAST; i--) p = FMA(p, x, C(FN(erf_terms)[i]));
-    W small = FN(of)(p);
-#if TWO_PARTS
-    small = FN(add)(FN(constant)(C(pair_erf_terms[0]), C(pair_erf_terms_low[0])), FN(multiply)(small, y));
-#endif
+    W y = FN(multiply)(s, s), small = FN(terms)(y, TERMS(erf));
     W root2 = FN(constant)(C(0x1.6a09e667f3bcdp+0), C(-0x1.bdd3413b26456p-54));
     W t = FN(minimum)(FN(multiply)(s, root2), NUMBER(40));
     W rest = FN(exp_times)(FN(multiply)(NUMBER(2), FN(scaled_normal_tail)(t)), FN(negative)(y));

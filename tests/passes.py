@@ -67,6 +67,16 @@ class Pass:
         return len(self.declared.gradients) if self.declared and self.kind == "backward" else 1
 
     @property
+    def main(self):
+        """Which of the gradients is that of x, or of the gate."""
+        return next(i for i, name in enumerate(self.declared.gradients) if name in ("x", "gate"))
+
+    def arrays(self, x):
+        """The operands with x as the input: a gradient of 1, and of a gated pair x as its gate and a value of 1."""
+        names = (*(["grad"] if self.kind == "backward" else []), *self.declared.operands)
+        return [x if name in ("x", "gate") else np.ones_like(x) for name in names]
+
+    @property
     def summed(self):
         """Whether a gradient is summed to the shape of a parameter."""
         return self.outputs > 1 and self.declared.gradients != self.declared.operands

@@ -24,15 +24,9 @@ EVERY_POINT, EVERY_POINT_OF_PARAMETERS = 6, 24
 
 
 def evaluate(one, implementation, x, gradient=0, **parameters):
-    """The pass at x, with a gradient of 1; of a gated pair with x as its gate and a value of 1."""
-    names = (*(["grad"] if one.kind == "backward" else []), *one.declared.operands)
-    got = one.of(implementation)(*(x if name in ("x", "gate") else np.ones_like(x) for name in names), **parameters)
+    """The pass at x, or one of its results."""
+    got = one.of(implementation)(*one.arrays(x), **parameters)
     return got[gradient] if isinstance(got, tuple) else got
-
-
-def main_gradient(one):
-    """Which of the gradients is that of x, or of the gate."""
-    return next(i for i, name in enumerate(one.declared.gradients) if name in ("x", "gate"))
 
 
 def check(one, x, got, high, rest=0.0):
@@ -56,7 +50,7 @@ def test_against_the_definition(implementation, one, dtype):
     """The declared definition and its derivative in mpmath, tails, subnormals and saturation included."""
     x, high, rest = oracle.truth(one.activation, one.kind, dtype, every=EVERY_POINT)
     assert len(x) > (130 if one.activation == "logit" else 450)
-    check(one, x, evaluate(one, implementation, x, main_gradient(one)), high, rest)
+    check(one, x, evaluate(one, implementation, x, one.main), high, rest)
 
 
 @each_implementation
@@ -65,7 +59,7 @@ def test_against_the_definition(implementation, one, dtype):
 def test_gradient_of_the_value(implementation, one, dtype):
     """The other gradient of a gated pair is the gate's function: grad * f(gate)."""
     x, high, rest = oracle.truth(one.activation, "forward", dtype, every=EVERY_POINT)
-    check(one, x, evaluate(one, implementation, x, 1 - main_gradient(one)), high, rest)
+    check(one, x, evaluate(one, implementation, x, 1 - one.main), high, rest)
 
 
 @functools.cache
@@ -81,7 +75,7 @@ def wide_reference(one):
     parameters = {
         name: float(np.float32(value)) for name, value in one.declared.values.items() if value is not None and one.parameters
     }
-    return evaluate(one, IMPLEMENTATIONS[0], every_4999th().astype(np.float64), main_gradient(one), **parameters)
+    return evaluate(one, IMPLEMENTATIONS[0], every_4999th().astype(np.float64), one.main, **parameters)
 
 
 @each_implementation
@@ -89,7 +83,7 @@ def wide_reference(one):
 def test_every_4999th_float32(implementation, one):
     """860,000 inputs from all binades."""
     x, high = every_4999th(), wide_reference(one)
-    got = evaluate(one, implementation, x, main_gradient(one))
+    got = evaluate(one, implementation, x, one.main)
     inside = ~np.isnan(high)
     assert (np.isnan(got) == ~inside).all()
     check(one, x[inside], got[inside], high[inside])
@@ -133,7 +127,7 @@ def test_other_parameters(implementation, one, dtype):
         for number in one.numbers(name, dtype, 11)[[1, 8]]:
             x, high, rest = oracle.truth(one.activation, one.kind, dtype, ((name, float(number)),), EVERY_POINT_OF_PARAMETERS)
             for given in (float(number), np.full(x.shape, number, dtype)):
-                check(one, x, evaluate(one, implementation, x, main_gradient(one), **{name: given}), high, rest)
+                check(one, x, evaluate(one, implementation, x, one.main, **{name: given}), high, rest)
 
 
 def test_the_oracle_sees_errors():
