@@ -30,7 +30,7 @@ FLAGS = ["-std=c11", "-O3", "-g0", "-Wall", "-Wextra", "-ffp-contract=off", "-fn
 
 
 class BuildCore(build_ext):
-    """Compiles kernels.c once for each instruction set."""
+    """Compiles kernels.c and rows.c once for each instruction set."""
 
     def build_extension(self, extension):
         """Generate the C formulas, compile each set with its own flags, and link them into the extension."""
@@ -41,7 +41,7 @@ class BuildCore(build_ext):
         for name, flags in SETS.items():
             try:
                 extension.extra_objects += self.compiler.compile(
-                    ["src_c/kernels.c"],
+                    ["src_c/kernels.c", "src_c/rows.c"],
                     output_dir=str(Path(self.build_temp) / name),
                     include_dirs=["src_c", str(generated)],
                     macros=[("SIMD_HEADER", f'"simd_{name}.h"'), ("SET_NAME", name)],

@@ -33,7 +33,8 @@ cdef extern from "fastact.h":
         f32_block *general
     ctypedef struct RowKernel:
         const char *name
-        int arrays
+        const char *signature
+        const char *types
         inner_loop *loop_f32
         inner_loop *loop_f64
     ctypedef struct InstructionSet:
@@ -44,7 +45,6 @@ cdef extern from "fastact.h":
         const Fitted *fitted
         int n_fitted
         const RowKernel *rows
-        int n_rows
     ctypedef struct Elementwise:
         int arrays, parameters, outputs, lanes
         any_block *uniform
@@ -113,14 +113,15 @@ def load(str name, dict documents):
         key = kernel.name.decode()
         # a kernel without parameters is only ever called as uniform
         ufuncs[key] = make_ufunc(
-            key, documents.get(key), kernel.arrays + kernel.parameters, kernel.outputs, NULL, &fastact_loop_f32, &fastact_loop_f64,
-            elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>general),
+            key, documents.get(key), "." * (kernel.arrays + kernel.parameters + kernel.outputs), kernel.outputs, NULL,
+            &fastact_loop_f32, &fastact_loop_f64, elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>general),
             elementwise(kernel, chosen.lanes_f64, <any_block *>kernel.uniform_f64, <any_block *>kernel.general_f64))
-    for i in range(chosen.n_rows):
-        row = &chosen.rows[i]
+    row = chosen.rows
+    while row.name != NULL:
         key = row.name.decode()
-        ufuncs[key] = make_ufunc(
-            key, None, row.arrays, 1, b"(n)->(n)" if row.arrays == 1 else b"(n),(n)->(n)", row.loop_f32, row.loop_f64, NULL, NULL)
+        outputs = row.signature.decode().partition("->")[2].count("(")
+        ufuncs[key] = make_ufunc(key, None, row.types.decode(), outputs, row.signature, row.loop_f32, row.loop_f64, NULL, NULL)
+        row += 1
     return ufuncs
 
 
@@ -145,18 +146,23 @@ cdef char *keep(str text) except NULL:
     return strcpy(copy, <const char *>data)
 
 
-cdef object make_ufunc(str name, str document, int nin, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
+TYPES = {"d": cnp.NPY_FLOAT64, "q": cnp.NPY_INT64, "?": cnp.NPY_BOOL}
+
+
+cdef object make_ufunc(str name, str document, str operands, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
+    """`operands` has a letter for each input and output: "." for the float of the loop, else what TYPES says."""
+    cdef int n = len(operands)
     cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
     cdef void **data = <void **>forever(2 * sizeof(void *))
-    cdef char *types = <char *>forever(2 * (nin + nout))
+    cdef char *types = <char *>forever(2 * n)
     cdef int i
     loops[0], loops[1] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
     data[0], data[1] = data_f32, data_f64
-    for i in range(nin + nout):
-        types[i], types[nin + nout + i] = cnp.NPY_FLOAT32, cnp.NPY_FLOAT64
+    for i in range(n):
+        types[i], types[n + i] = TYPES.get(operands[i], cnp.NPY_FLOAT32), TYPES.get(operands[i], cnp.NPY_FLOAT64)
     # With out=x NumPy makes no copy, of rows neither: it assumes that a loop reads an element (a row) before it writes it.
     return PyUFunc_FromFuncAndDataAndSignature(
-        loops, data, types, 2, nin, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
+        loops, data, types, 2, n - nout, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
 
 
 cdef class Shortcut:

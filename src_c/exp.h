@@ -16,7 +16,9 @@
 #define f32_Q_DEGREE 4
 #define f64_Q_DEGREE 9
 #define f32_CARRIES_REST 1
+#ifndef f64_CARRIES_REST
 #define f64_CARRIES_REST 0
+#endif
 /* mid works on doubles, for results to 2^-34 */
 #define mid_ROUNDER f64_ROUNDER
 #define mid_EXP_LOW f64_EXP_LOW

@@ -27,10 +27,10 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* One function along an axis: (n) -> (n) or (n), (n) -> (n). */
+/* One function along an axis, with the signature of its gufunc. Its types are those of the loop, but for the inputs that
+ * `types` names by NumPy's letters, one for each operand: "." is the loop's, "d" a double, "q" an int64, "?" a bool. */
 typedef struct {
-    const char *name;
-    int arrays;
+    const char *name, *signature, *types;
     inner_loop *loop_f32, *loop_f64;
 } RowKernel;
 
@@ -42,8 +42,7 @@ typedef struct {
     int n_kernels;
     const Fitted *fitted;
     int n_fitted;
-    const RowKernel *rows;
-    int n_rows;
+    const RowKernel *rows; /* ended by one without a name */
 } InstructionSet;
 
 /* What the elementwise loops get as `data`: the blocks of one kernel for one precision. */

@@ -21,10 +21,10 @@ def least_squares(powers, weight, values, round_to):
     return coefficients
 
 
-def exp_quotient(degree, round_to):
-    """q in exp(r) = 1 + r + r^2 q(r), |r| <= ln 2 / 2, by least squares on the relative error of exp."""
+def exp_quotient(degree, round_to, steps=1):
+    """q in exp(r) = 1 + r + r^2 q(r), |r| <= ln 2 / (2 steps), by least squares on the relative error of exp."""
     with mpmath.workdps(60):
-        half = mpmath.log(2) / 2 * mpmath.mpf("1.001")
+        half = mpmath.log(2) / (2 * steps) * mpmath.mpf("1.001")
         r = [half * mpmath.cos(mpmath.pi * (2 * i + 1) / 400) for i in range(200)]
         values = np.array([float((mpmath.exp(t) - 1 - t) / t**2) for t in r])
     r = np.array([float(t) for t in r])
@@ -75,5 +75,35 @@ def polynomials():
     return text
 
 
+def sixteenths():
+    """The constants of exp by a table of 2^(j / 16) and a cubic, for float32."""
+
+    def listed(value):
+        return f"{float(np.float32(value)).hex()}f"
+
+    with mpmath.workdps(60):
+        step = mpmath.log(2) / 16
+        high, low = parts(step, (24, 24))
+        powers = [float(mpmath.mpf(2) ** (mpmath.mpf(j) / 16)) for j in range(16)]
+        bits = np.array(powers, np.float32).view(np.uint32) - (np.arange(16, dtype=np.uint32) << 19)
+        square, cubic = exp_quotient(1, np.float32, steps=16)
+        text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), with the whole s next to x * SIXTEENTHS and r = x - s ln 2 / 16 */\n"
+        text += f"static const f32_t f32_sixteenths[] = {{{', '.join(map(listed, powers))}}};\n"
+        rest = [(power - float(np.float32(power))) / power for power in powers]
+        text += "/* what rounding took off them, relative to them */\n"
+        text += f"static const f32_t f32_sixteenths_rest[] = {{{', '.join(map(listed, rest))}}};\n"
+        text += "/* their bits less j * 2^19, so that adding s * 2^19 makes 2^(s / 16) */\n"
+        text += f"static const uint32_t f32_sixteenths_less[] = {{{', '.join(f'0x{value:08x}' for value in bits)}}};\n"
+        for name, value in (
+            ("SIXTEENTHS", float(1 / step)),
+            ("SIXTEENTH_HI", high),
+            ("SIXTEENTH_LO", low),
+            ("SQUARE", square),
+            ("CUBIC", cubic),
+        ):
+            text += f"#define f32_{name} {listed(value)}\n"
+    return text
+
+
 if __name__ == "__main__":
-    (HERE / "polynomials.h").write_text(polynomials(), encoding="utf-8")
+    (HERE / "polynomials.h").write_text(polynomials() + sixteenths(), encoding="utf-8")

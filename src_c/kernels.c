@@ -1,16 +1,5 @@
-/* All kernels of one instruction set: compiled once for each, with SIMD_HEADER and SET_NAME given by setup.py. */
-#include "fastact.h"
-#include "flags.h"
-#include SIMD_HEADER
-#include <math.h> /* HUGE_VAL, NAN; no function of it is called */
-#include <string.h>
-
-#ifdef __GNUC__
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-#else
-#define ALWAYS_INLINE inline
-#endif
-#define NAN_VALUE NAN
+/* All elementwise kernels of one instruction set. */
+#include "core.h"
 
 #define COEFFICIENTS
 #include "formulas.h"
@@ -31,7 +20,6 @@
 #include "exp.h"
 #include "words.h"
 #include "block.h"
-#include "row.h"
 #undef REAL
 #undef BASE
 #define REAL f64
@@ -40,7 +28,6 @@
 #include "exp.h"
 #include "words.h"
 #include "block.h"
-#include "row.h"
 
 /* The wide ones: as if there were no rounding but the last. */
 #undef DIRECT_FORMULAS
@@ -96,14 +83,8 @@ static const Kernel kernels[] = {
 #include "formulas.h"
 };
 
-#define ROW(name, arrays) {#name, arrays, f32_##name##_loop, f64_##name##_loop}
-static const RowKernel rows[] = {ROW(softmax, 1), ROW(softmax_backward, 2), ROW(softmax_backward_from_output, 2)};
-
-#define STRING2(x) #x
-#define STRING(x) STRING2(x)
-#define SET2(name) fastact_set_##name
-#define SET(name) SET2(name)
-const InstructionSet SET(SET_NAME) = {
+extern const RowKernel SET(fastact_rows)[];
+const InstructionSet SET(fastact_set) = {
     STRING(SET_NAME), f32_lanes, f64_lanes, kernels, (int)(sizeof kernels / sizeof *kernels),
-    fitted_kernels, N_FITTED, rows, (int)(sizeof rows / sizeof *rows),
+    fitted_kernels, N_FITTED, SET(fastact_rows),
 };

@@ -20,6 +20,7 @@
 #define T OP(t)
 #define LANES OP(lanes)
 #define C(constant) OP(set)((T)(constant))
+#define MINUS_INFINITY ((T) - HUGE_VAL)
 #define LOAD OP(load)
 #define STORE OP(store)
 #define FMA OP(fma) /* a * b + c; with one rounding where HAVE_FMA */

@@ -1,7 +1,8 @@
-/* Softmax and its backward passes along an axis, for REAL: the inner loops, and which algorithm serves a layout. None copies:
- * buffers are a few KiB of stack. Which one runs depends on the layout and the length of a row, never on other rows. */
+/* The softmax family along an axis, for REAL: the inner loops, and which algorithm serves a layout. None copies: buffers are a
+ * few KiB of stack. Which one runs depends on the layout and the length of a row, never on other rows. */
 
 #include "row_common.h"
+#include "row_log.h"
 
 #include "row_along.h"
 
@@ -11,92 +12,180 @@
 
 typedef struct {
     char *data;
-    ptrdiff_t outer, inner; /* bytes from row to row, and from entry to entry */
+    ptrdiff_t outer, inner; /* bytes from row to row, and from entry to entry; inner is 0 for one number a row */
 } FN(Operand);
 
-enum { FN(SOFTMAX), FN(BACKWARD), FN(BACKWARD_FROM_OUTPUT) };
+enum {
+    FN(SOFTMAX), FN(LOG_SOFTMAX), FN(LOGSUMEXP), /* x */
+    FN(WEIGHTED), /* weight, x: logsumexp's gradient */
+    FN(SOFTMAX_BACKWARD), FN(LOG_SOFTMAX_BACKWARD), /* grad, x */
+    FN(SOFTMAX_FROM_OUTPUT), FN(LOG_SOFTMAX_FROM_OUTPUT), /* grad, y */
+};
+#define FROM_X(what) ((what) <= FN(WEIGHTED))
+#define KIND(what) ((what) == FN(SOFTMAX_BACKWARD) || (what) == FN(SOFTMAX_FROM_OUTPUT) ? FN(OF_SOFTMAX) : FN(OF_LOG_SOFTMAX))
+#define FROM_OUTPUT(what) ((what) >= FN(SOFTMAX_FROM_OUTPUT))
 
 static inline T *FN(entry)(FN(Operand) a, size_t row) { return (T *)(a.data + (ptrdiff_t)row * a.outer); }
-static inline ptrdiff_t FN(step)(FN(Operand) a) { return a.inner / (ptrdiff_t)sizeof(T); }
-
-/* Each of these is inlined with a constant `what`: a branch on it inside the loops made GCC take exponentials for nothing. */
-static ALWAYS_INLINE void FN(one_row)(int what, const FN(Operand) *a, size_t row, size_t n) {
-    const FN(Row) first = {FN(entry)(a[0], row), FN(step)(a[0])}, second = {FN(entry)(a[1], row), FN(step)(a[1])};
-    if (what == FN(SOFTMAX))
-        FN(softmax_along)(first, second, n);
-    else
-        FN(backward_along)(what == FN(BACKWARD_FROM_OUTPUT), first, second, (FN(Row)){FN(entry)(a[2], row), FN(step)(a[2])}, n);
+static inline FN(Row) FN(row_of)(FN(Operand) a, size_t row) {
+    return (FN(Row)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
+}
+static inline FN(Tile) FN(tile_of)(FN(Operand) a, size_t row) {
+    return (FN(Tile)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
 }
 
-static ALWAYS_INLINE void FN(side_by_side)(int what, const FN(Operand) *a, size_t rows, size_t n) {
-    for (size_t row = 0; row < rows; row += FN(TILE)) {
-        const size_t width = rows - row < FN(TILE) ? rows - row : FN(TILE);
-        if (what == FN(SOFTMAX))
-            FN(softmax_across)(FN(entry)(a[0], row), FN(step)(a[0]), FN(entry)(a[1], row), FN(step)(a[1]), n, width);
-        else
-            FN(backward_across)(what == FN(BACKWARD_FROM_OUTPUT), FN(entry)(a[0], row), FN(step)(a[0]), FN(entry)(a[1], row),
-                                FN(step)(a[1]), FN(entry)(a[2], row), FN(step)(a[2]), n, width);
-    }
-}
+/* x, or grad and x or y, and the result: operands that lie as rows; `weight` and the result of logsumexp are one number a row. */
 
-/* Group by group; a group that is not dense, or not full, passes through a buffer, with 0 for absent rows. */
-static ALWAYS_INLINE void FN(short_rows)(int what, const FN(Operand) *a, size_t rows, size_t n) {
-    const int inputs = what == FN(SOFTMAX) ? 1 : 2;
-    T buffer[3][FN(GROUP)];
-    int32_t row_of[FN(GROUP)];
-    FN(entry_rows)(row_of, n, rows < LANES ? rows : LANES);
-    for (size_t row = 0; row < rows; row += LANES) {
-        const size_t count = rows - row < LANES ? rows - row : LANES;
-        T *p[3];
-        for (int k = 0; k <= inputs; k++) {
-            const int dense = a[k].outer == (ptrdiff_t)(n * sizeof(T)) && count == LANES;
-            p[k] = dense ? FN(entry)(a[k], row) : buffer[k];
-            if (dense) continue;
-            for (size_t i = 0; i < count && k < inputs; i++)
-                for (size_t j = 0; j < n; j++) buffer[k][i * n + j] = FN(entry)(a[k], row + i)[j];
-            for (size_t i = count * n; i < n * LANES; i++) buffer[k][i] = 0;
+static ALWAYS_INLINE void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+    if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
+        const size_t together = n <= 1024 ? FN(LOG_ROWS) : 1;
+        for (size_t row = 0; row < rows; row += together) {
+            const size_t count = rows - row < together ? rows - row : together;
+            FN(Row) x[FN(LOG_ROWS)], out[FN(LOG_ROWS)];
+            for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
+            if (what == FN(LOG_SOFTMAX)) {
+                FN(log_softmax_along)(streaming, x, out, count, n);
+                continue;
+            }
+            T max[FN(LOG_ROWS)], log[FN(LOG_ROWS)];
+            FN(log_sums)(x, count, n, max, log);
+            for (size_t i = 0; i < count; i++) *out[i].at = max[i] + log[i];
         }
-        const size_t entries = (count * n + LANES - 1) / LANES * LANES;
+        return;
+    }
+    for (size_t row = 0; row < rows; row++) {
+        const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         if (what == FN(SOFTMAX))
-            FN(softmax_group)(p[0], p[1], n, entries, row_of);
+            FN(softmax_along)(streaming, first, second, n, 1);
+        else if (what == FN(WEIGHTED))
+            FN(softmax_along)(streaming, second, FN(row_of)(a[2], row), n, *first.at);
         else
-            FN(backward_group)(what == FN(BACKWARD_FROM_OUTPUT), p[0], p[1], p[2], n, entries, row_of);
-        if (p[inputs] != buffer[inputs]) continue;
-        for (size_t i = 0; i < count; i++)
-            for (size_t j = 0; j < n; j++) FN(entry)(a[inputs], row + i)[j] = buffer[inputs][i * n + j];
+            FN(backward_along)(KIND(what), FROM_OUTPUT(what), streaming, first, second, FN(row_of)(a[2], row), n);
     }
 }
 
-/* Rows of one entry: softmax is 1, and its gradient 0, but NaN where x (or grad) is not finite. */
-static void FN(single_entries)(const FN(Operand) *a, int inputs, size_t rows) {
-    for (size_t row = 0; row < rows; row++) {
-        T value = inputs == 1;
-        for (int k = 0; k < inputs; k++) value += *FN(entry)(a[k], row) - *FN(entry)(a[k], row);
-        *FN(entry)(a[inputs], row) = value;
+static ALWAYS_INLINE void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+    const size_t tile = FN(tile_width)(n);
+    for (size_t row = 0; row < rows; row += tile) {
+        const size_t width = rows - row < tile ? rows - row : tile;
+        const FN(Tile) first = FN(tile_of)(a[0], row), second = FN(tile_of)(a[1], row);
+        if (what == FN(SOFTMAX))
+            FN(softmax_across)(streaming, first, second, n, width, NULL);
+        else if (what == FN(LOG_SOFTMAX))
+            FN(log_softmax_across)(streaming, first, second, n, width);
+        else if (what == FN(LOGSUMEXP)) {
+            V max[FN(TILE_VECTORS)];
+            T log[FN(TILE)];
+            FN(tile_log_sums)(first, n, width, max, log);
+            EACH_VECTOR(width) FN(store_some)(second.at + i, max[v] + LOAD(log + i), width - i);
+        } else if (what == FN(WEIGHTED))
+            FN(softmax_across)(streaming, second, FN(tile_of)(a[2], row), n, width, first.at);
+        else
+            FN(backward_across)(KIND(what), FROM_OUTPUT(what), streaming, first, second, FN(tile_of)(a[2], row), n, width);
     }
 }
+
+/* Batch by batch; rows that are not dense, or do not fill their last group, pass through a buffer. */
+static ALWAYS_INLINE void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+    const int operands = what < FN(WEIGHTED) ? 2 : 3;
+    T buffer[3][FN(SHORT_BUFFER)];
+    int32_t row_of[FN(SHORT_BUFFER)];
+    FN(entry_rows)(row_of, n, rows < LANES ? rows : LANES);
+    const size_t batch = FN(batch_rows)(n);
+    for (size_t row = 0; row < rows; row += batch) {
+        const size_t count = rows - row < batch ? rows - row : batch;
+        const FN(Group) g = {count, n, (count * n + LANES - 1) / LANES * LANES, row_of};
+        T *p[3];
+        for (int k = 0; k < operands; k++) {
+            const size_t entries = a[k].inner ? n : 1;
+            const int dense = a[k].outer == (ptrdiff_t)(entries * sizeof(T)) && count % LANES == 0;
+            const int is_output = k == operands - 1;
+            p[k] = dense && !(is_output && streaming) ? FN(entry)(a[k], row) : buffer[k];
+            if (dense || is_output) continue;
+            for (size_t i = 0; i < count; i++)
+                for (size_t j = 0; j < entries; j++) buffer[k][i * entries + j] = FN(entry)(a[k], row + i)[j];
+            for (size_t i = count * entries; i < (count * entries + LANES - 1) / LANES * LANES; i++) buffer[k][i] = 0;
+        }
+        if (what == FN(SOFTMAX))
+            FN(softmax_short)(p[0], p[1], g, NULL);
+        else if (what == FN(LOG_SOFTMAX))
+            FN(log_softmax_short)(p[0], p[1], g);
+        else if (what == FN(LOGSUMEXP)) {
+            T max[FN(SHORT_ROWS)], log[FN(SHORT_ROWS)];
+            FN(short_log_sums)(p[0], g, max, log);
+            for (size_t i = 0; i < count; i++) *FN(entry)(a[1], row + i) = max[i] + log[i];
+            continue;
+        } else if (what == FN(WEIGHTED))
+            FN(softmax_short)(p[1], p[2], g, p[0]);
+        else
+            FN(backward_short)(KIND(what), FROM_OUTPUT(what), p[0], p[1], p[2], g);
+        const int last = operands - 1;
+        if (p[last] != buffer[last]) continue;
+        if (streaming)
+            MAP_ROW(1, buffer[last], FN(entry)(a[last], row), count * n, C(0), entry);
+        else
+            for (size_t i = 0; i < count; i++)
+                for (size_t j = 0; j < n; j++) FN(entry)(a[last], row + i)[j] = buffer[last][i * n + j];
+    }
+}
+
+/* Rows of one entry */
+static void FN(single_entries)(int what, const FN(Operand) *a, size_t rows) {
+    const int operands = what < FN(WEIGHTED) ? 2 : 3;
+    for (size_t row = 0; row < rows; row++) {
+        const T x = *FN(entry)(a[operands - 2], row), first = *FN(entry)(a[0], row);
+        T value = 0 * (x - x); /* NaN where x is not finite */
+        if (what == FN(SOFTMAX))
+            value += 1;
+        else if (what == FN(LOGSUMEXP))
+            value = x;
+        else if (what == FN(WEIGHTED))
+            value += first;
+        else if (what != FN(LOG_SOFTMAX))
+            value += first - first;
+        *FN(entry)(a[operands - 1], row) = value;
+    }
+}
+
+/* Streaming stores pay where the arrays leave the caches, and the output is not one of the inputs, whose lines are there. */
+enum { FN(STREAMED_BYTES) = 16 << 20 };
 
 static ALWAYS_INLINE void FN(rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
-    const int operands = what == FN(SOFTMAX) ? 2 : 3;
+    const int operands = what < FN(WEIGHTED) ? 2 : 3, last = operands - 1;
     const Flags flags = flags_get();
     FN(Operand) a[3];
-    int lie_along = 1, lie_across = 1;
+    int lie_along = 1, lie_across = 1, cores = 0;
     for (int k = 0; k < operands; k++) {
-        a[k] = (FN(Operand)){args[k], steps[k], steps[operands + k]};
-        lie_along &= a[k].inner == sizeof(T);
+        const int core = !(what == FN(LOGSUMEXP) && k == last) && !(what == FN(WEIGHTED) && k == 0);
+        a[k] = (FN(Operand)){args[k], steps[k], core ? steps[operands + cores++] : 0};
+        lie_along &= !core || a[k].inner == sizeof(T);
         lie_across &= a[k].outer == sizeof(T);
     }
+#ifdef HAVE_STREAM
+    int streaming = what != FN(LOGSUMEXP) && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && (lie_along || lie_across);
+    for (int k = 0; k < last; k++) streaming &= a[k].data != a[last].data;
+    if (lie_along)
+        streaming &= (uintptr_t)a[last].data % sizeof(T) == 0 && (n > FN(SHORT_ROW) || a[last].outer == (ptrdiff_t)(n * sizeof(T)));
+    else
+        streaming &= ((uintptr_t)a[last].data | (uintptr_t)a[last].inner) % (LANES * sizeof(T)) == 0;
+#else
+    const int streaming = 0;
+#endif
+#define SERVE(how) (streaming ? how(what, 1, a, rows, n) : how(what, 0, a, rows, n))
     if (n == 0)
         ;
-    else if (n == 1 && what != FN(BACKWARD_FROM_OUTPUT))
-        FN(single_entries)(a, operands - 1, rows);
+    else if (n == 1 && !FROM_OUTPUT(what))
+        FN(single_entries)(what, a, rows);
     else if (lie_along && n <= FN(SHORT_ROW) && LANES > 1)
-        FN(short_rows)(what, a, rows, n);
+        SERVE(FN(short_rows));
     else if (lie_across && !lie_along)
-        FN(side_by_side)(what, a, rows, n);
+        SERVE(FN(side_by_side));
     else
-        for (size_t row = 0; row < rows; row++) FN(one_row)(what, a, row, n);
+        SERVE(FN(row_by_row));
+#undef SERVE
+#ifdef HAVE_STREAM
+    if (streaming) stream_end();
+#endif
     flags_restore(flags);
 }
 
@@ -106,6 +195,11 @@ static ALWAYS_INLINE void FN(rows)(int what, char **args, const intptr_t *dimens
         FN(rows)(what, args, dimensions, steps);                                                              \
     }
 LOOP(softmax, FN(SOFTMAX))
-LOOP(softmax_backward, FN(BACKWARD))
-LOOP(softmax_backward_from_output, FN(BACKWARD_FROM_OUTPUT))
+LOOP(log_softmax, FN(LOG_SOFTMAX))
+LOOP(logsumexp, FN(LOGSUMEXP))
+LOOP(logsumexp_backward, FN(WEIGHTED))
+LOOP(softmax_backward, FN(SOFTMAX_BACKWARD))
+LOOP(softmax_backward_from_output, FN(SOFTMAX_FROM_OUTPUT))
+LOOP(log_softmax_backward, FN(LOG_SOFTMAX_BACKWARD))
+LOOP(log_softmax_backward_from_output, FN(LOG_SOFTMAX_FROM_OUTPUT))
 #undef LOOP

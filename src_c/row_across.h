@@ -1,39 +1,170 @@
-/* Rows that lie side by side in memory, for REAL: off the last axis, neighbouring rows stand in the lanes.
- * Entry j of row i stands at p[j * step + i]. A tile is up to 256 rows: on 16384 entries 1.2 ns an element, 1.6 with 64. */
+/* Rows that lie side by side in memory, for REAL: off the last axis, neighbouring rows stand in the lanes. Entry j of row i
+ * stands at p[j * step + i]. Tiles of up to 256 rows go through blocks of 16 entries, vector by vector. */
 
-enum { FN(TILE) = 256, FN(TILE_VECTORS) = FN(TILE) / FN(lanes) };
+enum { FN(TILE) = 256, FN(TILE_VECTORS) = FN(TILE) / FN(lanes), FN(TILE_BLOCK) = 16 };
 
-#define SOME(p, width) FN(load_some)(p, width, C(0))
-#define EACH_ENTRY(n) for (size_t j = 0; j < (n); j++)
-#define EACH_VECTOR(width) for (size_t v = 0, i = 0; i < (width); v++, i += LANES)
+/* A tile of exponentials, of this many entries, stays in L2 between its passes; otherwise they are taken twice. */
+enum { FN(TILE_ENTRIES) = (256 << 10) / sizeof(T) };
 
-static void FN(across_max)(const T *x, ptrdiff_t step, size_t n, size_t width, FN(Shift) *by) {
-    V max[FN(TILE_VECTORS)];
-    EACH_VECTOR(width) max[v] = C(MINUS_INFINITY);
-    EACH_ENTRY(n) EACH_VECTOR(width) max[v] = MAX(max[v], SOME(x + (ptrdiff_t)j * step + i, width - i));
-    EACH_VECTOR(width) by[v] = FN(row_shift)(max[v]);
+static inline size_t FN(tile_width)(size_t n) {
+    const size_t width = FN(TILE_ENTRIES) / n / 64 * 64;
+    return width < 64 || width > FN(TILE) ? (size_t)FN(TILE) : width;
 }
 
-static void FN(softmax_across)(const T *x, ptrdiff_t x_step, T *out, ptrdiff_t step, size_t n, size_t width) {
-    FN(Shift) by[FN(TILE_VECTORS)];
+/* One operand's entries of a tile */
+typedef struct {
+    T *at;
+    ptrdiff_t step; /* entries */
+} FN(Tile);
+
+static ALWAYS_INLINE V FN(tile_load)(int whole, FN(Tile) t, size_t j, size_t i, size_t width, V fill) {
+    const T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
+    return whole ? LOAD(p) : FN(load_some)(p, width - i, fill);
+}
+
+static ALWAYS_INLINE void FN(tile_store)(int whole, int streaming, FN(Tile) t, size_t j, size_t i, size_t width, V value) {
+    T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
+    if (whole)
+        PUT(streaming, p, value);
+    else
+        FN(store_some)(p, value, width - i);
+}
+
+/* The last argument is done for each block of entries j ... end and each vector v of rows from i; `whole` is a constant in it */
+#define EACH_TILE_VECTOR(n, width, ...)                                                                         \
+    for (size_t first = 0, end; first < (n) && (end = first + FN(TILE_BLOCK) < (n) ? first + FN(TILE_BLOCK) : (n)); first = end) { \
+        size_t v = 0, i = 0;                                                                                    \
+        for (; i + LANES <= (width); v++, i += LANES) {                                                         \
+            enum { whole = 1 };                                                                                 \
+            __VA_ARGS__                                                                                         \
+        }                                                                                                       \
+        if (i < (width)) {                                                                                      \
+            enum { whole = 0 };                                                                                 \
+            __VA_ARGS__                                                                                         \
+        }                                                                                                       \
+    }
+#define EACH_BLOCK_ENTRY UNROLLED for (size_t j = first; j < end; j++)
+#define EACH_VECTOR(width) for (size_t v = 0, i = 0; i < (width); v++, i += LANES)
+
+/* How a tile's exponentials are taken, its maxima, and the shifts that go with them */
+static ALWAYS_INLINE int FN(tile_range)(FN(Tile) x, size_t n, size_t width, V *max, FN(Shift) *by) {
+    V size = C(0), far = C(0);
+    EACH_VECTOR(width) max[v] = NOTHING;
+    EACH_TILE_VECTOR(n, width, {
+        V m = max[v], s = C(0);
+        EACH_BLOCK_ENTRY {
+            const V entry = FN(tile_load)(whole, x, j, i, width, C(0));
+            m = MAX(entry, m);
+            s = MAX(ABS(entry), s);
+        }
+        max[v] = m;
+        size = MAX(s, size);
+    })
+    const int moderate = OP(largest)(size) < FN(MODERATE);
+    EACH_VECTOR(width) {
+        far = MAX(ABS(max[v]), far);
+        by[v] = FN(row_shift)(max[v]);
+        if (moderate) by[v].k = C(0);
+    }
+    return moderate ? FN(MODERATELY) : OP(largest)(far) < 8192 ? FN(NEARLY) : FN(FROM_AFAR);
+}
+
+static ALWAYS_INLINE void FN(softmax_tile)(int how, int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const FN(Shift) *by, const T *weight) {
     V sum[FN(TILE_VECTORS)], carry[FN(TILE_VECTORS)];
-    FN(across_max)(x, x_step, n, width, by);
+    const int twice = n * width > FN(TILE_ENTRIES);
     EACH_VECTOR(width) sum[v] = carry[v] = C(0);
-    EACH_ENTRY(n) EACH_VECTOR(width) {
-        V e = FN(shifted_exp)(SOME(x + (ptrdiff_t)j * x_step + i, width - i), by[v]);
-        FN(store_some)(out + (ptrdiff_t)j * step + i, e, width - i);
-        sum[v] = FN(add_carried)(sum[v], e, &carry[v]);
+#define SUM_BLOCK(store)                                                                               \
+    EACH_TILE_VECTOR(n, width, {                                                                       \
+        const FN(Shift) mine = by[v];                                                                  \
+        V s = sum[v], lost = carry[v], last = C(0);                                                    \
+        EACH_BLOCK_ENTRY {                                                                             \
+            V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine);             \
+            if (store) FN(tile_store)(whole, 0, out, j, i, width, e);                                  \
+            if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);                              \
+            last = (j - first) % 2 ? C(0) : e;                                                         \
+        }                                                                                              \
+        sum[v] = FN(add_carried)(s, last, &lost);                                                      \
+        carry[v] = lost;                                                                               \
+    })
+    if (twice)
+        SUM_BLOCK(0)
+    else
+        SUM_BLOCK(1)
+#undef SUM_BLOCK
+    EACH_VECTOR(width) sum[v] = (weight ? FN(load_some)(weight + i, width - i, C(0)) : C(1)) / sum[v];
+    if (twice)
+        EACH_TILE_VECTOR(n, width, {
+            const FN(Shift) mine = by[v];
+            const V factor = sum[v];
+            EACH_BLOCK_ENTRY {
+                V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine);
+                FN(tile_store)(whole, streaming, out, j, i, width, e * factor);
+            }
+        })
+    else
+        EACH_TILE_VECTOR(n, width, {
+            const V factor = sum[v];
+            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(tile_load)(whole, out, j, i, width, C(0)) * factor);
+        })
+}
+
+static ALWAYS_INLINE void FN(softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const T *weight) {
+    V max[FN(TILE_VECTORS)];
+    FN(Shift) by[FN(TILE_VECTORS)];
+    HOW(FN(tile_range)(x, n, width, max, by), FN(softmax_tile), streaming, x, out, n, width, by, weight);
+}
+
+/* The sums of the exponentials below the maxima, and the numbers of these */
+static ALWAYS_INLINE void FN(sum_tile)(int how, FN(Tile) x, size_t n, size_t width, const FN(Shift) *by, const V *max, V *sum, V *maxima) {
+    V carry[FN(TILE_VECTORS)];
+    EACH_VECTOR(width) sum[v] = carry[v] = maxima[v] = C(0);
+    EACH_TILE_VECTOR(n, width, {
+        const FN(Shift) mine = by[v];
+        const V top = max[v];
+        V s = sum[v], lost = carry[v], last = C(0), equal = maxima[v];
+        EACH_BLOCK_ENTRY {
+            const V entry = FN(tile_load)(whole, x, j, i, width, C(0)), e = FN(row_exp)(how, entry, mine);
+            const M maximal = GE(entry, top);
+            equal = equal + SELECT(maximal, C(1), C(0));
+            const V below = SELECT(maximal, e - e, e); /* NaN if it is not finite */
+            if ((j - first) % 2) s = FN(add_carried)(s, last + below, &lost);
+            last = (j - first) % 2 ? C(0) : below;
+        }
+        maxima[v] = equal;
+        sum[v] = FN(add_carried)(s, last, &lost);
+        carry[v] = lost;
+    })
+}
+
+/* The maximum of each row and log(sum(e^(x - max))), as log_sums has them for rows apart */
+static ALWAYS_INLINE void FN(tile_log_sums)(FN(Tile) x, size_t n, size_t width, V *max, T *log) {
+    FN(Shift) by[FN(TILE_VECTORS)];
+    V sum[FN(TILE_VECTORS)], maxima[FN(TILE_VECTORS)];
+    T array[5][LANES];
+    HOW(FN(tile_range)(x, n, width, max, by), FN(sum_tile), x, n, width, by, max, sum, maxima);
+    EACH_VECTOR(width) {
+        STORE(array[0], sum[v]);
+        STORE(array[1], maxima[v]);
+        STORE(array[2], max[v]);
+        STORE(array[3], by[v].shift);
+        STORE(array[4], by[v].k);
+        FN(logarithms)(array[0], array[1], array[2], array[3], array[4], log + i, LANES);
     }
-    EACH_VECTOR(width) sum[v] = C(1) / sum[v];
-    EACH_ENTRY(n) EACH_VECTOR(width) {
-        T *p = out + (ptrdiff_t)j * step + i;
-        FN(store_some)(p, SOME(p, width - i) * sum[v], width - i);
-    }
+}
+
+static ALWAYS_INLINE void FN(log_softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width) {
+    V max[FN(TILE_VECTORS)];
+    T log[FN(TILE)];
+    FN(tile_log_sums)(x, n, width, max, log);
+    EACH_TILE_VECTOR(n, width, {
+        const V top = max[v];
+        const V mine = LOAD(log + i);
+        EACH_BLOCK_ENTRY FN(tile_store)(whole, streaming, out, j, i, width, (FN(tile_load)(whole, x, j, i, width, C(0)) - top) - mine);
+    })
 }
 
 /* The dots, those taken again that are not finite: a sum has overflowed, or the row has a NaN. */
-static V FN(finite_dots)(V dots, V inverse, FN(Shift) by, const T *grad, ptrdiff_t grad_step, const T *x, ptrdiff_t step, size_t n,
-                         size_t width) {
+static V FN(finite_dots)(int of, V dots, V inverse, FN(Shift) by, FN(Tile) grad, FN(Tile) x, size_t n, size_t width) {
     T dot[LANES], inverses[LANES], shift[LANES], k[LANES];
     STORE(dot, dots);
     STORE(inverses, inverse);
@@ -42,36 +173,53 @@ static V FN(finite_dots)(V dots, V inverse, FN(Shift) by, const T *grad, ptrdiff
     for (size_t i = 0; i < LANES && i < width; i++) {
         if (dot[i] - dot[i] == 0) continue;
         const FN(Shift) mine = {FN(set)(shift[i]), FN(set)(k[i])};
-        const FN(Row) row = {(T *)x + i, step}, gradient = {(T *)grad + i, grad_step};
-        dot[i] = FN(normalized_dot)(gradient, row, mine, FN(set)(inverses[i]), n);
+        const FN(Row) row = {x.at + i, x.step}, gradient = {grad.at + i, grad.step};
+        dot[i] = FN(normalized_dot)(of, gradient, row, mine, FN(set)(inverses[i]), n);
     }
     return LOAD(dot);
 }
 
-static ALWAYS_INLINE void FN(backward_across)(int from_output, const T *grad, ptrdiff_t grad_step, const T *y, ptrdiff_t y_step, T *out,
-                                ptrdiff_t step, size_t n, size_t width) {
+static ALWAYS_INLINE void FN(backward_across)(int of, int from_output, int streaming, FN(Tile) grad, FN(Tile) y, FN(Tile) out, size_t n,
+                                              size_t width) {
     FN(Shift) by[FN(TILE_VECTORS)];
-    V sum[FN(TILE_VECTORS)], carry[FN(TILE_VECTORS)], dot[FN(TILE_VECTORS)], dot_carry[FN(TILE_VECTORS)];
-    if (!from_output) FN(across_max)(y, y_step, n, width, by);
-    EACH_VECTOR(width) sum[v] = carry[v] = dot[v] = dot_carry[v] = C(0);
-    EACH_ENTRY(n) EACH_VECTOR(width) {
-        V e = SOME(y + (ptrdiff_t)j * y_step + i, width - i);
-        V g = SOME(grad + (ptrdiff_t)j * grad_step + i, width - i);
-        if (!from_output) {
-            e = FN(shifted_exp)(e, by[v]);
-            sum[v] = FN(add_carried)(sum[v], e, &carry[v]);
-        }
-        dot[v] = FN(add_carried)(dot[v], e * g, &dot_carry[v]);
-    }
+    V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)], carry[FN(TILE_VECTORS)], dot[FN(TILE_VECTORS)], dot_carry[FN(TILE_VECTORS)];
+    if (!from_output) FN(tile_range)(y, n, width, max, by);
     EACH_VECTOR(width) {
-        sum[v] = from_output ? sum[v] + C(1) : C(1) / sum[v];
-        dot[v] = dot[v] * sum[v];
-        if (!from_output) dot[v] = FN(finite_dots)(dot[v], sum[v], by[v], grad + i, grad_step, y + i, y_step, n, width - i);
+        if (from_output) by[v] = (FN(Shift)){C(0), C(0)};
+        sum[v] = carry[v] = dot[v] = dot_carry[v] = C(0);
     }
-    EACH_ENTRY(n) EACH_VECTOR(width) {
-        V e = SOME(y + (ptrdiff_t)j * y_step + i, width - i);
-        V g = SOME(grad + (ptrdiff_t)j * grad_step + i, width - i);
-        if (!from_output) e = FN(shifted_exp)(e, by[v]) * sum[v];
-        FN(store_some)(out + (ptrdiff_t)j * step + i, e * (g - dot[v]), width - i);
+    EACH_TILE_VECTOR(n, width, {
+        const FN(Shift) mine = by[v];
+        V s = C(0), d = C(0);
+        EACH_BLOCK_ENTRY {
+            const V slope = FN(tile_load)(whole, grad, j, i, width, C(0));
+            V e = C(1);
+            if (!from_output) {
+                e = FN(row_exp)(FN(FROM_AFAR), FN(tile_load)(whole, y, j, i, width, C(0)), mine);
+                s = s + e;
+            }
+            if (from_output && of == FN(OF_SOFTMAX)) e = FN(tile_load)(whole, y, j, i, width, C(0));
+            d = FN(add_product)(of, e, slope, d);
+        }
+        if (!from_output) sum[v] = FN(add_carried)(sum[v], s, &carry[v]);
+        dot[v] = FN(add_carried)(dot[v], d, &dot_carry[v]);
+    })
+    EACH_VECTOR(width) {
+        if (!from_output) {
+            sum[v] = C(1) / sum[v];
+            if (of == FN(OF_SOFTMAX)) dot[v] = dot[v] * sum[v];
+            const FN(Tile) mine = {y.at + i, y.step}, gradient = {grad.at + i, grad.step};
+            dot[v] = FN(finite_dots)(of, dot[v], sum[v], by[v], gradient, mine, n, width - i);
+        }
     }
+    EACH_TILE_VECTOR(n, width, {
+        const FN(Shift) mine = by[v];
+        const V inverse = sum[v], total = dot[v];
+        EACH_BLOCK_ENTRY {
+            V e = FN(tile_load)(whole, y, j, i, width, C(0)), slope = FN(tile_load)(whole, grad, j, i, width, C(0));
+            if (!from_output || of == FN(OF_LOG_SOFTMAX)) e = FN(row_exp)(from_output ? FN(NEARLY) : FN(FROM_AFAR), e, mine);
+            if (!from_output) e = e * inverse;
+            FN(tile_store)(whole, streaming, out, j, i, width, FN(gradient)(of, e, slope, total));
+        }
+    })
 }

@@ -1,6 +1,10 @@
-/* One row at a time, in chunks, for REAL; a strided row passes through buffers of 8 KiB. */
+/* One row at a time, for REAL, in chunks; a strided row passes through buffers of 4 or 8 KiB. */
 
-enum { FN(ROW_CHUNK) = 1024, FN(ROW_BLOCK) = 64 };
+enum { FN(ROW_CHUNK) = 1024, FN(ROW_BLOCK) = 64, FN(BLOCK_VECTORS) = FN(ROW_BLOCK) / FN(lanes) };
+
+/* From here on, rows of 512 KiB of floats, which leave no room in L2, exponentials are taken twice rather than stored and read
+ * again: one row of 8 Mi, .46 ns an entry instead of .53. */
+enum { FN(LONG_ROW) = 1 << 17 };
 
 typedef struct {
     T *at;
@@ -25,116 +29,277 @@ static inline void FN(put)(FN(Row) row, size_t start, size_t count, const T *buf
     for (size_t i = 0; i < count; i++) row.at[(ptrdiff_t)(start + i) * row.step] = buffer[i];
 }
 
-static T FN(row_max)(FN(Row) x, size_t n, T *buffer) {
-    const V nothing = C(MINUS_INFINITY);
-    V max[4] = {nothing, nothing, nothing, nothing};
-    EACH_CHUNK(n) {
-        const T *p = FN(chunk)(x, start, count, buffer);
-        size_t i = 0;
-        for (; i + 4 * LANES <= count; i += 4 * LANES)
-            for (size_t k = 0; k < 4; k++) max[k] = MAX(max[k], LOAD(p + i + k * LANES));
-        for (; i < count; i += LANES) max[0] = MAX(max[0], FN(load_some)(p + i, count - i, nothing));
-    }
-    return FN(largest)(MAX(MAX(max[0], max[1]), MAX(max[2], max[3])));
-}
-
-static void FN(softmax_along)(FN(Row) x, FN(Row) out, size_t n) {
+/* The largest absolute value and the largest value of a row, or one of them; the former alone stops where it is too large. */
+static ALWAYS_INLINE void FN(scan)(FN(Row) x, size_t n, int sizes, int maxima, T *size, T *max) {
     T buffer[FN(ROW_CHUNK)];
-    const V nothing = C(MINUS_INFINITY);
-    const FN(Shift) by = FN(row_shift)(FN(set)(FN(row_max)(x, n, buffer)));
-    V sum = C(0), carry = C(0);
+    V s[4] = {C(0), C(0), C(0), C(0)}, m[4] = {NOTHING, NOTHING, NOTHING, NOTHING};
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(x, start, count, buffer);
-        T *to = FN(target)(out, start, buffer);
         size_t i = 0;
-        for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
-            /* two loops: with the sum in the first, GCC does not vectorize the scalar set, 3 times slower */
-            for (size_t k = i; k < i + FN(ROW_BLOCK); k += LANES) STORE(to + k, FN(shifted_exp)(LOAD(p + k), by));
-            for (size_t k = i; k < i + FN(ROW_BLOCK); k += 4 * LANES) {
-                V pair = LOAD(to + k) + LOAD(to + k + LANES), other = LOAD(to + k + 2 * LANES) + LOAD(to + k + 3 * LANES);
-                sum = FN(add_carried)(sum, pair + other, &carry);
+        for (; i + 4 * LANES <= count; i += 4 * LANES) {
+            for (size_t k = 0; k < 4; k++) {
+                const V entry = LOAD(p + i + k * LANES);
+                if (sizes) s[k] = MAX(ABS(entry), s[k]);
+                if (maxima) m[k] = MAX(entry, m[k]);
             }
+            if (sizes && !maxima && i % 256 == 0 && OP(any)(GE(MAX(MAX(s[0], s[1]), MAX(s[2], s[3])), C(FN(MODERATE))))) break;
         }
         for (; i < count; i += LANES) {
-            V e = FN(shifted_exp)(FN(load_some)(p + i, count - i, nothing), by);
-            FN(store_some)(to + i, e, count - i);
-            sum = FN(add_carried)(sum, e, &carry);
+            if (sizes) s[0] = MAX(ABS(FN(load_some)(p + i, count - i, C(0))), s[0]);
+            if (maxima) m[0] = MAX(FN(load_some)(p + i, count - i, NOTHING), m[0]);
         }
-        FN(put)(out, start, count, to);
+        if (sizes && !maxima && OP(any)(GE(MAX(MAX(s[0], s[1]), MAX(s[2], s[3])), C(FN(MODERATE))))) break;
     }
-    const V inverse = FN(set)(1 / FN(sum)(sum - carry));
+    *size = OP(largest)(MAX(MAX(s[0], s[1]), MAX(s[2], s[3])));
+    *max = OP(largest)(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])));
+}
+
+/* How a row's exponentials are taken; and its maximum, where they are not moderate or it is `wanted` */
+static ALWAYS_INLINE int FN(row_range)(FN(Row) x, size_t n, int wanted, T *max) {
+    T size;
+    FN(scan)(x, n, 1, wanted, &size, max);
+    if (size < FN(MODERATE)) return FN(MODERATELY);
+    if (!wanted) FN(scan)(x, n, 0, 1, &size, max);
+    return *max < 8192 && *max > -8192 ? FN(NEARLY) : FN(FROM_AFAR);
+}
+
+/* Two entries are added before each step that carries its rounding: of all ways of adding 64 the one that still meets the bound. */
+static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
+    if (FN(BLOCK_VECTORS) < 8)
+        for (int k = 0; k < FN(BLOCK_VECTORS); k += 2) *sum = FN(add_carried)(*sum, e[k] + e[k + 1], carry);
+    else
+        for (int k = 0; k < FN(BLOCK_VECTORS) / 4; k++) {
+            const int quarter = FN(BLOCK_VECTORS) / 4;
+            *sum = FN(add_carried)(*sum, (e[k] + e[k + quarter]) + (e[k + 2 * quarter] + e[k + 3 * quarter]), carry);
+        }
+}
+
+/* What is summed: all exponentials, or those of the entries below the maximum. */
+enum { FN(ALL), FN(BELOW_MAXIMUM) };
+
+typedef struct {
+    T sum, maxima; /* `maxima` is how many entries are as large as the largest, where only those below are summed */
+} FN(Sum);
+
+/* Sum a row's exponentials, and write them to `out` if there is one. */
+static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, V largest) {
+    T buffer[FN(ROW_CHUNK)];
+    V sum = C(0), carry = C(0), maxima = C(0);
+#define TAKEN(e, entry)                                            \
+    V e = FN(row_exp)(how, entry, by);                             \
+    if (what == FN(BELOW_MAXIMUM)) {                               \
+        M maximal = GE(entry, largest);                            \
+        maxima = maxima + SELECT(maximal, C(1), C(0));             \
+        e = SELECT(maximal, e - e, e); /* NaN if it is not finite */ \
+    }
     EACH_CHUNK(n) {
-        const T *p = FN(chunk)(out, start, count, buffer);
-        T *to = FN(target)(out, start, buffer);
+        const T *p = FN(chunk)(x, start, count, buffer);
+        T *to = writing ? FN(target)(out, start, buffer) : buffer;
         size_t i = 0;
-        for (; i + LANES <= count; i += LANES) STORE(to + i, LOAD(p + i) * inverse);
-        if (i < count) FN(store_some)(to + i, FN(load_some)(p + i, count - i, inverse) * inverse, count - i);
-        FN(put)(out, start, count, to);
+        for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
+            V e[FN(BLOCK_VECTORS)];
+            for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
+                V entry = LOAD(p + i + k * LANES);
+                TAKEN(taken, entry)
+                if (writing) STORE(to + i + k * LANES, taken);
+                e[k] = taken;
+            }
+            FN(add_block)(&sum, e, &carry);
+        }
+        for (; i < count; i += LANES) {
+            V entry = FN(load_some)(p + i, count - i, NOTHING);
+            TAKEN(taken, entry)
+            if (how == FN(MODERATELY)) taken = SELECT(GE(entry, C(-FN(MODERATE))), taken, SELECT(OP(nan)(entry), entry, C(0)));
+            if (writing) FN(store_some)(to + i, taken, count - i);
+            sum = FN(add_carried)(sum, taken, &carry);
+        }
+        if (writing) FN(put)(out, start, count, to);
+    }
+#undef TAKEN
+    return (FN(Sum)){FN(total)(sum, carry), what == FN(BELOW_MAXIMUM) ? OP(sum)(maxima) : 0};
+}
+
+/* to = f(entry) for the entries of p, as vectors; streaming stores start where `to` is aligned. */
+#define MAP_ROW(streaming, p, to, n, fill, expression)                                 \
+    do {                                                                               \
+        size_t i_ = (streaming) ? FN(unaligned)(to, n) : 0;                            \
+        if (i_) {                                                                      \
+            V entry = FN(load_some)(p, i_, fill);                                      \
+            FN(store_some)(to, expression, i_);                                        \
+        }                                                                              \
+        for (; i_ + LANES <= (n); i_ += LANES) {                                       \
+            V entry = LOAD((p) + i_);                                                  \
+            PUT(streaming, (to) + i_, expression);                                     \
+        }                                                                              \
+        if (i_ < (n)) {                                                                \
+            V entry = FN(load_some)((p) + i_, (n) - i_, fill);                         \
+            FN(store_some)((to) + i_, expression, (n) - i_);                           \
+        }                                                                              \
+    } while (0)
+
+/* weight * e^(x - max) / sum. Which of the three ways is taken changes no bit: exponentials and sums are the same. */
+static ALWAYS_INLINE void FN(softmax_by)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, T weight) {
+    T buffer[FN(ROW_CHUNK)];
+    const int along = x.step == 1 && out.step == 1;
+    if (along && (n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)))) {
+        const V factor = FN(set)(weight / FN(sum_exponentials)(how, FN(ALL), 0, x, out, n, by, NOTHING).sum);
+        MAP_ROW(streaming, x.at, out.at, n, C(0), FN(row_exp)(how, entry, by) * factor);
+        return;
+    }
+    const FN(Row) row = {along && streaming ? buffer : out.at, out.step};
+    const V factor = FN(set)(weight / FN(sum_exponentials)(how, FN(ALL), 1, x, row, n, by, NOTHING).sum);
+    if (along)
+        MAP_ROW(streaming, row.at, out.at, n, C(0), entry * factor);
+    else
+        EACH_CHUNK(n) {
+            const T *p = FN(chunk)(out, start, count, buffer);
+            T *to = FN(target)(out, start, buffer);
+            MAP_ROW(0, p, to, count, C(0), entry * factor);
+            FN(put)(out, start, count, to);
+        }
+}
+
+#define HOW(how, f, ...) ((how) == FN(MODERATELY) ? f(FN(MODERATELY), __VA_ARGS__) : (how) == FN(NEARLY) ? f(FN(NEARLY), __VA_ARGS__) : f(FN(FROM_AFAR), __VA_ARGS__))
+
+static ALWAYS_INLINE void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T weight) {
+    T max;
+    const int how = FN(row_range)(x, n, 0, &max);
+    const FN(Shift) by = FN(row_shift)(FN(set)(max));
+    HOW(how, FN(softmax_by), streaming, x, out, n, by, weight);
+}
+
+/* Rows whose logarithms are taken together: as many as a vector of doubles holds, while they stay in L1 */
+enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4 };
+
+/* The maxima of rows, and log(sum(e^(x - max))). Most sums are twice the largest term or more, or wide: only otherwise the entries
+ * below the maximum are summed apart. */
+static ALWAYS_INLINE void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *max, T *log) {
+    T below[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
+    for (size_t i = 0; i < rows; i++) {
+        const int how = FN(row_range)(x[i], n, 1, max + i);
+        const V largest = FN(set)(max[i]);
+        FN(Shift) by = FN(row_shift)(largest);
+        if (how == FN(MODERATELY)) by.k = C(0);
+        const FN(Sum) s = HOW(how, FN(sum_exponentials), FN(BELOW_MAXIMUM), 0, x[i], x[i], n, by, largest);
+        below[i] = s.sum;
+        maxima[i] = s.maxima;
+        STORE(shift + i, by.shift);
+        STORE(k + i, by.k);
+    }
+    for (size_t i = rows; i < FN(LOG_ROWS); i++) max[i] = 0;
+    FN(logarithms)(below, maxima, max, shift, k, log, rows);
+}
+
+static ALWAYS_INLINE void FN(log_softmax_along)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t rows, size_t n) {
+    T max[FN(LOG_ROWS)], log[FN(LOG_ROWS)], buffer[FN(ROW_CHUNK)];
+    FN(log_sums)(x, rows, n, max, log);
+    for (size_t i = 0; i < rows; i++) {
+        const V largest = FN(set)(max[i]), rest = FN(set)(log[i]);
+        if (x[i].step == 1 && out[i].step == 1)
+            MAP_ROW(streaming, x[i].at, out[i].at, n, C(0), (entry - largest) - rest);
+        else
+            EACH_CHUNK(n) {
+                const T *p = FN(chunk)(x[i], start, count, buffer);
+                T *to = FN(target)(out[i], start, buffer);
+                MAP_ROW(0, p, to, count, C(0), (entry - largest) - rest);
+                FN(put)(out[i], start, count, to);
+            }
     }
 }
 
+/* What a backward pass multiplies: softmax's is p (grad - sum(grad p)), log_softmax's grad - p sum(grad); p is y, or e^y, or is
+ * taken from x as e^(x - max) / sum. */
+enum { FN(OF_SOFTMAX), FN(OF_LOG_SOFTMAX) };
+
 /* sum(grad * softmax(x)), each term divided by the sum first: slower, but no sum overflows. NaN where the row has one. */
-static T FN(normalized_dot)(FN(Row) grad, FN(Row) x, FN(Shift) by, V inverse, size_t n) {
+static T FN(normalized_dot)(int of, FN(Row) grad, FN(Row) x, FN(Shift) by, V inverse, size_t n) {
     T dot = 0, e[LANES];
     for (size_t j = 0; j < n; j++) {
-        STORE(e, FN(shifted_exp)(FN(set)(x.at[(ptrdiff_t)j * x.step]), by) * inverse);
-        dot += e[0] * grad.at[(ptrdiff_t)j * grad.step];
+        STORE(e, FN(row_exp)(FN(FROM_AFAR), FN(set)(x.at[(ptrdiff_t)j * x.step]), by) * inverse);
+        dot += (of == FN(OF_SOFTMAX) ? e[0] : 1) * grad.at[(ptrdiff_t)j * grad.step];
     }
     return dot;
 }
 
-/* y * (grad - sum(grad * y)), where y is given, or e^(x - max) / sum from x */
-static ALWAYS_INLINE void FN(backward_along)(int from_output, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {
+static ALWAYS_INLINE V FN(add_product)(int of, V p, V grad, V sum) {
+    if (of == FN(OF_SOFTMAX)) return FMA(p, grad, sum);
+    return sum + grad;
+}
+
+static ALWAYS_INLINE V FN(gradient)(int of, V p, V grad, V dot) {
+    if (of == FN(OF_SOFTMAX)) return p * (grad - dot);
+    return grad - p * dot;
+}
+
+static ALWAYS_INLINE void FN(backward_by)(int how, int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n,
+                                          FN(Shift) by) {
     T buffer[FN(ROW_CHUNK)], grad_buffer[FN(ROW_CHUNK)];
-    const V nothing = from_output ? C(0) : C(MINUS_INFINITY);
-    FN(Shift) by = {C(0), C(0)};
-    if (!from_output) by = FN(row_shift)(FN(set)(FN(row_max)(y, n, buffer)));
+    const V nothing = from_output && of == FN(OF_SOFTMAX) ? C(0) : NOTHING;
+    const int exponential = !from_output || of == FN(OF_LOG_SOFTMAX);
     V sum = C(0), carry = C(0);
     double dot = 0; /* the lanes start anew with every chunk */
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
-        V dots = C(0), others = C(0);
+        V dots[2] = {C(0), C(0)};
         size_t i = 0;
         for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
-            T taken[FN(ROW_BLOCK)];
-            const T *e = from_output ? p + i : taken;
-            if (!from_output)
-                for (size_t k = 0; k < FN(ROW_BLOCK); k += LANES) STORE(taken + k, FN(shifted_exp)(LOAD(p + i + k), by));
-            for (size_t k = 0; k < FN(ROW_BLOCK); k += 4 * LANES) {
-                V a = LOAD(e + k), b = LOAD(e + k + LANES), c = LOAD(e + k + 2 * LANES), d = LOAD(e + k + 3 * LANES);
-                if (!from_output) sum = FN(add_carried)(sum, (a + b) + (c + d), &carry);
-                dots = FMA(c, LOAD(g + i + k + 2 * LANES), FMA(a, LOAD(g + i + k), dots));
-                others = FMA(d, LOAD(g + i + k + 3 * LANES), FMA(b, LOAD(g + i + k + LANES), others));
+            V e[FN(BLOCK_VECTORS)];
+            for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
+                e[k] = LOAD(p + i + k * LANES);
+                if (!from_output) e[k] = FN(row_exp)(how, e[k], by);
+                dots[k % 2] = FN(add_product)(of, e[k], LOAD(g + i + k * LANES), dots[k % 2]);
             }
+            if (from_output) continue;
+            FN(add_block)(&sum, e, &carry);
         }
         for (; i < count; i += LANES) {
-            V e = FN(load_some)(p + i, count - i, nothing);
+            V e = FN(load_some)(p + i, count - i, nothing), slope = FN(load_some)(g + i, count - i, C(0));
             if (!from_output) {
-                e = FN(shifted_exp)(e, by);
+                e = FN(row_exp)(how, e, by);
                 sum = FN(add_carried)(sum, e, &carry);
             }
-            dots = FMA(e, FN(load_some)(g + i, count - i, C(0)), dots);
+            dots[0] = FN(add_product)(of, e, slope, dots[0]);
         }
-        dot += FN(sum)(dots + others);
+        dot += OP(sum)(dots[0] + dots[1]);
     }
-    const T total = from_output ? 1 : FN(sum)(sum - carry);
+    const T total = from_output ? 1 : FN(total)(sum, carry);
     const V inverse = FN(set)(1 / total);
-    V mean = FN(set)((T)(dot / total));
-    if (!from_output && !(dot - dot == 0)) mean = FN(set)(FN(normalized_dot)(grad, y, by, inverse, n));
+    V mean = FN(set)((T)(of == FN(OF_SOFTMAX) ? dot / total : dot));
+    if (!from_output && !(dot - dot == 0)) mean = FN(set)(FN(normalized_dot)(of, grad, y, by, inverse, n));
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
         T *to = FN(target)(out, start, buffer);
-        size_t i = 0;
-        for (; i + LANES <= count; i += LANES) {
-            V e = LOAD(p + i);
-            if (!from_output) e = FN(shifted_exp)(e, by) * inverse;
-            STORE(to + i, e * (LOAD(g + i) - mean));
-        }
-        if (i < count) {
-            V e = FN(load_some)(p + i, count - i, nothing);
-            if (!from_output) e = FN(shifted_exp)(e, by) * inverse;
-            FN(store_some)(to + i, e * (FN(load_some)(g + i, count - i, mean) - mean), count - i);
-        }
+#define STEP(at, some, load, store)                                                                \
+    do {                                                                                           \
+        V e = load(p + (at), some, nothing);                                                       \
+        if (exponential) e = FN(row_exp)(how, e, by);                                         \
+        if (!from_output) e = e * inverse;                                                         \
+        store(to + (at), FN(gradient)(of, e, load(g + (at), some, C(0)), mean), some);             \
+    } while (0)
+#define WHOLE(p, some, fill) LOAD(p)
+#define STREAMED(p, value, some) PUT(streaming, p, value)
+        size_t i = streaming ? FN(unaligned)(to, count) : 0;
+        if (i) STEP(0, i, FN(load_some), FN(store_some));
+        for (; i + LANES <= count; i += LANES) STEP(i, LANES, WHOLE, STREAMED);
+        if (i < count) STEP(i, count - i, FN(load_some), FN(store_some));
+#undef STEP
+#undef WHOLE
+#undef STREAMED
         FN(put)(out, start, count, to);
     }
+}
+
+static ALWAYS_INLINE void FN(backward_along)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {
+    const FN(Shift) none = {C(0), C(0)};
+    if (from_output) {
+        FN(backward_by)(FN(NEARLY), of, 1, streaming, grad, y, out, n, none);
+        return;
+    }
+    T max;
+    const int how = FN(row_range)(y, n, 1, &max);
+    const FN(Shift) by = how == FN(MODERATELY) ? none : FN(row_shift)(FN(set)(max));
+    if (how == FN(FROM_AFAR))
+        FN(backward_by)(FN(FROM_AFAR), of, 0, streaming, grad, y, out, n, by);
+    else
+        FN(backward_by)(FN(NEARLY), of, 0, streaming, grad, y, out, n, by);
 }

@@ -3,6 +3,7 @@
 #define FASTACT_SIMD_H
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HAVE_FMA 1
 #define HAVE_TABLES 1 /* 32-entry look-ups in registers: the fitted kernels of segments.h */
@@ -47,7 +48,7 @@ static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _
 static inline f32_m f32_same(f32_v a, f32_v b) { return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)); } /* bit by bit */
 static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
-static inline int f64_all(f64_m m) { return m == 0xff; }
+static inline int f32_any(f32_m m) { return m != 0; }
 static inline int f64_any(f64_m m) { return m != 0; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm512_mask_blend_pd(m, no, yes); }
@@ -79,6 +80,56 @@ static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) { re
 static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) { return _mm512_mask_loadu_pd(fill, f64_first(count), p); }
 static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, f32_first(count), a); }
 static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, f64_first(count), a); }
+
+/* Streaming stores, past the caches; p must be aligned to a vector. */
+#define HAVE_STREAM 1
+static inline void f32_stream(float *p, f32_v a) { _mm512_stream_ps(p, a); }
+static inline void f64_stream(double *p, f64_v a) { _mm512_stream_pd(p, a); }
+static inline void stream_end(void) { _mm_sfence(); }
+
+/* The sum, or the largest lane, of each of as many vectors as there are lanes, in one: 1 instead of 4 steps a vector. */
+#define HAVE_ROW_TREES 1
+#define TREE_OF_FLOATS(name, op)                                                                                          \
+    static inline f32_v f32_##name(const f32_v *r) {                                                                      \
+        f32_v four[4], half[2];                                                                                           \
+        for (int i = 0; i < 4; i++) {                                                                                     \
+            f32_v a = op(_mm512_unpacklo_ps(r[4 * i], r[4 * i + 1]), _mm512_unpackhi_ps(r[4 * i], r[4 * i + 1]));         \
+            f32_v b = op(_mm512_unpacklo_ps(r[4 * i + 2], r[4 * i + 3]), _mm512_unpackhi_ps(r[4 * i + 2], r[4 * i + 3])); \
+            f64_v c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);                                                       \
+            four[i] = op(_mm512_castpd_ps(_mm512_unpacklo_pd(c, d)), _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));         \
+        }                                                                                                                 \
+        for (int i = 0; i < 2; i++)                                                                                       \
+            half[i] = op(_mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0x88),                                        \
+                         _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xdd));                                       \
+        return op(_mm512_shuffle_f32x4(half[0], half[1], 0x88), _mm512_shuffle_f32x4(half[0], half[1], 0xdd));            \
+    }
+#define TREE_OF_DOUBLES(name, op)                                                                                         \
+    static inline f64_v f64_##name(const f64_v *r) {                                                                      \
+        f64_v two[4], half[2];                                                                                            \
+        for (int i = 0; i < 4; i++)                                                                                       \
+            two[i] = op(_mm512_unpacklo_pd(r[2 * i], r[2 * i + 1]), _mm512_unpackhi_pd(r[2 * i], r[2 * i + 1]));          \
+        for (int i = 0; i < 2; i++)                                                                                       \
+            half[i] = op(_mm512_shuffle_f64x2(two[2 * i], two[2 * i + 1], 0x88),                                          \
+                         _mm512_shuffle_f64x2(two[2 * i], two[2 * i + 1], 0xdd));                                         \
+        return op(_mm512_shuffle_f64x2(half[0], half[1], 0x88), _mm512_shuffle_f64x2(half[0], half[1], 0xdd));            \
+    }
+TREE_OF_FLOATS(sums, _mm512_add_ps)
+TREE_OF_FLOATS(maxima, _mm512_max_ps)
+TREE_OF_DOUBLES(sums, _mm512_add_pd)
+TREE_OF_DOUBLES(maxima, _mm512_max_pd)
+#undef TREE_OF_FLOATS
+#undef TREE_OF_DOUBLES
+
+/* table[low 4 bits of z] */
+#define HAVE_SHORT_TABLE 1
+static inline f32_v f32_lookup(const float *table, f32_v z) {
+    return _mm512_permutexvar_ps(_mm512_castps_si512(z), _mm512_loadu_ps(table));
+}
+/* the float of the bits table[low 4 bits of z] + (z's bits << 19) */
+static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
+    const __m512i bits = _mm512_castps_si512(z);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_permutexvar_epi32(bits, _mm512_loadu_si512(table)), _mm512_slli_epi32(bits, 19)));
+}
 
 /* c[v] = table[low 5 bits of z[v]] */
 static inline __attribute__((always_inline)) void f32_lookups(const float *table, int count, const f32_v *z, f32_v *c) {

@@ -1,0 +1,242 @@
+"""The softmax family beside PyTorch, ONNX Runtime, JAX and NumPy, on one thread: `python benchmarks/rows.py [--write]`.
+
+It runs in an environment that has these libraries, and takes those that are there. Contestants take turns in one process,
+into memory that is allocated before (JAX allocates its own), and the best of many rounds counts. `--write` keeps the figures in
+rows.json, from which README's table is made (readme_table.py). Figures that the project aims at stand in TARGETS.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import time
+
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # one core: JAX has no number of threads to set
+
+import numpy as np  # noqa: E402  (reads the environment when imported)
+
+import fastact  # noqa: E402
+
+RECORD = pathlib.Path(__file__).with_name("rows.json")
+SIZES = {"256 Ki": 1 << 18, "8 Mi": 1 << 23}
+# The shape of n elements, and the axis.
+LAYOUTS = {
+    "10 columns": (lambda n: (n // 10, 10), -1),
+    "128 columns": (lambda n: (n // 128, 128), -1),
+    "1024 columns": (lambda n: (n // 1024, 1024), -1),
+    "32768 columns": (lambda n: (n // 32768, 32768), -1),
+    "axis 0 of (n/256, 256)": (lambda n: (n // 256, 256), 0),
+    "one row": (lambda n: (1, n), -1),
+}
+FORWARD, BACKWARD = ("softmax", "log_softmax"), ("softmax_backward", "log_softmax_backward")
+# How many times as fast as the best of the others.
+TARGETS = {
+    **{(name, layout): 1.2 for name in (*FORWARD, *BACKWARD) for layout in LAYOUTS},
+    **{(name, "10 columns"): 5 for name in FORWARD},
+    **{(name, "axis 0 of (n/256, 256)"): 2.5 for name in FORWARD},
+    **{(name, "10 columns"): 10 for name in BACKWARD},
+}
+WIDE_TARGET = 1.5  # logits of standard deviation 30, times those of 2
+LOSS_TARGET = 1.3  # cross_entropy and its gradient, times softmax
+
+
+def numpy_function(name, axis):
+    """What a user of NumPy writes, without temporaries as large as the input where it can be helped."""
+
+    def softmax(x, out):
+        np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+        np.exp(out, out=out)
+        np.divide(out, out.sum(axis=axis, keepdims=True), out=out)
+
+    def log_softmax(x, out):
+        np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+        np.subtract(out, np.log(np.exp(out).sum(axis=axis, keepdims=True)), out=out)
+
+    def softmax_backward(grad, y, out):
+        np.multiply(grad, y, out=out)
+        np.subtract(grad, out.sum(axis=axis, keepdims=True), out=out)
+        np.multiply(out, y, out=out)
+
+    def log_softmax_backward(grad, y, out):
+        np.exp(y, out=out)
+        np.multiply(out, grad.sum(axis=axis, keepdims=True), out=out)
+        np.subtract(grad, out, out=out)
+
+    return locals()[name]
+
+
+def fastact_function(name, axis):
+    """This library."""
+    function = getattr(fastact, name)
+    if name in FORWARD:
+        return lambda x, out: function(x, axis=axis, out=out)
+    return lambda grad, y, out: function(grad, y=y, axis=axis, out=out)
+
+
+def torch_function(name, axis):
+    """PyTorch's own kernels, without automatic differentiation around them."""
+    import torch
+
+    torch.set_num_threads(1)
+    if name in FORWARD:
+        kernel = getattr(torch.ops.aten, "_" + name).out
+        return lambda x, out: kernel(x, axis, False, out=out)
+    kernel = getattr(torch.ops.aten, f"_{name}_data").out
+    target = "grad_input" if name == "softmax_backward" else "out"
+    return lambda grad, y, out: kernel(grad, y, axis, torch.float32, **{target: out})
+
+
+def torch_arrays(*arrays):
+    """The same memory as tensors."""
+    import torch
+
+    return [torch.from_numpy(array) for array in arrays]
+
+
+def onnxruntime_function(name, axis, x, out):
+    """A session of one node, bound to the arrays; it has no backward passes."""
+    import onnx
+    import onnxruntime
+
+    def tensor(label):
+        return onnx.helper.make_tensor_value_info(label, onnx.TensorProto.FLOAT, x.shape)
+
+    operator = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}[name]
+    graph = onnx.helper.make_graph([onnx.helper.make_node(operator, ["x"], ["y"], axis=axis)], name, [tensor("x")], [tensor("y")])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    binding = session.io_binding()
+    for bind, label, array in ((binding.bind_input, "x", x), (binding.bind_output, "y", out)):
+        bind(label, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    return lambda: session.run_with_iobinding(binding)
+
+
+def jax_function(name, axis, *arrays):
+    """Compiled functions; the backward passes by its automatic differentiation of the softmax's definition from the output."""
+    import jax
+
+    def softmax_backward(grad, y):
+        return y * (grad - (grad * y).sum(axis=axis, keepdims=True))
+
+    def log_softmax_backward(grad, y):
+        return grad - jax.numpy.exp(y) * grad.sum(axis=axis, keepdims=True)
+
+    forward = {"softmax": jax.nn.softmax, "log_softmax": jax.nn.log_softmax}
+    function = locals().get(name) or (lambda x: forward[name](x, axis=axis))
+    compiled, given = jax.jit(function), [jax.device_put(array) for array in arrays]
+    return lambda: compiled(*given).block_until_ready()
+
+
+def contestants(name, axis, *arrays):
+    """Calls without arguments, by library, for those that are installed and have the function."""
+    *inputs, out = arrays
+    calls = {}
+    for library, make in (("fastact", fastact_function), ("NumPy", numpy_function)):
+        function = make(name, axis)
+        calls[library] = lambda function=function: function(*arrays)
+    makers = {
+        "PyTorch": lambda: (lambda function, given: lambda: function(*given))(torch_function(name, axis), torch_arrays(*arrays)),
+        "JAX": lambda: jax_function(name, axis, *inputs),
+    }
+    if name in FORWARD:
+        makers["ONNX Runtime"] = lambda: onnxruntime_function(name, axis, *arrays)
+    for library, make in makers.items():
+        try:
+            calls[library] = make()
+        except ImportError:
+            print(f"({library} is not installed)")
+    return calls
+
+
+def best_times(calls, seconds):
+    """The best time of each call in seconds; they take turns for so long."""
+    best = dict.fromkeys(calls, float("inf"))
+    for call in calls.values():
+        call()
+    end, rounds = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end or rounds < 5:
+        for library, call in calls.items():
+            repeat = 1 if best[library] > 1e-3 else 4
+            start = time.perf_counter()
+            for _ in range(repeat):
+                call()
+            best[library] = min(best[library], (time.perf_counter() - start) / repeat)
+        rounds += 1
+    return best
+
+
+def operands(name, shape, axis, spread=2):
+    """Random inputs of a pass, and the array for its result."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(0, spread, shape).astype(np.float32)
+    if name in FORWARD:
+        return [x, np.empty_like(x)]
+    y = getattr(fastact, name.removesuffix("_backward"))(x, axis=axis)
+    return [generator.normal(0, 1, shape).astype(np.float32), y, np.empty_like(x)]
+
+
+def compare(names, layouts, sizes, seconds):
+    """Measure every cell, and print it: ns an element, and how many times as fast as the best of the others."""
+    for name in names:
+        for layout in layouts:
+            for size in sizes:
+                if layout == "one row" and size != "8 Mi":
+                    continue
+                shape, axis = LAYOUTS[layout]
+                arrays = operands(name, shape(SIZES[size]), axis)
+                count = arrays[0].size
+                times = {library: 1e9 * t / count for library, t in best_times(contestants(name, axis, *arrays), seconds).items()}
+                others = {library: t for library, t in times.items() if library != "fastact"}
+                ratio, target = min(others.values()) / times["fastact"], TARGETS[name, layout]
+                listed = "  ".join(f"{library} {t:.3f}" for library, t in times.items())
+                print(f"{' ' if ratio >= target else '!'} {name:21}{layout:24}{size:8}{ratio:6.2f} (target {target})   {listed}", flush=True)
+                yield {"function": name, "layout": layout, "size": size, "ns_per_element": {k: round(t, 4) for k, t in times.items()}}
+
+
+def own_ratios(sizes, seconds):
+    """What is measured against this library itself: wide logits, and a loss with its gradient."""
+    for layout in ("10 columns", "128 columns", "1024 columns", "32768 columns", "axis 0 of (n/256, 256)"):
+        for size in sizes:
+            shape, axis = LAYOUTS[layout]
+            narrow, out = operands("softmax", shape(SIZES[size]), axis)
+            wide, _ = operands("softmax", narrow.shape, axis, spread=30)
+            calls = {
+                "softmax": lambda: fastact.softmax(narrow, axis=axis, out=out),
+                "softmax, standard deviation 30": lambda: fastact.softmax(wide, axis=axis, out=out),
+                "log_softmax": lambda: fastact.log_softmax(narrow, axis=axis, out=out),
+                "log_softmax, standard deviation 30": lambda: fastact.log_softmax(wide, axis=axis, out=out),
+            }
+            target = np.random.default_rng(1).integers(0, narrow.shape[axis], narrow.size // narrow.shape[axis])
+            calls["cross_entropy and its gradient"] = lambda: fastact.cross_entropy_and_grad(narrow, target, axis=axis, out=out)
+            times = best_times(calls, seconds)
+            for title, base, aim in (
+                ("softmax, standard deviation 30", "softmax", WIDE_TARGET),
+                ("log_softmax, standard deviation 30", "log_softmax", WIDE_TARGET),
+                ("cross_entropy and its gradient", "softmax", LOSS_TARGET),
+            ):
+                ratio = times[title] / times[base]
+                print(f"{' ' if ratio <= aim else '!'} {title:36}{layout:24}{size:8}{ratio:6.2f} times {base} (target {aim})", flush=True)
+                yield {"function": title, "layout": layout, "size": size, "times": round(ratio, 3), "base": base}
+
+
+def main():
+    """Parse the arguments, measure, print, and keep the record where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--functions", nargs="+", default=[*FORWARD, *BACKWARD], choices=[*FORWARD, *BACKWARD])
+    parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), choices=list(LAYOUTS))
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--seconds", type=float, default=2, help="for one cell of the table")
+    parser.add_argument("--no-peers", action="store_true", help="only what is measured against this library itself")
+    parser.add_argument("--write", action="store_true", help=f"keep the figures in {RECORD.name}")
+    arguments = parser.parse_args()
+    cells = [] if arguments.no_peers else list(compare(arguments.functions, arguments.layouts, arguments.sizes, arguments.seconds))
+    own = list(own_ratios(arguments.sizes, arguments.seconds)) if hasattr(fastact, "cross_entropy_and_grad") else []
+    if arguments.write:
+        RECORD.write_text(json.dumps({"cells": cells, "own": own}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

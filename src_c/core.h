@@ -1,0 +1,20 @@
+/* What kernels.c and rows.c share: they are compiled once for each instruction set, with SIMD_HEADER and SET_NAME given by setup.py. */
+#include "fastact.h"
+#include SIMD_HEADER
+#include <math.h> /* HUGE_VAL, NAN; no function of it is called */
+#include <string.h>
+
+#ifdef __GNUC__
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define ALWAYS_INLINE inline
+#define UNROLLED
+#endif
+#define NAN_VALUE NAN
+
+#define STRING2(x) #x
+#define STRING(x) STRING2(x)
+#define SET3(name, set) name##_##set
+#define SET2(name, set) SET3(name, set)
+#define SET(name) SET2(name, SET_NAME)

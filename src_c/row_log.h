@@ -1,0 +1,41 @@
+/* The logarithms of rows' sums, for REAL = f32 and f64, in double: where float32 is the result, to 2^-34. */
+
+/* log(1 + x) for x >= 0 */
+static inline f64_v FN(log1p)(f64_v x) {
+    const f64_v one = f64_set(1);
+    const f64_m small = f64_gt(f64_set(0.4), x);
+    const f64_v u = one + x;
+    f64_v k = f64_exponent(u), m = f64_scaled(u, -k);
+    const f64_m upper = f64_gt(m, f64_set(1.42));
+    k = f64_select(small, f64_set(0), f64_select(upper, k + one, k));
+    const f64_v f = f64_select(small, x, f64_select(upper, f64_set(0.5) * m, m) - one);
+    /* 2 atanh(f / (2 + f)) */
+    const f64_v s = f / (f64_set(2) + f), square = s * s;
+    f64_v y = f64_set(mid_log1p_terms[9]);
+    for (int i = 8; i >= 0; i--) y = f64_fma(y, square, f64_set(mid_log1p_terms[i]));
+    y = y * s;
+    if (sizeof(T) == sizeof(double)) { /* a step of Newton's for e^y = 1 + f */
+        const f64_v t = f64_expm1(-y);
+        y = y + f64_fma(f, t, f + t);
+    }
+    y = f64_fma(k, f64_set(0x1.62e42fefa3800p-1), f64_fma(k, f64_set(0x1.ef35793c76730p-45), y)); /* ln 2 in two parts */
+    return f64_select(f64_gt(f64_set(0x1p1000), x), y, x + x); /* what is infinite or NaN stays so */
+}
+
+static inline void FN(store_doubles)(T *p, f64_v value) {
+    if (sizeof(T) == sizeof(double))
+        f64_store((double *)p, value);
+    else
+        mid_store((float *)p, value);
+}
+
+/* log(sum(e^(x - max))) of `rows` rows, from the sums of the exponentials of the entries below the maximum, and the numbers of those
+ * that equal it. The maximum's own exponential, 1, is left out of the sum, so that a small rest keeps its digits. The arrays
+ * have room for whole vectors. */
+static void FN(logarithms)(const T *below, const T *maxima, const T *max, const T *shift, const T *k, T *log, size_t rows) {
+    for (size_t r = 0; r < rows; r += f64_lanes) {
+        const f64_v inverse = FN(double_exp_by)(LOAD_DOUBLES(shift + r) - LOAD_DOUBLES(max + r), -LOAD_DOUBLES(k + r));
+        const f64_v rest = f64_fma(LOAD_DOUBLES(below + r), inverse, LOAD_DOUBLES(maxima + r) - f64_set(1));
+        FN(store_doubles)(log + r, FN(log1p)(rest));
+    }
+}

@@ -1,0 +1,50 @@
+/* The row functions of one instruction set: compiled once for each, as kernels.c is. */
+#include "core.h"
+#include "flags.h"
+
+#define COEFFICIENTS
+#include "formulas.h"
+#undef COEFFICIENTS
+
+/* The bound of a softmax is made up of the errors of two exponentials and of a sum: each must be small. */
+#define f64_CARRIES_REST 1
+
+#define REAL f64
+#define BASE f64
+#include "real.h"
+#include "polynomials.h"
+#include "exp.h"
+#define f64_exp_by f64_plain_exp
+static inline f64_v f64_plain_exp(f64_v x, f64_v by);
+static inline f64_v f64_moderate_exp(f64_v x) { return f64_plain_exp(x, f64_set(0)); }
+#define f64_double_exp_by f64_plain_exp
+#include "row.h"
+#undef REAL
+#define REAL mid
+#include "real.h"
+#include "exp.h"
+static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
+    f64_v k, whole, t = mid_expm1_remainder(x, &k, &whole);
+    return mid_scaled(f64_set(1) + t, k - by);
+}
+#undef REAL
+#undef BASE
+#define REAL f32
+#define BASE f32
+#include "real.h"
+#include "exp.h"
+#include "row_exp.h"
+#include "row.h"
+
+#define ROW(name, signature, types) {#name, signature, types, f32_##name##_loop, f64_##name##_loop}
+const RowKernel SET(fastact_rows)[] = {
+    ROW(softmax, "(n)->(n)", ".."),
+    ROW(log_softmax, "(n)->(n)", ".."),
+    ROW(logsumexp, "(n)->()", ".."),
+    ROW(logsumexp_backward, "(),(n)->(n)", "..."),
+    ROW(softmax_backward, "(n),(n)->(n)", "..."),
+    ROW(softmax_backward_from_output, "(n),(n)->(n)", "..."),
+    ROW(log_softmax_backward, "(n),(n)->(n)", "..."),
+    ROW(log_softmax_backward_from_output, "(n),(n)->(n)", "..."),
+    {0},
+};
