@@ -45,6 +45,8 @@ cdef extern from "fastact.h":
         int n_fitted
         const RowKernel *rows
         int n_rows
+        inner_loop *sum_f32
+        inner_loop *sum_f64
     ctypedef struct Elementwise:
         int arrays, parameters, outputs, lanes
         any_block *uniform
@@ -121,6 +123,7 @@ def load(str name, dict documents):
         key = row.name.decode()
         ufuncs[key] = make_ufunc(
             key, None, row.arrays, 1, b"(n)->(n)" if row.arrays == 1 else b"(n),(n)->(n)", row.loop_f32, row.loop_f64, NULL, NULL)
+    ufuncs["sum"] = make_ufunc("sum", None, 1, 1, b"(n)->()", chosen.sum_f32, chosen.sum_f64, NULL, NULL, cnp.NPY_FLOAT64)
     return ufuncs
 
 
@@ -145,7 +148,8 @@ cdef char *keep(str text) except NULL:
     return strcpy(copy, <const char *>data)
 
 
-cdef object make_ufunc(str name, str document, int nin, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
+cdef object make_ufunc(str name, str document, int nin, int nout, const char *signature, inner_loop *f32, inner_loop *f64,
+                       void *data_f32, void *data_f64, int out_f32=cnp.NPY_FLOAT32):
     cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
     cdef void **data = <void **>forever(2 * sizeof(void *))
     cdef char *types = <char *>forever(2 * (nin + nout))
@@ -153,7 +157,7 @@ cdef object make_ufunc(str name, str document, int nin, int nout, const char *si
     loops[0], loops[1] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
     data[0], data[1] = data_f32, data_f64
     for i in range(nin + nout):
-        types[i], types[nin + nout + i] = cnp.NPY_FLOAT32, cnp.NPY_FLOAT64
+        types[i], types[nin + nout + i] = cnp.NPY_FLOAT32 if i < nin else out_f32, cnp.NPY_FLOAT64
     # With out=x NumPy makes no copy, of rows neither: it assumes that a loop reads an element (a row) before it writes it.
     return PyUFunc_FromFuncAndDataAndSignature(
         loops, data, types, 2, nin, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)

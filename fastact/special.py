@@ -1,30 +1,31 @@
 """The calls that are more than one evaluator's: the halves of an array (glu), and a gradient that is summed (prelu's weight)."""
 
+import itertools
+import math
 import operator
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, answers_for_itself, check_axis
-from .fallback import broadcast, checked_out, loop_dtype
+from .fallback import LOOPS, broadcast, checked_out, loop_dtype
 
 
 class SummingCall(Call):
     """How a backward pass is called whose second result is the gradient of its parameter, summed to the parameter's shape."""
 
+    def __init__(self, *args, sum=None, **facts):
+        super().__init__(*args, **facts)
+        self.sum = sum  # the compiled one, along one axis
+
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Evaluate, and sum over the axes along which the parameter was broadcast: in float64, rounded once."""
-        (parameter,) = self.parameters
-        for name, value in zip((*self.operands, parameter), (*operands, *parameters), strict=True):
-            if answers_for_itself(value):
-                raise TypeError(f"{self.name}() takes arrays, since it sums over them: {name} is {type(value).__name__}")
         inputs = [*operands, *parameters]
-        loop = loop_dtype(self.name, inputs, kwargs.get("dtype"))
-        shape, own_shape = broadcast(self.name, inputs), np.shape(parameters[0])
+        loop, shape, own_shape = self.resolve(inputs, kwargs.get("dtype"))
         first, second = self.outputs(kwargs.pop("out", None))
         casting = kwargs.get("casting", "same_kind")
-        for name, out, right in (("x", first, shape), (parameter, second, own_shape)):
-            out = checked_out(self.name, out, loop, casting)
+        for name, out, right in zip(("x", *self.parameters), (first, second), (shape, own_shape), strict=True):
+            out = None if out is None else checked_out(self.name, out, loop, casting)
             if out is not None and out.shape != right:
                 raise ValueError(f"{self.name}() needs out= of shape {right} for the gradient of {name}, got {out.shape}")
         # what a mask leaves out counts 0
@@ -33,11 +34,36 @@ class SummingCall(Call):
         offset = len(shape) - len(own_shape)
         axes = tuple(i for i in range(len(shape)) if i < offset or own_shape[i - offset] != shape[i])
         with np.errstate(all="ignore"):
-            total = every.sum(axis=axes, dtype=np.float64).reshape(own_shape).astype(loop) if axes else every
+            total = self.summed(every, axes).reshape(own_shape).astype(loop) if axes else every
             if second is None:
                 return result, total[()]
             second[...] = total
         return result, second
+
+    def resolve(self, inputs, dtype):
+        """The dtype of the computation, its shape, and the parameter's."""
+        *operands, parameter = inputs
+        first = operands[0]
+        plain = type(parameter) is float and dtype is None and all(type(value) is np.ndarray for value in operands)
+        if plain and first.dtype in LOOPS and len({(value.dtype, value.shape) for value in operands}) == 1:
+            return first.dtype, first.shape, ()  # what follows takes 7 us to find it out
+        for name, value in zip((*self.operands, *self.parameters), inputs, strict=True):
+            if answers_for_itself(value):
+                raise TypeError(f"{self.name}() takes arrays, since it sums over them: {name} is {type(value).__name__}")
+        return loop_dtype(self.name, inputs, dtype), broadcast(self.name, inputs), np.shape(parameter)
+
+    def summed(self, every, axes):
+        """The sums over these axes in float64: over successive ones at once, since the compiled sum takes one."""
+        if self.sum is None or type(every) is not np.ndarray:
+            return every.sum(axis=axes, dtype=np.float64)
+        if len(axes) == every.ndim:
+            return self.sum(every.ravel(order="K"))
+        runs = [list(run) for _, run in itertools.groupby(range(every.ndim), axes.__contains__)]
+        total = every.reshape([math.prod(every.shape[i] for i in run) for run in runs])
+        for axis, run in reversed(list(enumerate(runs))):
+            if run[0] in axes:
+                total = self.sum(total, axis=axis)
+        return total
 
     def outputs(self, out):
         """The two arrays that `out` means."""

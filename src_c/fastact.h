@@ -44,6 +44,7 @@ typedef struct {
     int n_fitted;
     const RowKernel *rows;
     int n_rows;
+    inner_loop *sum_f32, *sum_f64; /* (n) -> (), into double (sum.h) */
 } InstructionSet;
 
 /* What the elementwise loops get as `data`: the blocks of one kernel for one precision. */

@@ -41,6 +41,7 @@
 #include "words.h"
 #include "block.h"
 #include "row.h"
+#include "sum.h"
 
 /* The wide ones: as if there were no rounding but the last. */
 #undef DIRECT_FORMULAS
@@ -66,6 +67,7 @@
 #include "exp.h"
 #include "wide.h"
 #include "block.h"
+#include "sum.h"
 #undef REAL
 #undef WIDE_ARITHMETIC
 #undef TWO_PARTS
@@ -105,5 +107,5 @@ static const RowKernel rows[] = {ROW(softmax, 1), ROW(softmax_backward, 2), ROW(
 #define SET(name) SET2(name)
 const InstructionSet SET(SET_NAME) = {
     STRING(SET_NAME), f32_lanes, f64_lanes, kernels, (int)(sizeof kernels / sizeof *kernels),
-    fitted_kernels, N_FITTED, rows, (int)(sizeof rows / sizeof *rows),
+    fitted_kernels, N_FITTED, rows, (int)(sizeof rows / sizeof *rows), mid_sum_loop, f64_sum_loop,
 };

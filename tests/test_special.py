@@ -144,7 +144,8 @@ def test_prelu_backward(implementation, dtype, shape):
     expected = terms.sum(axis=axes).reshape(shape) if axes else terms
     assert dweight.shape == shape
     assert dweight.dtype == dtype
-    np.testing.assert_allclose(dweight, expected, rtol=4 * np.finfo(dtype).eps, atol=1e-16)
+    close = {"rtol": np.finfo(dtype).eps, "atol": 2**-50 * np.abs(terms).sum()}  # sums taken in another order cancel otherwise
+    np.testing.assert_allclose(dweight, expected, **close)
     outs = np.empty_like(x), np.empty_like(weight)
     assert all(got is out for got, out in zip(backward(grad, x, weight, out=outs), outs, strict=True))
     assert_same_bits(outs, (dx, dweight), "out")
@@ -162,7 +163,28 @@ def test_prelu_backward(implementation, dtype, shape):
     backward(grad, x, weight, out=masked, where=mask)
     assert_same_bits(masked[0], np.where(mask, dx, dtype(9)), "where")
     expected = (terms * mask).sum(axis=axes).reshape(shape) if axes else terms * mask
-    np.testing.assert_allclose(masked[1], expected, rtol=4 * np.finfo(dtype).eps, atol=1e-16)
+    np.testing.assert_allclose(masked[1], expected, **close)
+
+
+@each_implementation
+@each_dtype
+@pytest.mark.parametrize("shape", [(33, 70, 5, 9), (300, 1, 3, 2), (0, 4, 1, 1), (2, 3, 40, 40)], ids=str)
+def test_prelu_backward_per_channel(implementation, dtype, shape):
+    """A weight for each channel of images; each sum is the same whatever the memory's order, and whatever its neighbours."""
+    rng = np.random.default_rng(1)
+    backward = of(implementation, "prelu_backward")
+    grad, x = rng.normal(size=(2, *shape)).astype(dtype)
+    terms = np.where(x > 0, 0, grad * x).astype(np.float64)
+    layouts = {(shape[1], 1, 1): (0, 2, 3), (shape[2], 1): (0, 1, 3), shape[3:]: (0, 1, 2), (*shape[:2], 1, 1): (2, 3)}
+    for own, axes in layouts.items():
+        weight = rng.uniform(0.1, 0.4, own).astype(dtype)
+        dweight = backward(grad, x, weight)[1]
+        close = {"rtol": np.finfo(dtype).eps, "atol": 2**-50 * np.abs(terms).sum()}
+        np.testing.assert_allclose(dweight, terms.sum(axis=axes).reshape(own), **close)
+        fortran = backward(np.asfortranarray(grad), np.asfortranarray(x), weight)[1]
+        np.testing.assert_allclose(fortran, dweight, **close)
+        if own[-1] > 2 and implementation != "numpy":
+            assert_same_bits(backward(grad[..., 1:], x[..., 1:], weight[1:])[1], dweight[1:], "without the first")
 
 
 @each_implementation
