@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, answers_for_itself, check_axis
-from .fallback import LOOPS, broadcast, checked_out, loop_dtype
+from .fallback import broadcast, checked_out, loop_dtype
 
 
 class SummingCall(Call):
@@ -20,12 +20,17 @@ class SummingCall(Call):
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Evaluate, and sum over the axes along which the parameter was broadcast: in float64, rounded once."""
+        (parameter,) = self.parameters
+        for name, value in zip((*self.operands, parameter), (*operands, *parameters), strict=True):
+            if answers_for_itself(value):
+                raise TypeError(f"{self.name}() takes arrays, since it sums over them: {name} is {type(value).__name__}")
         inputs = [*operands, *parameters]
-        loop, shape, own_shape = self.resolve(inputs, kwargs.get("dtype"))
+        loop = loop_dtype(self.name, inputs, kwargs.get("dtype"))
+        shape, own_shape = broadcast(self.name, inputs), np.shape(parameters[0])
         first, second = self.outputs(kwargs.pop("out", None))
         casting = kwargs.get("casting", "same_kind")
-        for name, out, right in zip(("x", *self.parameters), (first, second), (shape, own_shape), strict=True):
-            out = None if out is None else checked_out(self.name, out, loop, casting)
+        for name, out, right in (("x", first, shape), (parameter, second, own_shape)):
+            out = checked_out(self.name, out, loop, casting)
             if out is not None and out.shape != right:
                 raise ValueError(f"{self.name}() needs out= of shape {right} for the gradient of {name}, got {out.shape}")
         # what a mask leaves out counts 0
@@ -39,18 +44,6 @@ class SummingCall(Call):
                 return result, total[()]
             second[...] = total
         return result, second
-
-    def resolve(self, inputs, dtype):
-        """The dtype of the computation, its shape, and the parameter's."""
-        *operands, parameter = inputs
-        first = operands[0]
-        plain = type(parameter) is float and dtype is None and all(type(value) is np.ndarray for value in operands)
-        if plain and first.dtype in LOOPS and len({(value.dtype, value.shape) for value in operands}) == 1:
-            return first.dtype, first.shape, ()  # what follows takes 7 us to find it out
-        for name, value in zip((*self.operands, *self.parameters), inputs, strict=True):
-            if answers_for_itself(value):
-                raise TypeError(f"{self.name}() takes arrays, since it sums over them: {name} is {type(value).__name__}")
-        return loop_dtype(self.name, inputs, dtype), broadcast(self.name, inputs), np.shape(parameter)
 
     def summed(self, every, axes):
         """The sums over these axes in float64: over successive ones at once, since the compiled sum takes one."""
