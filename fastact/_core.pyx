@@ -339,23 +339,31 @@ cdef bint take(tuple names, object name, PyObject *given, PyObject **values):
     return False
 
 
-cdef bint summed_to_a_number(PyObject **operands, int n_operands, PyObject *out):
-    """Whether special.SummingCall has nothing to find out, where the parameter is a number: all arrays, of one dtype, have one
-    shape, and `out` is for the first result alone."""
-    cdef cnp.ndarray first = <cnp.ndarray>operands[0]
-    cdef PyObject *target = Py_None
-    cdef int k
+cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyUFuncObject *ufunc, int dtype):
+    """The results of special.SummingCall where the parameter is a number, with loops alone; None where something is not plain."""
+    cdef cnp.ndarray like = <cnp.ndarray>inputs[0], every
+    cdef PyUFuncObject *gufunc = <PyUFuncObject *>self.sum
+    cdef char *at[2]
+    cdef double total
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(like)
+    cdef cnp.npy_intp *counts = [1, cnp.PyArray_SIZE(like)]
+    cdef cnp.npy_intp *steps = [0, 0, item]
+    first, second = None, None
     if out != Py_None:
-        if not isinstance(<object>out, tuple) or len(<tuple>out) != 2 or (<tuple>out)[1] is not None:
-            return False
-        target = PyTuple_GET_ITEM(out, 0)
-    if target != Py_None:
-        if float_type(target) != cnp.PyArray_TYPE(first) or not PyArray_SAMESHAPE(<cnp.ndarray>target, first):
-            return False
-    for k in range(1, n_operands):
-        if not PyArray_SAMESHAPE(<cnp.ndarray>operands[k], first):
-            return False
-    return True
+        if type(<object>out) is not tuple or len(<tuple>out) != 2:
+            return None
+        first, second = <tuple>out
+    if second is not None or cnp.PyArray_NDIM(like) == 0:
+        return None
+    if first is None:
+        first = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
+    every = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
+    both = first, every
+    if not elements_in_place(inputs, self.operands, self.n_parameters, <PyObject *>both, ufunc):
+        return None
+    at[0], at[1] = <char *>cnp.PyArray_DATA(every), <char *>&total
+    call_loop(gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, counts, steps, NULL, counts[1] * item)
+    return first, number(total, dtype)[()]
 
 
 cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
@@ -445,9 +453,9 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
             if not PyObject_Vectorcall(<PyObject *>condition, values, self.n_parameters, NULL):
                 return slow(self, args, nargs, kwnames)
 
-    if self.sum is not None and not summed_to_a_number(stack, self.operands, args[out_at] if out_at >= 0 else Py_None):
-        return slow(self, args, nargs, kwnames)
-
+    if self.sum is not None:
+        both = summed_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc, dtype)
+        return slow(self, args, nargs, kwnames) if both is None else both
     if out_at >= 0 and not self.rows:
         if elements_in_place(stack, self.operands, self.n_parameters, args[out_at], <PyUFuncObject *>ufunc):
             return <object>args[out_at]
@@ -463,10 +471,7 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         rest = <object>kwnames if keywords else None
     elif position > inputs:
         rest = ONLY_OUT if position == inputs + 1 and out_at >= 0 else tuple([name for name in <tuple>kwnames if name != "y"])
-    result = PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if rest is None else <PyObject *>rest)
-    if self.sum is None:
-        return result
-    return (<tuple>result)[0], number(self.sum((<tuple>result)[1].ravel("K")), dtype)[()]
+    return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if rest is None else <PyObject *>rest)
 
 
 def shortcut(call, bint rows, str document):
