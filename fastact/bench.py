@@ -111,7 +111,7 @@ class Case:
         return self.forward not in ACTIVATIONS or bool(ACTIVATIONS[self.forward].parameters or self.keywords or self.split)
 
     def shape(self, size):
-        """The shape of about `size` elements; no rows where not even one fits. Halves of fewer than a row's columns are one row."""
+        """The shape of about `size` elements; no rows where not even one fits, but of halves a shorter one."""
         columns = min(self.columns, size) if self.split else self.columns
         return (size,) if columns is None else (size // columns, columns)
 

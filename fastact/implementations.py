@@ -135,7 +135,7 @@ def _is_ufunc(evaluator):
 
 def publish(call, document):
     """A public function for `call`: the compiled shortcut in front of it where a ufunc does all of it."""
-    if _is_ufunc(call.default[0]) and type(call) in (calling.Call, calling.RowCall, special.SummingCall):
+    if _is_ufunc(call.default[0]):
         return _core.shortcut(call, isinstance(call, calling.RowCall), document)
     return calling.public(call, document)
 

@@ -72,6 +72,8 @@ class SummingCall(Call):
 class HalvesCall(Call):
     """How a gated pair is called whose operands are the halves of one array."""
 
+    splits = True
+
     def check(self, name, value):
         """The axis is one integer."""
         check_axis(self.name, value)

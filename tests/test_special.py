@@ -27,7 +27,18 @@ def split(dtype, shape, axis):
     return x, first, second, np.resize(arrays.pool(dtype, 3), first.shape)
 
 
-SPLITS = [((8,), -1), ((8,), 0), ((6, 10), 0), ((6, 10), 1), ((6, 10), -2), ((3, 4, 5), 1), ((2, 0), 0), ((0, 2), -1)]
+SPLITS = [
+    ((8,), -1),
+    ((8,), 0),
+    ((6, 10), 0),
+    ((6, 10), 1),
+    ((6, 10), -1),
+    ((6, 10), -2),
+    ((3, 4, 5), 1),
+    ((3, 5, 4), -1),
+    ((2, 0), 0),
+    ((0, 2), -1),
+]
 
 
 @each_implementation
@@ -77,6 +88,22 @@ def test_glu_backward(implementation, dtype, shape, axis):
     masked = np.full_like(x, 9)
     backward(grad, x, axis, out=masked, where=mask)
     assert_same_bits(masked, np.where(np.concatenate([mask, mask], axis), expected, dtype(9)), "where")
+
+
+@each_implementation
+@pytest.mark.parametrize("start", range(9))
+def test_glu_of_overlapping_arrays(implementation, start):
+    """An out that shares memory with x, or with grad, anyhow."""
+    glu, backward = of(implementation, "glu"), of(implementation, "glu_backward")
+    values = np.linspace(-3, 3, 16).astype(np.float32)
+    memory = values.copy()
+    expected = glu(values[:8])
+    assert_same_bits(glu(memory[:8], out=memory[start : start + 4]), expected, "forward")
+    for x, grad in (((0, 8), (8, 12)), ((8, 16), (0, 4)), ((4, 12), (4, 8))):
+        memory = values.copy()
+        expected = backward(values[slice(*grad)], values[slice(*x)])
+        out = memory[start : start + 8]
+        assert_same_bits(backward(memory[slice(*grad)], memory[slice(*x)], out=out), expected, "backward")
 
 
 @each_implementation
