@@ -97,7 +97,10 @@ def extensions():
         include_dirs=["src_c", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra"],
-        depends=[*map(str, sorted(Path("src_c").glob("*"))), "fastact/_core.pyx", "fastact/codegen.py", "fastact/formulas.py"],
+        depends=[
+            *map(str, sorted(Path("src_c").glob("*"))),
+            *(f"fastact/{name}" for name in ("_core.pyx", "in_place.pxi", "codegen.py", "formulas.py")),
+        ],
         libraries=[] if X86 or platform.machine().lower() in ("aarch64", "arm64") else ["m"],  # flags.h: fenv elsewhere
     )
     return cythonize([core], build_dir="build/cython")

@@ -9,13 +9,13 @@ from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.math cimport NAN
 from libc.stdint cimport intptr_t
-from libc.string cimport strcpy
+from libc.string cimport memcpy, strcpy
 cimport numpy as cnp
 
 from .declare import REQUIRED
 
 cdef extern from "fastact.h":
-    enum: MAX_INPUTS
+    enum: MAX_INPUTS, MAX_PARAMETERS
     ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
     ctypedef void f32_block() noexcept
     ctypedef void f64_block() noexcept
@@ -56,6 +56,8 @@ cdef extern from "numpy/ufuncobject.h":
     ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
     ctypedef struct PyUFuncObject:
         PyUFuncGenericFunction *functions
+        void **data
+        int nout
     int _import_umath() except -1
     enum: PyUFunc_None
     object PyUFunc_FromFuncAndDataAndSignature(
@@ -75,10 +77,12 @@ cdef extern from "Python.h":
     bint PyLong_CheckExact(PyObject *)
     bint PyUnicode_CheckExact(PyObject *)
     double PyFloat_AS_DOUBLE(PyObject *)
+    double PyLong_AsDouble(PyObject *) except? -1
     PyObject *Py_None
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     bint PyArray_CheckExact "PyArray_CheckExact"(PyObject *)
+    bint PyArray_SAMESHAPE "PyArray_SAMESHAPE"(cnp.ndarray, cnp.ndarray)
 
 cnp.import_array()
 _import_umath()
@@ -168,12 +172,13 @@ cdef object make_ufunc(str name, str document, str operands, int nout, const cha
 cdef class Shortcut:
     """What the fast path of one public function knows; calling.Call, `call`, knows the rest."""
 
-    cdef object call, from_input, from_output
+    cdef object call, from_input, from_output, sum
+    cdef object condition, output_condition  # functions of the parameters, or None
     cdef str option
     cdef dict evaluators
-    cdef tuple defaults_f32, defaults_f64
-    cdef int operands, n_parameters, n_required
-    cdef bint rows, checked, output_checked
+    cdef tuple names, defaults, defaults_f32, defaults_f64
+    cdef int operands, n_parameters
+    cdef bint rows, splits
 
     def __init__(self, call, rows):
         self.call = call
@@ -181,15 +186,15 @@ cdef class Shortcut:
         self.option, self.evaluators = call.option, call.evaluators
         self.operands = len(call.operands)
         self.rows = rows
-        self.checked = bool(call.requires)
-        self.output_checked = bool(call.requires or call.output_requires)
-        defaults = () if rows else tuple(call.parameters.values())
-        self.n_parameters = len(defaults)
-        self.n_required = 0
-        while self.n_required < self.n_parameters and defaults[self.n_required] is REQUIRED:
-            self.n_required += 1
-        self.defaults_f32 = tuple([number(value, cnp.NPY_FLOAT32) for value in defaults])
-        self.defaults_f64 = tuple([number(value, cnp.NPY_FLOAT64) for value in defaults])
+        self.splits = getattr(call, "splits", False)
+        self.sum = getattr(call, "sum", None)
+        self.names = () if rows else tuple(call.parameters)
+        self.defaults = () if rows else tuple(call.parameters.values())
+        self.n_parameters = len(self.defaults)
+        self.defaults_f32 = tuple([number(value, cnp.NPY_FLOAT32) for value in self.defaults])
+        self.defaults_f64 = tuple([number(value, cnp.NPY_FLOAT64) for value in self.defaults])
+        self.condition = all_of(self.names, call.requires)
+        self.output_condition = all_of(self.names, call.requires + call.output_requires)
 
     def __reduce__(self):
         # A builtin function pickles as getattr(its self, its name): here the package.
@@ -198,6 +203,27 @@ cdef class Shortcut:
 
 
 cdef tuple ONLY_OUT = ("out",)
+
+
+def all_of(names, conditions):
+    """The conditions as one function: 50 ns for a call of it, 9 us for Call.demand, which also says what is wrong."""
+    if not conditions:
+        return None
+    text = " and ".join([f"({condition.co_filename})" for condition in conditions])
+    return eval(f"lambda {', '.join(names)}: {text}", {"__builtins__": {}})
+
+
+cdef double plain_number(PyObject *given):
+    """A Python number that both dtypes hold, else NaN."""
+    cdef double value = NAN
+    if PyFloat_CheckExact(given):
+        value = PyFloat_AS_DOUBLE(given)
+    elif PyLong_CheckExact(given):
+        try:
+            value = PyLong_AsDouble(given)
+        except OverflowError:
+            pass
+    return value if -3e38 < value < 3e38 else NAN
 
 
 cdef object number(object given, int dtype):
@@ -228,9 +254,12 @@ cdef object slow(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObjec
     return self.call(*[<object>args[i] for i in range(nargs)], **keywords)
 
 
+include "in_place.pxi"
+
+
 cdef bint rows_in_place(PyObject **operands, int n_operands, PyObject *out, PyUFuncObject *gufunc):
     """Call the loop of a gufunc itself, where all arrays are plain rows: its own set-up takes 400 ns of 560 on one short row."""
-    cdef int dtype = float_type(out), dimensions = 0 if dtype < 0 else cnp.PyArray_NDIM(<cnp.ndarray>out), k, d
+    cdef int dtype = float_type(out), dimensions = 0 if dtype < 0 else cnp.PyArray_NDIM(<cnp.ndarray>out), k
     if dimensions == 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or cnp.PyArray_SIZE(<cnp.ndarray>out) == 0:
         return False
     cdef cnp.npy_intp n = cnp.PyArray_DIM(<cnp.ndarray>out, dimensions - 1)
@@ -240,57 +269,61 @@ cdef bint rows_in_place(PyObject **operands, int n_operands, PyObject *out, PyUF
     cdef cnp.npy_intp steps[6]
     at[n_operands] = <char *>cnp.PyArray_DATA(<cnp.ndarray>out)
     for k in range(n_operands):
-        if float_type(operands[k]) != dtype or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>operands[k]):
+        if not beside(operands[k], out):
             return False
-        if cnp.PyArray_NDIM(<cnp.ndarray>operands[k]) != dimensions:
-            return False
-        for d in range(dimensions):
-            if cnp.PyArray_DIM(<cnp.ndarray>operands[k], d) != cnp.PyArray_DIM(<cnp.ndarray>out, d):
-                return False
         at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>operands[k])
-        if at[k] != at[n_operands] and at[k] < at[n_operands] + bytes_ and at[n_operands] < at[k] + bytes_:
-            return False
     counts[0], counts[1] = bytes_ // (n * item), n
     for k in range(n_operands + 1):
         steps[k], steps[n_operands + 1 + k] = n * item, item
-    cdef PyUFuncGenericFunction loop = gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1]
-    if bytes_ < 4096:
-        loop(at, counts, steps, NULL)
-    else:
-        with nogil:
-            loop(at, counts, steps, NULL)
+    call_loop(gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, counts, steps, NULL, bytes_)
     return True
+
+
+cdef bint take(tuple names, object name, PyObject *given, PyObject **values):
+    """Put a parameter that is given by keyword into its place; False where it is none, or has been given."""
+    cdef Py_ssize_t i
+    for i in range(len(names)):
+        if name == <str>names[i] and values[i] == NULL:
+            values[i] = given
+            return True
+    return False
 
 
 cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
     cdef Shortcut self = <Shortcut>self_
     cdef PyObject *stack[MAX_INPUTS + 16]
+    cdef PyObject *values[MAX_PARAMETERS]  # the parameters given, else NULL
+    cdef double value
+    cdef bint any_given = False
+    cdef int kept = 0  # bit i: the ufunc is given keyword i, too
     cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), given = nargs - self.operands
-    cdef Py_ssize_t y_at = -1, out_at = -1, option_at = -1
+    cdef Py_ssize_t y_at = -1, out_at = -1
     cdef bint last_axis = True
     cdef PyObject *last
     cdef int dtype
     cdef list hold = None  # keeps the parameters' arrays alive for the call
-    if keywords > 16 or nargs < 1 or given > self.n_parameters or given < (self.n_required if self.n_required else -1):
+    if keywords > 16 or nargs < 1 or given > self.n_parameters or given < -1:
         return slow(self, args, nargs, kwnames)
-    if self.checked and given > 0:
-        return slow(self, args, nargs, kwnames)
-    ufunc, from_output = self.from_input, self.from_output
+    for i in range(self.n_parameters):
+        values[i] = args[self.operands + i] if i < given else NULL
+    ufunc, from_output, condition = self.from_input, self.from_output, self.condition
     for i in range(keywords):
         name = <object>PyTuple_GET_ITEM(kwnames, i)
         if name == "out":
             out_at = nargs + i
+            kept |= 1 << i
         elif name == "y":
             y_at = nargs + i
         elif self.option is not None and name == self.option:
-            option_at = nargs + i
-            chosen = self.evaluators.get(<object>args[option_at]) if PyUnicode_CheckExact(args[option_at]) else None
+            last = args[nargs + i]
+            chosen = self.evaluators.get(<object>last) if PyUnicode_CheckExact(last) else None
             if chosen is None:
                 return slow(self, args, nargs, kwnames)
             ufunc, from_output = <tuple>chosen
         elif self.rows and name == "axis" and PyLong_CheckExact(args[nargs + i]):
             last_axis = <object>args[nargs + i] == -1
-        else:
+            kept |= 1 << i
+        elif not take(self.names, name, args[nargs + i], values):
             return slow(self, args, nargs, kwnames)
 
     # the operands: x, or grad and one of x and y, or a gated pair, with or without grad
@@ -301,12 +334,16 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         if (last == Py_None) == (y_at < 0 or args[y_at] == Py_None):
             return slow(self, args, nargs, kwnames)
         if last == Py_None:
-            if self.output_checked and given > 0:
-                return slow(self, args, nargs, kwnames)
-            ufunc, stack[1] = from_output, args[y_at]
+            ufunc, stack[1], condition = from_output, args[y_at], self.output_condition
     elif y_at >= 0 or given < 0:
         return slow(self, args, nargs, kwnames)
     last = stack[self.operands - 1]
+
+    if self.splits:
+        halves = None
+        if values[0] == NULL or (PyLong_CheckExact(values[0]) and <object>values[0] == -1):
+            halves = halves_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc)
+        return slow(self, args, nargs, kwnames) if halves is None else halves
 
     if self.rows and (out_at < 0 or args[out_at] == Py_None):
         return slow(self, args, nargs, kwnames)
@@ -325,32 +362,45 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
             if dtype < 0 or float_type(stack[i]) != dtype:
                 return slow(self, args, nargs, kwnames)
         for i in range(self.n_parameters):
-            if i >= given:
+            if values[i] == NULL:
+                values[i] = PyTuple_GET_ITEM(<PyObject *>self.defaults, i)
+                if <object>values[i] is REQUIRED:
+                    return slow(self, args, nargs, kwnames)
                 defaults = self.defaults_f32 if dtype == cnp.NPY_FLOAT32 else self.defaults_f64
                 stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
-            elif PyFloat_CheckExact(args[self.operands + i]) and -3e38 < PyFloat_AS_DOUBLE(args[self.operands + i]) < 3e38:
-                made = number(<object>args[self.operands + i], dtype)
-                if hold is None:
-                    hold = []
-                hold.append(made)
-                stack[self.operands + i] = <PyObject *>made
-            else:
+                continue
+            any_given = True
+            value = plain_number(values[i])
+            if value != value or (condition is not None and 0 < abs(value) < 1e-45):  # it may be 0 in float32
+                return slow(self, args, nargs, kwnames)
+            made = number(value, dtype)
+            if hold is None:
+                hold = []
+            hold.append(made)
+            stack[self.operands + i] = <PyObject *>made
+        if any_given and condition is not None:
+            if not PyObject_Vectorcall(<PyObject *>condition, values, self.n_parameters, NULL):
                 return slow(self, args, nargs, kwnames)
 
-    # the keywords, without y and the option
+    if self.sum is not None:
+        both = summed_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc, dtype)
+        return slow(self, args, nargs, kwnames) if both is None else both
+    if out_at >= 0 and not self.rows:
+        if elements_in_place(stack, self.operands, self.n_parameters, args[out_at], <PyUFuncObject *>ufunc):
+            return <object>args[out_at]
+
+    # of the keywords, y, the option and the parameters are no longer there
     cdef Py_ssize_t inputs = self.operands + self.n_parameters, position = inputs
     for i in range(keywords):
-        if nargs + i != y_at and nargs + i != option_at:
+        if kept >> i & 1:
             stack[position] = args[nargs + i]
             position += 1
-    if position == inputs:
-        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL)
+    rest = None
     if position == inputs + keywords:
-        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, kwnames)
-    rest = ONLY_OUT
-    if position > inputs + 1 or out_at < 0:
-        rest = tuple([name for name in <tuple>kwnames if name != "y" and name != self.option])
-    return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, <PyObject *>rest)
+        rest = <object>kwnames if keywords else None
+    elif position > inputs:
+        rest = ONLY_OUT if position == inputs + 1 and out_at >= 0 else tuple([name for name in <tuple>kwnames if name != "y"])
+    return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if rest is None else <PyObject *>rest)
 
 
 def shortcut(call, bint rows, str document):

@@ -111,8 +111,9 @@ class Case:
         return self.forward not in ACTIVATIONS or bool(ACTIVATIONS[self.forward].parameters or self.keywords or self.split)
 
     def shape(self, size):
-        """The shape of about `size` elements; no rows where not even one fits."""
-        return (size,) if self.columns is None else (size // self.columns, self.columns)
+        """The shape of about `size` elements; no rows where not even one fits, but of halves a shorter one."""
+        columns = min(self.columns, size) if self.split else self.columns
+        return (size,) if columns is None else (size // columns, columns)
 
     def call(self, implementation, operands):
         """A call of this case, without arguments."""

@@ -147,8 +147,10 @@ class Call:
 
     def vanishing(self, values, operands, kwargs):
         """The parameters with conditions that are no 0, but too small for the float32 of the computation."""
+        if not self.requires:
+            return []
         small = [name for name in self.parameters if type(values[name]) is float and 0 < abs(values[name]) < 1e-45]
-        if not (small and self.requires) or any(map(answers_for_itself, (*operands, *values.values()))):
+        if not small or any(map(answers_for_itself, (*operands, *values.values()))):
             return []
         inputs = [value for value in (*operands, *self.numbers(values)) if value is not None]
         dtype = loop_dtype(self.name, inputs, kwargs.get("dtype"))

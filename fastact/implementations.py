@@ -95,12 +95,12 @@ def elementwise(activation, evaluators):
     name, operands, parameters = activation.name, activation.operands, activation.parameters
     names = {value: other.name for value, other in activation.alternatives.items()} or {None: name}
     facts = {"option": activation.option, "requires": activation.requires}
-    kind = summing = calling.Call
+    kind = backward_kind = calling.Call
     if activation.halves:
         operands, parameters = ("x",), {"axis": -1}
-        kind = summing = special.HalvesCall
+        kind = backward_kind = special.HalvesCall
     elif activation.gradients != activation.operands:
-        summing = special.SummingCall
+        backward_kind = functools.partial(special.SummingCall, sum=evaluators.get("sum"))
     document = documentation.forward(activation)
     if not is_bare(activation):
         forward = publish(kind(name, operands, parameters, pairs(evaluators, names), **facts), document)
@@ -108,7 +108,7 @@ def elementwise(activation, evaluators):
         forward = evaluators[name]
         if not _is_ufunc(forward):
             calling.describe(forward, name, document, calling.ufunc_signature(operands))
-    backward = summing(
+    backward = backward_kind(
         name + "_backward",
         ("grad", *operands),
         parameters,
@@ -135,7 +135,7 @@ def _is_ufunc(evaluator):
 
 def publish(call, document):
     """A public function for `call`: the compiled shortcut in front of it where a ufunc does all of it."""
-    if _is_ufunc(call.default[0]) and type(call) in (calling.Call, calling.RowCall):
+    if _is_ufunc(call.default[0]):
         return _core.shortcut(call, isinstance(call, calling.RowCall), document)
     return calling.public(call, document)
 

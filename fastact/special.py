@@ -1,5 +1,7 @@
 """The calls that are more than one evaluator's: the halves of an array (glu), and a gradient that is summed (prelu's weight)."""
 
+import itertools
+import math
 import operator
 
 import numpy as np
@@ -11,6 +13,10 @@ from .fallback import broadcast, checked_out, loop_dtype
 
 class SummingCall(Call):
     """How a backward pass is called whose second result is the gradient of its parameter, summed to the parameter's shape."""
+
+    def __init__(self, *args, sum=None, **facts):
+        super().__init__(*args, **facts)
+        self.sum = sum  # the compiled one, along one axis
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Evaluate, and sum over the axes along which the parameter was broadcast: in float64, rounded once."""
@@ -33,11 +39,24 @@ class SummingCall(Call):
         offset = len(shape) - len(own_shape)
         axes = tuple(i for i in range(len(shape)) if i < offset or own_shape[i - offset] != shape[i])
         with np.errstate(all="ignore"):
-            total = every.sum(axis=axes, dtype=np.float64).reshape(own_shape).astype(loop) if axes else every
+            total = self.summed(every, axes).reshape(own_shape).astype(loop) if axes else every
             if second is None:
                 return result, total[()]
             second[...] = total
         return result, second
+
+    def summed(self, every, axes):
+        """The sums over these axes in float64: over successive ones at once, since the compiled sum takes one."""
+        if self.sum is None or type(every) is not np.ndarray:
+            return every.sum(axis=axes, dtype=np.float64)
+        if len(axes) == every.ndim:
+            return self.sum(every.ravel(order="K"))
+        runs = [list(run) for _, run in itertools.groupby(range(every.ndim), axes.__contains__)]
+        total = every.reshape([math.prod(every.shape[i] for i in run) for run in runs])
+        for axis, run in reversed(list(enumerate(runs))):
+            if run[0] in axes:
+                total = self.sum(total, axis=axis)
+        return total
 
     def outputs(self, out):
         """The two arrays that `out` means."""
@@ -52,6 +71,8 @@ class SummingCall(Call):
 
 class HalvesCall(Call):
     """How a gated pair is called whose operands are the halves of one array."""
+
+    splits = True
 
     def check(self, name, value):
         """The axis is one integer."""

@@ -1,7 +1,6 @@
 /* Arithmetic of the wide formulas for float32: a value is one double. 29 bits more than the result needs leave room for
  * every rounding on the way. */
 typedef f64_v mid_w;
-typedef float mid_t;
 
 static inline V mid_of(V a) { return a; }
 static inline V mid_value(V a) { return a; }

@@ -35,3 +35,4 @@
 #define SELECT OP(select)
 typedef float f32_t;
 typedef double f64_t;
+typedef float mid_t;

@@ -19,10 +19,12 @@ static inline f64_v f64_plain_exp(f64_v x, f64_v by);
 static inline f64_v f64_moderate_exp(f64_v x) { return f64_plain_exp(x, f64_set(0)); }
 #define f64_double_exp_by f64_plain_exp
 #include "row.h"
+#include "sum.h"
 #undef REAL
 #define REAL mid
 #include "real.h"
 #include "exp.h"
+#include "sum.h"
 static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
     f64_v k, whole, t = mid_expm1_remainder(x, &k, &whole);
     return mid_scaled(f64_set(1) + t, k - by);
@@ -46,5 +48,6 @@ const RowKernel SET(fastact_rows)[] = {
     ROW(softmax_backward_from_output, "(n),(n)->(n)", "..."),
     ROW(log_softmax_backward, "(n),(n)->(n)", "..."),
     ROW(log_softmax_backward_from_output, "(n),(n)->(n)", "..."),
+    {"sum", "(n)->()", ".d", mid_sum_loop, f64_sum_loop},
     {0},
 };

@@ -1,4 +1,4 @@
-/* One float or double at a time, in plain C: for any processor and compiler. */
+/* For any processor and compiler: GCC's vectors where there are some, else one float or double at a time, in plain C. */
 #ifndef FASTACT_SIMD_H
 #define FASTACT_SIMD_H
 #include <math.h> /* sqrt, one instruction with -fno-math-errno */
@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#if (defined __clang__ || (defined __GNUC__ && __GNUC__ >= 5)) && !defined PLAIN_C /* -DPLAIN_C: to test the other */
+#include "simd_gnu.h"
+#else
 typedef float f32_v;
 typedef int f32_m;
 enum { f32_lanes = 1 };
@@ -74,4 +77,5 @@ static inline float f32_largest(f32_v a) { return a; }
 static inline double f64_largest(f64_v a) { return a; }
 static inline f32_v f32_pick(const float *table, const int *index) { return table[*index]; }
 static inline f64_v f64_pick(const double *table, const int *index) { return table[*index]; }
+#endif
 #endif

@@ -27,7 +27,18 @@ def split(dtype, shape, axis):
     return x, first, second, np.resize(arrays.pool(dtype, 3), first.shape)
 
 
-SPLITS = [((8,), -1), ((8,), 0), ((6, 10), 0), ((6, 10), 1), ((6, 10), -2), ((3, 4, 5), 1), ((2, 0), 0), ((0, 2), -1)]
+SPLITS = [
+    ((8,), -1),
+    ((8,), 0),
+    ((6, 10), 0),
+    ((6, 10), 1),
+    ((6, 10), -1),
+    ((6, 10), -2),
+    ((3, 4, 5), 1),
+    ((3, 5, 4), -1),
+    ((2, 0), 0),
+    ((0, 2), -1),
+]
 
 
 @each_implementation
@@ -77,6 +88,22 @@ def test_glu_backward(implementation, dtype, shape, axis):
     masked = np.full_like(x, 9)
     backward(grad, x, axis, out=masked, where=mask)
     assert_same_bits(masked, np.where(np.concatenate([mask, mask], axis), expected, dtype(9)), "where")
+
+
+@each_implementation
+@pytest.mark.parametrize("start", range(9))
+def test_glu_of_overlapping_arrays(implementation, start):
+    """An out that shares memory with x, or with grad, anyhow."""
+    glu, backward = of(implementation, "glu"), of(implementation, "glu_backward")
+    values = np.linspace(-3, 3, 16).astype(np.float32)
+    memory = values.copy()
+    expected = glu(values[:8])
+    assert_same_bits(glu(memory[:8], out=memory[start : start + 4]), expected, "forward")
+    for x, grad in (((0, 8), (8, 12)), ((8, 16), (0, 4)), ((4, 12), (4, 8))):
+        memory = values.copy()
+        expected = backward(values[slice(*grad)], values[slice(*x)])
+        out = memory[start : start + 8]
+        assert_same_bits(backward(memory[slice(*grad)], memory[slice(*x)], out=out), expected, "backward")
 
 
 @each_implementation
@@ -144,7 +171,8 @@ def test_prelu_backward(implementation, dtype, shape):
     expected = terms.sum(axis=axes).reshape(shape) if axes else terms
     assert dweight.shape == shape
     assert dweight.dtype == dtype
-    np.testing.assert_allclose(dweight, expected, rtol=4 * np.finfo(dtype).eps, atol=1e-16)
+    close = {"rtol": np.finfo(dtype).eps, "atol": 2**-50 * np.abs(terms).sum()}  # sums taken in another order cancel otherwise
+    np.testing.assert_allclose(dweight, expected, **close)
     outs = np.empty_like(x), np.empty_like(weight)
     assert all(got is out for got, out in zip(backward(grad, x, weight, out=outs), outs, strict=True))
     assert_same_bits(outs, (dx, dweight), "out")
@@ -162,7 +190,28 @@ def test_prelu_backward(implementation, dtype, shape):
     backward(grad, x, weight, out=masked, where=mask)
     assert_same_bits(masked[0], np.where(mask, dx, dtype(9)), "where")
     expected = (terms * mask).sum(axis=axes).reshape(shape) if axes else terms * mask
-    np.testing.assert_allclose(masked[1], expected, rtol=4 * np.finfo(dtype).eps, atol=1e-16)
+    np.testing.assert_allclose(masked[1], expected, **close)
+
+
+@each_implementation
+@each_dtype
+@pytest.mark.parametrize("shape", [(33, 70, 5, 9), (300, 1, 3, 2), (0, 4, 1, 1), (2, 3, 40, 40)], ids=str)
+def test_prelu_backward_per_channel(implementation, dtype, shape):
+    """A weight for each channel of images; each sum is the same whatever the memory's order, and whatever its neighbours."""
+    rng = np.random.default_rng(1)
+    backward = of(implementation, "prelu_backward")
+    grad, x = rng.normal(size=(2, *shape)).astype(dtype)
+    terms = np.where(x > 0, 0, grad * x).astype(np.float64)
+    layouts = {(shape[1], 1, 1): (0, 2, 3), (shape[2], 1): (0, 1, 3), shape[3:]: (0, 1, 2), (*shape[:2], 1, 1): (2, 3)}
+    for own, axes in layouts.items():
+        weight = rng.uniform(0.1, 0.4, own).astype(dtype)
+        dweight = backward(grad, x, weight)[1]
+        close = {"rtol": np.finfo(dtype).eps, "atol": 2**-50 * np.abs(terms).sum()}
+        np.testing.assert_allclose(dweight, terms.sum(axis=axes).reshape(own), **close)
+        fortran = backward(np.asfortranarray(grad), np.asfortranarray(x), weight)[1]
+        np.testing.assert_allclose(fortran, dweight, **close)
+        if own[-1] > 2 and implementation != "numpy":
+            assert_same_bits(backward(grad[..., 1:], x[..., 1:], weight[1:])[1], dweight[1:], "without the first")
 
 
 @each_implementation

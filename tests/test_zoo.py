@@ -155,6 +155,9 @@ def test_parameters_positional(implementation, one, dtype):
         given = {name: make(number) for name in one.parameters}
         assert_same_bits(public(*leading, *given.values(), **keywords), by_name, "positional")
         assert_same_bits(public(*leading, **keywords, **given), by_name, "by name")
+        out = np.empty_like(inputs[0])
+        assert public(*leading, **keywords, **given, out=out) is out
+        assert_same_bits(out, by_name, "out")
 
 
 @each_implementation

@@ -1,0 +1,138 @@
+"""Calls of a ufunc's own loop where all arrays are plain and contiguous, part of _core.pyx: on 16 elements NumPy's set-up
+takes 250 ns of 300, and 650 of 700 where there are two outputs. Whatever is not plain is left to it."""
+
+
+cdef bint is_like(PyObject *operand, int dtype, int dimensions, cnp.npy_intp *shape):
+    """Whether this is a plain array of this dtype and shape."""
+    if float_type(operand) != dtype or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>operand):
+        return False
+    if cnp.PyArray_NDIM(<cnp.ndarray>operand) != dimensions:
+        return False
+    return cnp.PyArray_CompareLists(cnp.PyArray_DIMS(<cnp.ndarray>operand), shape, dimensions)
+
+
+cdef bint beside(PyObject *operand, PyObject *out):
+    """Whether this is a plain array with the dtype and shape of `out`, and lies where `out` does or shares nothing with it."""
+    if float_type(operand) != cnp.PyArray_TYPE(<cnp.ndarray>out) or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>operand):
+        return False
+    if not PyArray_SAMESHAPE(<cnp.ndarray>operand, <cnp.ndarray>out):
+        return False
+    return cnp.PyArray_DATA(<cnp.ndarray>operand) == cnp.PyArray_DATA(<cnp.ndarray>out) or apart(operand, out)
+
+
+cdef bint apart(PyObject *operand, PyObject *out):
+    """Whether two contiguous arrays share no memory."""
+    cdef char *at = <char *>cnp.PyArray_DATA(<cnp.ndarray>operand)
+    cdef char *to = <char *>cnp.PyArray_DATA(<cnp.ndarray>out)
+    return at >= to + cnp.PyArray_NBYTES(<cnp.ndarray>out) or to >= at + cnp.PyArray_NBYTES(<cnp.ndarray>operand)
+
+
+cdef void call_loop(
+    PyUFuncGenericFunction loop, char **at, cnp.npy_intp *counts, cnp.npy_intp *steps, void *data, cnp.npy_intp bytes_
+) noexcept:
+    """Without the interpreter's lock, where it takes longer than giving the lock back."""
+    if bytes_ < 4096:
+        loop(at, counts, steps, data)
+    else:
+        with nogil:
+            loop(at, counts, steps, data)
+
+
+cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, PyObject *out, PyUFuncObject *ufunc):
+    """Call the loop of an elementwise ufunc, where all arrays are alike; False where they are not."""
+    cdef PyObject *outs[2]
+    cdef char *at[MAX_INPUTS + 2]
+    cdef cnp.npy_intp steps[MAX_INPUTS + 2]
+    cdef int inputs_ = n_arrays + n_parameters, k, j
+    outs[0] = out
+    if ufunc.nout == 2:
+        if type(<object>out) is not tuple or len(<tuple>out) != 2:
+            return False
+        outs[0], outs[1] = PyTuple_GET_ITEM(out, 0), PyTuple_GET_ITEM(out, 1)
+    if float_type(outs[0]) < 0:
+        return False
+    for j in range(ufunc.nout):
+        if not beside(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):
+            return False
+        at[inputs_ + j] = <char *>cnp.PyArray_DATA(<cnp.ndarray>outs[j])
+        if j and at[inputs_ + j] == at[inputs_]:
+            return False
+        for k in range(n_arrays):
+            if not beside(inputs[k], outs[j]):
+                return False
+    cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>outs[0]), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[0])
+    for k in range(inputs_ + ufunc.nout):
+        steps[k] = 0 if n_arrays <= k < inputs_ else item
+        if k < inputs_:
+            at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>inputs[k])
+    cdef int which = 0 if cnp.PyArray_TYPE(<cnp.ndarray>outs[0]) == cnp.NPY_FLOAT32 else 1
+    call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)
+    return True
+
+
+cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyUFuncObject *ufunc, int dtype):
+    """The results of special.SummingCall where the parameter is a number, with loops alone; None where something is not plain."""
+    cdef cnp.ndarray like = <cnp.ndarray>inputs[0], every
+    cdef PyUFuncObject *gufunc = <PyUFuncObject *>self.sum
+    cdef char *at[2]
+    cdef double total
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(like)
+    cdef cnp.npy_intp *counts = [1, cnp.PyArray_SIZE(like)]
+    cdef cnp.npy_intp *steps = [0, 0, item]
+    first, second = None, None
+    if out != Py_None:
+        if type(<object>out) is not tuple or len(<tuple>out) != 2:
+            return None
+        first, second = <tuple>out
+    if second is not None or cnp.PyArray_NDIM(like) == 0:
+        return None
+    if first is None:
+        first = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
+    every = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
+    both = first, every
+    if not elements_in_place(inputs, self.operands, self.n_parameters, <PyObject *>both, ufunc):
+        return None
+    at[0], at[1] = <char *>cnp.PyArray_DATA(every), <char *>&total
+    call_loop(gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, counts, steps, NULL, counts[1] * item)
+    return first, number(total, dtype)[()]
+
+
+cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, PyUFuncObject *ufunc):
+    """The result of special.HalvesCall along the last axis, with a loop for each row; None where something is not plain."""
+    cdef PyObject *x = operands[self.operands - 1]
+    cdef bint backward = self.operands == 2
+    cdef int dtype = float_type(x), dimensions = 0 if dtype < 0 else cnp.PyArray_NDIM(<cnp.ndarray>x), k, n_arrays
+    if dimensions == 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x) or cnp.PyArray_SIZE(<cnp.ndarray>x) == 0:
+        return None
+    cdef cnp.npy_intp *whole = cnp.PyArray_DIMS(<cnp.ndarray>x)
+    cdef cnp.npy_intp half[64]
+    cdef cnp.npy_intp count = whole[dimensions - 1] // 2, row, rows = cnp.PyArray_SIZE(<cnp.ndarray>x) // whole[dimensions - 1]
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>x)
+    memcpy(half, whole, dimensions * sizeof(cnp.npy_intp))
+    half[dimensions - 1] = count
+    if 2 * count != whole[dimensions - 1] or (rows > 64 and count < 256):  # many short rows NumPy gathers in fewer loops
+        return None
+    result = <object>out if out != Py_None else cnp.PyArray_EMPTY(dimensions, whole if backward else half, dtype, 0)
+    cdef PyObject *to = <PyObject *>result
+    if not is_like(to, dtype, dimensions, whole if backward else half) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>to):
+        return None
+    if not (beside(x, to) if backward else apart(x, to)):
+        return None
+    if backward and not (is_like(operands[0], dtype, dimensions, half) and apart(operands[0], to)):
+        return None
+    # each array's first row, and how many halves of a row it has: grad, then the halves of x, then those of the result
+    cdef char *at[5]
+    cdef int halves[5]
+    cdef cnp.npy_intp[5] steps = [item, item, item, item, item]
+    n_arrays = 0
+    for array in ((<object>operands[0], <object>x, result) if backward else (<object>x, result)):
+        parts = cnp.PyArray_DIM(array, dimensions - 1) // count
+        for k in range(parts):
+            at[n_arrays], halves[n_arrays] = <char *>cnp.PyArray_DATA(array) + k * count * item, parts
+            n_arrays += 1
+    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
+    for row in range(rows):
+        call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)
+        for k in range(n_arrays):
+            at[k] += halves[k] * count * item
+    return result

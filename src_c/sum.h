@@ -1,0 +1,61 @@
+/* The sum along an axis, (n) -> (), in double: of floats for REAL = mid, of doubles for f64. NumPy's own casts floats into a
+ * buffer first: 74 us for 256 Ki of them, 13 here.
+ *
+ * Entries are added in rows of 8 vectors, one below the other. Columns side by side are such rows as they lie (with 4 vectors
+ * it took twice as long); one column of n entries is n / WIDTH of them, and their sums are added at the end. Halves are
+ * summed apart, so that roundings grow with log n, as in NumPy. A sum depends on its own entries, on n, and on whether
+ * columns lie side by side, on nothing else. */
+
+enum { FN(VECTORS) = 8, FN(WIDTH) = FN(VECTORS) * LANES, FN(SUMMED) = 128 };
+
+/* sum[] = the sums of n rows, `down` bytes apart, of `width` entries, `along` bytes apart */
+static void FN(sum_rows)(const char *at, ptrdiff_t down, size_t n, ptrdiff_t along, size_t width, V *sum) {
+    FN(t) buffer[FN(WIDTH)] = {0};
+    V total[FN(VECTORS)];
+    const int dense = along == sizeof(FN(t)) && width == FN(WIDTH);
+    if (n > FN(SUMMED)) {
+        const size_t half = n / 2;
+        FN(sum_rows)(at, down, half, along, width, sum);
+        FN(sum_rows)(at + (ptrdiff_t)half * down, down, n - half, along, width, total);
+        for (int k = 0; k < FN(VECTORS); k++) sum[k] = sum[k] + total[k];
+        return;
+    }
+    for (int k = 0; k < FN(VECTORS); k++) total[k] = C(0);
+    for (; n; n--, at += down) {
+        for (size_t i = 0; i < width && !dense; i++) buffer[i] = *(const FN(t) *)(at + (ptrdiff_t)i * along);
+        const FN(t) *row = dense ? (const FN(t) *)at : buffer;
+        for (int k = 0; k < FN(VECTORS); k++) total[k] = total[k] + FN(load)(row + k * LANES);
+    }
+    for (int k = 0; k < FN(VECTORS); k++) sum[k] = total[k];
+}
+
+static double FN(sum_column)(const char *at, ptrdiff_t step, size_t n) {
+    V sum[FN(VECTORS)], rest[FN(VECTORS)];
+    const size_t rows = n / FN(WIDTH), last = n % FN(WIDTH);
+    FN(sum_rows)(at, step * FN(WIDTH), rows, step, FN(WIDTH), sum);
+    if (last) FN(sum_rows)(at + (ptrdiff_t)(n - last) * step, 0, 1, step, last, rest);
+    for (int k = 0; k < FN(VECTORS) && last; k++) sum[k] = sum[k] + rest[k];
+    return f64_sum(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
+}
+
+static void FN(sum_loop)(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    const size_t columns = (size_t)dimensions[0], n = (size_t)dimensions[1];
+    const int side_by_side = columns > 1 && steps[0] == sizeof(FN(t)) && steps[2] != sizeof(FN(t));
+    const size_t width = side_by_side ? FN(WIDTH) : 1;
+    const Flags flags = flags_get();
+    (void)data;
+    for (size_t i = 0; i < columns; i += width) {
+        const char *at = args[0] + (ptrdiff_t)i * steps[0];
+        char *out = args[1] + (ptrdiff_t)i * steps[1];
+        const size_t count = columns - i < width ? columns - i : width;
+        V sum[FN(VECTORS)];
+        double sums[FN(WIDTH)];
+        if (side_by_side) {
+            FN(sum_rows)(at, steps[2], n, steps[0], count, sum);
+            for (int k = 0; k < FN(VECTORS); k++) STORE(sums + k * LANES, sum[k]);
+        } else
+            sums[0] = FN(sum_column)(at, steps[2], n);
+        for (size_t k = 0; k < count; k++) *(double *)(out + (ptrdiff_t)k * steps[1]) = sums[k];
+    }
+    flags_restore(flags);
+}
