@@ -62,6 +62,11 @@ class Call:
         parts += [f"{name}={default!r}" for name, default in self.by_name.items()]
         return f"({', '.join(parts)}, {self.keywords})"
 
+    @property
+    def has_shortcut(self):
+        """Whether the evaluators do all that a call with nothing but the operands asks for."""
+        return type(self) is Call
+
     by_name = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)
     keywords = "out=None, where=True, **kwargs"
 

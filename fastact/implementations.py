@@ -132,14 +132,17 @@ def elementwise(activation, evaluators):
 def along_axis(name, evaluators):
     """The public functions of one row of the table."""
     row, functions = ROWS[name], {}
-    for suffix, operands in (("", ("x",)), ("_backward", ("grad", "x"))):
+    for suffix, operands, document in (
+        ("", ("x",), row_documentation.forward),
+        ("_backward", ("grad", "x"), row_documentation.backward),
+    ):
         if suffix and not row.slope:
             continue
         plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
         call = row_calls.RowCall(
             name + suffix, operands, row.parameters, plain, row.by_name, masked, fixed=row.fixed, reduces=row.reduces
         )
-        functions[call.name] = publish(call, row_documentation.text(name, row, bool(suffix)))
+        functions[call.name] = publish(call, document(name, row))
     return functions
 
 
@@ -164,9 +167,8 @@ def _is_ufunc(evaluator):
 
 def publish(call, document):
     """A public function for `call`: the compiled shortcut in front of it where a ufunc does all of it."""
-    along = type(call) is row_calls.RowCall
-    if _is_ufunc(call.default[0]) and (type(call) is calling.Call or (along and not call.reduces and not call.uses({**call.by_name, **call.fixed}))):
-        return _core.shortcut(call, along, document)
+    if _is_ufunc(call.default[0]) and call.has_shortcut:
+        return _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
     return calling.public(call, document)
 
 

@@ -33,6 +33,11 @@ class RowCall(Call):
         super().__init__(name, operands, parameters, {None: evaluators})
         self.by_name, self.masked, self.fixed, self.reduces = by_name or {}, masked, fixed or {}, reduces
 
+    @property
+    def has_shortcut(self):
+        """Whether the plain evaluators do all that a call with nothing but the operands and an axis asks for."""
+        return type(self) is RowCall and not self.reduces and not self.uses({**self.by_name, **self.fixed})
+
     def check(self, name, value):
         """The axis is an integer, or several; NumPy says whether they are in range."""
         if name != "axis":
@@ -125,7 +130,8 @@ class Whole:
         self.axis = self.axes[0] - len(shape) if len(self.axes) == 1 else -1
         others = list(self.per_row(operands[: len(operands) - len(arrays)]))
         self.arrays = [*others, *map(self.rows, arrays)]
-        fitting = [type(value) in (int, float) or (value.dtype == arrays[0].dtype and value.shape == self.batch) for value in others]
+        loop = arrays[0].dtype
+        fitting = [type(value) in (int, float) or (value.dtype, value.shape) == (loop, self.batch) for value in others]
         self.plain = alike(operands[len(others) :]) and all(fitting)
         self.empty_like = arrays[-1]
 

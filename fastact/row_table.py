@@ -1,7 +1,10 @@
 """The public functions along an axis: one row for each, with what it takes, what computes it, and what is said of it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+NOTHING = MappingProxyType({})
 AXIS = {"axis": -1}
 MASK = {"mask": None, "causal": False}
 SCALED = {"scale": 1.0, **MASK}
@@ -16,8 +19,8 @@ class Row(NamedTuple):
         The textbook definition and the gradient, of a whole row; "" where there is no backward pass.
     summary, source : str
         For the docstring.
-    example : str
-        One call that fits a docstring, and what it gives.
+    example, backward_example : str
+        Calls that fit a docstring, and what they give.
     evaluator : str
         The name of the plain evaluator in row_evaluators.py.
     parameters, by_name : dict
@@ -34,9 +37,10 @@ class Row(NamedTuple):
     source: str
     example: str
     evaluator: str
-    parameters: dict = AXIS
-    by_name: dict = {}
-    fixed: dict = {}
+    backward_example: str = ""
+    parameters: Mapping = AXIS
+    by_name: Mapping = NOTHING
+    fixed: Mapping = NOTHING
     reduces: bool = False
 
 
@@ -49,15 +53,17 @@ ROWS = {
         "J. S. Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
         "fa.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))\n    array([[0.5, 0.5],\n           [1. , 0. ]])",
         "softmax",
+        "fa.softmax_backward(np.array([1.0, 0.0]), y=np.array([0.5, 0.5])).tolist()\n    [0.25, -0.25]",
         by_name=SCALED,
     ),
     "log_softmax": Row(
         "x - log(sum(exp(x)))",
         "grad - exp(y) * sum(grad)",
         "The logarithm of the softmax. Where one entry dominates, its logarithm is tiny, and keeps its digits.",
-        "A. de Brebisson, P. Vincent (2016), An exploration of softmax alternatives belonging to the spherical loss family",
-        "fa.log_softmax(np.array([30.0, 0.0])).tolist()\n    [-9.357622968839299e-14, -30.000000000000092]",
+        "I. Goodfellow, Y. Bengio, A. Courville (2016), Deep learning, section 6.2.2.3",
+        "fa.log_softmax(np.array([30.0, 0.0]))\n    array([-9.35762297e-14, -3.00000000e+01])",
         "log_softmax",
+        "fa.log_softmax_backward(np.array([1.0, 0.0]), np.zeros(2)).tolist()\n    [0.5, -0.5]",
         by_name=SCALED,
     ),
     "logsumexp": Row(
@@ -67,6 +73,7 @@ ROWS = {
         "P. Blanchard, D. J. Higham, N. J. Higham (2021), Accurately computing the log-sum-exp and softmax functions",
         "fa.logsumexp(np.full((2, 2), 1000.0), axis=None).round(4).item()\n    1001.3863",
         "logsumexp",
+        "fa.logsumexp_backward(1.0, np.zeros(4)).tolist()\n    [0.25, 0.25, 0.25, 0.25]",
         parameters={"axis": -1, "keepdims": False},
         by_name=MASK,
         reduces=True,
@@ -78,6 +85,7 @@ ROWS = {
         "PyTorch, torch.nn.functional.softmin",
         "fa.softmin(np.array([0.0, 1000.0])).tolist()\n    [1.0, 0.0]",
         "softmax",
+        "fa.softmin_backward(np.array([1.0, 0.0]), y=np.array([0.5, 0.5])).tolist()\n    [-0.25, 0.25]",
         fixed={"scale": -1.0},
     ),
     "hardmax": Row(
@@ -96,6 +104,7 @@ ROWS = {
         "E. Miller (2023), Attention is off by one",
         "fa.softmax_one(np.array([0.0, -np.inf])).tolist()\n    [0.5, 0.0]",
         "softmax",
+        "fa.softmax_one_backward(np.array([1.0, 1.0]), y=np.array([0.5, 0.0])).tolist()\n    [0.25, 0.0]",
         by_name={"sink": 0.0, **SCALED},
     ),
     "sparsemax": Row(
@@ -105,6 +114,7 @@ ROWS = {
         "A. F. T. Martins, R. F. Astudillo (2016), From softmax to sparsemax",
         "fa.sparsemax(np.array([1.0, 0.5, -3.0])).tolist()\n    [0.75, 0.25, 0.0]",
         "sparsemax",
+        "fa.sparsemax_backward(np.array([1.0, 0.0, 7.0]), y=np.array([0.75, 0.25, 0.0])).tolist()\n    [0.5, -0.5, 0.0]",
     ),
     "entmax15": Row(
         "max(x / 2 - tau, 0)**2 with tau such that it sums to 1",
@@ -113,5 +123,6 @@ ROWS = {
         "B. Peters, V. Niculae, A. F. T. Martins (2019), Sparse sequence-to-sequence models",
         "fa.entmax15(np.array([2.0, 2.0, -3.0])).tolist()\n    [0.5, 0.5, 0.0]",
         "entmax15",
+        "fa.entmax15_backward(np.array([1.0, 0.0, 7.0]), y=np.array([0.25, 0.25, 0.0])).tolist()\n    [0.25, -0.25, 0.0]",
     ),
 }

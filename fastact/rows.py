@@ -71,9 +71,7 @@ def along_axis(name, signature, kernel):
                 larger = None
             if larger != shape[:-1] or shape[-1] != (n if core else 1):
                 right = np.moveaxis(np.empty((*batch, n)), -1, axis).shape if core else batch
-                raise ValueError(
-                    f"{name}: output operand of shape {given.shape} does not match the shape of the result, {right}"
-                )
+                raise ValueError(f"{name}: output operand of shape {given.shape} does not match the shape of the result, {right}")
             batch = larger
         views = [np.broadcast_to(view, (*batch, view.shape[-1])) for view in views]
         guide = next(view for view, (_, core) in zip(views, inputs, strict=True) if core)

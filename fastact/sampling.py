@@ -85,7 +85,7 @@ def checked_tau(function, value):
 
 
 def add_noise(x, rng, out):
-    """Write x less the logarithm of exponential noise, a few numbers at a time in C order: the same for every layout and dtype."""
+    """Write x less the logarithm of noise, a few numbers at a time in C order: the same for every layout and dtype."""
     for part in blocks(x.shape, DRAWN):
         noise = rng.standard_exponential(x[part].shape)
         np.maximum(noise, np.finfo(np.float64).tiny, out=noise)
