@@ -173,8 +173,7 @@ class Whole:
         if per_row and self.keepdims:
             return self.into(out, evaluator, inputs, [1 if i in self.axes else n for i, n in enumerate(self.shape)], kwargs)
         if per_row or len(self.axes) == 1:
-            evaluator(*inputs, axis=self.axis, out=out, **kwargs)
-            return out
+            return evaluator(*inputs, axis=self.axis, out=out, **kwargs)
         return self.into(out, evaluator, inputs, self.shape, kwargs)
 
     def finished(self, result, per_row):

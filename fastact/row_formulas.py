@@ -193,6 +193,6 @@ def _softmax_slope(grad, y, dtype):
 
 def _log_softmax_slope(grad, y, dtype):
     """The gradient less the probability's share of its sum: of a dominant entry by 1 - p, which keeps its digits."""
-    y = y.astype(np.float64, copy=False)
+    y = y.astype(np.float64)  # a copy, since NumPy's functions give other last bits for other strides
     total = row_sum(grad.astype(np.float64, copy=False), dtype)
     return np.where(y > -0.5, (grad - total) - np.expm1(y) * total, grad - np.exp(y) * total)

@@ -1,6 +1,6 @@
-"""softmax and its backward passes over layouts, axes and lengths; in place; and a row's independence of other rows.
+"""The functions along an axis over layouts, axes and lengths; in place; and a row's independence of other rows.
 
-Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py holds the bounds.
+Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py and test_row_values.py hold the bounds.
 """
 
 import numpy as np
@@ -8,42 +8,10 @@ import pytest
 
 import arrays
 from arrays import WRITABLE, assert_same_bits, native
-from passes import ROWS, each_dtype, each_implementation, each_row_pass
+from passes import ROWS, Pass, each_dtype, each_implementation, each_row_pass
+from row_truth import assert_close, logits, plain
 
 LENGTHS = (1, 2, 3, 7, 10, 15, 16, 17, 31, 63, 64, 65, 66, 129, 1023, 1025, 2100)
-
-
-def logits(one, dtype, shape):
-    """Operands: a gradient and logits, or the probabilities that come of them."""
-    rng = np.random.default_rng(0)
-    grad, x = rng.normal(0, 1, shape).astype(dtype), rng.normal(0, 4, shape).astype(dtype)
-    if one.kind == "from_output":
-        return [grad, plain_softmax(x, -1).astype(dtype)]
-    return [x] if one.operands == 1 else [grad, x]
-
-
-def plain_softmax(x, axis):
-    """The textbook softmax in float64."""
-    x = np.asarray(x, np.float64)
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-def plain(one, inputs, axis):
-    """The textbook pass in float64."""
-    last = np.asarray(inputs[-1], np.float64)
-    y = last if one.kind == "from_output" else plain_softmax(last, axis)
-    if one.kind == "forward":
-        return y
-    grad = np.asarray(inputs[0], np.float64)
-    return y * (grad - (grad * y).sum(axis=axis, keepdims=True))
-
-
-def assert_close(got, expected, note):
-    """Equal to a few roundings of the largest entry."""
-    assert got.shape == expected.shape, note
-    largest = np.max(np.abs(expected), initial=1)
-    np.testing.assert_allclose(got, expected, rtol=0, atol=40 * np.finfo(got.dtype).eps * largest, err_msg=note)
 
 
 @each_implementation
@@ -251,7 +219,7 @@ def test_a_row_does_not_depend_on_its_neighbours(implementation, one, dtype, axi
         inputs = logits(one, dtype, (40, n))
         inputs[-1][::3] *= 15  # rows within and beyond what needs no maximum
         if one.kind == "from_output":
-            inputs[-1] = plain_softmax(inputs[-1], -1).astype(dtype)
+            inputs[-1] = plain(Pass(one.activation, "forward"), inputs[-1:], -1).astype(dtype)
         full = results(*inputs)
         for name, chosen in {"permuted": order, **{f"{k} rows": np.arange(k) for k in range(fewest, 40)}}.items():
             assert_same_bits(results(*(values[chosen] for values in inputs)), full[chosen], f"length {n}, {name}")
@@ -292,6 +260,8 @@ def test_array_ufunc_override(implementation, one):
     function, x = one.of(implementation), np.ones((2, 3), np.float32)
     for i in range(one.operands):
         ufunc, method, count, keywords = function(*(Duck() if i == j else x for j in range(one.operands)), axis=0)
-        assert ufunc.signature == ("(n)->(n)" if one.operands == 1 else "(n),(n)->(n)")
-        assert (method, count, keywords) == ("__call__", one.operands, {"axis": 0})
+        operands, masking = ",".join(["(n)"] * one.operands), ",(),(),(),(n)"
+        masked = one.activation in ("softmin", "softmax_one")  # by a scale of -1, by a sink
+        assert ufunc.signature == f"{operands}{masking if masked else ''}->(n)"
+        assert (method, count, keywords) == ("__call__", one.operands + 4 * masked, {"axis": 0})
     assert "out" in function(*[x] * one.operands, out=Duck())[3]
