@@ -139,12 +139,9 @@ class Whole:
         """The array with its rows along `axis`: itself for one axis, else a view where strides allow, or a copy."""
         if len(self.axes) == 1:
             return array
-        moved = self.moved(np.broadcast_to(array, self.shape, subok=True))
+        whole = array if array.shape == self.shape else np.broadcast_to(array, self.shape, subok=True)
+        moved = np.moveaxis(whole, self.order, range(-len(self.order), 0))
         return moved.reshape(*self.batch, math.prod(self.shape[i] for i in self.axes))
-
-    def moved(self, array):
-        """The view with the axes last."""
-        return np.moveaxis(array, self.order, range(-len(self.order), 0))
 
     def per_row(self, operands):
         """The gradient of a result for each row, without the axes that were kept."""

@@ -5,7 +5,7 @@ import numpy as np
 
 import oracle
 
-RAGGED = 40  # digits
+DIGITS = 100
 
 
 def softmax(x, axis=-1, sink=-np.inf):
@@ -31,7 +31,7 @@ def hardmax(x, axis):
 
 def threshold(x, axis, roots):
     """The exact threshold of sparsemax, or of entmax15 on halves, by sorting: the largest support that is consistent."""
-    z = -np.sort(-np.moveaxis(np.asarray(x, np.float64), axis, -1), axis=-1)
+    z = -np.sort(-np.moveaxis(np.maximum(x, -2), axis, -1), axis=-1)  # of numbers up to 0, of which those below -2 do not count
     count = np.arange(1, z.shape[-1] + 1)
     mean = np.cumsum(z, axis=-1) / count
     if roots:
@@ -109,7 +109,7 @@ def assert_close(got, expected, note):
 def exact(x, scale=1.0, sink=-np.inf, kept=None, log=False):
     """The softmax of rows in mpmath, or its logarithm, as float64 and what that leaves over; 0 and -inf where masked."""
     context = mpmath.MPContext()
-    context.dps = RAGGED
+    context.dps = DIGITS
     kept = np.ones(x.shape, bool) if kept is None else np.broadcast_to(kept, x.shape)
     high, rest = np.full(x.shape, -np.inf if log else 0.0), np.zeros(x.shape)
     for row in np.ndindex(x.shape[:-1]):
