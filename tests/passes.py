@@ -194,6 +194,18 @@ ROWS = tuple(
     for kind in (("forward", "backward", "from_output") if row.slope else ("forward",))
     if not row.reduces
 )
+# Public functions that are no pass of one kind: several operands, reductions, noise.
+OTHERS = (
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_backward",
+    "cross_entropy",
+    "cross_entropy_and_grad",
+    "cross_entropy_backward",
+    "gumbel_softmax",
+    "gumbel_softmax_backward",
+    "logsumexp",
+    "logsumexp_backward",
+)
 BY_NAME = {str(one): one for one in EVERY + ROWS}
 
 

@@ -27,6 +27,7 @@ from passes import (
     COMPILED,
     EVERY,
     IMPLEMENTATIONS,
+    OTHERS,
     ROWS,
     each_any_pass,
     each_compiled,
@@ -42,7 +43,7 @@ ALIASES = {
     for alias in activation.aliases
     for suffix in ("", "_backward")
 }
-PUBLIC = sorted({one.function for one in EVERY + ROWS} | set(ALIASES))
+PUBLIC = sorted({one.function for one in EVERY + ROWS} | set(ALIASES) | set(OTHERS))
 each_public = pytest.mark.parametrize("name", PUBLIC)
 
 
@@ -160,13 +161,14 @@ def test_signatures(name):
         functions = [function for function in functions if not isinstance(function, np.ufunc)]
     signatures = {inspect.signature(function) for function in functions}
     first = {next(iter(signature.parameters)) for signature in signatures}
-    assert first == {"grad"} if name.endswith("_backward") else first <= {"x", "x1", "gate"}
+    assert first == {"grad"} if name.endswith("_backward") else first <= {"x", "x1", "gate", "logits"}
     raw = {isinstance(function, np.ufunc) for function in functions}
     assert len(signatures) == len(raw)
     for signature in signatures:
         leading = next(iter(signature.parameters.values()))
         assert leading.kind is inspect.Parameter.POSITIONAL_ONLY
-        assert {"out", "where"} <= set(signature.parameters) or name.startswith("softmax")
+        assert "out" in signature.parameters
+        assert ("where" in signature.parameters) == (ALIASES.get(name, name).removesuffix("_backward") in ACTIVATIONS)
 
 
 @each_implementation
