@@ -121,7 +121,7 @@ ROWS = {
         "s * (grad - sum(s * grad) / sum(s)) with s = sqrt(y)",
         "Between softmax and sparsemax: the small ones are exactly 0, the others bend smoothly.",
         "B. Peters, V. Niculae, A. F. T. Martins (2019), Sparse sequence-to-sequence models",
-        "fa.entmax15(np.array([2.0, 2.0, -3.0])).tolist()\n    [0.5, 0.5, 0.0]",
+        "fa.entmax15(np.array([2.0, 2.0, -3.0])).round(4).tolist()\n    [0.5, 0.5, 0.0]",
         "entmax15",
         "fa.entmax15_backward(np.array([1.0, 0.0, 7.0]), y=np.array([0.25, 0.25, 0.0])).tolist()\n    [0.25, -0.25, 0.0]",
     ),

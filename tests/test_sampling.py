@@ -1,4 +1,4 @@
-"""gumbel_softmax: the draw is reproducible and has the right distribution, the gradient is the softmax's, errors write nothing."""
+"""gumbel_softmax: a reproducible draw of the right distribution, the gradient of the softmax, errors that write nothing."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_is_the_softmax_of_x_and_noise(implementation, dtype):
             assert_same_bits(inplace, expected, "in place")
             wide = np.full((*shape[:-1], 2 * shape[-1]), 7, dtype)[..., ::2]
             wide[...] = x
-            np.testing.assert_allclose(function(wide, axis, tau=0.7, rng=5), expected, rtol=1e-5 if dtype is np.float32 else 1e-13)
+            np.testing.assert_allclose(function(wide, axis, tau=0.7, rng=5), expected, rtol=100 * np.finfo(dtype).eps)
             hard = function(x, axis, hard=True, rng=5)
             assert_same_bits(hard, of(implementation, "hardmax")(expected, axis), "hard")
         assert not np.array_equal(function(x, rng=6), function(x, rng=7))
