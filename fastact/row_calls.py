@@ -96,7 +96,7 @@ class RowCall(Call):
         if "causal" in settings:
             check_flag(self.name, "causal", settings["causal"])
         mask, sink = settings.get("mask"), settings.get("sink", -math.inf)
-        if mask is not None and not answers_for_itself(mask):
+        if mask is not None:
             settings["mask"] = mask = np.asarray(mask)
             if mask.dtype != bool:
                 raise TypeError(f"{self.name}() argument mask must be boolean, True where an entry counts, not {mask.dtype}")

@@ -121,7 +121,7 @@ def _by_blocks(kernel, loop, guide, targets, views):
 def overlaps(view, target):
     """Whether writing `target` would change what is still to be read of `view`: not so where they are the very same elements."""
     same = (
-        view.__array_interface__["data"] == target.__array_interface__["data"]
+        view.__array_interface__["data"][0] == target.__array_interface__["data"][0]  # [1] is whether it is read-only
         and view.strides == target.strides
         and view.shape == target.shape
         and view.dtype == target.dtype
