@@ -119,39 +119,24 @@ class CrossEntropyCall(LossCall):
         batch = logits.shape[:axis] + logits.shape[axis + 1 :]
         indices = self.indices(logits, target, batch)
         loop = loop_dtype(self.name, [logits] if indices else [logits, target])
-        loss_out, slope_out = out if self.kind == "both" and isinstance(out, tuple) and len(out) == 2 else (out, out)
-        if self.kind == "both" and loss_out is slope_out:
-            loss_out = None  # one array is where the gradient goes
         ignored = self.ignored(options["ignore_index"])
         count = self.checked(target, ignored, logits.shape[axis]) if indices else math.prod(batch)
         weight = self.weight(grad, reduction, count, batch)
+        # of both one array is where the gradient goes, a tuple has a place for each
+        loss_out, slope_out = out if isinstance(out, tuple) and len(out) == 2 and self.kind == "both" else (None, out)
+        losses = slopes = None
         if self.kind != "backward":
-            loss_out = self.loss_out(loss_out, batch if reduction == "none" else (), loop)
-        if self.kind == "loss":
-            slopes = None
-        else:
+            loss_out = self.loss_out(out if self.kind == "loss" else loss_out, batch if reduction == "none" else (), loop)
+            losses = np.empty(batch, loop) if loss_out is None and reduction == "none" else loss_out
+        if self.kind != "loss":
             slope_out = self.gradient_out(slope_out, logits, loop)
             slopes = np.moveaxis(slope_out, axis, -1)
-        losses = None
-        if self.kind != "backward":
-            losses = np.empty(batch, loop) if loss_out is None and reduction == "none" else loss_out
         rows, targets = np.moveaxis(np.asarray(logits), axis, -1), target if indices else np.moveaxis(target, axis, -1)
         written = [array for array in (losses, slopes) if array is not None]
-        rows, targets = (part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets))
-        if reduction == "none":
-            weight = weight.copy() if any(np.may_share_memory(weight, array) for array in written) else weight
-        evaluate, total = self.of_index if indices else self.of_distribution, 0.0
-        for part in blocks(batch, BLOCK):
-            inputs = [rows[part], mapped(targets[part], ignored) if indices else targets[part], smoothing]
-            if self.kind != "loss":
-                inputs.insert(0, weight[part].astype(loop, copy=False) if reduction == "none" else weight)
-            if self.kind == "backward":
-                evaluate(*inputs, out=slopes[part])
-                continue
-            each = losses[part] if reduction == "none" else np.empty(inputs[-3].shape[:-1], loop)
-            evaluate(*inputs, out=each if self.kind == "loss" else (each, slopes[part]))
-            if reduction != "none":
-                total += float(each.sum(dtype=np.float64))
+        inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
+        if reduction == "none" and any(np.may_share_memory(weight, array) for array in written):
+            weight = weight.copy()
+        total = self.by_blocks(weight, *inputs, smoothing, ignored if indices else None, losses, slopes, reduction, loop)
         if self.kind == "backward":
             return slope_out
         if reduction != "none":
@@ -159,6 +144,22 @@ class CrossEntropyCall(LossCall):
         else:
             loss = losses[()] if loss_out is None else losses
         return loss if self.kind == "loss" else (loss, slope_out)
+
+    def by_blocks(self, weight, rows, targets, smoothing, ignored, losses, slopes, reduction, loop):
+        """Write losses that are not reduced, and gradients; returns the sum. `ignored` is None for distributions."""
+        evaluate, total = self.of_distribution if ignored is None else self.of_index, 0.0
+        for part in blocks(rows.shape[:-1], BLOCK):
+            inputs = [rows[part], targets[part] if ignored is None else mapped(targets[part], ignored), smoothing]
+            if self.kind != "loss":
+                inputs.insert(0, weight[part].astype(loop, copy=False) if reduction == "none" else weight)
+            if self.kind == "backward":
+                evaluate(*inputs, out=slopes[part])
+                continue
+            each = losses[part] if reduction == "none" else np.empty(rows[part].shape[:-1], loop)
+            evaluate(*inputs, out=each if self.kind == "loss" else (each, slopes[part]))
+            if reduction != "none":
+                total += float(each.sum(dtype=np.float64))
+        return total
 
     def indices(self, logits, target, batch):
         """Whether the target is one of indices; refuses one that is neither of these nor a distribution."""

@@ -68,7 +68,9 @@ class Logits:
         shifted = self.high + shift
         if self.dtype == np.float64:
             self.low = self.low + clean(_sum_low(self.high, shift, shifted)) + shift_low
-        self.high = shifted
+            self.high = shifted
+        else:
+            self.high = shifted + shift_low
         self.largest, self.largest_low = np.where(self.sunk, sink, self.largest), np.where(self.sunk, 0, self.largest_low)
 
     @functools.cached_property
