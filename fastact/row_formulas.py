@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from .pairs import clean, product_low
-from .rows import row_sum
+from .rows import row_sum, sum_low
 
 
 class Logits:
@@ -33,7 +33,7 @@ class Logits:
             self.base = self.largest = x.max(axis=-1, keepdims=True, initial=-np.inf).astype(np.float64)
             self.high = x - self.base
             if x.dtype == np.float64:
-                self.low = clean(_sum_low(x, -self.base, self.high))
+                self.low = clean(sum_low(x, -self.base, self.high))
             return
         kept = keeps(x, limit, mask)
         self.signed = np.where(kept, np.where(scale < 0, -x, x), -np.inf)  # float32 stays float32
@@ -54,20 +54,20 @@ class Logits:
         difference = x - base
         self.high, self.largest = difference * factor, self.base * size
         if self.dtype == np.float64:
-            lost = clean(_sum_low(x, -base, difference))
+            lost = clean(sum_low(x, -base, difference))
             self.low = clean(product_low(difference, factor, self.high)) + lost * factor
         self.largest_low = clean(product_low(self.base, size, self.largest))
 
     def _add(self, sink):
         """Take the sink for the largest where it is, and its exponential."""
         gap = self.largest - sink
-        gap_low = clean(_sum_low(self.largest, -sink, gap)) + self.largest_low
+        gap_low = clean(sum_low(self.largest, -sink, gap)) + self.largest_low
         self.sunk = gap < 0
         self.sink = np.where(self.sunk, 1, np.exp(-gap) * (1 - gap_low))
         shift, shift_low = np.where(self.sunk, gap, 0), np.where(self.sunk, gap_low, 0)
         shifted = self.high + shift
         if self.dtype == np.float64:
-            self.low = self.low + clean(_sum_low(self.high, shift, shifted)) + shift_low
+            self.low = self.low + clean(sum_low(self.high, shift, shifted)) + shift_low
             self.high = shifted
         else:
             self.high = shifted + shift_low
@@ -112,12 +112,6 @@ class Logits:
     def log_softmax(self):
         """Their logarithms."""
         return self.high + (self.low - np.log1p(self.rest))
-
-
-def _sum_low(a, b, high):
-    """What the sum `high` of a and b lacks."""
-    of_b = high - a
-    return (a - (high - of_b)) + (b - of_b)
 
 
 def keeps(x, limit, mask):
