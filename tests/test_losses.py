@@ -87,8 +87,8 @@ def test_reductions_and_smoothing(implementation, dtype, smoothing, distribution
         rows = losses_of_rows.size
         expected = {"mean": losses_of_rows.mean(), "sum": losses_of_rows.sum(), "none": losses_of_rows}
         grads = {"mean": 2.0 / rows, "sum": 2.0, "none": 2 * np.arange(rows).reshape(shape[:-1])[..., None] / rows}
-        for axis in range(-len(shape), len(shape)):
-            for order in "CF":
+        for axis in {-1, 0, len(shape) // 2}:
+            for order in "CF" if len(shape) == 2 else "C":
                 laid = np.asarray(np.moveaxis(x, -1, axis), order=order)
                 t = np.asarray(np.moveaxis(target, -1, axis) if distribution else target, order=order)
                 for reduction in REDUCTIONS:

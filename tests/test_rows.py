@@ -22,7 +22,7 @@ def test_every_axis_and_length(implementation, one, dtype):
     """Rows of 1 to 2100 entries along each of three axes, in C and Fortran order, in any number."""
     function, softmax = one.of(implementation), one.activation == "softmax"
     for n in LENGTHS if softmax else FEW:
-        for others in ((1, 1), (5, 1), (1, 18), (3, 35)) if softmax else ((3, 35),):
+        for others in ((1, 1), (5, 1), (1, 18), (3, 35)) if softmax else ((3, 35 if n < 100 else 5),):
             for axis in range(3):
                 shape = [*others[:axis], n, *others[axis:]]
                 inputs = logits(one, dtype, shape)
