@@ -56,8 +56,9 @@ class RowCall(Call):
             if np.ndim(value) == 0 and not answers_for_itself(value):
                 raise ValueError(f"{self.name}() needs {name} of at least one dimension, along which to normalize; got a scalar")
         settings = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
-        if self.uses(settings):
-            evaluator = self.masked[evaluator is self.default[1]]
+        from_output = evaluator is self.default[1]
+        if self.uses(settings, from_output):
+            evaluator = self.masked[from_output]
         else:
             settings = None
         if any(map(answers_for_itself, operands)):
@@ -84,12 +85,13 @@ class RowCall(Call):
         if keepdims:
             kwargs["keepdims"] = True
         if settings:
-            mask = settings.get("mask")
-            masking = settings.get("scale", 1.0), settings.get("sink", -math.inf), NO_LIMIT, True if mask is None else mask
-            operands = *operands, *masking
+            mask, shape = settings.get("mask"), getattr(operands[-1], "shape", None)
+            mask = True if mask is None else mask
+            mask = np.broadcast_to(mask, shape) if isinstance(shape, tuple) else mask
+            operands = *operands, settings.get("scale", 1.0), settings.get("sink", -math.inf), NO_LIMIT, mask
         return evaluator(*operands, axis=operator.index(axis), **kwargs)
 
-    def uses(self, settings):
+    def uses(self, settings, from_output=False):
         """Whether an option is other than what the plain evaluator does; checks what can be checked without the operands."""
         if "scale" in settings:
             settings["scale"] = finite_number(self.name, "scale", settings["scale"])
@@ -102,8 +104,8 @@ class RowCall(Call):
                 raise TypeError(f"{self.name}() argument mask must be boolean, True where an entry counts, not {mask.dtype}")
         if "sink" in settings:
             settings["sink"] = sink = checked_sink(self.name, sink)
-        without_sink = np.ndim(sink) == 0 and sink == -math.inf
-        return bool(mask is not None or settings.get("causal") or settings.get("scale", 1.0) != 1.0 or not without_sink)
+        sunk = not from_output and (np.ndim(sink) > 0 or sink > -math.inf)  # an output holds what the sink has done
+        return bool(mask is not None or settings.get("causal") or settings.get("scale", 1.0) != 1.0 or sunk)
 
 
 class Whole:

@@ -29,6 +29,8 @@ from passes import (
     IMPLEMENTATIONS,
     OTHERS,
     ROWS,
+    SOFTMAX,
+    computes_rows,
     each_any_pass,
     each_compiled,
     each_dtype,
@@ -265,6 +267,8 @@ def test_fork():
 @each_any_pass
 def test_in_place_makes_no_copy(implementation, one, dtype):
     """1 MiB or 2 are changed in place with less than 64 KiB besides, along any axis."""
+    if one in ROWS and one not in SOFTMAX and not computes_rows(implementation):
+        pytest.skip("its rows are NumPy's")
     function = one.of(implementation)
     memory = [np.full((512, 512), 0.25, dtype) for _ in range(one.operands)]
     for axis in ({"axis": -1}, {"axis": 0}) if one in ROWS else ({},):
