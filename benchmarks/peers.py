@@ -60,6 +60,19 @@ NAMES = {
         "keras": "glu",
     },
     "swiglu": {"onnx": "SwiGLU"},
+    "log_softmax": {"torch": "log_softmax", "jax": "log_softmax", "keras": "log_softmax", "onnx": "LogSoftmax"},
+    "logsumexp": {"torch": "logsumexp", "jax": "logsumexp", "keras": "logsumexp", "onnx": "ReduceLogSumExp"},
+    "softmin": {"torch": "softmin"},
+    "hardmax": {"onnx": "Hardmax"},
+    "sparsemax": {"keras": "sparsemax"},
+    "gumbel_softmax": {"torch": "gumbel_softmax"},
+    "cross_entropy": {
+        "torch": "cross_entropy",
+        "keras": "SparseCategoricalCrossentropy",
+        "onnx": "SoftmaxCrossEntropyLoss",
+        "thinc": "CategoricalCrossentropy",
+    },
+    "binary_cross_entropy_with_logits": {"torch": "binary_cross_entropy_with_logits", "keras": "BinaryCrossentropy"},
     "softmax": {"torch": "softmax", "jax": "softmax", "keras": "softmax", "onnx": "Softmax", "thinc": "softmax"},
 }
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from fastact import formulas  # noqa: F401  (fills ACTIVATIONS)
 from fastact.declare import ACTIVATIONS, REQUIRED
+from fastact.row_table import ROWS
 
+ARRAYS = ("NDArray[_F]", "ArrayLike")
 STUB = Path(__file__).parent.parent / "fastact" / "__init__.pyi"
 HEAD = '''"""Made by benchmarks/stubs.py from the declarations; do not edit."""
 
@@ -30,6 +32,24 @@ reason: str
 simd: str
 '''
 KEYWORDS = "casting: _Casting = ..., {order}subok: bool = ..."
+
+
+# The types of what functions along an axis and losses take besides arrays.
+TYPES = {
+    "axis": "int | tuple[int, ...]",
+    "keepdims": "bool",
+    "scale": "float",
+    "mask": "ArrayLike | None",
+    "causal": "bool",
+    "sink": "ArrayLike",
+    "tau": "float",
+    "hard": "bool",
+    "rng": "np.random.Generator | int | None",
+    "ignore_index": "int",
+    "label_smoothing": "float",
+    "reduction": 'Literal["mean", "sum", "none"]',
+    "pos_weight": "ArrayLike | None",
+}
 
 
 def function(name, precise, general, results=("NDArray[_F]",), masked=True):
@@ -79,6 +99,67 @@ def passes(name, operands, parameters, kind, extra=(), from_output=False, **fact
     return function(name, *lists, **facts)
 
 
+def typed(values):
+    """Parameters of functions along an axis, with types and defaults."""
+    return [f"{name}: {TYPES[name]} = {default!r}" for name, default in values.items()]
+
+
+def row(name):
+    """A function along an axis and its backward pass."""
+    facts = ROWS[name]
+    given = [*typed(facts.parameters), "*", *typed(facts.by_name)]
+    if facts.reduces:
+        given[0] = given[0].replace(" = ", " | None = ")
+    result = ["Any"] if facts.reduces else ["NDArray[_F]"]
+    text = function(name, *([", ".join([f"x: {array}", "/", *given])] for array in ARRAYS), results=result, masked=False)
+    if facts.slope:
+        ways = [["x: {0}", "/", *given]]
+        if not facts.reduces:
+            ways.append(["x: None = ...", "/", *given[: given.index("*") + 1], "y: {0}", *typed(facts.by_name)])
+        grad = ["ArrayLike" if facts.reduces else array for array in ARRAYS]
+        lists = [
+            [", ".join([f"grad: {of}", *way]).format(array) for way in ways] for array, of in zip(ARRAYS, grad, strict=True)
+        ]
+        text += function(f"{name}_backward", *lists, masked=False)
+    return text
+
+
+def draw():
+    """gumbel_softmax, which draws, and its backward pass."""
+    axis, options = typed({"axis": -1})[0], ", ".join(typed({"tau": 1.0, "hard": False, "rng": None}))
+    text = function("gumbel_softmax", *([f"x: {array}, /, {axis}, *, {options}"] for array in ARRAYS), masked=False)
+    tau = typed({"tau": 1.0})[0]
+    lists = ([f"grad: {array}, /, {axis}, *, y: {array}, {tau}"] for array in ARRAYS)
+    return text + function("gumbel_softmax_backward", *lists, masked=False)
+
+
+CROSS = {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"}
+BINARY = {"pos_weight": None, "reduction": "mean"}
+LOSSES = {
+    "cross_entropy": CROSS,
+    "cross_entropy_backward": CROSS,
+    "cross_entropy_and_grad": CROSS,
+    "binary_cross_entropy_with_logits": BINARY,
+    "binary_cross_entropy_with_logits_backward": BINARY,
+}
+
+
+def loss(name):
+    """A loss, its backward pass, or both at once."""
+    parameters = typed(LOSSES[name])
+    if "axis" in LOSSES[name]:
+        parameters[0] = "axis: int = -1"
+    text, grad = "", "grad: ArrayLike, " if name.endswith("_backward") else ""
+    for array in ARRAYS:
+        of = "Any" if array == "ArrayLike" else array
+        result = of if grad else f"tuple[Any, {of}]" if name.endswith("_and_grad") else "Any"
+        pair = "_Array | None, _Array | None" if name.endswith("_and_grad") else "_Array"
+        out = f"out: _Array | tuple[{pair}] | None = ..."
+        given = f"{grad}logits: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {out}"
+        text += f"@overload\ndef {name}({given}) -> {result}: ...\n"
+    return text
+
+
 def stub():
     """The whole stub."""
     texts = [HEAD]
@@ -97,8 +178,8 @@ def stub():
         backward, from_output = f"{name}_backward", activation.backward_from_output is not None
         texts.append(passes(backward, ("grad", *operands), parameters, kind, extra, from_output, results=results))
         texts += [f"{alias}{suffix} = {name}{suffix}\n" for alias in activation.aliases for suffix in ("", "_backward")]
-    texts.append(passes("softmax", ("x",), {"axis": -1}, "int", masked=False))
-    texts.append(passes("softmax_backward", ("grad", "x"), {"axis": -1}, "int", from_output=True, masked=False))
+    texts += [row(name) for name in ROWS]
+    texts += [draw(), *map(loss, LOSSES)]
     return "".join(texts)
 
 

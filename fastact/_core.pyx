@@ -34,7 +34,6 @@ cdef extern from "fastact.h":
     ctypedef struct RowKernel:
         const char *name
         const char *signature
-        const char *types
         inner_loop *loop_f32
         inner_loop *loop_f64
     ctypedef struct InstructionSet:
@@ -117,14 +116,17 @@ def load(str name, dict documents):
         key = kernel.name.decode()
         # a kernel without parameters is only ever called as uniform
         ufuncs[key] = make_ufunc(
-            key, documents.get(key), "." * (kernel.arrays + kernel.parameters + kernel.outputs), kernel.outputs, NULL,
+            key, documents.get(key), "f" * (kernel.arrays + kernel.parameters + kernel.outputs), kernel.outputs, NULL,
             &fastact_loop_f32, &fastact_loop_f64, elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>general),
             elementwise(kernel, chosen.lanes_f64, <any_block *>kernel.uniform_f64, <any_block *>kernel.general_f64))
     row = chosen.rows
     while row.name != NULL:
         key = row.name.decode()
-        outputs = row.signature.decode().partition("->")[2].count("(")
-        ufuncs[key] = make_ufunc(key, None, row.types.decode(), outputs, row.signature, row.loop_f32, row.loop_f64, NULL, NULL)
+        typed = row.signature.decode()
+        types = "".join([letter for letter in typed if letter in "fdq?"])
+        outputs = typed.partition("->")[2].count("(")
+        plain = "".join([letter for letter in typed if letter not in "fdq?"])
+        ufuncs[key] = make_ufunc(key, None, types, outputs, keep(plain), row.loop_f32, row.loop_f64, NULL, NULL)
         row += 1
     return ufuncs
 
@@ -154,7 +156,7 @@ TYPES = {"d": cnp.NPY_FLOAT64, "q": cnp.NPY_INT64, "?": cnp.NPY_BOOL}
 
 
 cdef object make_ufunc(str name, str document, str operands, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
-    """`operands` has a letter for each input and output: "." for the float of the loop, else what TYPES says."""
+    """`operands` has a letter for each input and output: "f" for the float of the loop, else what TYPES says."""
     cdef int n = len(operands)
     cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
     cdef void **data = <void **>forever(2 * sizeof(void *))

@@ -1,9 +1,9 @@
 """The public functions: what a call means, and what is said when it is wrong. One copy for both backends.
 
 An *evaluator* has the calling convention of a ufunc: (inputs and parameters, positionally, out=, where=, ...). The
-compiled core's are ufuncs, the fallback's come from fallback.py and rows.py. Here the defaults are filled in, the
+compiled core's are ufuncs, the fallback's come from fallback.py and row_evaluators.py. Here the defaults are filled in, the
 parameters checked, a formula chosen where there are several, and a backward pass sent to its formula from the input or
-from the output. special.py has the calls that do more.
+from the output. row_calls.py has the calls along an axis, special.py, sampling.py and losses.py those that do more.
 """
 
 import operator
@@ -59,9 +59,16 @@ class Call:
             parts.append("y=None")
         if self.option is not None:
             parts.append(f"{self.option}={next(iter(self.evaluators))!r}")
-        return f"({', '.join(parts)}, out=None, {self.keywords})"
+        parts += [f"{name}={default!r}" for name, default in self.by_name.items()]
+        return f"({', '.join(parts)}, {self.keywords})"
 
-    keywords = "where=True, **kwargs"
+    @property
+    def has_shortcut(self):
+        """Whether the evaluators do all that a call with nothing but the operands asks for."""
+        return type(self) is Call
+
+    by_name = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)
+    keywords = "out=None, where=True, **kwargs"
 
     @property
     def example(self):
@@ -199,41 +206,12 @@ class Call:
             )
 
 
-class RowCall(Call):
-    """How a function along an axis is called: `axis` is a keyword of the gufunc, and there is no `where`."""
-
-    keywords = "**kwargs"
-
-    def evaluate(self, evaluator, operands, parameters, kwargs):
-        """Call the evaluator."""
-        if "where" in kwargs:
-            raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
-        for name, value in zip(self.operands, operands, strict=True):
-            if np.ndim(value) == 0 and not answers_for_itself(value):
-                raise ValueError(f"{self.name}() needs {name} of at least one dimension, along which to normalize; got a scalar")
-        axis, plain = operator.index(parameters[0]), all(type(value) is np.ndarray for value in operands)
-        dimensions = [np.ndim(value) for value in operands]
-        if axis >= 0 and len(set(dimensions)) > 1 and not any(map(answers_for_itself, operands)):
-            # NumPy would count the axis in each operand by itself, and not in what they broadcast to
-            if axis >= max(dimensions):
-                raise np.exceptions.AxisError(axis, max(dimensions))
-            axis -= max(dimensions)
-        alike = plain and len({(value.shape, value.dtype) for value in operands}) == 1
-        if alike and not kwargs and operands[0].dtype in (np.float32, np.float64):
-            kwargs["out"] = np.empty_like(operands[-1])  # a gufunc's own output would lie with the axis last
-        return evaluator(*operands, axis=axis, **kwargs)
-
-    def check(self, name, value):
-        """The axis is one integer; NumPy says whether it is in range."""
-        check_axis(self.name, value)
-
-
-def check_axis(function, value):
-    """Refuse an axis that is no integer."""
+def check_axis(function, value, others=""):
+    """Refuse an axis that is no integer; `others` is what besides would be right."""
     try:
         operator.index(value if not isinstance(value, (bool, np.bool)) else "")
     except TypeError:
-        raise TypeError(f"{function}() argument axis must be an integer, not {type(value).__name__} {value!r}") from None
+        raise TypeError(f"{function}() argument axis must be an integer{others}, not {type(value).__name__} {value!r}") from None
 
 
 def answers_for_itself(value):

@@ -48,11 +48,21 @@ class Activation:
     alternatives : dict
         Activations by the value of that keyword, the default first.
     public : bool
-        False for an alternative that is reached through the option alone.
+        False for an alternative, which is reached through the option alone, and for the core of a loss.
     """
 
     def __init__(
-        self, forward, source="", operands=1, aliases=(), requires=(), wide=False, option=None, usual=None, halves=False
+        self,
+        forward,
+        source="",
+        operands=1,
+        aliases=(),
+        requires=(),
+        wide=False,
+        option=None,
+        usual=None,
+        halves=False,
+        public=True,
     ):
         # python -OO strips docstrings: nothing but the documentation is lost
         text = [line.strip() for line in (forward.__doc__ or forward.__name__).strip().splitlines()]
@@ -76,7 +86,7 @@ class Activation:
         self.output_requires = ()
         self.option, default = option or (None, None)
         self.alternatives = {default: self} if option else {}
-        self.public = True
+        self.public = public
         ACTIVATIONS[self.name] = self
 
     @property
@@ -110,9 +120,14 @@ class Activation:
 
         def declare(forward):
             other = Activation(
-                forward, self.source, len(self.operands), requires=self.requires, wide=self.wide, usual=self.usual
+                forward,
+                self.source,
+                len(self.operands),
+                requires=self.requires,
+                wide=self.wide,
+                usual=self.usual,
+                public=False,
             )
-            other.public = False
             self.alternatives[value] = other
             return other
 

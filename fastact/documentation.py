@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from . import row_documentation
 from .declare import ACTIVATIONS, REQUIRED, Activation
 
 KEYWORDS = """    where : array_like of bool, optional
@@ -10,9 +11,6 @@ KEYWORDS = """    where : array_like of bool, optional
         The other keywords of a NumPy ufunc: `dtype`, `casting`, `order`, `subok`.
 """
 DTYPES = "float32 and float64 keep their dtype, integers and booleans go to float as NumPy resolves them."
-
-
-SOFTMAX_FORMULAS = "exp(x) / sum(exp(x))", "y * (grad - sum(grad * y))"
 
 
 class Listed(NamedTuple):
@@ -39,7 +37,7 @@ def listing():
             name = activation.name if other is activation else f"{activation.name}[{value}]"
             call = f"{activation.name}({', '.join(arguments + option)})"
             yield Listed(name, call, activation.aliases, start, other.definition, other.slope, other)
-    yield Listed("softmax", "softmax(x, axis=-1)", (), "x or y=", *SOFTMAX_FORMULAS, None)
+    yield from (Listed(*facts, None) for facts in row_documentation.listing())
 
 
 def _clean(text):
@@ -230,79 +228,4 @@ def backward(activation):
     >>> x = np.array([0.25, 0.5, 0.75])
     >>> grad = np.ones_like(x)
     {example}
-    """)
-
-
-SOFTMAX = _clean(f"""softmax: {SOFTMAX_FORMULAS[0]} along an axis
-
-    Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing
-    overflows and the largest entry never underflows.
-
-    Parameters
-    ----------
-    x : array_like
-        At least one dimension; float32 and float64 keep their dtype, integers and booleans go to float.
-    axis : int, default -1
-        The axis along which the results sum to 1.
-    out : ndarray, optional
-        Where to write; `out=x` works in place, along any axis.
-
-    Returns
-    -------
-    ndarray
-        Of the shape of `x`, dimensionless, each entry within 4 ULP of the exact value. A row with a NaN or +inf, or of -inf
-        alone, is NaN; an empty axis gives an empty array.
-
-    Raises
-    ------
-    TypeError
-        For complex, object, string and long double input, an `out` of a non-floating dtype, an axis that is no integer.
-    ValueError
-        For a scalar, an `out` of another shape or read-only, and an axis out of range (numpy.exceptions.AxisError).
-
-    References
-    ----------
-    J. S. Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    >>> fa.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
-    array([[0.5, 0.5],
-           [1. , 0. ]])
-    """)
-
-SOFTMAX_BACKWARD = _clean(f"""The gradient of softmax: {SOFTMAX_FORMULAS[1]} along an axis
-
-    Parameters
-    ----------
-    grad : array_like
-        The gradient of the loss with respect to the output of `softmax`.
-    x : array_like
-        The input of the forward pass, by position.
-    axis : int, default -1
-        The axis of the forward pass.
-    y : array_like, optional
-        The output of the forward pass: instead of `x`, and faster.
-    out : ndarray, optional
-        Where to write; `out=grad` works in place.
-
-    Returns
-    -------
-    ndarray
-        Of the shape of `grad`.
-
-    Raises
-    ------
-    TypeError
-        Where both or neither of `x` and `y` are given, and for operands as in `softmax`.
-    ValueError
-        As in `softmax`.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    >>> y = fa.softmax(np.array([1.0, 2.0, 3.0]))
-    >>> bool(abs(fa.softmax_backward(np.array([1.0, 0.0, 0.0]), y=y).sum()) < 1e-15)
-    True
     """)

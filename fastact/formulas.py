@@ -966,3 +966,25 @@ def reglu(gate, value):
 def reglu_backward(grad, gate, value):
     """(value if gate > 0 else 0), max(gate, 0)"""
     return unless_nan(gate, where(gate > 0, grad * value, 0)), unless_nan(gate, where(gate > 0, grad * gate, 0))
+
+
+def _share(t, loss):
+    """The share t of a loss; none of it, even of an infinite one, where t is 0."""
+    return where(abs(t) > 0, t * loss, t)
+
+
+@activation(
+    source="D. R. Cox (1958), The regression analysis of binary sequences", operands=2, wide=True, public=False
+)  # the core of binary_cross_entropy_with_logits, which losses.py makes of it
+def binary_cross_entropy(logits, target, pos_weight=1.0):
+    """pos_weight * target * log(1 + exp(-logits)) + (1 - target) * log(1 + exp(logits))
+
+    The surprise at a label of 0 or 1, or between, whose probability is the sigmoid of the logit.
+    """
+    return _share(target, pos_weight * softplus(-logits, 1)) + _share(1 - target, softplus(logits, 1))
+
+
+@binary_cross_entropy.derivative(of=["logits"])
+def binary_cross_entropy_backward(grad, logits, target, pos_weight):
+    """(1 - target) * sigmoid(logits) - pos_weight * target * sigmoid(-logits)"""
+    return grad * ((1 - target) * _times_sigmoid(1, logits) - target * _times_sigmoid(pos_weight, -logits))

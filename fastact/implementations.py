@@ -16,10 +16,15 @@ from . import (
     documentation,
     fallback,
     formulas,  # noqa: F401  (fills ACTIVATIONS)
-    rows,
+    losses,
+    row_calls,
+    row_documentation,
+    row_evaluators,
+    sampling,
     special,
 )
 from .declare import ACTIVATIONS
+from .row_table import ROWS
 
 try:
     _core = importlib.import_module("fastact._core")  # unlike `from . import`, it says whether the file is absent or broken
@@ -77,16 +82,21 @@ def load(name):
     if name not in available():
         raise ValueError(f"no implementation {name!r} here: this machine has {', '.join(available())}")
     evaluators = numpy_evaluators() if name == "numpy" else _core.load(name, documents())
+    evaluators = {**row_evaluators.in_numpy(), **evaluators}  # until the core has them all: delete this line then
     functions = {}
     for activation in ACTIVATIONS.values():
         if activation.public:
             forward, backward = elementwise(activation, evaluators)
             for alias in (activation.name, *activation.aliases):
                 functions[alias], functions[alias + "_backward"] = forward, backward
-    softmax = calling.RowCall("softmax", ("x",), {"axis": -1}, pairs(evaluators, {None: "softmax"}))
-    functions["softmax"] = publish(softmax, documentation.SOFTMAX)
-    backward = calling.RowCall("softmax_backward", ("grad", "x"), {"axis": -1}, pairs(evaluators, {None: "softmax_backward"}))
-    functions["softmax_backward"] = publish(backward, documentation.SOFTMAX_BACKWARD)
+    for row_name in ROWS:
+        functions |= along_axis(row_name, evaluators)
+    for call in (
+        sampling.GumbelCall("gumbel_softmax", functions["softmax"], functions["hardmax"]),
+        sampling.GumbelBackwardCall("gumbel_softmax_backward", functions["softmax_backward"]),
+        *losses.calls(evaluators),
+    ):
+        functions[call.name] = publish(call, row_documentation.TEXTS[call.name])
     return types.SimpleNamespace(**functions)
 
 
@@ -119,9 +129,31 @@ def elementwise(activation, evaluators):
     return forward, publish(backward, documentation.backward(activation))
 
 
+def along_axis(name, evaluators):
+    """The public functions of one row of the table."""
+    row, functions = ROWS[name], {}
+    for suffix, operands, document in (
+        ("", ("x",), row_documentation.forward),
+        ("_backward", ("grad", "x"), row_documentation.backward),
+    ):
+        if suffix and not row.slope:
+            continue
+        plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
+        call = row_calls.RowCall(
+            name + suffix, operands, row.parameters, plain, row.by_name, masked, fixed=row.fixed, reduces=row.reduces
+        )
+        functions[call.name] = publish(call, document(name, row))
+    return functions
+
+
+def evaluators_of(evaluators, name):
+    """The evaluators from the input and from the output, None where there is none."""
+    return evaluators.get(name), evaluators.get(name + "_from_output")
+
+
 def pairs(evaluators, names):
     """The evaluators from the input and from the output, by the value of the option."""
-    return {value: (evaluators[name], evaluators.get(name + "_from_output")) for value, name in names.items()}
+    return {value: evaluators_of(evaluators, name) for value, name in names.items()}
 
 
 def is_bare(activation):
@@ -135,8 +167,8 @@ def _is_ufunc(evaluator):
 
 def publish(call, document):
     """A public function for `call`: the compiled shortcut in front of it where a ufunc does all of it."""
-    if _is_ufunc(call.default[0]):
-        return _core.shortcut(call, isinstance(call, calling.RowCall), document)
+    if _is_ufunc(call.default[0]) and call.has_shortcut:
+        return _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
     return calling.public(call, document)
 
 
@@ -153,9 +185,7 @@ def numpy_evaluators():
         ):
             if formula is not None:
                 evaluators[full_name] = fallback.blockwise(full_name, formula, arrays + n_parameters, results, in_pairs)
-    for name in ("softmax", "softmax_backward", "softmax_backward_from_output"):
-        evaluators[name] = getattr(rows, name)
-    return evaluators
+    return evaluators | row_evaluators.in_numpy()
 
 
 def documents():

@@ -27,10 +27,10 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* One function along an axis, with the signature of its gufunc. Its types are those of the loop, but for the inputs that
- * `types` names by NumPy's letters, one for each operand: "." is the loop's, "d" a double, "q" an int64, "?" a bool. */
+/* One function along an axis, with the signature of its gufunc, in which "f" is the float of the loop, "d" a double, "q" an int64 and
+ * "?" a bool, as in fastact/row_evaluators.py. */
 typedef struct {
-    const char *name, *signature, *types;
+    const char *name, *signature;
     inner_loop *loop_f32, *loop_f64;
 } RowKernel;
 

@@ -38,16 +38,16 @@ static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
 #include "row_exp.h"
 #include "row.h"
 
-#define ROW(name, signature, types) {#name, signature, types, f32_##name##_loop, f64_##name##_loop}
+#define ROW(name, signature) {#name, signature, f32_##name##_loop, f64_##name##_loop}
 const RowKernel SET(fastact_rows)[] = {
-    ROW(softmax, "(n)->(n)", ".."),
-    ROW(log_softmax, "(n)->(n)", ".."),
-    ROW(logsumexp, "(n)->()", ".."),
-    ROW(logsumexp_backward, "(),(n)->(n)", "..."),
-    ROW(softmax_backward, "(n),(n)->(n)", "..."),
-    ROW(softmax_backward_from_output, "(n),(n)->(n)", "..."),
-    ROW(log_softmax_backward, "(n),(n)->(n)", "..."),
-    ROW(log_softmax_backward_from_output, "(n),(n)->(n)", "..."),
-    {"sum", "(n)->()", ".d", mid_sum_loop, f64_sum_loop},
+    ROW(softmax, "f(n)->f(n)"),
+    ROW(softmax_backward, "f(n),f(n)->f(n)"),
+    ROW(softmax_backward_from_output, "f(n),f(n)->f(n)"),
+    ROW(log_softmax, "f(n)->f(n)"),
+    ROW(log_softmax_backward, "f(n),f(n)->f(n)"),
+    ROW(log_softmax_backward_from_output, "f(n),f(n)->f(n)"),
+    ROW(logsumexp, "f(n)->f()"),
+    ROW(logsumexp_backward, "f(),f(n)->f(n)"),
+    {"sum", "f(n)->d()", mid_sum_loop, f64_sum_loop},
     {0},
 };

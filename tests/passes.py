@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import implementations
+from fastact import implementations, row_table
 from fastact.declare import ACTIVATIONS
 
 # On the fallback only the fallback: the run on the compiled core tests it beside all instruction sets.
@@ -33,7 +33,7 @@ class Pass:
 
     @property
     def declared(self):
-        """The declaration; None for softmax."""
+        """The declaration; None for a function along an axis."""
         return ACTIVATIONS.get(self.activation)
 
     @property
@@ -164,6 +164,11 @@ def _elementwise():
                 yield Pass(name, kind)
 
 
+def _chosen(activation):
+    """Whether an option of another activation chooses this one."""
+    return any(activation in other.alternatives.values() for other in ACTIVATIONS.values())
+
+
 def _representatives():
     """One pass of each kind that the loops and calls tell apart: what they do to memory does not depend on the formula."""
     found = {}
@@ -175,14 +180,38 @@ def _representatives():
     return tuple(found.values())
 
 
-EVERY = tuple(_elementwise())
+DECLARED = tuple(_elementwise())
+EVERY = tuple(one for one in DECLARED if one.declared.public or _chosen(one.declared))  # the core of a loss is test_losses.py's
 PASSES = tuple(one for one in EVERY if one.direct)
 WITH_PARAMETERS = tuple(one for one in PASSES if one.parameters)
 BACKWARD = tuple(one for one in EVERY if one.kind != "forward")
 FROM_INPUT = tuple(one for one in EVERY if one.kind != "from_output")
 REPRESENTATIVES = _representatives()
-ROWS = tuple(Pass("softmax", kind) for kind in ("forward", "backward", "from_output"))
+SOFTMAX = tuple(Pass("softmax", kind) for kind in ("forward", "backward", "from_output"))
+ROWS = tuple(
+    Pass(name, kind)
+    for name, row in row_table.ROWS.items()
+    for kind in (("forward", "backward", "from_output") if row.slope else ("forward",))
+    if not row.reduces
+)
+# Public functions that are no pass of one kind: several operands, reductions, noise.
+OTHERS = (
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_backward",
+    "cross_entropy",
+    "cross_entropy_and_grad",
+    "cross_entropy_backward",
+    "gumbel_softmax",
+    "gumbel_softmax_backward",
+    "logsumexp",
+    "logsumexp_backward",
+)
 BY_NAME = {str(one): one for one in EVERY + ROWS}
+
+
+def computes_rows(implementation):
+    """Whether an implementation has every function along an axis itself, and takes none from NumPy."""
+    return isinstance(implementations._core.load(implementation, {}).get("cross_entropy_both"), np.ufunc)
 
 
 def each(passes):
@@ -200,4 +229,5 @@ each_representative = each(REPRESENTATIVES)
 each_pass_from_input = each(FROM_INPUT)
 each_pass_with_parameters = each([one for one in REPRESENTATIVES if one.parameters])
 each_row_pass = each(ROWS)
+each_softmax_pass = each(SOFTMAX)
 each_any_pass = each(REPRESENTATIVES + ROWS)

@@ -10,7 +10,7 @@ import pytest
 from fastact import codegen, formulas, words
 from fastact.pairs import Pair
 
-from passes import DTYPES, EVERY
+from passes import DECLARED, DTYPES
 
 PAGE = '''"""A page."""
 from .declare import activation
@@ -42,7 +42,7 @@ def test_every_pass_has_one_row_and_one_function():
             str(one.outputs),
             "WIDE" if one.declared.wide and one.kind != "from_output" else "DIRECT",
         )
-        for one in EVERY
+        for one in DECLARED
     ]
     rows = re.findall(r"^KERNEL\((\w+), (\d), (\d), (\d), (\w+)\)$", text, re.M)
     assert sorted(rows) == sorted(expected)

@@ -294,8 +294,8 @@ def test_axis(implementation, one):
         message = f"axis {wrong} is out of bounds for array of dimension 2"
         refused(np.exceptions.AxisError, message, function, *given, axis=wrong, out=np.ones((3, 3)))
         assert issubclass(np.exceptions.AxisError, ValueError)
-    for wrong in (1.0, None, "0", (0,), [0], np.float64(0), X, True):
-        message = rf"{one.function}\(\) argument axis must be an integer, not {type(wrong).__name__}"
+    for wrong in (1.0, None, "0", [0], np.float64(0), X, True):
+        message = rf"{one.function}\(\) argument axis must be an integer or a tuple of them, not {type(wrong).__name__}"
         refused(TypeError, message, function, *given, axis=wrong, out=np.ones((3, 3)))
     for right in (np.int8(1), np.array(1)):
         assert function(*given, axis=right).tolist() == function(*given, axis=1).tolist()

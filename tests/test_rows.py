@@ -1,6 +1,6 @@
-"""softmax and its backward passes over layouts, axes and lengths; in place; and a row's independence of other rows.
+"""The functions along an axis over layouts, axes and lengths; in place; and a row's independence of other rows.
 
-Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py holds the bounds.
+Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py and test_row_values.py hold the bounds.
 """
 
 import numpy as np
@@ -8,42 +8,11 @@ import pytest
 
 import arrays
 from arrays import WRITABLE, assert_same_bits, native
-from passes import ROWS, each_dtype, each_implementation, each_row_pass
+from passes import ROWS, Pass, each_dtype, each_implementation, each_row_pass
+from row_truth import assert_close, logits, plain
 
 LENGTHS = (1, 2, 3, 7, 10, 15, 16, 17, 31, 63, 64, 65, 66, 129, 1023, 1025, 2100)
-
-
-def logits(one, dtype, shape):
-    """Operands: a gradient and logits, or the probabilities that come of them."""
-    rng = np.random.default_rng(0)
-    grad, x = rng.normal(0, 1, shape).astype(dtype), rng.normal(0, 4, shape).astype(dtype)
-    if one.kind == "from_output":
-        return [grad, plain_softmax(x, -1).astype(dtype)]
-    return [x] if one.operands == 1 else [grad, x]
-
-
-def plain_softmax(x, axis):
-    """The textbook softmax in float64."""
-    x = np.asarray(x, np.float64)
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-def plain(one, inputs, axis):
-    """The textbook pass in float64."""
-    last = np.asarray(inputs[-1], np.float64)
-    y = last if one.kind == "from_output" else plain_softmax(last, axis)
-    if one.kind == "forward":
-        return y
-    grad = np.asarray(inputs[0], np.float64)
-    return y * (grad - (grad * y).sum(axis=axis, keepdims=True))
-
-
-def assert_close(got, expected, note):
-    """Equal to a few roundings of the largest entry."""
-    assert got.shape == expected.shape, note
-    largest = np.max(np.abs(expected), initial=1)
-    np.testing.assert_allclose(got, expected, rtol=0, atol=40 * np.finfo(got.dtype).eps * largest, err_msg=note)
+FEW = (1, 10, 65, 1025)  # for all but softmax, whose loops the others share
 
 
 @each_implementation
@@ -51,9 +20,9 @@ def assert_close(got, expected, note):
 @each_dtype
 def test_every_axis_and_length(implementation, one, dtype):
     """Rows of 1 to 2100 entries along each of three axes, in C and Fortran order, in any number."""
-    function = one.of(implementation)
-    for n in LENGTHS:
-        for others in ((1, 1), (5, 1), (1, 18), (3, 35)):
+    function, softmax = one.of(implementation), one.activation == "softmax"
+    for n in LENGTHS if softmax else FEW:
+        for others in ((1, 1), (5, 1), (1, 18), (3, 35)) if softmax else ((3, 35 if n < 100 else 5),):
             for axis in range(3):
                 shape = [*others[:axis], n, *others[axis:]]
                 inputs = logits(one, dtype, shape)
@@ -156,7 +125,7 @@ def test_overlapping_out(implementation, one, dtype):
         "transposed": lambda memory: (memory, memory.T),
         "other steps": lambda memory: (memory[:, ::2], memory[:, : memory.shape[1] // 2]),
     }
-    for n in (12, 80, 190):  # the last more than a block of the fallback
+    for n in (12, 80, 190) if one.activation == "softmax" else (12,):  # the last more than a block of the fallback
         for axis in (0, 1):
             for name, view in views.items():
                 for i in range(one.operands):
@@ -247,13 +216,15 @@ def test_a_row_does_not_depend_on_its_neighbours(implementation, one, dtype, axi
         laid = [np.ascontiguousarray(np.moveaxis(values, -1, axis)) for values in rows]
         return np.moveaxis(one.of(implementation)(*laid, axis=axis, out=np.empty_like(laid[0])), axis, -1)
 
-    for n in (2, 3, 10, 16, 17, 33, 64, 65, 300):
+    softmax = one.activation == "softmax"
+    for n in (2, 3, 10, 16, 17, 33, 64, 65, 300) if softmax else (3, 17, 65):
         inputs = logits(one, dtype, (40, n))
         inputs[-1][::3] *= 15  # rows within and beyond what needs no maximum
         if one.kind == "from_output":
-            inputs[-1] = plain_softmax(inputs[-1], -1).astype(dtype)
+            inputs[-1] = plain(Pass(one.activation, "forward"), inputs[-1:], -1).astype(dtype)
         full = results(*inputs)
-        for name, chosen in {"permuted": order, **{f"{k} rows": np.arange(k) for k in range(fewest, 40)}}.items():
+        fewer = range(fewest, 40) if softmax else (fewest, 5, 17, 39)
+        for name, chosen in {"permuted": order, **{f"{k} rows": np.arange(k) for k in fewer}}.items():
             assert_same_bits(results(*(values[chosen] for values in inputs)), full[chosen], f"length {n}, {name}")
         for row in (0, 3, 6):
             given = [values.copy() for values in inputs]
@@ -270,7 +241,7 @@ def test_a_row_does_not_depend_on_its_neighbours(implementation, one, dtype, axi
 def test_one_dimension_and_a_batch_of_one(implementation, one, dtype):
     """A vector, the same as the only row of a matrix, and as one row of many: the same bits."""
     function = one.of(implementation)
-    for n in LENGTHS:
+    for n in LENGTHS if one.activation == "softmax" else FEW:
         inputs = logits(one, dtype, (5, n))
         full = function(*inputs)
         for row in range(5):
@@ -292,6 +263,8 @@ def test_array_ufunc_override(implementation, one):
     function, x = one.of(implementation), np.ones((2, 3), np.float32)
     for i in range(one.operands):
         ufunc, method, count, keywords = function(*(Duck() if i == j else x for j in range(one.operands)), axis=0)
-        assert ufunc.signature == ("(n)->(n)" if one.operands == 1 else "(n),(n)->(n)")
-        assert (method, count, keywords) == ("__call__", one.operands, {"axis": 0})
+        operands, masking = ",".join(["(n)"] * one.operands), ",(),(),(),(n)"
+        masked = one.activation == "softmin" or (one.activation == "softmax_one" and one.kind != "from_output")
+        assert ufunc.signature == f"{operands}{masking if masked else ''}->(n)"
+        assert (method, count, keywords) == ("__call__", one.operands + 4 * masked, {"axis": 0})
     assert "out" in function(*[x] * one.operands, out=Duck())[3]

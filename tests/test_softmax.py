@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import oracle
-from passes import ROWS, each_dtype, each_implementation
+from passes import SOFTMAX, each_dtype, each_implementation
 
 BOUND = 4  # units of the last place of each entry, the smallest ones included
 WIDTHS = (1, 2, 3, 10, 16, 17, 64, 65, 128, 1000, 1024, 5000)
-FORWARD, BACKWARD, FROM_OUTPUT = ROWS
+FORWARD, BACKWARD, FROM_OUTPUT = SOFTMAX
 each_width = pytest.mark.parametrize("width", WIDTHS)
 
 
@@ -229,7 +229,7 @@ def test_shift_changes_nothing(implementation, dtype):
 @each_dtype
 def test_single_entries_and_empty_arrays(implementation, dtype):
     """A row of one entry is 1 with gradient 0, to rounding; an empty axis, or no rows, gives an empty array."""
-    softmax, backward, from_output = (one.of(implementation) for one in ROWS)
+    softmax, backward, from_output = (one.of(implementation) for one in SOFTMAX)
     x = np.array([[-3], [0], [1e30], [-1e30], [7]], dtype)
     eps = np.finfo(dtype).eps
     for axis, laid in ((-1, x), (0, x.T.copy()), (1, x[:, :, None])):

@@ -1,0 +1,270 @@
+"""The losses: a reduction over rows or elements in blocks, so that nothing of the size of the logits is ever made beside them."""
+
+import math
+import operator
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from .calling import Call, answers_for_itself, check_axis
+from .fallback import broadcast, checked_out, loop_dtype
+from .row_calls import finite_number
+from .rows import blocks, overlaps
+
+REDUCTIONS = ("mean", "sum", "none")
+# Rows of a block: their losses and their targets take 64 KiB at most.
+BLOCK = 8192
+
+
+class LossCall(Call):
+    """How a loss is called, its backward pass, or both at once.
+
+    Attributes
+    ----------
+    kind : str
+        "loss", "backward" (grad is the first operand) or "both".
+    """
+
+    keywords = "out=None"
+
+    def __init__(self, name, kind, parameters):
+        operands = ("logits", "target")
+        super().__init__(name, ("grad", *operands) if kind == "backward" else operands, parameters, {None: (None, None)})
+        self.kind = kind
+
+    def check(self, name, value):
+        """Refuse an option that is none of the choices; the rest is checked with the operands."""
+        if name == "reduction":
+            right = " or ".join(map(repr, REDUCTIONS))
+            if not isinstance(value, str):
+                raise TypeError(f"{self.name}() argument reduction must be {right}, not {type(value).__name__} {value!r}")
+            if value not in REDUCTIONS:
+                raise ValueError(f"{self.name}() argument reduction must be {right}, got {value!r}")
+        elif name == "axis":
+            check_axis(self.name, value)
+
+    def evaluate(self, _, operands, parameters, kwargs):
+        """Take the operands apart, and compute."""
+        out = kwargs.pop("out", None)
+        if kwargs:
+            raise TypeError(f"{self.name}() got an unexpected keyword argument {next(iter(kwargs))!r}")
+        for name, value in zip(self.operands, operands, strict=True):
+            if answers_for_itself(value):
+                raise TypeError(f"{self.name}() takes arrays, which it reduces: {name} is {type(value).__name__}")
+        grad, (logits, target) = operands[0] if self.kind == "backward" else 1.0, operands[-2:]
+        options = dict(zip(self.parameters, parameters, strict=True))
+        return self.compute(grad, np.asanyarray(logits), np.asarray(target), options, out)
+
+    def loss_out(self, out, shape, loop):
+        """Where the loss is to be written, or None."""
+        out = checked_out(self.name, out, loop, "same_kind")
+        if out is not None and out.shape != shape:
+            raise ValueError(f"{self.name}: non-broadcastable output operand with shape {out.shape}, for a loss of {shape}")
+        return out
+
+    def gradient_out(self, out, logits, loop):
+        """Where the gradient is to be written."""
+        out = checked_out(self.name, out, loop, "same_kind")
+        if out is None:
+            return np.empty_like(logits, loop)
+        if out.shape != logits.shape:
+            message = f"non-broadcastable output operand with shape {out.shape}, for logits of {logits.shape}"
+            raise ValueError(f"{self.name}: {message}")
+        return out
+
+    def weight(self, grad, reduction, count, shape):
+        """The gradient of each row's loss: an array of the loss's shape, or one number."""
+        grad = np.asarray(grad)
+        if grad.dtype.kind not in "biuf":
+            raise TypeError(f"{self.name}() argument grad must be real, not {grad.dtype}")
+        if reduction == "none":
+            try:
+                return np.broadcast_to(grad, shape)
+            except ValueError:
+                raise ValueError(f"{self.name}() needs grad of the loss's shape {shape}, got {grad.shape}") from None
+        if grad.ndim:
+            raise ValueError(f"{self.name}() with reduction={reduction!r} needs a scalar grad, got shape {grad.shape}")
+        return float(grad) / (count if reduction == "mean" and count else 1)
+
+    def reduced(self, total, reduction, count, loop, out):
+        """The loss of all rows, rounded once."""
+        with np.errstate(all="ignore"):
+            total = loop.type(np.divide(total, count) if reduction == "mean" else total)
+        if out is None:
+            return total
+        out[...] = total
+        return out
+
+
+class CrossEntropyCall(LossCall):
+    """How cross_entropy is called: with indices or distributions, along an axis.
+
+    Attributes
+    ----------
+    of_index, of_distribution : callable
+        The evaluators for both kinds of targets.
+    """
+
+    def __init__(self, name, kind, evaluators):
+        super().__init__(name, kind, {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"})
+        suffix = "" if kind == "loss" else f"_{kind}"
+        self.of_index, self.of_distribution = (evaluators[f"cross_entropy{of}{suffix}"] for of in ("", "_distribution"))
+
+    def compute(self, grad, logits, target, options, out):
+        """Check all of it, then compute it in blocks of rows."""
+        if logits.ndim == 0:
+            raise ValueError(f"{self.name}() needs logits of at least one dimension, along which to normalize; got a scalar")
+        axis = normalize_axis_index(operator.index(options["axis"]), logits.ndim)
+        smoothing, reduction = self.smoothing(options["label_smoothing"]), options["reduction"]
+        batch = logits.shape[:axis] + logits.shape[axis + 1 :]
+        indices = self.indices(logits, target, batch)
+        loop = loop_dtype(self.name, [logits] if indices else [logits, target])
+        ignored = self.ignored(options["ignore_index"])
+        count = self.checked(target, ignored, logits.shape[axis]) if indices else math.prod(batch)
+        weight = self.weight(grad, reduction, count, batch)
+        # of both one array is where the gradient goes, a tuple has a place for each
+        loss_out, slope_out = out if isinstance(out, tuple) and len(out) == 2 and self.kind == "both" else (None, out)
+        losses = slopes = None
+        if self.kind != "backward":
+            loss_out = self.loss_out(out if self.kind == "loss" else loss_out, batch if reduction == "none" else (), loop)
+            losses = np.empty(batch, loop) if loss_out is None and reduction == "none" else loss_out
+        if self.kind != "loss":
+            slope_out = self.gradient_out(slope_out, logits, loop)
+            slopes = np.moveaxis(slope_out, axis, -1)
+        rows, targets = np.moveaxis(np.asarray(logits), axis, -1), target if indices else np.moveaxis(target, axis, -1)
+        written = [array for array in (losses, slopes) if array is not None]
+        inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
+        if reduction == "none" and any(np.may_share_memory(weight, array) for array in written):
+            weight = weight.copy()
+        total = self.by_blocks(weight, *inputs, smoothing, ignored if indices else None, losses, slopes, reduction, loop)
+        if self.kind == "backward":
+            return slope_out
+        if reduction != "none":
+            loss = self.reduced(total, reduction, count, loop, loss_out)
+        else:
+            loss = losses[()] if loss_out is None else losses
+        return loss if self.kind == "loss" else (loss, slope_out)
+
+    def by_blocks(self, weight, rows, targets, smoothing, ignored, losses, slopes, reduction, loop):
+        """Write losses that are not reduced, and gradients; returns the sum. `ignored` is None for distributions."""
+        evaluate, total = self.of_distribution if ignored is None else self.of_index, 0.0
+        for part in blocks(rows.shape[:-1], BLOCK):
+            inputs = [rows[part], targets[part] if ignored is None else mapped(targets[part], ignored), smoothing]
+            if self.kind != "loss":
+                inputs.insert(0, weight[part].astype(loop, copy=False) if reduction == "none" else weight)
+            if self.kind == "backward":
+                evaluate(*inputs, out=slopes[part])
+                continue
+            each = losses[part] if reduction == "none" else np.empty(rows[part].shape[:-1], loop)
+            evaluate(*inputs, out=each if self.kind == "loss" else (each, slopes[part]))
+            if reduction != "none":
+                total += float(each.sum(dtype=np.float64))
+        return total
+
+    def indices(self, logits, target, batch):
+        """Whether the target is one of indices; refuses one that is neither of these nor a distribution."""
+        if target.dtype.kind in "iu":
+            if target.shape != batch:
+                reason = f"the shape of logits without the axis, {batch}, got {target.shape}"
+                hint = "; a distribution must be floating" if target.shape == logits.shape else ""
+                raise ValueError(f"{self.name}() needs target indices of {reason}{hint}")
+            return True
+        if target.dtype.kind != "f":
+            right = "of integers, which are indices, or floating, a distribution"
+            raise TypeError(f"{self.name}() argument target must be {right}, not {target.dtype}")
+        if target.shape != logits.shape:
+            reason = f"the shape of logits, {logits.shape}, got {target.shape}"
+            raise ValueError(f"{self.name}() needs a target distribution of {reason}; indices must be integers")
+        return False
+
+    def smoothing(self, value):
+        """The share that is spread over all entries."""
+        number = finite_number(self.name, "label_smoothing", value)
+        if not 0 <= number <= 1:
+            raise ValueError(f"{self.name}() needs 0 <= label_smoothing <= 1, got label_smoothing={value!r}")
+        return number
+
+    def ignored(self, value):
+        """The target that says that a row does not count."""
+        try:
+            return operator.index(value if not isinstance(value, (bool, np.bool)) else "")
+        except TypeError:
+            kind = type(value).__name__
+            raise TypeError(f"{self.name}() argument ignore_index must be an integer, not {kind} {value!r}") from None
+
+    def checked(self, target, ignored, n):
+        """How many rows count; refuses an index out of range."""
+        count = 0
+        for part in blocks(target.shape, BLOCK):
+            given = target[part]
+            wrong = ((given < 0) | (given >= n)) & (given != ignored)
+            if wrong.any():
+                at = np.argwhere(wrong)[0]
+                value, right = given[tuple(at)].item(), f"0..{n - 1} or ignore_index={ignored}"
+                raise IndexError(f"{self.name}() needs target indices in {right}, got {value} at {place(part, at)}")
+            count += int((given != ignored).sum())
+        return count
+
+
+def place(part, at):
+    """The position in an array of a position in a part of it."""
+    found, at = [], [int(i) for i in at]
+    for index in part[:-1]:
+        found.append(index if isinstance(index, int) else index.start + at.pop(0))
+    found += at
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def mapped(target, ignored):
+    """Targets as the evaluators take them: -1 where a row does not count."""
+    made = target.astype(np.int64)
+    made[target == ignored] = -1
+    return made
+
+
+class BinaryCrossEntropyCall(LossCall):
+    """How binary_cross_entropy_with_logits is called: elementwise, and reduced over all elements."""
+
+    def __init__(self, name, kind, evaluator):
+        super().__init__(name, kind, {"pos_weight": None, "reduction": "mean"})
+        self.evaluator = evaluator
+
+    def check(self, name, value):
+        """A weight is a number or an array of numbers."""
+        if name == "pos_weight":
+            return Call.check(self, name, value)
+        return super().check(name, value)
+
+    def compute(self, grad, logits, target, options, out):
+        """Check all of it, then compute it, the loss in blocks."""
+        weight, reduction = options["pos_weight"], options["reduction"]
+        weight = 1.0 if weight is None else weight
+        inputs = [logits, target, weight]
+        loop = loop_dtype(self.name, inputs)
+        if broadcast(self.name, inputs) != logits.shape:
+            shapes = f"{logits.shape}, got {target.shape} and {np.shape(weight)}"
+            raise ValueError(f"{self.name}() needs target and pos_weight that broadcast to the shape of logits, {shapes}")
+        if self.kind == "backward":
+            slope = self.weight(grad, reduction, logits.size, logits.shape)
+            out = self.gradient_out(out, logits, loop)
+            slope = slope.astype(loop) if isinstance(slope, np.ndarray) and slope.dtype != loop else slope
+            return self.evaluator(slope, *inputs, out=out, dtype=loop)
+        out = self.loss_out(out, logits.shape if reduction == "none" else (), loop)
+        if reduction == "none":
+            return self.evaluator(*inputs, out=out)
+        targets = np.broadcast_to(target, logits.shape)
+        weights = np.broadcast_to(weight, logits.shape) if np.ndim(weight) else None
+        total, logits = 0.0, np.asarray(logits)
+        for part in blocks(logits.shape, BLOCK):
+            each = self.evaluator(logits[part], targets[part], weight if weights is None else weights[part], dtype=loop)
+            total += float(np.sum(each, dtype=np.float64))
+        return self.reduced(total, reduction, logits.size, loop, out)
+
+
+def calls(evaluators):
+    """The calls of all losses."""
+    for suffix, kind in (("", "loss"), ("_backward", "backward"), ("_and_grad", "both")):
+        yield CrossEntropyCall("cross_entropy" + suffix, kind, evaluators)
+    for suffix, kind in (("", "loss"), ("_backward", "backward")):
+        evaluator = evaluators["binary_cross_entropy" + suffix]
+        yield BinaryCrossEntropyCall(f"binary_cross_entropy_with_logits{suffix}", kind, evaluator)

@@ -1,0 +1,128 @@
+"""The public functions along an axis: one row for each, with what it takes, what computes it, and what is said of it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+NOTHING = MappingProxyType({})
+AXIS = {"axis": -1}
+MASK = {"mask": None, "causal": False}
+SCALED = {"scale": 1.0, **MASK}
+
+
+class Row(NamedTuple):
+    """How one function and its backward pass are called.
+
+    Attributes
+    ----------
+    definition, slope : str
+        The textbook definition and the gradient, of a whole row; "" where there is no backward pass.
+    summary, source : str
+        For the docstring.
+    example, backward_example : str
+        Calls that fit a docstring, and what they give.
+    evaluator : str
+        The name of the plain evaluator in row_evaluators.py.
+    parameters, by_name : dict
+        What follows the operands, and what goes by its name alone, with the defaults.
+    fixed : dict
+        Options of the masked evaluator that this function sets.
+    reduces : bool
+        One result for each row: no backward pass from the output, several axes or None as the axis.
+    """
+
+    definition: str
+    slope: str
+    summary: str
+    source: str
+    example: str
+    evaluator: str
+    backward_example: str = ""
+    parameters: Mapping = AXIS
+    by_name: Mapping = NOTHING
+    fixed: Mapping = NOTHING
+    reduces: bool = False
+
+
+ROWS = {
+    "softmax": Row(
+        "exp(x) / sum(exp(x))",
+        "y * (grad - sum(grad * y))",
+        "Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing\n"
+        "    overflows and the largest entry never underflows.",
+        "J. S. Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
+        "fa.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))\n    array([[0.5, 0.5],\n           [1. , 0. ]])",
+        "softmax",
+        "fa.softmax_backward(np.array([1.0, 0.0]), y=np.array([0.5, 0.5])).tolist()\n    [0.25, -0.25]",
+        by_name=SCALED,
+    ),
+    "log_softmax": Row(
+        "x - log(sum(exp(x)))",
+        "grad - exp(y) * sum(grad)",
+        "The logarithm of the softmax. Where one entry dominates, its logarithm is tiny, and keeps its digits.",
+        "I. Goodfellow, Y. Bengio, A. Courville (2016), Deep learning, section 6.2.2.3",
+        "fa.log_softmax(np.array([30.0, 0.0]))\n    array([-9.35762297e-14, -3.00000000e+01])",
+        "log_softmax",
+        "fa.log_softmax_backward(np.array([1.0, 0.0]), np.zeros(2)).tolist()\n    [0.5, -0.5]",
+        by_name=SCALED,
+    ),
+    "logsumexp": Row(
+        "log(sum(exp(x)))",
+        "grad * softmax(x)",
+        "A smooth maximum, and the normalizer of log_softmax. A row of -inf alone gives -inf, one with +inf and no NaN +inf.",
+        "P. Blanchard, D. J. Higham, N. J. Higham (2021), Accurately computing the log-sum-exp and softmax functions",
+        "fa.logsumexp(np.full((2, 2), 1000.0), axis=None).round(4).item()\n    1001.3863",
+        "logsumexp",
+        "fa.logsumexp_backward(1.0, np.zeros(4)).tolist()\n    [0.25, 0.25, 0.25, 0.25]",
+        parameters={"axis": -1, "keepdims": False},
+        by_name=MASK,
+        reduces=True,
+    ),
+    "softmin": Row(
+        "exp(-x) / sum(exp(-x))",
+        "-y * (grad - sum(grad * y))",
+        "The softmax of -x: the smallest entry has the largest probability.",
+        "PyTorch, torch.nn.functional.softmin",
+        "fa.softmin(np.array([0.0, 1000.0])).tolist()\n    [1.0, 0.0]",
+        "softmax",
+        "fa.softmin_backward(np.array([1.0, 0.0]), y=np.array([0.5, 0.5])).tolist()\n    [-0.25, 0.25]",
+        fixed={"scale": -1.0},
+    ),
+    "hardmax": Row(
+        "1 at the first of the largest entries, else 0",
+        "",
+        "The limit of softmax(x, scale=s) for large s. It has no backward pass: its derivative is 0.",
+        "ONNX, operator Hardmax",
+        "fa.hardmax(np.array([1.0, 3.0, 3.0])).tolist()\n    [0.0, 1.0, 0.0]",
+        "hardmax",
+    ),
+    "softmax_one": Row(
+        "exp(x) / (exp(sink) + sum(exp(x)))",
+        "y * (grad - sum(grad * y))",
+        "A softmax that may sum to less than 1: the sink is one more logit that only counts in the denominator, so that an\n"
+        "    attention head can attend to nothing. The largest logit is subtracted all the same, and nothing overflows.",
+        "E. Miller (2023), Attention is off by one",
+        "fa.softmax_one(np.array([0.0, -np.inf])).tolist()\n    [0.5, 0.0]",
+        "softmax",
+        "fa.softmax_one_backward(np.array([1.0, 1.0]), y=np.array([0.5, 0.0])).tolist()\n    [0.25, 0.0]",
+        by_name={"sink": 0.0, **SCALED},
+    ),
+    "sparsemax": Row(
+        "max(x - tau, 0) with tau such that it sums to 1",
+        "grad - mean(grad over y > 0) if y > 0 else 0",
+        "The nearest probabilities to the scores: the small ones are exactly 0.",
+        "A. F. T. Martins, R. F. Astudillo (2016), From softmax to sparsemax",
+        "fa.sparsemax(np.array([1.0, 0.5, -3.0])).tolist()\n    [0.75, 0.25, 0.0]",
+        "sparsemax",
+        "fa.sparsemax_backward(np.array([1.0, 0.0, 7.0]), y=np.array([0.75, 0.25, 0.0])).tolist()\n    [0.5, -0.5, 0.0]",
+    ),
+    "entmax15": Row(
+        "max(x / 2 - tau, 0)**2 with tau such that it sums to 1",
+        "s * (grad - sum(s * grad) / sum(s)) with s = sqrt(y)",
+        "Between softmax and sparsemax: the small ones are exactly 0, the others bend smoothly.",
+        "B. Peters, V. Niculae, A. F. T. Martins (2019), Sparse sequence-to-sequence models",
+        "fa.entmax15(np.array([2.0, 2.0, -3.0])).round(4).tolist()\n    [0.5, 0.5, 0.0]",
+        "entmax15",
+        "fa.entmax15_backward(np.array([1.0, 0.0, 7.0]), y=np.array([0.25, 0.25, 0.0])).tolist()\n    [0.25, -0.25, 0.0]",
+    ),
+}

@@ -1,0 +1,94 @@
+"""gumbel_softmax: a call that draws noise."""
+
+import math
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from .calling import Call, answers_for_itself
+from .fallback import checked_out, loop_dtype
+from .row_calls import RowCall, check_flag, finite_number
+from .rows import blocks, overlaps
+
+# Numbers that are drawn at a time.
+DRAWN = 4096
+
+
+class GumbelCall(Call):
+    """How gumbel_softmax is called: the noise is added to x in out, and the softmax or hardmax is made there."""
+
+    keywords = "out=None, **kwargs"
+    by_name = {"tau": 1.0, "hard": False, "rng": None}  # noqa: RUF012
+
+    def __init__(self, name, softmax, hardmax):
+        super().__init__(name, ("x",), {"axis": -1}, {None: (None, None)})
+        self.softmax, self.hardmax = softmax, hardmax
+
+    check = RowCall.check
+    reduces = False
+
+    def evaluate(self, _, operands, parameters, kwargs):
+        """Check everything, then draw."""
+        (x,), (axis,) = operands, parameters
+        tau = checked_tau(self.name, kwargs.pop("tau", 1.0))
+        hard, rng = kwargs.pop("hard", False), kwargs.pop("rng", None)
+        check_flag(self.name, "hard", hard)
+        if answers_for_itself(x):
+            raise TypeError(f"{self.name}() takes arrays, to which it adds noise, not {type(x).__name__}")
+        try:
+            rng = np.random.default_rng(rng)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{self.name}() argument rng must be a numpy.random.Generator, a seed or None: {error}") from None
+        x = np.asanyarray(x)
+        if "where" in kwargs:
+            raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
+        unknown = set(kwargs) - {"out", "dtype", "casting", "subok"}
+        if unknown:
+            raise TypeError(f"{self.name}() got an unexpected keyword argument {unknown.pop()!r}")
+        function, scale = (self.hardmax, {}) if hard else (self.softmax, {"scale": 1 / tau})
+        loop = loop_dtype(self.name, [x], kwargs.get("dtype"))
+        out = checked_out(self.name, kwargs.pop("out", None), loop, kwargs.get("casting", "same_kind"))
+        if out is not None and out.shape != x.shape:
+            raise ValueError(f"{self.name}: non-broadcastable output operand with shape {out.shape}, for x of {x.shape}")
+        if x.ndim == 0:
+            raise ValueError(f"{self.name}() needs x of at least one dimension, along which to normalize; got a scalar")
+        normalize_axis_tuple(axis, x.ndim)
+        result = np.empty_like(x, loop) if out is None else out
+        add_noise(x.copy() if overlaps(x, result) else x, rng, result)
+        return function(result, axis, out=result, **scale, **kwargs)
+
+
+class GumbelBackwardCall(RowCall):
+    """How its backward pass is called: from y= alone, since the noise has gone."""
+
+    def __init__(self, name, softmax_backward):
+        super().__init__(name, ("grad",), {"axis": -1}, (None, None), by_name={"y": None, "tau": 1.0})
+        self.softmax_backward = softmax_backward
+
+    example = "gumbel_softmax_backward(grad, y=y)"
+
+    def __call__(self, *args, **kwargs):
+        """Parse the arguments as the signature says, and evaluate."""
+        y, tau = kwargs.pop("y", None), checked_tau(self.name, kwargs.pop("tau", 1.0))
+        values = self.bind(args, kwargs)
+        if y is None:
+            raise TypeError(f"{self.name}() starts from the output, since the noise has gone: {self.example}")
+        return self.softmax_backward(values["grad"], None, values["axis"], y=y, scale=1 / tau, **kwargs)
+
+
+def checked_tau(function, value):
+    """The temperature."""
+    tau = finite_number(function, "tau", value)
+    if tau <= 0 or 1 / tau == math.inf:
+        raise ValueError(f"{function}() needs tau > 0, got tau={value!r}")
+    return tau
+
+
+def add_noise(x, rng, out):
+    """Write x less the logarithm of noise, a few numbers at a time in C order: the same for every layout and dtype."""
+    for part in blocks(x.shape, DRAWN):
+        noise = rng.standard_exponential(x[part].shape)
+        np.maximum(noise, np.finfo(np.float64).tiny, out=noise)
+        np.log(noise, out=noise)
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.subtract(x[part], noise, out=out[part], casting="same_kind")

@@ -1,0 +1,132 @@
+"""The functions along an axis as textbooks have them, in float64, and the softmax family in mpmath."""
+
+import mpmath
+import numpy as np
+
+import oracle
+
+DIGITS = 100
+
+
+def softmax(x, axis=-1, sink=-np.inf):
+    """exp(x) / (exp(sink) + sum(exp(x)))."""
+    x = np.asarray(x, np.float64)
+    top = np.maximum(x.max(axis=axis, keepdims=True), sink)
+    e = np.exp(x - top)
+    return e / (np.exp(sink - top) + e.sum(axis=axis, keepdims=True))
+
+
+def log_softmax(x, axis):
+    """The logarithm of the softmax."""
+    x = np.asarray(x, np.float64)
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def hardmax(x, axis):
+    """1 at the first of the largest."""
+    x = np.moveaxis(np.asarray(x), axis, -1)
+    return np.moveaxis(np.eye(x.shape[-1])[x.argmax(axis=-1)], -1, axis)
+
+
+def threshold(x, axis, roots):
+    """The exact threshold of sparsemax, or of entmax15 on halves, by sorting: the largest support that is consistent."""
+    z = -np.sort(-np.moveaxis(np.maximum(x, -2), axis, -1), axis=-1)  # of numbers up to 0, of which those below -2 do not count
+    count = np.arange(1, z.shape[-1] + 1)
+    mean = np.cumsum(z, axis=-1) / count
+    if roots:
+        spread = count * (np.cumsum(z**2, axis=-1) / count - mean**2)
+        taus = mean - np.sqrt(np.maximum((1 - spread) / count, 0))
+    else:
+        taus = mean - 1 / count
+    size = (z >= taus).sum(axis=-1, keepdims=True)
+    return np.moveaxis(np.take_along_axis(taus, size - 1, -1), -1, axis)
+
+
+def sparsemax(x, axis):
+    """max(x - tau, 0)."""
+    x = x - np.max(np.asarray(x, np.float64), axis=axis, keepdims=True)
+    return np.maximum(x - threshold(x, axis, False), 0)
+
+
+def entmax15(x, axis):
+    """max(x / 2 - tau, 0)**2."""
+    x = (x - np.max(np.asarray(x, np.float64), axis=axis, keepdims=True)) / 2
+    return np.maximum(x - threshold(x, axis, True), 0) ** 2
+
+
+def softmax_slope(grad, y, axis):
+    """y * (grad - sum(grad * y))."""
+    return y * (grad - (grad * y).sum(axis=axis, keepdims=True))
+
+
+def spread_slope(weight):
+    """weight * (grad - the mean of grad by weight)."""
+
+    def slope(grad, y, axis):
+        w = weight(y)
+        total = w.sum(axis=axis, keepdims=True)
+        return w * (grad - (w * grad).sum(axis=axis, keepdims=True) / np.where(total, total, 1))
+
+    return slope
+
+
+FUNCTIONS = {
+    "softmax": (softmax, softmax_slope),
+    "log_softmax": (log_softmax, lambda grad, y, axis: grad - np.exp(y) * grad.sum(axis=axis, keepdims=True)),
+    "softmin": (lambda x, axis: softmax(-x, axis), lambda grad, y, axis: -softmax_slope(grad, y, axis)),
+    "hardmax": (hardmax, None),
+    "softmax_one": (lambda x, axis: softmax(x, axis, 0.0), softmax_slope),
+    "sparsemax": (sparsemax, spread_slope(lambda y: (y > 0) * 1.0)),
+    "entmax15": (entmax15, spread_slope(np.sqrt)),
+}
+
+
+def logits(one, dtype, shape):
+    """Operands of a pass: a gradient and logits, or the output that comes of them."""
+    rng = np.random.default_rng(0)
+    grad, x = rng.normal(0, 1, shape).astype(dtype), rng.normal(0, 4, shape).astype(dtype)
+    if one.kind == "from_output":
+        return [grad, FUNCTIONS[one.activation][0](x, -1).astype(dtype)]
+    return [x] if one.operands == 1 else [grad, x]
+
+
+def plain(one, inputs, axis):
+    """The textbook pass in float64."""
+    forward, slope = FUNCTIONS[one.activation]
+    last = np.asarray(inputs[-1], np.float64)
+    y = last if one.kind == "from_output" else forward(last, axis)
+    return y if one.kind == "forward" else slope(np.asarray(inputs[0], np.float64), y, axis)
+
+
+def assert_close(got, expected, note):
+    """Equal to a few roundings of the largest entry."""
+    assert got.shape == expected.shape, note
+    largest = np.max(np.abs(expected), initial=1)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=40 * np.finfo(got.dtype).eps * largest, err_msg=note)
+
+
+def exact(x, scale=1.0, sink=-np.inf, kept=None, log=False):
+    """The softmax of rows in mpmath, or its logarithm, as float64 and what that leaves over; 0 and -inf where masked."""
+    context = mpmath.MPContext()
+    context.dps = DIGITS
+    kept = np.ones(x.shape, bool) if kept is None else np.broadcast_to(kept, x.shape)
+    high, rest = np.full(x.shape, -np.inf if log else 0.0), np.zeros(x.shape)
+    for row in np.ndindex(x.shape[:-1]):
+        here = np.flatnonzero(kept[row])
+        values = [context.mpf(float(scale)) * context.mpf(value) for value in x[row][here].tolist()]
+        exponentials = [context.exp(value) for value in values]
+        total = context.fsum(exponentials) + (context.exp(float(sink)) if sink > -np.inf else 0)
+        if len(here):
+            results = [v - context.log(total) for v in values] if log else [e / total for e in exponentials]
+            high[row][here], rest[row][here] = oracle.split(results, x.dtype.type)
+    return high, rest
+
+
+def assert_within(bound, got, high, rest, note=""):
+    """Fail with the worst entry and its error in units of the last place; what is infinite or masked must be equal."""
+    special = ~np.isfinite(high)
+    assert (got[special] == high[special]).all(), note
+    error = np.where(special, 0, oracle.ulps(got, np.where(special, 0, high), rest))
+    worst = np.unravel_index(np.argmax(error), error.shape)
+    assert error[worst] <= bound, f"{note}: off by {error[worst]:.2f} ULP at {worst}: {got[worst]!r}, exactly {high[worst]!r}"
