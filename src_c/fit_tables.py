@@ -58,7 +58,7 @@ TABLES = {
     "logish_backward": ("DIRECT", 1.05, 7, 9),
     "snake": ("PRODUCT_BOTH", 0.7, 7, 16),
     "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
-    "logit": ("CENTRED", 0.0147, 5, 0),
+    "logit": ("CENTRED", 0.5, 7, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
     "lisht_backward": ("ODD", 0.345, 6, 0),
 }
@@ -123,7 +123,7 @@ def polynomial_of(name):
     if form == "SQUARED_BOTH":  # snake' = (sin x + cos x)^2 touches 0, which its root crosses
         return lambda x: np.sin(x) + np.cos(x)
     if form == "CENTRED":
-        return lambda t: value(0.5 + np.maximum(t, 2.0**-30)) / np.maximum(t, 2.0**-30)
+        return lambda w: -value(np.minimum(w, 0.5 - 2.0**-30)) / np.clip(0.5 - w, 2.0**-30, 0.25)
     if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t)
     if form in ("EVEN_PRODUCT", "SQUARE"):
@@ -153,16 +153,25 @@ def segment(function, low, high, degree):
     c0 = float(np.float32(function(np.array([centre]))[0]))
     t = chebyshev(low, high)
     d, values = t - centre, function(t)
-    powers = d[:, None] ** np.arange(1, degree + 1)
+    exponents = np.arange(1, degree + 1)
+    scale = min(1.0, 2.0 ** math.ceil(math.log2(8 * (high - low))))  # the powers of a tiny d would vanish beside d
+    powers = (d / scale)[:, None] ** exponents
     size = np.maximum(np.abs(values), np.abs(values).max() / 64)  # near a zero of the function the error counts absolutely
     coefficients = least_squares(powers, 1 / size, values - c0, np.float32)
     error = np.abs((c0 + powers @ coefficients - values) / size).max() * 2.0**24
-    return [centre, c0, *coefficients], error
+    return [centre, c0, *coefficients / scale**exponents], error
 
 
 def hexadecimal(value):
     """A float32 in C."""
     return f"{float(np.float32(value)).hex()}f"
+
+
+def part_of_binade(j, spacing):
+    """The j-th last of the parts that binades are divided into, below 1/2: the index that its top bits are, low and high."""
+    binade = 2.0 ** (-2 - j * spacing // 1)
+    low = binade * (2 - spacing - j * spacing % 1)
+    return int(np.float32(low).view(np.uint32)) >> (23 + round(math.log2(spacing))), low, low + binade * spacing
 
 
 def segments():
@@ -173,9 +182,15 @@ def segments():
         rows, errors = [None] * SEGMENTS, []
         for j in range(-negative, SEGMENTS - negative):
             low, high = (j - 0.5) * spacing, (j + 0.5) * spacing
-            rows[j % SEGMENTS], error = segment(function, low if negative else max(low, 0), high, degree)
+            if form == "CENTRED":
+                j, low, high = part_of_binade(j, spacing)
+            elif not negative:
+                low = max(low, 0)
+            rows[j % SEGMENTS], error = segment(function, low, high, degree)
             errors.append(error)
         end, start = (SEGMENTS - negative - 0.51) * spacing, -(negative + 0.49) * spacing if negative else 0
+        if form == "CENTRED":
+            end, start = 0.5, part_of_binade(SEGMENTS - 1, spacing)[1]
         scale = polynomial_scale(name) if form.startswith("BENT") else 1
         if form.startswith("BENT"):
             start = scale - float(np.float32(scale))  # the second part of the scale

@@ -25,7 +25,9 @@
  *   DIRECT        P                             x < low
  *   SQUARED_BOTH  P P                           outside
  *   PRODUCT_BOTH  x P                           outside
- *   CENTRED       v P, v = x - 1/2, a table of |v|   |v| > high
+ *   CENTRED       v P, v = x - 1/2 cut to +-1/4, a table of w = min(x, 1 - x), which is exact   w < low
+ *
+ * The segments of CENTRED are halves of binades: their number stands in the top bits of w.
  *
  * A lane that is covered keeps its table value whatever its neighbours are, so that a result never depends on them. */
 
@@ -43,7 +45,7 @@ typedef struct {
 /* f(x) for what a table does not cover: y, or y 2^exponent where an output says so */
 typedef void rest_function(const float *x, float *y, float *exponent, size_t n);
 
-enum { FITTED_CHUNK = 1024, GROUP = 4 };
+enum { FITTED_CHUNK = 1024, GROUP = 4, BINADE_BITS = 10 };
 
 #include "segments.h"
 
@@ -54,8 +56,12 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
     f32_v u[GROUP], z[GROUP], d[GROUP], c0[GROUP], q[GROUP];
     for (int v = 0; v < group; v++) {
         u[v] = x[v];
-        if (fit.form == CENTRED) u[v] = x[v] - f32_set(0.5f);
-        if (fit.form < PRODUCT || fit.form == CENTRED) u[v] = f32_abs(u[v]);
+        if (fit.form == CENTRED) {
+            u[v] = f32_min(f32_set(1) - x[v], x[v]);
+            z[v] = f32_top_bits(u[v], BINADE_BITS);
+            continue;
+        }
+        if (fit.form < PRODUCT) u[v] = f32_abs(u[v]);
         u[v] = f32_min(high, u[v]); /* the constant first: NaN passes */
         if (fit.form >= PRODUCT) u[v] = f32_max(f32_set(fit.low), u[v]);
         z[v] = f32_fma(u[v], f32_set(fit.inverse_spacing), f32_set(0x1.8p23f)); /* the segment is the nearest multiple */
@@ -131,9 +137,11 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
         case PRODUCT_BOTH:
             y[v] = f32_fma(x[v], c0[v], x[v] * rest);
             break;
-        case CENTRED:
-            y[v] = f32_with_sign(f32_fma(u[v], c0[v], f32_fma(u[v], rest, low[v] * c0[v])), x[v] - f32_set(0.5f));
+        case CENTRED: {
+            f32_v distance = f32_min(f32_set(0.25f), f32_set(0.5f) - u[v]);
+            y[v] = f32_with_sign(f32_fma(distance, c0[v], distance * rest), x[v] - f32_set(0.5f));
             break;
+        }
         default:
             y[v] = p;
         }
@@ -141,13 +149,7 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
 }
 
 static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {
-    f32_v low[GROUP];
-    for (int v = 0; fit.form == CENTRED && v < group; v++) { /* what rounding takes off x - 1/2 */
-        f32_v difference = x[v] - f32_set(0.5f);
-        low[v] = x[v] - (difference + f32_set(0.5f));
-        low[v] = f32_select(f32_gt(f32_set(0), difference), -low[v], low[v]);
-    }
-    fitted_values_of_two(fit, group, x, fit.form == CENTRED ? low : NULL, y);
+    fitted_values_of_two(fit, group, x, NULL, y);
 }
 
 /* x where it is not covered, as the tails want it: negative; elsewhere the table's end, so that nothing overflows */
@@ -169,7 +171,7 @@ static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
     case STEP_BOTH:
         return f32_gt(f32_abs(x), f32_set(fit.high));
     case CENTRED:
-        return f32_gt(f32_abs(x - f32_set(0.5f)), f32_set(fit.high));
+        return f32_gt(f32_set(fit.low), f32_min(f32_set(1) - x, x));
     case BELOW:
     case COMPLEMENT_DOWN:
         return f32_gt(x, f32_set(fit.high));

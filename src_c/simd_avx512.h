@@ -86,6 +86,11 @@ static inline __attribute__((always_inline)) void f32_lookups(const float *table
     for (int v = 0; v < count; v++) c[v] = _mm512_permutex2var_ps(low, _mm512_castps_si512(z[v]), high);
 }
 
+/* the first bits of a, sign and exponent before the rest, as an index for a look-up */
+static inline f32_v f32_top_bits(f32_v a, int bits) {
+    return _mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a), 32u - (unsigned)bits));
+}
+
 /* the lanes of a that m selects, moved together at the front */
 static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
 /* the reverse: those at p go to the lanes of m */
