@@ -59,12 +59,15 @@ TABLES = {
     "snake": ("PRODUCT_BOTH", 0.7, 7, 16),
     "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
     "logit": ("CENTRED", 0.5, 7, 0),
+    "softcap": ("QUOTIENT", 2 / 7, 5, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
     "lisht_backward": ("ODD", 0.345, 6, 0),
 }
 
 # kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
-KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in TABLES} | {
+BY_HAND = ["softcap"]  # softcap.h
+STANDARD = [name for name in TABLES if name not in BY_HAND]
+KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in STANDARD} | {
     "celu": ("elu", 0, 0),
     "celu_backward": ("elu_backward", 1, 0b1),
     "softplus_backward": ("sigmoid", 1, 0b1),
@@ -126,6 +129,8 @@ def polynomial_of(name):
         return lambda w: -value(np.minimum(w, 0.5 - 2.0**-30)) / np.clip(0.5 - w, 2.0**-30, 0.25)
     if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t)
+    if form == "QUOTIENT":  # a cap of 1; the segments meet at 1
+        return lambda t: np.tanh(np.maximum(t, 1e-30)) / np.clip(t, 1e-30, 1)
     if form in ("EVEN_PRODUCT", "SQUARE"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t) ** 2
     if form in ("ABOVE", "BENT"):
@@ -223,7 +228,7 @@ def standard(activation):
 def kernels():
     """The rows of fitted.h."""
     text = f"{MADE}\n\n/* REST(table, kind of numbers, lanes, input of the formula, default) */\n"
-    for name in TABLES:
+    for name in STANDARD:
         if name in TAILS:
             kind, constant, bend, rate = TAILS[name]
             log = math.log(abs(constant))

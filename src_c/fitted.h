@@ -12,6 +12,7 @@
  *   ODD           x P as u P                    -
  *   CUBIC_SHIFTED x u u P; x -+ 1 beyond high   -
  *   EVEN_PRODUCT  |x| u P                       -
+ *   QUOTIENT      s P, with an s for each x     -
  *   SQUARE        u u P                         -
  *   ABOVE         max(x, 0) - u P               x < -high
  *   ABOVE_PLUS    max(x, 0) + P                 x < -high
@@ -32,7 +33,7 @@
  * A lane that is covered keeps its table value whatever its neighbours are, so that a result never depends on them. */
 
 enum {
-    COMPLEMENT, COMPLEMENT_CUT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH,
+    COMPLEMENT, COMPLEMENT_CUT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, QUOTIENT, SQUARE, ABOVE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH,
     COMPLEMENT_DOWN, BENT, BENT_SLOPE, PRODUCT, DIRECT, SQUARED_BOTH, PRODUCT_BOTH, CENTRED
 };
 
@@ -50,8 +51,9 @@ enum { FITTED_CHUNK = 1024, GROUP = 4, BINADE_BITS = 10 };
 #include "segments.h"
 
 /* The function at the vectors x[0], ... of a group, which shares each load of a coefficient's two registers: with two tables in
- * one kernel they do not stay there (1.2 times the time). `low`, where there is one, is what is to be added to |x|. */
-static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *x, const f32_v *low, f32_v *y) {
+ * one kernel they do not stay there (1.2 times the time). `beside`, where there is one, is what is to be added to |x|, or what a
+ * QUOTIENT is of. */
+static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *x, const f32_v *beside, f32_v *y) {
     const f32_v high = f32_set(fit.high), zero = f32_set(0);
     f32_v u[GROUP], z[GROUP], d[GROUP], c0[GROUP], q[GROUP];
     for (int v = 0; v < group; v++) {
@@ -70,7 +72,7 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
     f32_lookups(fit.table[0], group, z, d);
     for (int v = 0; v < group; v++) {
         d[v] = u[v] - d[v];
-        if (low) d[v] = d[v] + low[v];
+        if (beside && fit.form != QUOTIENT) d[v] = d[v] + beside[v];
     }
     f32_lookups(fit.table[fit.degree + 1], group, z, q);
     for (int i = fit.degree; i >= 2; i--) {
@@ -92,12 +94,12 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
         case COMPLEMENT_DOWN:
             y[v] = f32_select(f32_ge(zero, x[v]), f32_set(1) - p, p);
             break;
-        case ODD: {
-            f32_v last = u[v] * rest;
-            if (low) last = f32_fma(low[v], c0[v], last);
-            y[v] = f32_with_sign(f32_fma(u[v], c0[v], last), x[v]);
+        case ODD:
+            y[v] = f32_with_sign(product, x[v]);
             break;
-        }
+        case QUOTIENT:
+            y[v] = f32_fma(beside[v], c0[v], beside[v] * rest);
+            break;
         case CUBIC_SHIFTED: {
             f32_v square = u[v] * u[v], square_low = f32_fma(u[v], u[v], -square); /* 2.1 ULP without */
             f32_v inside = x[v] * f32_fma(square, c0[v], f32_fma(square, rest, square_low * c0[v]));
@@ -149,7 +151,7 @@ static ALWAYS_INLINE void fitted_values_of_two(Fit fit, int group, const f32_v *
 }
 
 static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {
-    fitted_values_of_two(fit, group, x, NULL, y);
+    fitted_values_beside(fit, group, x, NULL, y);
 }
 
 /* x where it is not covered, as the tails want it: negative; elsewhere the table's end, so that nothing overflows */
