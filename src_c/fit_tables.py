@@ -60,13 +60,15 @@ TABLES = {
     "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
     "logit": ("CENTRED", 0.5, 7, 0),
     "softcap": ("QUOTIENT", 2 / 7, 5, 0),
+    "geglu_backward": ("GATE", 0.1875, 7, 0),
+    "geglu_tanh_backward": ("GATE", 0.175, 7, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
     "lisht_backward": ("ODD", 0.345, 6, 0),
 }
 
 # kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
-BY_HAND = ["softcap"]  # softcap.h
-STANDARD = [name for name in TABLES if name not in BY_HAND]
+OTHER_KERNELS = {"softcap", "geglu_backward", "geglu_tanh_backward"}  # softcap.h and GATES have them
+STANDARD = [name for name in TABLES if name not in OTHER_KERNELS]
 KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in STANDARD} | {
     "celu": ("elu", 0, 0),
     "celu_backward": ("elu_backward", 1, 0b1),
@@ -80,8 +82,8 @@ KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) 
 GATES = {
     "glu_backward": "GLU, 2, sigmoid, 1, sigmoid_backward, 3",
     "swiglu_backward": "SWIGLU, 1, silu_backward, 5, silu, 1",
-    "geglu_backward": "TWO_TABLES, 1, gelu_backward, 5, gelu, 1",
-    "geglu_tanh_backward": "TWO_TABLES, 1, gelu_tanh_backward, 5, gelu_tanh, 1",
+    "geglu_backward": "GATED_BY_TABLE, 1, geglu_backward, 5, geglu_backward, 1",
+    "geglu_tanh_backward": "GATED_BY_TABLE, 1, geglu_tanh_backward, 5, geglu_tanh_backward, 1",
 }
 # What is left beyond a table, in float32 (tails.h): kind, constant, bend and rate of an exponential; tables without are
 # continued by the composed formula.
@@ -106,13 +108,17 @@ TAILS = {
     "logish": ("GATED", 1, 1.5, 1),
     "logish_backward": ("SLOPE", 1, 1.5, 1),
 }
-# those that tails.h spells out, gathered, and whether their exponents are apart
-SPELT_OUT = {"gelu": 1, "gelu_backward": 1, "gelu_tanh": 1, "gelu_tanh_backward": 1, "logit": 0}
+# those that tails.h spells out, for what is gathered
+SPELT_OUT = {"gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit"}
 
 
 def polynomial_of(name):
     """What the table of a function holds, by its form: a function of t, or of x."""
     form = TABLES[name][0]
+    if form == "GATE":  # -gelu(-t), and its derivative
+        gate = name.removesuffix("_backward").replace("geglu", "gelu")
+        value, slope = (numpy_evaluators()[gate + suffix] for suffix in ("", "_backward"))
+        return lambda t: -value(-t), lambda t: slope(np.ones_like(t), -t)
     activation = ACTIVATIONS[name.removesuffix("_backward")]
     parameters = [math.nan if value is None else value for value in activation.parameters.values()]
     evaluate = numpy_evaluators()[name]
@@ -147,15 +153,41 @@ def chebyshev(low, high, count=200):
     return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
 
 
-def segment(function, low, high, degree):
-    """Centre, coefficients and the largest error of one segment, in ULP (2^-24)."""
+def centre_of(functions, low, high):
+    """A float near the middle where the values of the functions are nearly float32, and those values."""
+    if low == 0 and len(functions) == 2:
+        return 0.0, [float(np.float32(function(np.zeros(1))[0])) for function in functions]  # exact: 0 and 1/2
     middle = np.float32((low + high) / 2)
     step = max(float(np.spacing(middle)), (high - low) * 2.0**-20)
     candidates = (float(middle) + np.arange(-4000, 4001) * step).astype(np.float32)
-    values = function(candidates.astype(np.float64))
-    rounded = values.astype(np.float32)
-    centre = float(candidates[np.argmin(np.abs(values - rounded) / np.spacing(np.abs(rounded)))])
-    c0 = float(np.float32(function(np.array([centre]))[0]))
+    off = np.zeros(len(candidates))
+    for function in functions:
+        values = function(candidates.astype(np.float64))
+        rounded = values.astype(np.float32)
+        off = np.maximum(off, np.abs(values - rounded) / np.spacing(np.abs(rounded)))
+    centre = float(candidates[np.argmin(off)])
+    return centre, [float(np.float32(function(np.array([centre]))[0])) for function in functions]
+
+
+def segment_with_slope(value, slope, low, high, degree):
+    """The same for a polynomial whose derivative is wanted, too: c1 is as good as c0."""
+    centre, (c0, c1) = centre_of([value, slope], low, high)
+    t = chebyshev(low, high)
+    d, exponents = t - centre, np.arange(2, degree + 1)
+    powers = np.concatenate([d[:, None] ** exponents, exponents * d[:, None] ** (exponents - 1)])
+    values = np.concatenate([value(t), slope(t)])
+    known = np.concatenate([c0 + c1 * d, np.full_like(d, c1)])
+    least = np.repeat([0 if low == 0 else np.abs(value(t)).max() / 64, np.abs(slope(t)).max() / 64], len(t))
+    size = np.maximum(np.abs(values), least)
+    coefficients = least_squares(powers, 1 / size, values - known, np.float32)
+    return [centre, c0, c1, *coefficients], np.abs((known + powers @ coefficients - values) / size).max() * 2.0**24
+
+
+def segment(function, low, high, degree):
+    """Centre, coefficients and the largest error of one segment, in ULP (2^-24)."""
+    if isinstance(function, tuple):
+        return segment_with_slope(*function, low, high, degree)
+    centre, (c0,) = centre_of([function], low, high)
     t = chebyshev(low, high)
     d, values = t - centre, function(t)
     exponents = np.arange(1, degree + 1)
@@ -227,8 +259,8 @@ def standard(activation):
 
 def kernels():
     """The rows of fitted.h."""
-    text = f"{MADE}\n\n/* REST(table, kind of numbers, lanes, input of the formula, default) */\n"
-    for name in STANDARD:
+    text = f"{MADE}\n\n"
+    for name in (name for name in TABLES if name != "softcap"):
         if name in TAILS:
             kind, constant, bend, rate = TAILS[name]
             log = math.log(abs(constant))
@@ -237,24 +269,20 @@ def kernels():
             numbers = ", ".join(map(hexadecimal, values))
             text += f"EXP_TAIL({name}, {kind}, {numbers})\n"
         text += f"#define TAIL_{name} {'tail_' + name if name in TAILS else 'NULL'}\n"
-        text += f"#define REST_{name} {'NULL' if name in TAILS else 'rest_' + name}\n"
-        text += f"#define APART_{name} {SPELT_OUT.get(name, 0)}\n"
-        if name not in TAILS and name not in SPELT_OUT:
-            activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
-            kind = "mid, f64_lanes" if activation.wide else "f32, f32_lanes"
-            text += f"REST({name}, {kind}, {int(backward)}, {standard(activation)})\n"
-    text += "\n/* FITTED(name, arrays, table, input that it is of, factors),"
+    text += "\n/* FITTED(name, arrays, table, input that it is of, factors, what computes the rest),"
     text += " FITTED_AT(name, arrays, default, kind, the same ...),\n"
-    text += " * FITTED_GATE(name, kind, input, table, factors, table, factors) */\n#define FITTED_KERNELS"
+    text += " * FITTED_GATE(name, kind, input, table, factors, table, factors, rest) */\n#define FITTED_KERNELS"
     for name, (table, argument, factors) in KERNELS.items():
         activation = ACTIVATIONS[name.removesuffix("_backward")]
+        kind = "mid" if activation.wide else "f32"
+        rest = "NULL" if table in TAILS else f"rest_{name}" if table in SPELT_OUT else f"{kind}_uniform_{name}"
         row, arrays = "FITTED", [str(len(activation.operands) + name.endswith("_backward"))]
         if activation.parameters:
             row = "FITTED_AT"
-            arrays += [standard(activation), "mid" if activation.wide else "f32"]
-        text += f" \\\n    {row}({name}, {', '.join(arrays)}, {table}, {argument}, {factors})"
+            arrays += [standard(activation), kind]
+        text += f" \\\n    {row}({name}, {', '.join(arrays)}, {table}, {argument}, {factors}, {rest})"
     for name, facts in GATES.items():
-        text += f" \\\n    FITTED_GATE({name}, {facts})"
+        text += f" \\\n    FITTED_GATE({name}, {facts}, {'rest_' + name if name in TABLES else 'NULL'})"
     return text + "\n"
 
 

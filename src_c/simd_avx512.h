@@ -95,6 +95,7 @@ static inline f32_v f32_top_bits(f32_v a, int bits) {
 static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
 /* the reverse: those at p go to the lanes of m */
 static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
+static inline void f32_store_lanes(float *p, f32_m m, f32_v a) { _mm512_mask_storeu_ps(p, m, a); }
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
 /* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */

@@ -21,7 +21,7 @@ static ALWAYS_INLINE void softcap_values(int group, const Cap *cap, const f32_v 
         t[v] = f32_abs(x[v]) * cap[v].inverse;
         cut[v] = f32_min(cap[v].cap, f32_abs(x[v]));
     }
-    fitted_values_beside(fit, group, t, cut, y);
+    fitted_values_beside(fit, group, t, cut, y, NULL);
     for (int v = 0; v < group; v++) y[v] = f32_with_sign(y[v], x[v]);
 }
 
@@ -30,7 +30,7 @@ static ALWAYS_INLINE f32_v softcap_slope(Cap cap, f32_v x, f32_v grad) {
     const f32_v z = f32_fma(a, cap.inverse, a * cap.low), rest = f32_fma(a, cap.inverse, -z) + a * cap.low;
     const f32_v low = f32_select(f32_gt(f32_set(0), z), -rest, rest);
     f32_v y;
-    fitted_values_beside((Fit)FIT_tanh_backward, 1, &z, &low, &y);
+    fitted_values_beside((Fit)FIT_tanh_backward, 1, &z, &low, &y, NULL);
     y = y * grad;
     const f32_m far = not_covered((Fit)FIT_tanh_backward, z);
     if (__builtin_expect(far, 0)) {
