@@ -311,8 +311,10 @@ static ALWAYS_INLINE void fitted_rest(f32_block *rest, int arrays, int outputs, 
     for (size_t j = 0; j < counts.vectors; j++) {
         const size_t v = late->vector[j];
         const f32_m mask = late->mask[0][v];
+        f32_v y[MAX_OUTPUTS];
         for (int k = 0; k < outputs; k++)
-            f32_store_lanes(out[k] + start + v * f32_lanes, mask, f32_expand(mask, computed[k] + taken));
+            y[k] = f32_select(mask, f32_expand(mask, computed[k] + taken), f32_load(out[k] + start + v * f32_lanes));
+        for (int k = 0; k < outputs; k++) f32_store(out[k] + start + v * f32_lanes, y[k]);
         taken += (size_t)f32_count(mask);
     }
 }
