@@ -57,7 +57,6 @@ TABLES = {
     "logish": ("PRODUCT", 0.87, 7, 12),
     "logish_backward": ("DIRECT", 1.05, 7, 9),
     "snake": ("PRODUCT_BOTH", 0.7, 7, 16),
-    "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
     "logit": ("CENTRED", 0.5, 7, 0),
     "softcap": ("QUOTIENT", 2 / 7, 5, 0),
     "geglu_backward": ("GATE", 0.1875, 7, 0),
@@ -129,8 +128,6 @@ def polynomial_of(name):
 
     if form == "CUBIC_SHIFTED":
         return lambda t: value(np.maximum(t, 1e-30)) / np.maximum(t, 1e-30) ** 3
-    if form == "SQUARED_BOTH":  # snake' = (sin x + cos x)^2 touches 0, which its root crosses
-        return lambda x: np.sin(x) + np.cos(x)
     if form == "CENTRED":
         return lambda w: -value(np.minimum(w, 0.5 - 2.0**-30)) / np.clip(0.5 - w, 2.0**-30, 0.25)
     if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
@@ -305,6 +302,13 @@ def tails():
         for name, terms in (("log", log_terms), ("log_rest", rest_terms)):
             listed = ", ".join(map(hexadecimal, terms))
             text += f"enum {{ {name.upper()}_TERMS = {len(terms)} }};\nstatic const float {name}_terms[] = {{{listed}}};\n"
+        y = chebyshev(0, (math.pi / 2) ** 2 * 1.001)
+        values = 2 * np.sinc(np.sqrt(y) / np.pi) ** 2
+        wave = least_squares(y[:, None] ** np.arange(7), 1 / values, values, np.float32)
+        text += f"enum {{ WAVE_TERMS = 7 }};\nstatic const float wave_terms[] = {{{', '.join(map(hexadecimal, wave))}}};\n"
+        quarter = mpmath.pi / 4
+        high = mpmath.floor(quarter * 2**13) / 2**13
+        text += f"#define QUARTER_PI_HIGH {hexadecimal(high)}\n#define QUARTER_PI_LOW {hexadecimal(quarter - high)}\n"
         text += f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
         linear = 2 * mpmath.sqrt(2 / mpmath.pi)
         for name, value in (("TANH_C0", linear), ("TANH_C1", linear * mpmath.mpf("0.044715"))):

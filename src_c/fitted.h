@@ -25,7 +25,6 @@
  *   BENT_SLOPE    scale for x > 0, P else       x < -high
  *   PRODUCT       x P                           x < low        (a table of x from here on)
  *   DIRECT        P                             x < low
- *   SQUARED_BOTH  P P                           outside
  *   PRODUCT_BOTH  x P                           outside
  *   CENTRED       v P, v = x - 1/2 cut to +-1/4, a table of w = min(x, 1 - x), which is exact   w < low
  *
@@ -35,7 +34,7 @@
 
 enum {
     COMPLEMENT, COMPLEMENT_CUT, EVEN, ODD, CUBIC_SHIFTED, EVEN_PRODUCT, QUOTIENT, SQUARE, ABOVE, GATE, ABOVE_PLUS, ABOVE_BOTH, BELOW, STEP_BOTH,
-    COMPLEMENT_DOWN, BENT, BENT_SLOPE, PRODUCT, DIRECT, SQUARED_BOTH, PRODUCT_BOTH, CENTRED
+    COMPLEMENT_DOWN, BENT, BENT_SLOPE, PRODUCT, DIRECT, PRODUCT_BOTH, CENTRED
 };
 
 typedef struct {
@@ -140,9 +139,6 @@ static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *
         case PRODUCT: /* far out P is a constant, and x may be infinite */
             y[v] = f32_select(f32_gt(x[v], high), x[v] * p, f32_fma(x[v], c0[v], x[v] * rest));
             break;
-        case SQUARED_BOTH:
-            y[v] = p * p;
-            break;
         case PRODUCT_BOTH:
             y[v] = f32_fma(x[v], c0[v], x[v] * rest);
             break;
@@ -187,7 +183,6 @@ static ALWAYS_INLINE f32_m not_covered(Fit fit, f32_v x) {
     case PRODUCT:
     case DIRECT:
         return f32_gt(f32_set(fit.low), x);
-    case SQUARED_BOTH:
     case PRODUCT_BOTH:
         return f32_gt(f32_set(fit.low), x) | f32_gt(x, f32_set(fit.high));
     default:
@@ -386,13 +381,14 @@ static ALWAYS_INLINE void fitted_general(int arrays, float standard, f32_block *
     }
 FITTED_KERNELS
 #include "softcap.h"
+#include "snake.h"
 #undef FITTED
 #undef FITTED_GATE
 #undef FITTED_AT
 #define FITTED(name, arrays, table, argument, factors, rest) {#name, fitted_##name, NULL},
 #define FITTED_GATE(name, kind, argument, first, first_factors, second, second_factors, rest) {#name, fitted_##name, NULL},
 #define FITTED_AT(name, arrays, standard, composed, table, argument, factors, rest) {#name, fitted_##name, fitted_general_##name},
-static const Fitted fitted_kernels[] = {FITTED_KERNELS SOFTCAP_KERNELS};
+static const Fitted fitted_kernels[] = {FITTED_KERNELS SOFTCAP_KERNELS SNAKE_KERNELS};
 #undef FITTED
 #undef FITTED_GATE
 #undef FITTED_AT

@@ -48,7 +48,6 @@ EXP_TAIL(logish, GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000
 EXP_TAIL(logish_backward, SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f)
 #define TAIL_logish_backward tail_logish_backward
 #define TAIL_snake NULL
-#define TAIL_snake_backward NULL
 #define TAIL_logit NULL
 #define TAIL_geglu_backward NULL
 #define TAIL_geglu_tanh_backward NULL
@@ -88,7 +87,6 @@ EXP_TAIL(logish_backward, SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x
     FITTED(logish, 1, logish, 0, 0, NULL) \
     FITTED(logish_backward, 2, logish_backward, 1, 1, NULL) \
     FITTED_AT(snake, 1, 0x1.0000000000000p+0f, mid, snake, 0, 0, mid_uniform_snake) \
-    FITTED_AT(snake_backward, 2, 0x1.0000000000000p+0f, mid, snake_backward, 1, 1, mid_uniform_snake_backward) \
     FITTED_AT(logit, 1, NAN_VALUE, mid, logit, 0, 0, rest_logit) \
     FITTED(lisht, 1, lisht, 0, 0, mid_uniform_lisht) \
     FITTED(lisht_backward, 2, lisht_backward, 1, 1, mid_uniform_lisht_backward) \
