@@ -132,8 +132,9 @@ def polynomial_of(name):
         return lambda w: -value(np.minimum(w, 0.5 - 2.0**-30)) / np.clip(0.5 - w, 2.0**-30, 0.25)
     if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t)
-    if form == "QUOTIENT":  # a cap of 1; the segments meet at 1
-        return lambda t: np.tanh(np.maximum(t, 1e-30)) / np.clip(t, 1e-30, 1)
+    if form == "QUOTIENT":  # a cap of 1; the segments meet at 1, and the last is 1: the limit is the cap
+        last = (SEGMENTS - 1.5) * TABLES[name][1]
+        return lambda t: np.where(t > last, 1, np.tanh(np.maximum(t, 1e-30)) / np.clip(t, 1e-30, 1))
     if form in ("EVEN_PRODUCT", "SQUARE"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t) ** 2
     if form in ("ABOVE", "BENT"):
