@@ -308,8 +308,9 @@ def tails():
         wave = least_squares(y[:, None] ** np.arange(7), 1 / values, values, np.float32)
         text += f"enum {{ WAVE_TERMS = 7 }};\nstatic const float wave_terms[] = {{{', '.join(map(hexadecimal, wave))}}};\n"
         quarter = mpmath.pi / 4
-        high = mpmath.floor(quarter * 2**13) / 2**13
-        text += f"#define QUARTER_PI_HIGH {hexadecimal(high)}\n#define QUARTER_PI_LOW {hexadecimal(quarter - high)}\n"
+        high, middle, low = parts(quarter, (13, 24, 24))
+        text += f"#define QUARTER_PI {hexadecimal(high)}\n#define QUARTER_PI_LOW {hexadecimal(middle)}\n"
+        text += f"#define QUARTER_PI_LOWEST {hexadecimal(low)}\n"
         text += f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
         linear = 2 * mpmath.sqrt(2 / mpmath.pi)
         for name, value in (("TANH_C0", linear), ("TANH_C1", linear * mpmath.mpf("0.044715"))):
