@@ -217,7 +217,8 @@ typedef struct {
     size_t gathered, vectors;
 } Counts;
 
-/* What two outputs are: of sigmoid(-|x|) both itself and its derivative, or silu' and silu; or the slope and value of a GATE */
+/* What two outputs are: of sigmoid(-|x|) both itself and its derivative, or silu' and silu; or the slope and value of a GATE. (One
+ * exponential and e^(t^2 / 2) Phi(-t) by a table, without a rest, are 1.35 of np.exp on all data; a GATE .95, on wide data 1.9.) */
 enum { ONE, GLU, SWIGLU, GATED_BY_TABLE };
 
 static ALWAYS_INLINE Fit sigmoid_tail_fit(void) {
