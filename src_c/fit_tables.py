@@ -57,14 +57,18 @@ TABLES = {
     "logish": ("PRODUCT", 0.87, 7, 12),
     "logish_backward": ("DIRECT", 1.05, 7, 9),
     "snake": ("PRODUCT_BOTH", 0.7, 7, 16),
-    "snake_backward": ("SQUARED_BOTH", 0.56, 7, 16),
-    "logit": ("CENTRED", 0.0147, 5, 0),
+    "logit": ("CENTRED", 0.5, 7, 0),
+    "softcap": ("QUOTIENT", 2 / 7, 5, 0),
+    "geglu_backward": ("GATE", 0.1875, 7, 0),
+    "geglu_tanh_backward": ("GATE", 0.175, 7, 0),
     "lisht": ("EVEN_PRODUCT", 0.287, 5, 0),
     "lisht_backward": ("ODD", 0.345, 6, 0),
 }
 
 # kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
-KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in TABLES} | {
+OTHER_KERNELS = {"softcap", "geglu_backward", "geglu_tanh_backward"}  # softcap.h and GATES have them
+STANDARD = [name for name in TABLES if name not in OTHER_KERNELS]
+KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in STANDARD} | {
     "celu": ("elu", 0, 0),
     "celu_backward": ("elu_backward", 1, 0b1),
     "softplus_backward": ("sigmoid", 1, 0b1),
@@ -77,8 +81,8 @@ KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) 
 GATES = {
     "glu_backward": "GLU, 2, sigmoid, 1, sigmoid_backward, 3",
     "swiglu_backward": "SWIGLU, 1, silu_backward, 5, silu, 1",
-    "geglu_backward": "TWO_TABLES, 1, gelu_backward, 5, gelu, 1",
-    "geglu_tanh_backward": "TWO_TABLES, 1, gelu_tanh_backward, 5, gelu_tanh, 1",
+    "geglu_backward": "GATED_BY_TABLE, 1, geglu_backward, 5, geglu_backward, 1",
+    "geglu_tanh_backward": "GATED_BY_TABLE, 1, geglu_tanh_backward, 5, geglu_tanh_backward, 1",
 }
 # What is left beyond a table, in float32 (tails.h): kind, constant, bend and rate of an exponential; tables without are
 # continued by the composed formula.
@@ -103,13 +107,17 @@ TAILS = {
     "logish": ("GATED", 1, 1.5, 1),
     "logish_backward": ("SLOPE", 1, 1.5, 1),
 }
-# those that tails.h spells out, gathered, and whether their exponents are apart
-SPELT_OUT = {"gelu": 1, "gelu_backward": 1, "gelu_tanh": 1, "gelu_tanh_backward": 1, "logit": 0}
+# those that tails.h spells out, for what is gathered
+SPELT_OUT = {"gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit"}
 
 
 def polynomial_of(name):
     """What the table of a function holds, by its form: a function of t, or of x."""
     form = TABLES[name][0]
+    if form == "GATE":  # -gelu(-t), and its derivative
+        gate = name.removesuffix("_backward").replace("geglu", "gelu")
+        value, slope = (numpy_evaluators()[gate + suffix] for suffix in ("", "_backward"))
+        return lambda t: -value(-t), lambda t: slope(np.ones_like(t), -t)
     activation = ACTIVATIONS[name.removesuffix("_backward")]
     parameters = [math.nan if value is None else value for value in activation.parameters.values()]
     evaluate = numpy_evaluators()[name]
@@ -120,12 +128,13 @@ def polynomial_of(name):
 
     if form == "CUBIC_SHIFTED":
         return lambda t: value(np.maximum(t, 1e-30)) / np.maximum(t, 1e-30) ** 3
-    if form == "SQUARED_BOTH":  # snake' = (sin x + cos x)^2 touches 0, which its root crosses
-        return lambda x: np.sin(x) + np.cos(x)
     if form == "CENTRED":
-        return lambda t: value(0.5 + np.maximum(t, 2.0**-30)) / np.maximum(t, 2.0**-30)
+        return lambda w: -value(np.minimum(w, 0.5 - 2.0**-30)) / np.clip(0.5 - w, 2.0**-30, 0.25)
     if form in ("ODD", "PRODUCT", "PRODUCT_BOTH"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t)
+    if form == "QUOTIENT":  # a cap of 1; the segments meet at 1, and the last is 1: the limit is the cap
+        last = (SEGMENTS - 1.5) * TABLES[name][1]
+        return lambda t: np.where(t > last, 1, np.tanh(np.maximum(t, 1e-30)) / np.clip(t, 1e-30, 1))
     if form in ("EVEN_PRODUCT", "SQUARE"):
         return lambda t: value(t) / np.where(t == 0, 1e-30, t) ** 2
     if form in ("ABOVE", "BENT"):
@@ -142,27 +151,62 @@ def chebyshev(low, high, count=200):
     return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
 
 
-def segment(function, low, high, degree):
-    """Centre, coefficients and the largest error of one segment, in ULP (2^-24)."""
+def centre_of(functions, low, high):
+    """A float near the middle where the values of the functions are nearly float32, and those values."""
+    if low == 0 and len(functions) == 2:
+        return 0.0, [float(np.float32(function(np.zeros(1))[0])) for function in functions]  # exact: 0 and 1/2
     middle = np.float32((low + high) / 2)
     step = max(float(np.spacing(middle)), (high - low) * 2.0**-20)
     candidates = (float(middle) + np.arange(-4000, 4001) * step).astype(np.float32)
-    values = function(candidates.astype(np.float64))
-    rounded = values.astype(np.float32)
-    centre = float(candidates[np.argmin(np.abs(values - rounded) / np.spacing(np.abs(rounded)))])
-    c0 = float(np.float32(function(np.array([centre]))[0]))
+    off = np.zeros(len(candidates))
+    for function in functions:
+        values = function(candidates.astype(np.float64))
+        rounded = values.astype(np.float32)
+        off = np.maximum(off, np.abs(values - rounded) / np.spacing(np.abs(rounded)))
+    centre = float(candidates[np.argmin(off)])
+    return centre, [float(np.float32(function(np.array([centre]))[0])) for function in functions]
+
+
+def segment_with_slope(value, slope, low, high, degree):
+    """The same for a polynomial whose derivative is wanted, too: c1 is as good as c0."""
+    centre, (c0, c1) = centre_of([value, slope], low, high)
+    t = chebyshev(low, high)
+    d, exponents = t - centre, np.arange(2, degree + 1)
+    powers = np.concatenate([d[:, None] ** exponents, exponents * d[:, None] ** (exponents - 1)])
+    values = np.concatenate([value(t), slope(t)])
+    known = np.concatenate([c0 + c1 * d, np.full_like(d, c1)])
+    least = np.repeat([0 if low == 0 else np.abs(value(t)).max() / 64, np.abs(slope(t)).max() / 64], len(t))
+    size = np.maximum(np.abs(values), least)
+    coefficients = least_squares(powers, 1 / size, values - known, np.float32)
+    return [centre, c0, c1, *coefficients], np.abs((known + powers @ coefficients - values) / size).max() * 2.0**24
+
+
+def segment(function, low, high, degree):
+    """Centre, coefficients and the largest error of one segment, in ULP (2^-24)."""
+    if isinstance(function, tuple):
+        return segment_with_slope(*function, low, high, degree)
+    centre, (c0,) = centre_of([function], low, high)
     t = chebyshev(low, high)
     d, values = t - centre, function(t)
-    powers = d[:, None] ** np.arange(1, degree + 1)
+    exponents = np.arange(1, degree + 1)
+    scale = min(1.0, 2.0 ** math.ceil(math.log2(8 * (high - low))))  # the powers of a tiny d would vanish beside d
+    powers = (d / scale)[:, None] ** exponents
     size = np.maximum(np.abs(values), np.abs(values).max() / 64)  # near a zero of the function the error counts absolutely
     coefficients = least_squares(powers, 1 / size, values - c0, np.float32)
     error = np.abs((c0 + powers @ coefficients - values) / size).max() * 2.0**24
-    return [centre, c0, *coefficients], error
+    return [centre, c0, *coefficients / scale**exponents], error
 
 
 def hexadecimal(value):
     """A float32 in C."""
     return f"{float(np.float32(value)).hex()}f"
+
+
+def part_of_binade(j, spacing):
+    """The j-th last of the parts that binades are divided into, below 1/2: the index that its top bits are, low and high."""
+    binade = 2.0 ** (-2 - j * spacing // 1)
+    low = binade * (2 - spacing - j * spacing % 1)
+    return int(np.float32(low).view(np.uint32)) >> (23 + round(math.log2(spacing))), low, low + binade * spacing
 
 
 def segments():
@@ -173,9 +217,15 @@ def segments():
         rows, errors = [None] * SEGMENTS, []
         for j in range(-negative, SEGMENTS - negative):
             low, high = (j - 0.5) * spacing, (j + 0.5) * spacing
-            rows[j % SEGMENTS], error = segment(function, low if negative else max(low, 0), high, degree)
+            if form == "CENTRED":
+                j, low, high = part_of_binade(j, spacing)
+            elif not negative:
+                low = max(low, 0)
+            rows[j % SEGMENTS], error = segment(function, low, high, degree)
             errors.append(error)
         end, start = (SEGMENTS - negative - 0.51) * spacing, -(negative + 0.49) * spacing if negative else 0
+        if form == "CENTRED":
+            end, start = 0.5, part_of_binade(SEGMENTS - 1, spacing)[1]
         scale = polynomial_scale(name) if form.startswith("BENT") else 1
         if form.startswith("BENT"):
             start = scale - float(np.float32(scale))  # the second part of the scale
@@ -207,8 +257,8 @@ def standard(activation):
 
 def kernels():
     """The rows of fitted.h."""
-    text = f"{MADE}\n\n/* REST(table, kind of numbers, lanes, input of the formula, default) */\n"
-    for name in TABLES:
+    text = f"{MADE}\n\n"
+    for name in (name for name in TABLES if name != "softcap"):
         if name in TAILS:
             kind, constant, bend, rate = TAILS[name]
             log = math.log(abs(constant))
@@ -217,24 +267,20 @@ def kernels():
             numbers = ", ".join(map(hexadecimal, values))
             text += f"EXP_TAIL({name}, {kind}, {numbers})\n"
         text += f"#define TAIL_{name} {'tail_' + name if name in TAILS else 'NULL'}\n"
-        text += f"#define REST_{name} {'NULL' if name in TAILS else 'rest_' + name}\n"
-        text += f"#define APART_{name} {SPELT_OUT.get(name, 0)}\n"
-        if name not in TAILS and name not in SPELT_OUT:
-            activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
-            kind = "mid, f64_lanes" if activation.wide else "f32, f32_lanes"
-            text += f"REST({name}, {kind}, {int(backward)}, {standard(activation)})\n"
-    text += "\n/* FITTED(name, arrays, table, input that it is of, factors),"
+    text += "\n/* FITTED(name, arrays, table, input that it is of, factors, what computes the rest),"
     text += " FITTED_AT(name, arrays, default, kind, the same ...),\n"
-    text += " * FITTED_GATE(name, kind, input, table, factors, table, factors) */\n#define FITTED_KERNELS"
+    text += " * FITTED_GATE(name, kind, input, table, factors, table, factors, rest) */\n#define FITTED_KERNELS"
     for name, (table, argument, factors) in KERNELS.items():
         activation = ACTIVATIONS[name.removesuffix("_backward")]
+        kind = "mid" if activation.wide else "f32"
+        rest = "NULL" if table in TAILS else f"rest_{name}" if table in SPELT_OUT else f"{kind}_uniform_{name}"
         row, arrays = "FITTED", [str(len(activation.operands) + name.endswith("_backward"))]
         if activation.parameters:
             row = "FITTED_AT"
-            arrays += [standard(activation), "mid" if activation.wide else "f32"]
-        text += f" \\\n    {row}({name}, {', '.join(arrays)}, {table}, {argument}, {factors})"
+            arrays += [standard(activation), kind]
+        text += f" \\\n    {row}({name}, {', '.join(arrays)}, {table}, {argument}, {factors}, {rest})"
     for name, facts in GATES.items():
-        text += f" \\\n    FITTED_GATE({name}, {facts})"
+        text += f" \\\n    FITTED_GATE({name}, {facts}, {'rest_' + name if name in TABLES else 'NULL'})"
     return text + "\n"
 
 
@@ -257,6 +303,14 @@ def tails():
         for name, terms in (("log", log_terms), ("log_rest", rest_terms)):
             listed = ", ".join(map(hexadecimal, terms))
             text += f"enum {{ {name.upper()}_TERMS = {len(terms)} }};\nstatic const float {name}_terms[] = {{{listed}}};\n"
+        y = chebyshev(0, (math.pi / 2) ** 2 * 1.001)
+        values = 2 * np.sinc(np.sqrt(y) / np.pi) ** 2
+        wave = least_squares(y[:, None] ** np.arange(7), 1 / values, values, np.float32)
+        text += f"enum {{ WAVE_TERMS = 7 }};\nstatic const float wave_terms[] = {{{', '.join(map(hexadecimal, wave))}}};\n"
+        quarter = mpmath.pi / 4
+        high, middle, low = parts(quarter, (13, 24, 24))
+        text += f"#define QUARTER_PI {hexadecimal(high)}\n#define QUARTER_PI_LOW {hexadecimal(middle)}\n"
+        text += f"#define QUARTER_PI_LOWEST {hexadecimal(low)}\n"
         text += f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
         linear = 2 * mpmath.sqrt(2 / mpmath.pi)
         for name, value in (("TANH_C0", linear), ("TANH_C1", linear * mpmath.mpf("0.044715"))):

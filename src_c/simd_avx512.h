@@ -137,10 +137,16 @@ static inline __attribute__((always_inline)) void f32_lookups(const float *table
     for (int v = 0; v < count; v++) c[v] = _mm512_permutex2var_ps(low, _mm512_castps_si512(z[v]), high);
 }
 
+/* the first bits of a, sign and exponent before the rest, as an index for a look-up */
+static inline f32_v f32_top_bits(f32_v a, int bits) {
+    return _mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a), 32u - (unsigned)bits));
+}
+
 /* the lanes of a that m selects, moved together at the front */
 static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
 /* the reverse: those at p go to the lanes of m */
 static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
+static inline void f32_store_lanes(float *p, f32_m m, f32_v a) { _mm512_mask_storeu_ps(p, m, a); }
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
 /* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */

@@ -1,5 +1,8 @@
-/* softcap, cap tanh(x / cap), by the tables of tanh and its derivative: the quotient is taken in two parts, since the tail of the
- * derivative amplifies its rounding by 2 |x / cap|. The cap is a number or an array; beyond 2^+-100, the composed formula. */
+/* softcap, cap tanh(x / cap). The cap is a number or an array; beyond 2^+-100, the composed formula.
+ *
+ * Forward, min(|x|, cap) P(|x / cap|) with a table of P(t) = tanh(t) / min(t, 1): the rounding of t is amplified by less than
+ * 1/2, and small results are relatively right. Backward, the table of tanh', with the quotient in two parts, since the tail
+ * amplifies its rounding by 2 |x / cap|. */
 
 typedef struct {
     f32_v cap, bound, inverse, low;
@@ -11,16 +14,23 @@ static ALWAYS_INLINE Cap cap_of(f32_v cap) {
 }
 static ALWAYS_INLINE f32_m usual_cap(f32_v cap) { return f32_gt(cap, f32_set(0x1p-100f)) & f32_gt(f32_set(0x1p100f), cap); }
 
-static ALWAYS_INLINE f32_v softcap_value(int backward, Cap cap, f32_v x, f32_v grad) {
+static ALWAYS_INLINE void softcap_values(int group, const Cap *cap, const f32_v *x, f32_v *y) {
+    const Fit fit = FIT_softcap;
+    f32_v t[GROUP], cut[GROUP];
+    for (int v = 0; v < group; v++) {
+        t[v] = f32_abs(x[v]) * cap[v].inverse;
+        cut[v] = f32_min(cap[v].cap, f32_abs(x[v]));
+    }
+    fitted_values_beside(fit, group, t, cut, y, NULL);
+    for (int v = 0; v < group; v++) y[v] = f32_with_sign(y[v], x[v]);
+}
+
+static ALWAYS_INLINE f32_v softcap_slope(Cap cap, f32_v x, f32_v grad) {
     const f32_v a = f32_max(-cap.bound, f32_min(cap.bound, x));
     const f32_v z = f32_fma(a, cap.inverse, a * cap.low), rest = f32_fma(a, cap.inverse, -z) + a * cap.low;
     const f32_v low = f32_select(f32_gt(f32_set(0), z), -rest, rest);
     f32_v y;
-    if (!backward) {
-        fitted_values_of_two((Fit)FIT_tanh, 1, &z, &low, &y);
-        return f32_select(f32_gt(f32_set(0x1p-13f), f32_abs(z)), x, cap.cap * y); /* a subnormal z has lost digits */
-    }
-    fitted_values_of_two((Fit)FIT_tanh_backward, 1, &z, &low, &y);
+    fitted_values_beside((Fit)FIT_tanh_backward, 1, &z, &low, &y, NULL);
     y = y * grad;
     const f32_m far = not_covered((Fit)FIT_tanh_backward, z);
     if (__builtin_expect(far, 0)) {
@@ -32,15 +42,25 @@ static ALWAYS_INLINE f32_v softcap_value(int backward, Cap cap, f32_v x, f32_v g
     return y;
 }
 
+/* `group` vectors from element i */
+static ALWAYS_INLINE void softcap_group(int group, int backward, const Cap *cap, const float *const *in, float *out, size_t i) {
+    f32_v x[GROUP], y[GROUP];
+    for (int v = 0; v < group; v++) x[v] = f32_load(in[backward] + i + v * f32_lanes);
+    if (!backward) softcap_values(group, cap, x, y);
+    for (int v = 0; v < group && backward; v++) y[v] = softcap_slope(cap[v], x[v], f32_load(in[0] + i + v * f32_lanes));
+    for (int v = 0; v < group; v++) f32_store(out + i + v * f32_lanes, y[v]);
+}
+
 static ALWAYS_INLINE void softcap_uniform(int backward, f32_block *composed, const float *const *in, const float *parameter,
                                           float *const *out, size_t n) {
     if (!usual_cap(f32_set(*parameter))) {
         composed(in, parameter, out, n);
         return;
     }
-    const Cap cap = cap_of(f32_set(*parameter));
-    for (size_t i = 0; i < n; i += f32_lanes)
-        f32_store(out[0] + i, softcap_value(backward, cap, f32_load(in[backward] + i), f32_load(in[0] + i)));
+    const Cap one = cap_of(f32_set(*parameter)), cap[GROUP] = {one, one, one, one};
+    size_t i = 0;
+    for (; i + GROUP * f32_lanes <= n; i += GROUP * f32_lanes) softcap_group(GROUP, backward, cap, in, out[0], i);
+    for (; i < n; i += f32_lanes) softcap_group(1, backward, cap, in, out[0], i);
 }
 
 static ALWAYS_INLINE void softcap_general(int backward, f32_block *composed, const float *const *in, float *const *out, size_t n) {
@@ -51,9 +71,10 @@ static ALWAYS_INLINE void softcap_general(int backward, f32_block *composed, con
         const float *part[] = {in[0] + start, in[1] + start, in[backward + 1] + start};
         composed(part, NULL, (float *const[]){computed}, m);
         for (size_t i = 0; i < m; i += f32_lanes) {
-            f32_v cap = f32_load(part[backward + 1] + i);
-            f32_v y = softcap_value(backward, cap_of(cap), f32_load(part[backward] + i), f32_load(part[0] + i));
-            f32_store(out[0] + start + i, f32_select(usual_cap(cap), y, f32_load(computed + i)));
+            const Cap cap = cap_of(f32_load(part[backward + 1] + i));
+            float y[f32_lanes];
+            softcap_group(1, backward, &cap, (const float *const[]){part[0] + i, part[1] + i}, y, 0);
+            f32_store(out[0] + start + i, f32_select(usual_cap(cap.cap), f32_load(y), f32_load(computed + i)));
         }
     }
 }

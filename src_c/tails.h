@@ -49,30 +49,30 @@ static ALWAYS_INLINE f32_v f32_series(const float *c, int count, f32_v y) {
 
 /* Phi(x) = phi(x) (1 + y P(y)) / -x and Phi(x) + x phi(x) = phi(x) x (1 + y Q(y)), y = 1 / x^2. The first coefficient of both is
  * 1 / sqrt(2 pi), rounded; log1p of what rounding did to it joins the exponent. */
-static ALWAYS_INLINE f32_v gelu_tail(int slope, f32_v x, f32_v *k) {
+static ALWAYS_INLINE void gelu_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k) {
     f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square;
     f32_v low = f32_fma(f32_fma(b, b, -square), f32_set(-0.5f), f32_set(FAR_TAIL_LOG));
-    f32_v series = f32_series(slope ? far_slope_terms : far_tail_terms, FAR_TERMS, y) * (slope ? b : f32_set(-1));
     f32_v t = f32_exp_tail(square * f32_set(-0.5f), low, k);
-    return f32_fma(series, t, series);
+    f32_v series = -f32_series(far_tail_terms, FAR_TERMS, y), series_slope = f32_series(far_slope_terms, FAR_TERMS, y) * b;
+    *value = f32_fma(series, t, series);
+    *slope = f32_fma(series_slope, t, series_slope);
 }
 
 /* sigmoid(-v) = e - e^2 with e = e^-v < 2^-24, v = t (c0 + c1 t^2) in two parts */
-static ALWAYS_INLINE f32_v gelu_tanh_tail(int slope, f32_v x, f32_v *k) {
+static ALWAYS_INLINE void gelu_tanh_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k) {
     f32_v t = f32_min(f32_set(30), -x), square = t * t, square_low = f32_fma(t, t, -square);
     f32_v cubic = f32_set(TANH_C1) * square;
     f32_v cubic_low = f32_fma(f32_set(TANH_C1), square, -cubic) + f32_fma(f32_set(TANH_C1), square_low, f32_set(TANH_C1_LOW) * square);
     f32_v sum = cubic + f32_set(TANH_C0), sum_low = (f32_set(TANH_C0) - (sum - cubic)) + (cubic_low + f32_set(TANH_C0_LOW));
     f32_v v = t * sum, low = f32_fma(t, sum, -v) + t * sum_low;
     f32_v r = f32_exp_tail(-v, -low, k), p = f32_set(1) + r, e = f32_scaled(p, f32_max(f32_set(-64), *k));
-    if (!slope) {
-        f32_v y = f32_fma(t, r, t);
-        return f32_fma(y, e, -y);
-    }
+    f32_v y = f32_fma(t, r, t);
+    *value = f32_fma(y, e, -y);
     /* e (1 - e) (1 - t v' (1 - e)), v' = c0 + 3 c1 t^2 = 3 v / t - 2 c0 */
     f32_v outer = f32_fma(f32_set(3), v, f32_fma(f32_set(-2 * TANH_C0), t, f32_set(3) * low));
-    f32_v inner = f32_set(1) - outer, y = f32_fma(inner, r, inner);
-    return f32_fma(-e, f32_fma(-outer, p, y), y);
+    f32_v inner = f32_set(1) - outer;
+    y = f32_fma(inner, r, inner);
+    *slope = f32_fma(-e, f32_fma(-outer, p, y), y);
 }
 
 /* log(w / (1 - w)) for w < 0.06, the nearer of x and 1 - x: log(w) - log1p(-w), log(w) = k ln 2 + log1p(m - 1), 0.75 <= m < 1.5 */
@@ -86,22 +86,37 @@ static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
     y = f32_select(f32_gt(w, f32_set(0)), y, f32_select(f32_ge(w, f32_set(0)), f32_set(MINUS_INFINITY), f32_set(NAN_VALUE)));
     return f32_select(upper, -y, y);
 }
-static void rest_logit(const float *x, float *y, float *exponent, size_t n) {
-    (void)exponent;
-    for (size_t i = 0; i < n; i += f32_lanes) f32_store(y + i, logit_tail(f32_load(x + i)));
+static void rest_logit(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    for (size_t i = 0; i < n; i += f32_lanes) f32_store(out[0] + i, logit_tail(f32_load(in[0] + i)));
 }
 
-/* The gathered ones: y 2^exponent, with y scaled down so that no factor makes it overflow before the exponent takes it back */
-#define GATHERED_TAIL(name, tail, slope)                                                                                      \
-    static void rest_##name(const float *x, float *y, float *exponent, size_t n) {                                            \
+/* a 2^k times the inputs in `factors` (bits). The scaling comes last, and a is made smaller before, so that no factor makes it
+ * overflow before 2^k takes it back. */
+static ALWAYS_INLINE void store_scaled(f32_v a, f32_v k, int factors, const float *const *in, size_t i, float *out) {
+    a = a * f32_set(0x1p-12f);
+    for (int j = 0; j < MAX_ARRAYS; j++)
+        if (factors >> j & 1) a = a * f32_load(in[j] + i);
+    f32_store(out + i, f32_scaled(a, k + f32_set(12)));
+}
+/* The gathered ones, with the factors of the slope and of the value: one of them, or both */
+enum { NONE = -1 };
+#define GATHERED_TAIL(name, tail, argument, slope_factors, value_factors)                                                     \
+    static void rest_##name(const float *const *in, const float *parameter, float *const *out, size_t n) {                    \
+        (void)parameter;                                                                                                      \
         for (size_t i = 0; i < n; i += f32_lanes) {                                                                           \
-            f32_v k, value = tail(slope, f32_load(x + i), &k);                                                                \
-            f32_store(y + i, value * f32_set(0x1p-12f));                                                                      \
-            f32_store(exponent + i, k + f32_set(12));                                                                         \
+            f32_v k, value, slope;                                                                                            \
+            tail(f32_load(in[argument] + i), &value, &slope, &k);                                                             \
+            if (slope_factors != NONE) store_scaled(slope, k, slope_factors, in, i, out[0]);                                  \
+            if (value_factors != NONE) store_scaled(value, k, value_factors, in, i, out[slope_factors != NONE]);              \
         }                                                                                                                     \
     }
-GATHERED_TAIL(gelu, gelu_tail, 0)
-GATHERED_TAIL(gelu_backward, gelu_tail, 1)
-GATHERED_TAIL(gelu_tanh, gelu_tanh_tail, 0)
-GATHERED_TAIL(gelu_tanh_backward, gelu_tanh_tail, 1)
+GATHERED_TAIL(gelu, gelu_tail, 0, NONE, 0)
+GATHERED_TAIL(gelu_backward, gelu_tail, 1, 1, NONE)
+GATHERED_TAIL(geglu, gelu_tail, 0, NONE, 2)
+GATHERED_TAIL(geglu_backward, gelu_tail, 1, 5, 1)
+GATHERED_TAIL(gelu_tanh, gelu_tanh_tail, 0, NONE, 0)
+GATHERED_TAIL(gelu_tanh_backward, gelu_tanh_tail, 1, 1, NONE)
+GATHERED_TAIL(geglu_tanh, gelu_tanh_tail, 0, NONE, 2)
+GATHERED_TAIL(geglu_tanh_backward, gelu_tanh_tail, 1, 5, 1)
 #undef GATHERED_TAIL
