@@ -82,7 +82,6 @@ def load(name):
     if name not in available():
         raise ValueError(f"no implementation {name!r} here: this machine has {', '.join(available())}")
     evaluators = numpy_evaluators() if name == "numpy" else _core.load(name, documents())
-    evaluators = {**row_evaluators.in_numpy(), **evaluators}  # until the core has them all: delete this line then
     functions = {}
     for activation in ACTIVATIONS.values():
         if activation.public:

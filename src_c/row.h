@@ -25,6 +25,10 @@ enum {
 #define KIND(what) ((what) == FN(SOFTMAX_BACKWARD) || (what) == FN(SOFTMAX_FROM_OUTPUT) ? FN(OF_SOFTMAX) : FN(OF_LOG_SOFTMAX))
 #define FROM_OUTPUT(what) ((what) >= FN(SOFTMAX_FROM_OUTPUT))
 
+#define BACKWARD(what, how)                                                                                                        \
+    ((what) == FN(SOFTMAX_BACKWARD) ? FN(softmax_backward_##how) : (what) == FN(SOFTMAX_FROM_OUTPUT) ? FN(softmax_from_output_##how) \
+     : (what) == FN(LOG_SOFTMAX_BACKWARD) ? FN(log_softmax_backward_##how) : FN(log_softmax_from_output_##how))
+
 static inline T *FN(entry)(FN(Operand) a, size_t row) { return (T *)(a.data + (ptrdiff_t)row * a.outer); }
 static inline FN(Row) FN(row_of)(FN(Operand) a, size_t row) {
     return (FN(Row)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
@@ -35,7 +39,7 @@ static inline FN(Tile) FN(tile_of)(FN(Operand) a, size_t row) {
 
 /* x, or grad and x or y, and the result: operands that lie as rows; `weight` and the result of logsumexp are one number a row. */
 
-static ALWAYS_INLINE void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
         const size_t together = n <= 1024 ? FN(LOG_ROWS) : 1;
         for (size_t row = 0; row < rows; row += together) {
@@ -59,11 +63,11 @@ static ALWAYS_INLINE void FN(row_by_row)(int what, int streaming, const FN(Opera
         else if (what == FN(WEIGHTED))
             FN(softmax_along)(streaming, second, FN(row_of)(a[2], row), n, *first.at);
         else
-            FN(backward_along)(KIND(what), FROM_OUTPUT(what), streaming, first, second, FN(row_of)(a[2], row), n);
+            BACKWARD(what, along)(streaming, first, second, FN(row_of)(a[2], row), n);
     }
 }
 
-static ALWAYS_INLINE void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     const size_t tile = FN(tile_width)(n);
     for (size_t row = 0; row < rows; row += tile) {
         const size_t width = rows - row < tile ? rows - row : tile;
@@ -80,12 +84,12 @@ static ALWAYS_INLINE void FN(side_by_side)(int what, int streaming, const FN(Ope
         } else if (what == FN(WEIGHTED))
             FN(softmax_across)(streaming, second, FN(tile_of)(a[2], row), n, width, first.at);
         else
-            FN(backward_across)(KIND(what), FROM_OUTPUT(what), streaming, first, second, FN(tile_of)(a[2], row), n, width);
+            BACKWARD(what, across)(streaming, first, second, FN(tile_of)(a[2], row), n, width);
     }
 }
 
 /* Batch by batch; rows that are not dense, or do not fill their last group, pass through a buffer. */
-static ALWAYS_INLINE void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     const int operands = what < FN(WEIGHTED) ? 2 : 3;
     T buffer[3][FN(SHORT_BUFFER)];
     int32_t row_of[FN(SHORT_BUFFER)];
@@ -149,7 +153,7 @@ static void FN(single_entries)(int what, const FN(Operand) *a, size_t rows) {
 /* Streaming stores pay where the arrays leave the caches, and the output is not one of the inputs, whose lines are there. */
 enum { FN(STREAMED_BYTES) = 16 << 20 };
 
-static ALWAYS_INLINE void FN(rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
+static void FN(rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = what < FN(WEIGHTED) ? 2 : 3, last = operands - 1;
     const Flags flags = flags_get();
@@ -171,18 +175,16 @@ static ALWAYS_INLINE void FN(rows)(int what, char **args, const intptr_t *dimens
 #else
     const int streaming = 0;
 #endif
-#define SERVE(how) (streaming ? how(what, 1, a, rows, n) : how(what, 0, a, rows, n))
     if (n == 0)
         ;
     else if (n == 1 && !FROM_OUTPUT(what))
         FN(single_entries)(what, a, rows);
     else if (lie_along && n <= FN(SHORT_ROW) && LANES > 1)
-        SERVE(FN(short_rows));
+        FN(short_rows)(what, streaming, a, rows, n);
     else if (lie_across && !lie_along)
-        SERVE(FN(side_by_side));
+        FN(side_by_side)(what, streaming, a, rows, n);
     else
-        SERVE(FN(row_by_row));
-#undef SERVE
+        FN(row_by_row)(what, streaming, a, rows, n);
 #ifdef HAVE_STREAM
     if (streaming) stream_end();
 #endif
@@ -203,3 +205,4 @@ LOOP(softmax_backward_from_output, FN(SOFTMAX_FROM_OUTPUT))
 LOOP(log_softmax_backward, FN(LOG_SOFTMAX_BACKWARD))
 LOOP(log_softmax_backward_from_output, FN(LOG_SOFTMAX_FROM_OUTPUT))
 #undef LOOP
+#undef BACKWARD

@@ -43,11 +43,11 @@ static ALWAYS_INLINE void FN(tile_store)(int whole, int streaming, FN(Tile) t, s
             __VA_ARGS__                                                                                         \
         }                                                                                                       \
     }
-#define EACH_BLOCK_ENTRY UNROLLED for (size_t j = first; j < end; j++)
+#define EACH_BLOCK_ENTRY for (size_t j = first; j < end; j++)
 #define EACH_VECTOR(width) for (size_t v = 0, i = 0; i < (width); v++, i += LANES)
 
 /* How a tile's exponentials are taken, its maxima, and the shifts that go with them */
-static ALWAYS_INLINE int FN(tile_range)(FN(Tile) x, size_t n, size_t width, V *max, FN(Shift) *by) {
+static APART int FN(tile_range)(FN(Tile) x, size_t n, size_t width, V *max, FN(Shift) *by) {
     V size = C(0), far = C(0);
     EACH_VECTOR(width) max[v] = NOTHING;
     EACH_TILE_VECTOR(n, width, {
@@ -69,38 +69,82 @@ static ALWAYS_INLINE int FN(tile_range)(FN(Tile) x, size_t n, size_t width, V *m
     return moderate ? FN(MODERATELY) : OP(largest)(far) < 8192 ? FN(NEARLY) : FN(FROM_AFAR);
 }
 
-static ALWAYS_INLINE void FN(softmax_tile)(int how, int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const FN(Shift) *by, const T *weight) {
-    V sum[FN(TILE_VECTORS)], carry[FN(TILE_VECTORS)];
-    const int twice = n * width > FN(TILE_ENTRIES);
+/* The sums of a tile's exponentials, which are written to `out` where there is one; or of those below the maxima, and their numbers. */
+static ALWAYS_INLINE void FN(sum_tile)(int how, int what, FN(Tile) x, const FN(Tile) *out, size_t n, size_t width, const FN(Shift) *by,
+                                       const V *max, V *sum, V *maxima) {
+    V carry[FN(TILE_VECTORS)];
     EACH_VECTOR(width) sum[v] = carry[v] = C(0);
-#define SUM_BLOCK(store)                                                                               \
-    EACH_TILE_VECTOR(n, width, {                                                                       \
-        const FN(Shift) mine = by[v];                                                                  \
-        V s = sum[v], lost = carry[v], last = C(0);                                                    \
-        EACH_BLOCK_ENTRY {                                                                             \
-            V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine);             \
-            if (store) FN(tile_store)(whole, 0, out, j, i, width, e);                                  \
-            if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);                              \
-            last = (j - first) % 2 ? C(0) : e;                                                         \
-        }                                                                                              \
-        sum[v] = FN(add_carried)(s, last, &lost);                                                      \
-        carry[v] = lost;                                                                               \
-    })
-    if (twice)
-        SUM_BLOCK(0)
-    else
-        SUM_BLOCK(1)
-#undef SUM_BLOCK
-    EACH_VECTOR(width) sum[v] = (weight ? FN(load_some)(weight + i, width - i, C(0)) : C(1)) / sum[v];
-    if (twice)
-        EACH_TILE_VECTOR(n, width, {
-            const FN(Shift) mine = by[v];
-            const V factor = sum[v];
-            EACH_BLOCK_ENTRY {
-                V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine);
-                FN(tile_store)(whole, streaming, out, j, i, width, e * factor);
+    if (what == FN(BELOW_MAXIMUM)) EACH_VECTOR(width) maxima[v] = C(0);
+    EACH_TILE_VECTOR(n, width, {
+        const FN(Shift) mine = by[v];
+        V s = sum[v], lost = carry[v], last = C(0), top = C(0), equal = C(0);
+        if (what == FN(BELOW_MAXIMUM)) top = max[v], equal = maxima[v];
+        EACH_BLOCK_ENTRY {
+            const V entry = FN(tile_load)(whole, x, j, i, width, C(0));
+            V e = FN(row_exp)(how, entry, mine);
+            if (what == FN(BELOW_MAXIMUM)) {
+                const M maximal = GE(entry, top);
+                equal = equal + SELECT(maximal, C(1), C(0));
+                e = SELECT(maximal, e - e, e); /* NaN if it is not finite */
             }
-        })
+            if (out) FN(tile_store)(whole, 0, *out, j, i, width, e);
+            if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);
+            last = (j - first) % 2 ? C(0) : e;
+        }
+        sum[v] = FN(add_carried)(s, last, &lost);
+        carry[v] = lost;
+        if (what == FN(BELOW_MAXIMUM)) maxima[v] = equal;
+    })
+    EACH_VECTOR(width) sum[v] = sum[v] - carry[v];
+}
+
+static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const FN(Shift) *by,
+                                          const V *factor) {
+    EACH_TILE_VECTOR(n, width, {
+        const FN(Shift) mine = by[v];
+        const V times = factor[v];
+        EACH_BLOCK_ENTRY {
+            const V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine);
+            FN(tile_store)(whole, streaming, out, j, i, width, e * times);
+        }
+    })
+}
+
+#define TILES(name, how)                                                                                                            \
+    static APART void FN(tile_sum_##name)(FN(Tile) x, size_t n, size_t width, const FN(Shift) *by, V *sum) {                        \
+        FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, sum, NULL);                                                         \
+    }                                                                                                                               \
+    static APART void FN(tile_take_##name)(FN(Tile) x, FN(Tile) out, size_t n, size_t width, const FN(Shift) *by, V *sum) {         \
+        FN(sum_tile)(how, FN(ALL), x, &out, n, width, by, NULL, sum, NULL);                                                         \
+    }                                                                                                                               \
+    static APART void FN(tile_below_##name)(FN(Tile) x, size_t n, size_t width, const FN(Shift) *by, const V *max, V *sum, V *maxima) { \
+        FN(sum_tile)(how, FN(BELOW_MAXIMUM), x, NULL, n, width, by, max, sum, maxima);                                              \
+    }                                                                                                                               \
+    static APART void FN(tile_finish_##name)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const FN(Shift) *by,  \
+                                             const V *factor) {                                                                     \
+        if (streaming)                                                                                                              \
+            FN(finish_tile)(how, 1, x, out, n, width, by, factor);                                                                  \
+        else                                                                                                                        \
+            FN(finish_tile)(how, 0, x, out, n, width, by, factor);                                                                  \
+    }
+EACH_HOW(TILES)
+#undef TILES
+
+static void FN(softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const T *weight) {
+    V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)];
+    FN(Shift) by[FN(TILE_VECTORS)];
+    const int how = FN(tile_range)(x, n, width, max, by), twice = n * width > FN(TILE_ENTRIES);
+    if (twice)
+        HOW(how, tile_sum, x, n, width, by, sum);
+    else
+        HOW(how, tile_take, x, out, n, width, by, sum);
+    EACH_VECTOR(width) {
+        V over = C(1);
+        if (weight) over = FN(load_some)(weight + i, width - i, C(0));
+        sum[v] = over / sum[v];
+    }
+    if (twice)
+        HOW(how, tile_finish, streaming, x, out, n, width, by, sum);
     else
         EACH_TILE_VECTOR(n, width, {
             const V factor = sum[v];
@@ -108,40 +152,13 @@ static ALWAYS_INLINE void FN(softmax_tile)(int how, int streaming, FN(Tile) x, F
         })
 }
 
-static ALWAYS_INLINE void FN(softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const T *weight) {
-    V max[FN(TILE_VECTORS)];
-    FN(Shift) by[FN(TILE_VECTORS)];
-    HOW(FN(tile_range)(x, n, width, max, by), FN(softmax_tile), streaming, x, out, n, width, by, weight);
-}
-
-/* The sums of the exponentials below the maxima, and the numbers of these */
-static ALWAYS_INLINE void FN(sum_tile)(int how, FN(Tile) x, size_t n, size_t width, const FN(Shift) *by, const V *max, V *sum, V *maxima) {
-    V carry[FN(TILE_VECTORS)];
-    EACH_VECTOR(width) sum[v] = carry[v] = maxima[v] = C(0);
-    EACH_TILE_VECTOR(n, width, {
-        const FN(Shift) mine = by[v];
-        const V top = max[v];
-        V s = sum[v], lost = carry[v], last = C(0), equal = maxima[v];
-        EACH_BLOCK_ENTRY {
-            const V entry = FN(tile_load)(whole, x, j, i, width, C(0)), e = FN(row_exp)(how, entry, mine);
-            const M maximal = GE(entry, top);
-            equal = equal + SELECT(maximal, C(1), C(0));
-            const V below = SELECT(maximal, e - e, e); /* NaN if it is not finite */
-            if ((j - first) % 2) s = FN(add_carried)(s, last + below, &lost);
-            last = (j - first) % 2 ? C(0) : below;
-        }
-        maxima[v] = equal;
-        sum[v] = FN(add_carried)(s, last, &lost);
-        carry[v] = lost;
-    })
-}
-
 /* The maximum of each row and log(sum(e^(x - max))), as log_sums has them for rows apart */
-static ALWAYS_INLINE void FN(tile_log_sums)(FN(Tile) x, size_t n, size_t width, V *max, T *log) {
+static APART void FN(tile_log_sums)(FN(Tile) x, size_t n, size_t width, V *max, T *log) {
     FN(Shift) by[FN(TILE_VECTORS)];
     V sum[FN(TILE_VECTORS)], maxima[FN(TILE_VECTORS)];
     T array[5][LANES];
-    HOW(FN(tile_range)(x, n, width, max, by), FN(sum_tile), x, n, width, by, max, sum, maxima);
+    const int how = FN(tile_range)(x, n, width, max, by);
+    HOW(how, tile_below, x, n, width, by, max, sum, maxima);
     EACH_VECTOR(width) {
         STORE(array[0], sum[v]);
         STORE(array[1], maxima[v]);
@@ -152,15 +169,22 @@ static ALWAYS_INLINE void FN(tile_log_sums)(FN(Tile) x, size_t n, size_t width, 
     }
 }
 
-static ALWAYS_INLINE void FN(log_softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width) {
-    V max[FN(TILE_VECTORS)];
-    T log[FN(TILE)];
-    FN(tile_log_sums)(x, n, width, max, log);
+static ALWAYS_INLINE void FN(subtract_tile)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const V *max, const T *log) {
     EACH_TILE_VECTOR(n, width, {
         const V top = max[v];
         const V mine = LOAD(log + i);
         EACH_BLOCK_ENTRY FN(tile_store)(whole, streaming, out, j, i, width, (FN(tile_load)(whole, x, j, i, width, C(0)) - top) - mine);
     })
+}
+
+static void FN(log_softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width) {
+    V max[FN(TILE_VECTORS)];
+    T log[FN(TILE)];
+    FN(tile_log_sums)(x, n, width, max, log);
+    if (streaming)
+        FN(subtract_tile)(1, x, out, n, width, max, log);
+    else
+        FN(subtract_tile)(0, x, out, n, width, max, log);
 }
 
 /* The dots, those taken again that are not finite: a sum has overflowed, or the row has a NaN. */
@@ -179,7 +203,7 @@ static V FN(finite_dots)(int of, V dots, V inverse, FN(Shift) by, FN(Tile) grad,
     return LOAD(dot);
 }
 
-static ALWAYS_INLINE void FN(backward_across)(int of, int from_output, int streaming, FN(Tile) grad, FN(Tile) y, FN(Tile) out, size_t n,
+static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streaming, FN(Tile) grad, FN(Tile) y, FN(Tile) out, size_t n,
                                               size_t width) {
     FN(Shift) by[FN(TILE_VECTORS)];
     V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)], carry[FN(TILE_VECTORS)], dot[FN(TILE_VECTORS)], dot_carry[FN(TILE_VECTORS)];
@@ -223,3 +247,16 @@ static ALWAYS_INLINE void FN(backward_across)(int of, int from_output, int strea
         }
     })
 }
+
+#define BACKWARD(name, of, from_output)                                                                                           \
+    static APART void FN(name##_across)(int streaming, FN(Tile) grad, FN(Tile) y, FN(Tile) out, size_t n, size_t width) {         \
+        if (streaming)                                                                                                            \
+            FN(backward_tile)(of, from_output, 1, grad, y, out, n, width);                                                        \
+        else                                                                                                                      \
+            FN(backward_tile)(of, from_output, 0, grad, y, out, n, width);                                                        \
+    }
+BACKWARD(softmax_backward, FN(OF_SOFTMAX), 0)
+BACKWARD(softmax_from_output, FN(OF_SOFTMAX), 1)
+BACKWARD(log_softmax_backward, FN(OF_LOG_SOFTMAX), 0)
+BACKWARD(log_softmax_from_output, FN(OF_LOG_SOFTMAX), 1)
+#undef BACKWARD

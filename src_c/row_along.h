@@ -55,7 +55,7 @@ static ALWAYS_INLINE void FN(scan)(FN(Row) x, size_t n, int sizes, int maxima, T
 }
 
 /* How a row's exponentials are taken; and its maximum, where they are not moderate or it is `wanted` */
-static ALWAYS_INLINE int FN(row_range)(FN(Row) x, size_t n, int wanted, T *max) {
+static APART int FN(row_range)(FN(Row) x, size_t n, int wanted, T *max) {
     T size;
     FN(scan)(x, n, 1, wanted, &size, max);
     if (size < FN(MODERATE)) return FN(MODERATELY);
@@ -119,6 +119,23 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
     return (FN(Sum)){FN(total)(sum, carry), what == FN(BELOW_MAXIMUM) ? OP(sum)(maxima) : 0};
 }
 
+#define HOW(how, f, ...) \
+    ((how) == FN(MODERATELY) ? FN(f##_moderately)(__VA_ARGS__) : (how) == FN(NEARLY) ? FN(f##_nearly)(__VA_ARGS__) : FN(f##_from_afar)(__VA_ARGS__))
+#define EACH_HOW(X) X(moderately, FN(MODERATELY)) X(nearly, FN(NEARLY)) X(from_afar, FN(FROM_AFAR))
+
+#define SUMS(name, how)                                                                                            \
+    static APART T FN(sum_##name)(FN(Row) x, size_t n, FN(Shift) by) {                                             \
+        return FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, NOTHING).sum;                                    \
+    }                                                                                                              \
+    static APART T FN(take_##name)(FN(Row) x, FN(Row) out, size_t n, FN(Shift) by) {                               \
+        return FN(sum_exponentials)(how, FN(ALL), 1, x, out, n, by, NOTHING).sum;                                  \
+    }                                                                                                              \
+    static APART FN(Sum) FN(below_##name)(FN(Row) x, size_t n, FN(Shift) by, V largest) {                          \
+        return FN(sum_exponentials)(how, FN(BELOW_MAXIMUM), 0, x, x, n, by, largest);                              \
+    }
+EACH_HOW(SUMS)
+#undef SUMS
+
 /* to = f(entry) for the entries of p, as vectors; streaming stores start where `to` is aligned. */
 #define MAP_ROW(streaming, p, to, n, fill, expression)                                 \
     do {                                                                               \
@@ -137,35 +154,47 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         }                                                                              \
     } while (0)
 
+/* to = e^(x - max) * factor, or p * factor: contiguous entries */
+#define EXPONENTIALS(name, how)                                                                                         \
+    static APART void FN(exponentials_##name)(int streaming, const T *x, T *to, size_t n, FN(Shift) by, V factor) {     \
+        if (streaming)                                                                                                  \
+            MAP_ROW(1, x, to, n, C(0), FN(row_exp)(how, entry, by) * factor);                                           \
+        else                                                                                                            \
+            MAP_ROW(0, x, to, n, C(0), FN(row_exp)(how, entry, by) * factor);                                           \
+    }
+EACH_HOW(EXPONENTIALS)
+#undef EXPONENTIALS
+
+static APART void FN(scale_row)(int streaming, const T *p, T *to, size_t n, V factor) {
+    if (streaming)
+        MAP_ROW(1, p, to, n, C(0), entry * factor);
+    else
+        MAP_ROW(0, p, to, n, C(0), entry * factor);
+}
+
+static inline int FN(taken_twice)(int streaming, size_t n) { return n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)); }
+
 /* weight * e^(x - max) / sum. Which of the three ways is taken changes no bit: exponentials and sums are the same. */
-static ALWAYS_INLINE void FN(softmax_by)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, T weight) {
-    T buffer[FN(ROW_CHUNK)];
-    const int along = x.step == 1 && out.step == 1;
-    if (along && (n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)))) {
-        const V factor = FN(set)(weight / FN(sum_exponentials)(how, FN(ALL), 0, x, out, n, by, NOTHING).sum);
-        MAP_ROW(streaming, x.at, out.at, n, C(0), FN(row_exp)(how, entry, by) * factor);
+static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T weight) {
+    T max, buffer[FN(ROW_CHUNK)];
+    const int how = FN(row_range)(x, n, 0, &max), along = x.step == 1 && out.step == 1;
+    const FN(Shift) by = FN(row_shift)(FN(set)(max));
+    if (along && FN(taken_twice)(streaming, n)) {
+        const V factor = FN(set)(weight / HOW(how, sum, x, n, by));
+        HOW(how, exponentials, streaming, x.at, out.at, n, by, factor);
         return;
     }
     const FN(Row) row = {along && streaming ? buffer : out.at, out.step};
-    const V factor = FN(set)(weight / FN(sum_exponentials)(how, FN(ALL), 1, x, row, n, by, NOTHING).sum);
+    const V factor = FN(set)(weight / HOW(how, take, x, row, n, by));
     if (along)
-        MAP_ROW(streaming, row.at, out.at, n, C(0), entry * factor);
+        FN(scale_row)(streaming, row.at, out.at, n, factor);
     else
         EACH_CHUNK(n) {
             const T *p = FN(chunk)(out, start, count, buffer);
             T *to = FN(target)(out, start, buffer);
-            MAP_ROW(0, p, to, count, C(0), entry * factor);
+            FN(scale_row)(0, p, to, count, factor);
             FN(put)(out, start, count, to);
         }
-}
-
-#define HOW(how, f, ...) ((how) == FN(MODERATELY) ? f(FN(MODERATELY), __VA_ARGS__) : (how) == FN(NEARLY) ? f(FN(NEARLY), __VA_ARGS__) : f(FN(FROM_AFAR), __VA_ARGS__))
-
-static ALWAYS_INLINE void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T weight) {
-    T max;
-    const int how = FN(row_range)(x, n, 0, &max);
-    const FN(Shift) by = FN(row_shift)(FN(set)(max));
-    HOW(how, FN(softmax_by), streaming, x, out, n, by, weight);
 }
 
 /* Rows whose logarithms are taken together: as many as a vector of doubles holds, while they stay in L1 */
@@ -173,14 +202,14 @@ enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4 };
 
 /* The maxima of rows, and log(sum(e^(x - max))). Most sums are twice the largest term or more, or wide: only otherwise the entries
  * below the maximum are summed apart. */
-static ALWAYS_INLINE void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *max, T *log) {
+static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *max, T *log) {
     T below[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
     for (size_t i = 0; i < rows; i++) {
         const int how = FN(row_range)(x[i], n, 1, max + i);
         const V largest = FN(set)(max[i]);
         FN(Shift) by = FN(row_shift)(largest);
         if (how == FN(MODERATELY)) by.k = C(0);
-        const FN(Sum) s = HOW(how, FN(sum_exponentials), FN(BELOW_MAXIMUM), 0, x[i], x[i], n, by, largest);
+        const FN(Sum) s = HOW(how, below, x[i], n, by, largest);
         below[i] = s.sum;
         maxima[i] = s.maxima;
         STORE(shift + i, by.shift);
@@ -190,18 +219,25 @@ static ALWAYS_INLINE void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, 
     FN(logarithms)(below, maxima, max, shift, k, log, rows);
 }
 
-static ALWAYS_INLINE void FN(log_softmax_along)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t rows, size_t n) {
+static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V largest, V log) {
+    if (streaming)
+        MAP_ROW(1, p, to, n, C(0), (entry - largest) - log);
+    else
+        MAP_ROW(0, p, to, n, C(0), (entry - largest) - log);
+}
+
+static void FN(log_softmax_along)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t rows, size_t n) {
     T max[FN(LOG_ROWS)], log[FN(LOG_ROWS)], buffer[FN(ROW_CHUNK)];
     FN(log_sums)(x, rows, n, max, log);
     for (size_t i = 0; i < rows; i++) {
         const V largest = FN(set)(max[i]), rest = FN(set)(log[i]);
         if (x[i].step == 1 && out[i].step == 1)
-            MAP_ROW(streaming, x[i].at, out[i].at, n, C(0), (entry - largest) - rest);
+            FN(subtract_row)(streaming, x[i].at, out[i].at, n, largest, rest);
         else
             EACH_CHUNK(n) {
                 const T *p = FN(chunk)(x[i], start, count, buffer);
                 T *to = FN(target)(out[i], start, buffer);
-                MAP_ROW(0, p, to, count, C(0), (entry - largest) - rest);
+                FN(subtract_row)(0, p, to, count, largest, rest);
                 FN(put)(out[i], start, count, to);
             }
     }
@@ -231,11 +267,11 @@ static ALWAYS_INLINE V FN(gradient)(int of, V p, V grad, V dot) {
     return grad - p * dot;
 }
 
-static ALWAYS_INLINE void FN(backward_by)(int how, int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n,
+static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n,
                                           FN(Shift) by) {
     T buffer[FN(ROW_CHUNK)], grad_buffer[FN(ROW_CHUNK)];
     const V nothing = from_output && of == FN(OF_SOFTMAX) ? C(0) : NOTHING;
-    const int exponential = !from_output || of == FN(OF_LOG_SOFTMAX);
+    const int exponential = !from_output || of == FN(OF_LOG_SOFTMAX), how = from_output ? FN(NEARLY) : FN(FROM_AFAR);
     V sum = C(0), carry = C(0);
     double dot = 0; /* the lanes start anew with every chunk */
     EACH_CHUNK(n) {
@@ -289,17 +325,20 @@ static ALWAYS_INLINE void FN(backward_by)(int how, int of, int from_output, int 
     }
 }
 
-static ALWAYS_INLINE void FN(backward_along)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {
-    const FN(Shift) none = {C(0), C(0)};
-    if (from_output) {
-        FN(backward_by)(FN(NEARLY), of, 1, streaming, grad, y, out, n, none);
-        return;
+#define BACKWARD(name, of, from_output)                                                                                          \
+    static APART void FN(name##_along)(int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {                          \
+        FN(Shift) by = {C(0), C(0)};                                                                                             \
+        if (!from_output) {                                                                                                      \
+            T max;                                                                                                               \
+            if (FN(row_range)(y, n, 1, &max) != FN(MODERATELY)) by = FN(row_shift)(FN(set)(max));                                \
+        }                                                                                                                        \
+        if (streaming)                                                                                                           \
+            FN(backward_by)(of, from_output, 1, grad, y, out, n, by);                                                            \
+        else                                                                                                                     \
+            FN(backward_by)(of, from_output, 0, grad, y, out, n, by);                                                            \
     }
-    T max;
-    const int how = FN(row_range)(y, n, 1, &max);
-    const FN(Shift) by = how == FN(MODERATELY) ? none : FN(row_shift)(FN(set)(max));
-    if (how == FN(FROM_AFAR))
-        FN(backward_by)(FN(FROM_AFAR), of, 0, streaming, grad, y, out, n, by);
-    else
-        FN(backward_by)(FN(NEARLY), of, 0, streaming, grad, y, out, n, by);
-}
+BACKWARD(softmax_backward, FN(OF_SOFTMAX), 0)
+BACKWARD(softmax_from_output, FN(OF_SOFTMAX), 1)
+BACKWARD(log_softmax_backward, FN(OF_LOG_SOFTMAX), 0)
+BACKWARD(log_softmax_from_output, FN(OF_LOG_SOFTMAX), 1)
+#undef BACKWARD

@@ -46,10 +46,10 @@ static ALWAYS_INLINE V FN(reduce_group)(int what, const T **p, const T **q, size
     const V fill = what == FN(LARGEST) ? NOTHING : C(0);
     const size_t whole = n / LANES * LANES, some = n - whole;
     V r[LANES];
-    UNROLLED for (size_t i = 0; i < LANES; i++) {
+    for (size_t i = count; i < LANES; i++) r[i] = C(0);
+    UNROLLED for (size_t i = 0; i < count; i++) {
         V carry = C(0);
-        r[i] = i < count ? fill : C(0);
-        if (i >= count) continue;
+        r[i] = fill;
         if (n > LANES)
             for (size_t j = 0; j < whole; j += LANES) r[i] = FN(include)(what, r[i], LOAD(*p + j), LOAD(*q + j), &carry);
         if (n <= LANES)
@@ -71,9 +71,12 @@ static ALWAYS_INLINE void FN(reduce_rows)(int what, const T *p, const T *q, FN(G
         for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_group)(what, &p, &q, g.n, LANES));
     if (at < g.rows) STORE(result + at, FN(reduce_group)(what, &p, &q, g.n, g.rows - at));
 }
+static APART void FN(row_sums)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(SUM), p, p, g, result); }
+static APART void FN(row_maxima)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(LARGEST), p, p, g, result); }
+static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) { FN(reduce_rows)(FN(DOT), p, q, g, result); }
 
 /* How the exponentials of a group are taken. Rows' maxima are found where they are not moderate, or `wanted`. */
-static ALWAYS_INLINE int FN(group_range)(const T *x, FN(Group) g, int wanted, T *max, T *shift, T *k) {
+static APART int FN(group_range)(const T *x, FN(Group) g, int wanted, T *max, T *shift, T *k) {
     V size[2] = {C(0), C(0)}; /* two chains of maxima are done sooner than one */
     size_t i = 0;
     for (; i + 2 * LANES <= g.entries; i += 2 * LANES)
@@ -81,7 +84,7 @@ static ALWAYS_INLINE int FN(group_range)(const T *x, FN(Group) g, int wanted, T 
     for (; i < g.entries; i += LANES) size[0] = MAX(ABS(LOAD(x + i)), size[0]);
     const int moderate = OP(largest)(MAX(size[0], size[1])) < FN(MODERATE);
     int near = 1;
-    if (wanted || !moderate) FN(reduce_rows)(FN(LARGEST), x, x, g, max);
+    if (wanted || !moderate) FN(row_maxima)(x, g, max);
     for (size_t r = 0; r < g.rows && !moderate; r += LANES) {
         const FN(Shift) by = FN(row_shift)(LOAD(max + r));
         near &= OP(largest)(ABS(by.shift)) == 0;
@@ -101,44 +104,47 @@ static ALWAYS_INLINE V FN(group_exp)(int how, V x, const T *shift, const T *k, c
     return FN(exp_by)(x - OP(pick)(shift, of), OP(pick)(k, of));
 }
 
-static ALWAYS_INLINE void FN(group_exponentials_by)(int how, const T *x, T *e, FN(Group) g, const T *shift, const T *k) {
-    if (how == FN(MODERATELY))
-        for (size_t i = 0; i < g.entries; i += LANES) STORE(e + i, FN(moderate_exp)(LOAD(x + i)));
-    else
-        EACH_ENTRY_VECTOR(g) STORE(e + i, FN(group_exp)(how, LOAD(x + i), shift + at, k + at, of));
-}
+/* The exponentials; and those of the entries below their row's maximum, 0 for the others, with how many these are */
+#define GROUPS(name, how)                                                                                                          \
+    static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const T *shift, const T *k) {                                \
+        if (how == FN(MODERATELY))                                                                                                 \
+            for (size_t i = 0; i < g.entries; i += LANES) STORE(e + i, FN(moderate_exp)(LOAD(x + i)));                             \
+        else                                                                                                                       \
+            EACH_ENTRY_VECTOR(g) STORE(e + i, FN(group_exp)(how, LOAD(x + i), shift + at, k + at, of));                            \
+    }                                                                                                                              \
+    static APART T FN(group_below_##name)(const T *x, T *e, FN(Group) g, const T *max, const T *shift, const T *k) {               \
+        V maxima = C(0);                                                                                                           \
+        EACH_ENTRY_VECTOR(g) {                                                                                                     \
+            const V entry = LOAD(x + i), taken = FN(group_exp)(how, entry, shift + at, k + at, of);                                \
+            const M maximal = GE(entry, OP(pick)(max + at, of));                                                                   \
+            maxima = maxima + SELECT(maximal, C(1), C(0));                                                                         \
+            STORE(e + i, SELECT(maximal, taken - taken, taken)); /* NaN if it is not finite */                                     \
+        }                                                                                                                          \
+        return OP(sum)(maxima);                                                                                                    \
+    }
+EACH_HOW(GROUPS)
+#undef GROUPS
 
-static ALWAYS_INLINE void FN(group_exponentials)(const T *x, T *e, FN(Group) g) {
+static void FN(group_exponentials)(const T *x, T *e, FN(Group) g) {
     T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)];
-    HOW(FN(group_range)(x, g, 0, max, shift, k), FN(group_exponentials_by), x, e, g, shift, k);
+    const int how = FN(group_range)(x, g, 0, max, shift, k);
+    HOW(how, group, x, e, g, shift, k);
 }
 
-static ALWAYS_INLINE void FN(softmax_short)(const T *x, T *out, FN(Group) g, const T *weight) {
+static APART void FN(softmax_short)(const T *x, T *out, FN(Group) g, const T *weight) {
     T factor[FN(SHORT_ROWS)];
     FN(group_exponentials)(x, out, g);
-    FN(reduce_rows)(FN(SUM), out, out, g, factor);
+    FN(row_sums)(out, g, factor);
     for (size_t r = 0; r < g.rows; r += LANES) STORE(factor + r, (weight ? LOAD(weight + r) : C(1)) / LOAD(factor + r));
     EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(out + i) * OP(pick)(factor + at, of));
 }
 
-/* The exponentials of the entries below their row's maximum, 0 for the others; returns how many these are. */
-static ALWAYS_INLINE T FN(below_maximum)(int how, const T *x, T *e, FN(Group) g, const T *max, const T *shift, const T *k) {
-    V maxima = C(0);
-    EACH_ENTRY_VECTOR(g) {
-        const V entry = LOAD(x + i), taken = FN(group_exp)(how, entry, shift + at, k + at, of);
-        const M maximal = GE(entry, OP(pick)(max + at, of));
-        maxima = maxima + SELECT(maximal, C(1), C(0));
-        STORE(e + i, SELECT(maximal, taken - taken, taken)); /* NaN if it is not finite */
-    }
-    return OP(sum)(maxima);
-}
-
 /* As log_sums does for rows apart. Where no row has two equal maxima, which their number tells, they are not counted by row. */
-static ALWAYS_INLINE void FN(short_log_sums)(const T *x, FN(Group) g, T *max, T *log) {
+static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *max, T *log) {
     T e[FN(SHORT_BUFFER)], k[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], below[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)];
     const int how = FN(group_range)(x, g, 1, max, shift, k);
-    const int ties = HOW(how, FN(below_maximum), x, e, g, max, shift, k) != (T)g.rows;
-    FN(reduce_rows)(FN(SUM), e, e, g, below);
+    const int ties = HOW(how, group_below, x, e, g, max, shift, k) != (T)g.rows;
+    FN(row_sums)(e, g, below);
     for (size_t r = 0; r < g.rows; r += LANES) STORE(maxima + r, C(1));
     if (ties)
         for (size_t r = 0; r < g.rows; r++) {
@@ -148,26 +154,26 @@ static ALWAYS_INLINE void FN(short_log_sums)(const T *x, FN(Group) g, T *max, T 
     FN(logarithms)(below, maxima, max, shift, k, log, g.rows);
 }
 
-static ALWAYS_INLINE void FN(log_softmax_short)(const T *x, T *out, FN(Group) g) {
+static APART void FN(log_softmax_short)(const T *x, T *out, FN(Group) g) {
     T max[FN(SHORT_ROWS)], log[FN(SHORT_ROWS)];
     FN(short_log_sums)(x, g, max, log);
     EACH_ENTRY_VECTOR(g) STORE(out + i, (LOAD(x + i) - OP(pick)(max + at, of)) - OP(pick)(log + at, of));
 }
 
-static ALWAYS_INLINE void FN(backward_short)(int of_what, int from_output, const T *grad, const T *y, T *out, FN(Group) g) {
+static APART void FN(backward_short)(int of_what, int from_output, const T *grad, const T *y, T *out, FN(Group) g) {
     T e[FN(SHORT_BUFFER)], inverse[FN(SHORT_ROWS)], mean[FN(SHORT_ROWS)];
     const T *p = y;
     if (!from_output) {
         FN(group_exponentials)(y, e, g);
-        FN(reduce_rows)(FN(SUM), e, e, g, inverse);
+        FN(row_sums)(e, g, inverse);
         for (size_t r = 0; r < g.rows; r += LANES) STORE(inverse + r, C(1) / LOAD(inverse + r));
         EACH_ENTRY_VECTOR(g) STORE(e + i, LOAD(e + i) * OP(pick)(inverse + at, of));
         p = e;
     }
     if (of_what == FN(OF_SOFTMAX))
-        FN(reduce_rows)(FN(DOT), p, grad, g, mean);
+        FN(row_dots)(p, grad, g, mean);
     else
-        FN(reduce_rows)(FN(SUM), grad, grad, g, mean);
+        FN(row_sums)(grad, g, mean);
     EACH_ENTRY_VECTOR(g) {
         V entry = LOAD(p + i);
         if (from_output && of_what == FN(OF_LOG_SOFTMAX)) entry = FN(exp_by)(entry, C(0));

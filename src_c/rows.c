@@ -19,6 +19,10 @@ static inline f64_v f64_plain_exp(f64_v x, f64_v by);
 static inline f64_v f64_moderate_exp(f64_v x) { return f64_plain_exp(x, f64_set(0)); }
 #define f64_double_exp_by f64_plain_exp
 #include "row.h"
+#include "row_logits.h"
+#include "row_masked.h"
+#include "row_sparse.h"
+#include "row_loss.h"
 #include "sum.h"
 #undef REAL
 #define REAL mid
@@ -37,7 +41,12 @@ static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
 #include "exp.h"
 #include "row_exp.h"
 #include "row.h"
+#include "row_logits.h"
+#include "row_masked.h"
+#include "row_sparse.h"
+#include "row_loss.h"
 
+#define MASKING ",d(),d(),q(),?(n)" /* scale, sink, limit, mask */
 #define ROW(name, signature) {#name, signature, f32_##name##_loop, f64_##name##_loop}
 const RowKernel SET(fastact_rows)[] = {
     ROW(softmax, "f(n)->f(n)"),
@@ -48,6 +57,27 @@ const RowKernel SET(fastact_rows)[] = {
     ROW(log_softmax_backward_from_output, "f(n),f(n)->f(n)"),
     ROW(logsumexp, "f(n)->f()"),
     ROW(logsumexp_backward, "f(),f(n)->f(n)"),
+    ROW(softmax_masked, "f(n)" MASKING "->f(n)"),
+    ROW(softmax_masked_backward, "f(n),f(n)" MASKING "->f(n)"),
+    ROW(softmax_masked_backward_from_output, "f(n),f(n)" MASKING "->f(n)"),
+    ROW(log_softmax_masked, "f(n)" MASKING "->f(n)"),
+    ROW(log_softmax_masked_backward, "f(n),f(n)" MASKING "->f(n)"),
+    ROW(log_softmax_masked_backward_from_output, "f(n),f(n)" MASKING "->f(n)"),
+    ROW(logsumexp_masked, "f(n)" MASKING "->f()"),
+    ROW(logsumexp_masked_backward, "f(),f(n)" MASKING "->f(n)"),
+    ROW(hardmax, "f(n)->f(n)"),
+    ROW(sparsemax, "f(n)->f(n)"),
+    ROW(sparsemax_backward, "f(n),f(n)->f(n)"),
+    ROW(sparsemax_backward_from_output, "f(n),f(n)->f(n)"),
+    ROW(entmax15, "f(n)->f(n)"),
+    ROW(entmax15_backward, "f(n),f(n)->f(n)"),
+    ROW(entmax15_backward_from_output, "f(n),f(n)->f(n)"),
+    ROW(cross_entropy, "f(n),q(),d()->f()"),
+    ROW(cross_entropy_backward, "f(),f(n),q(),d()->f(n)"),
+    ROW(cross_entropy_both, "f(),f(n),q(),d()->f(),f(n)"),
+    ROW(cross_entropy_distribution, "f(n),f(n),d()->f()"),
+    ROW(cross_entropy_distribution_backward, "f(),f(n),f(n),d()->f(n)"),
+    ROW(cross_entropy_distribution_both, "f(),f(n),f(n),d()->f(),f(n)"),
     {"sum", "f(n)->d()", mid_sum_loop, f64_sum_loop},
     {0},
 };

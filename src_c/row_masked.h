@@ -1,0 +1,158 @@
+/* The softmax family, scaled and masked, for REAL: one row at a time. */
+
+static FN(Logits) FN(logits_of)(FN(Row) x, size_t n) {
+    return (FN(Logits)){x, NULL, 0, n, n, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+}
+
+static inline void FN(write)(FN(Row) out, size_t start, size_t count, const double *value) {
+    T *to = out.at + (ptrdiff_t)start * out.step;
+    if (out.step == 1)
+        for (size_t i = 0; i < count; i++) to[i] = (T)value[i];
+    else
+        for (size_t i = 0; i < count; i++) to[(ptrdiff_t)i * out.step] = (T)value[i];
+}
+
+/* Entries of an array as doubles, `fill` where they are not kept */
+static inline void FN(read)(FN(Row) a, size_t start, size_t count, const unsigned char *kept, double fill, double *value) {
+    for (size_t i = 0; i < count; i++) {
+        const double entry = a.at[(ptrdiff_t)(start + i) * a.step];
+        value[i] = !kept || kept[i] ? entry : fill;
+    }
+    for (size_t i = count; i % f64_lanes; i++) value[i] = fill;
+}
+
+/* y of one part into part->high: the probabilities or their logarithms */
+static void FN(part_outputs)(int log, const FN(Logits) *l, double rest, double log_rest, size_t start, size_t count, FN(Part) *part) {
+    FN(part)(l, start, count, part);
+    PART_VECTORS(count) {
+        f64_v y;
+        if (log)
+            y = f64_load(part->high + i) + (f64_load(part->low + i) - f64_set(log_rest));
+        else
+            y = FN(part_exp)(part, i) / f64_set(1 + rest);
+        f64_store(part->high + i, y);
+    }
+}
+
+static void FN(masked_forward)(int log, const FN(Logits) *l, double weight, FN(Row) out) {
+    const double rest = FN(rest)(l), log_rest = log ? FN(log1p_number)(rest) : 0;
+    FN(Part) part;
+    EACH_PART(l->n) {
+        FN(part_outputs)(log, l, rest, log_rest, start, count, &part);
+        for (size_t i = 0; i < count; i++) part.high[i] = part.kept[i] ? part.high[i] * weight : log ? -HUGE_VAL : 0;
+        FN(write)(out, start, count, part.high);
+    }
+}
+
+static double FN(masked_logsumexp)(const FN(Logits) *l) {
+    const double log = FN(log1p_number)(FN(rest)(l));
+    if (l->base - l->base != 0 && l->base == l->base) return l->sunk ? l->largest : l->base;
+    return l->largest + (l->largest_low + log);
+}
+
+/* scale y (grad - sum(grad y)), or scale (grad - e^y sum(grad)), where what is not kept counts nothing; y is read from `y` or, where
+ * that is NULL, comes from the logits. Of a dominant entry, e^y by expm1(y), which keeps the digits of 1 - p. */
+static void FN(masked_backward)(int log, const FN(Logits) *l, FN(Row) grad, const FN(Row) *y, FN(Row) out, double scale) {
+    const double rest = y ? 0 : FN(rest)(l), log_rest = log && !y ? FN(log1p_number)(rest) : 0;
+    FN(Part) part;
+    FN(Adder) sum = {f64_set(0), f64_set(0)};
+    double slope[FN(PART)], total = 0;
+    for (int writing = 0; writing < 2; writing++) {
+        EACH_PART(l->n) {
+            if (y) {
+                FN(read_part)(l, start, count, part.high, part.kept);
+                FN(read)(*y, start, count, part.kept, log ? -HUGE_VAL : 0, part.high);
+            } else if (writing || !log)
+                FN(part_outputs)(log, l, rest, log_rest, start, count, &part);
+            else
+                FN(read_part)(l, start, count, part.high, part.kept);
+            FN(read)(grad, start, count, part.kept, 0, slope);
+            PART_VECTORS(count) {
+                const f64_v p = f64_load(part.high + i), g = f64_load(slope + i);
+                if (!writing) {
+                    if (log)
+                        FN(add)(&sum, g);
+                    else
+                        FN(add)(&sum, g * p);
+                    continue;
+                }
+                f64_v result = p * (g - f64_set(total));
+                if (log) {
+                    const f64_v near = (g - f64_set(total)) - f64_expm1(p) * f64_set(total);
+                    result = f64_select(f64_gt(p, f64_set(-0.5)), near, g - f64_plain_exp(p, f64_set(0)) * f64_set(total));
+                }
+                f64_store(part.high + i, result * f64_set(scale));
+            }
+            if (!writing) continue;
+            for (size_t i = 0; i < count; i++) part.high[i] = part.kept[i] ? part.high[i] : 0;
+            FN(write)(out, start, count, part.high);
+        }
+        if (!writing) total = f64_total(sum.sum, sum.carry);
+    }
+}
+
+/* What the operands of a loop are: each has a step from row to row, and those with an axis one from entry to entry. */
+typedef struct {
+    char *at;
+    ptrdiff_t outer, inner;
+} FN(Argument);
+
+static inline FN(Row) FN(argument_row)(FN(Argument) a, size_t row) {
+    return (FN(Row)){(T *)(a.at + (ptrdiff_t)row * a.outer), a.inner / (ptrdiff_t)sizeof(T)};
+}
+#define NUMBER_AT(type, a, row) (*(const type *)((a).at + (ptrdiff_t)(row) * (a).outer))
+
+/* [grad,] x or y, scale, sink, limit, mask -> out */
+static void FN(masked_rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
+    const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
+    const int arrays = what < FN(WEIGHTED) ? 1 : 2, log = what == FN(LOG_SOFTMAX) || (what > FN(WEIGHTED) && KIND(what) == FN(OF_LOG_SOFTMAX));
+    const Flags flags = flags_get();
+    FN(Argument) a[7];
+    for (int k = 0, cores = 0; k < arrays + 5; k++) {
+        const int core = (k < arrays && !(what == FN(WEIGHTED) && k == 0)) || k == arrays + 3 || (k == arrays + 4 && what != FN(LOGSUMEXP));
+        a[k] = (FN(Argument)){args[k], steps[k], core ? steps[arrays + 5 + cores++] : 0};
+    }
+    const FN(Argument) *setting = a + arrays, out = a[arrays + 4];
+    for (size_t row = 0; row < rows; row++) {
+        FN(Logits) l = FN(logits_of)(FN(argument_row)(a[arrays - 1], row), n);
+        const double scale = NUMBER_AT(double, setting[0], row);
+        const int64_t limit = NUMBER_AT(int64_t, setting[2], row);
+        l.sign = scale < 0 ? -1 : 1;
+        l.size = l.sign * scale;
+        l.limit = limit < 0 ? 0 : (uint64_t)limit < n ? (size_t)limit : n;
+        l.mask = setting[3].at + (ptrdiff_t)row * setting[3].outer;
+        l.mask_step = setting[3].inner;
+        if (l.mask_step == 0 && n) { /* one for all entries: none are masked, or all */
+            if (!*l.mask) l.limit = 0;
+            l.mask = NULL;
+        }
+        const FN(Row) to = FN(argument_row)(out, row), first = FN(argument_row)(a[0], row);
+        if (FROM_OUTPUT(what)) {
+            const FN(Row) y = l.x;
+            FN(masked_backward)(log, &l, first, &y, to, scale);
+            continue;
+        }
+        FN(find_largest)(&l, NUMBER_AT(double, setting[1], row));
+        if (what == FN(LOGSUMEXP))
+            *to.at = (T)FN(masked_logsumexp)(&l);
+        else if (what <= FN(WEIGHTED))
+            FN(masked_forward)(log, &l, what == FN(WEIGHTED) ? scale * *first.at : 1, to);
+        else
+            FN(masked_backward)(log, &l, first, NULL, to, scale);
+    }
+    flags_restore(flags);
+}
+#define MASKED_LOOP(name, what)                                                                               \
+    static void FN(name##_loop)(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \
+        (void)data;                                                                                           \
+        FN(masked_rows)(what, args, dimensions, steps);                                                       \
+    }
+MASKED_LOOP(softmax_masked, FN(SOFTMAX))
+MASKED_LOOP(log_softmax_masked, FN(LOG_SOFTMAX))
+MASKED_LOOP(logsumexp_masked, FN(LOGSUMEXP))
+MASKED_LOOP(logsumexp_masked_backward, FN(WEIGHTED))
+MASKED_LOOP(softmax_masked_backward, FN(SOFTMAX_BACKWARD))
+MASKED_LOOP(softmax_masked_backward_from_output, FN(SOFTMAX_FROM_OUTPUT))
+MASKED_LOOP(log_softmax_masked_backward, FN(LOG_SOFTMAX_BACKWARD))
+MASKED_LOOP(log_softmax_masked_backward_from_output, FN(LOG_SOFTMAX_FROM_OUTPUT))
+#undef MASKED_LOOP
