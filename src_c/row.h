@@ -37,6 +37,19 @@ static inline FN(Tile) FN(tile_of)(FN(Operand) a, size_t row) {
     return (FN(Tile)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
 }
 
+/* The logsumexp of a row: NaN only where the row has one. */
+static void FN(put_logsumexp)(FN(Operand) x, FN(Operand) out, size_t row, size_t n, T value) {
+    if (!(value - value == 0)) {
+        const FN(Row) entries = FN(row_of)(x, row);
+        value = (T)MINUS_INFINITY;
+        for (size_t j = 0; j < n && value == value; j++) {
+            const T entry = entries.at[(ptrdiff_t)j * entries.step];
+            value = entry <= value ? value : entry;
+        }
+    }
+    *FN(entry)(out, row) = value;
+}
+
 /* x, or grad and x or y, and the result: operands that lie as rows; `weight` and the result of logsumexp are one number a row. */
 
 static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
@@ -52,7 +65,7 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
             }
             T max[FN(LOG_ROWS)], log[FN(LOG_ROWS)];
             FN(log_sums)(x, count, n, max, log);
-            for (size_t i = 0; i < count; i++) *out[i].at = max[i] + log[i];
+            for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, max[i] + log[i]);
         }
         return;
     }
@@ -80,7 +93,8 @@ static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size
             V max[FN(TILE_VECTORS)];
             T log[FN(TILE)];
             FN(tile_log_sums)(first, n, width, max, log);
-            EACH_VECTOR(width) FN(store_some)(second.at + i, max[v] + LOAD(log + i), width - i);
+            EACH_VECTOR(width) STORE(log + i, max[v] + LOAD(log + i));
+            for (size_t i = 0; i < width; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, log[i]);
         } else if (what == FN(WEIGHTED))
             FN(softmax_across)(streaming, second, FN(tile_of)(a[2], row), n, width, first.at);
         else
@@ -116,7 +130,7 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
         else if (what == FN(LOGSUMEXP)) {
             T max[FN(SHORT_ROWS)], log[FN(SHORT_ROWS)];
             FN(short_log_sums)(p[0], g, max, log);
-            for (size_t i = 0; i < count; i++) *FN(entry)(a[1], row + i) = max[i] + log[i];
+            for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, max[i] + log[i]);
             continue;
         } else if (what == FN(WEIGHTED))
             FN(softmax_short)(p[1], p[2], g, p[0]);
@@ -176,7 +190,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     const int streaming = 0;
 #endif
     if (n == 0)
-        ;
+        for (size_t row = 0; row < rows && what == FN(LOGSUMEXP); row++) *FN(entry)(a[last], row) = (T)MINUS_INFINITY;
     else if (n == 1 && !FROM_OUTPUT(what))
         FN(single_entries)(what, a, rows);
     else if (lie_along && n <= FN(SHORT_ROW) && LANES > 1)

@@ -40,6 +40,7 @@ static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_G
 static inline f32_m f32_nan(f32_v a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
 static inline f64_m f64_nan(f64_v a) { return _mm256_cmp_pd(a, a, _CMP_UNORD_Q); }
 static inline int f32_any(f32_m m) { return _mm256_movemask_ps(m); }
+static inline int f64_all(f64_m m) { return _mm256_movemask_pd(m) == 0xf; }
 static inline int f64_any(f64_m m) { return _mm256_movemask_pd(m); }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm256_blendv_ps(no, yes, m); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm256_blendv_pd(no, yes, m); }

@@ -49,6 +49,7 @@ static inline f32_m f32_same(f32_v a, f32_v b) { return _mm512_cmpeq_epi32_mask(
 static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
 static inline int f32_any(f32_m m) { return m != 0; }
+static inline int f64_all(f64_m m) { return m == 0xff; }
 static inline int f64_any(f64_m m) { return m != 0; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm512_mask_blend_pd(m, no, yes); }

@@ -54,6 +54,7 @@ static inline f64_m f64_ge(f64_v a, f64_v b) { return (f64_m)(a >= b); }
 static inline f32_m f32_nan(f32_v a) { return a != a; }
 static inline f64_m f64_nan(f64_v a) { return (f64_m)(a != a); }
 static inline int f32_any(f32_m m) { return (m[0] | m[1] | m[2] | m[3]) != 0; }
+static inline int f64_all(f64_m m) { return (m[0] & m[2]) != 0; }
 static inline int f64_any(f64_m m) { return (m[0] | m[2]) != 0; }
 
 /* unsigned, since bits are shifted out */

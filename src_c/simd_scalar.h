@@ -66,6 +66,7 @@ static inline f64_m f64_ge(f64_v a, f64_v b) { return a >= b; }
 static inline f32_m f32_nan(f32_v a) { return a != a; }
 static inline f64_m f64_nan(f64_v a) { return a != a; }
 static inline int f32_any(f32_m m) { return m; }
+static inline int f64_all(f64_m m) { return m; }
 static inline int f64_any(f64_m m) { return m; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return m ? yes : no; }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return m ? yes : no; }

@@ -39,6 +39,7 @@ static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm_cmpge_pd(a, b); }
 static inline f32_m f32_nan(f32_v a) { return _mm_cmpunord_ps(a, a); }
 static inline f64_m f64_nan(f64_v a) { return _mm_cmpunord_pd(a, a); }
 static inline int f32_any(f32_m m) { return _mm_movemask_ps(m); }
+static inline int f64_all(f64_m m) { return _mm_movemask_pd(m) == 0x3; }
 static inline int f64_any(f64_m m) { return _mm_movemask_pd(m); }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm_or_ps(_mm_and_ps(m, yes), _mm_andnot_ps(m, no)); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm_or_pd(_mm_and_pd(m, yes), _mm_andnot_pd(m, no)); }

@@ -112,7 +112,7 @@ def test_shapes_of_the_gradient_of_logsumexp(implementation):
     backward, x = implementations.load(implementation).logsumexp_backward, np.ones((4, 3), np.float32)
     refused(ValueError, "broadcast|match", backward, np.ones(3), x, out=x.copy())
     refused(ValueError, r"with keepdims needs grad of shape \(4, 1\), got \(4, 3\)", backward, np.ones((4, 3)), x, -1, True)
-    refused(ValueError, "output", backward, np.ones(4), x, out=np.ones((3, 4), np.float32))
+    refused(ValueError, "[Oo]utput", backward, np.ones(4), x, out=np.ones((3, 4), np.float32))
     function = implementations.load(implementation).logsumexp
     for keepdims, wrong in ((False, (4, 1)), (False, (3,)), (True, (4,)), (True, (1, 3))):
         refused(ValueError, "output|broadcast", function, x, -1, keepdims, out=np.ones(wrong, np.float32))
