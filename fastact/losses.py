@@ -8,13 +8,18 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, answers_for_itself, check_axis
-from .fallback import broadcast, checked_out, loop_dtype
+from .fallback import LOOPS, broadcast, checked_out, loop_dtype
 from .row_calls import finite_number
 from .rows import blocks, overlaps
 
 REDUCTIONS = ("mean", "sum", "none")
 # Rows of a block: their losses and their targets take 64 KiB at most.
 BLOCK = 8192
+
+
+def row_view(array):
+    """A contiguous array as rows."""
+    return array.reshape(-1, array.shape[-1])
 
 
 class LossCall(Call):
@@ -111,6 +116,51 @@ class CrossEntropyCall(LossCall):
         suffix = "" if kind == "loss" else f"_{kind}"
         self.of_index, self.of_distribution = (evaluators[f"cross_entropy{of}{suffix}"] for of in ("", "_distribution"))
         self.sum = evaluators.get("sum", lambda losses: losses.sum(dtype=np.float64))
+
+    def __call__(self, *args, **kwargs):
+        """The mean over plain arrays at once, without the 20 us that looking at everything takes; the rest by all the rules."""
+        if len(args) == len(self.operands) and not kwargs.keys() - {"out"}:
+            result = self.plain_mean(args, kwargs.get("out"))
+            if result is not None:
+                return result
+        return super().__call__(*args, **kwargs)
+
+    def plain_mean(self, args, out):
+        """The result for contiguous rows and indices that are in range, none of them ignored; else None."""
+        logits, target = args[-2:]
+        if not (type(logits) is type(target) is np.ndarray and logits.dtype in LOOPS and target.dtype == np.int64):
+            return None
+        if not (logits.flags.carray and target.flags.carray and target.size and target.shape == logits.shape[:-1]):
+            return None
+        if not target.view(np.uint64).max() < logits.shape[-1]:  # a negative index is a large one
+            return None
+        slope = out
+        if self.kind == "loss" or out is None:
+            slope = np.empty_like(logits) if self.kind != "loss" else None
+            if out is not None:
+                return None
+        elif not (type(out) is np.ndarray and out.dtype == logits.dtype and out.shape == logits.shape and out.flags.carray):
+            return None
+        elif np.may_share_memory(out, target) or (out is not logits and np.may_share_memory(out, logits)):
+            return None
+        if self.kind == "backward" and type(args[0]) is not float:
+            return None
+        weight, rows, targets = (args[0] if self.kind == "backward" else 1.0) / target.size, row_view(logits), target.reshape(-1)
+        slopes = None if slope is None else row_view(slope)
+        losses, total = np.empty(min(len(rows), BLOCK), logits.dtype), 0.0
+        for start in range(0, len(rows), BLOCK):
+            part = slice(start, start + BLOCK)
+            each = losses[: len(rows) - start]
+            if self.kind == "loss":
+                self.of_index(rows[part], targets[part], 0.0, out=each)
+            elif self.kind == "both":
+                self.of_index(weight, rows[part], targets[part], 0.0, out=(each, slopes[part]))
+            else:
+                self.of_index(weight, rows[part], targets[part], 0.0, out=slopes[part])
+                continue
+            total += float(self.sum(each))
+        loss = logits.dtype.type(total / target.size)
+        return slope if self.kind == "backward" else loss if self.kind == "loss" else (loss, slope)
 
     def compute(self, grad, logits, target, options, out):
         """Check all of it, then compute it in blocks of rows."""
