@@ -8,10 +8,14 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define APART __attribute__((noinline)) /* one copy, however many callers: rows.c took 110 s to compile without, and 3.5 MB */
 #define UNROLLED _Pragma("GCC unroll 16")
+#define BY_FOUR _Pragma("GCC unroll 4")
+#define PREFETCH(p) __builtin_prefetch(p)
 #else
 #define ALWAYS_INLINE inline
 #define APART
 #define UNROLLED
+#define BY_FOUR
+#define PREFETCH(p) (void)(p)
 #endif
 #define NAN_VALUE NAN
 

@@ -82,8 +82,10 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
 
 static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     const size_t tile = FN(tile_width)(n);
-    for (size_t row = 0; row < rows; row += tile) {
-        const size_t width = rows - row < tile ? rows - row : tile;
+    /* streaming stores need whole aligned vectors: the first tile ends where they are */
+    const size_t head = streaming ? FN(unaligned)((T *)a[what < FN(WEIGHTED) ? 1 : 2].data, rows) : 0;
+    for (size_t row = 0, width; row < rows; row += width) {
+        width = row == 0 && head ? head : rows - row < tile ? rows - row : tile;
         const FN(Tile) first = FN(tile_of)(a[0], row), second = FN(tile_of)(a[1], row);
         if (what == FN(SOFTMAX))
             FN(softmax_across)(streaming, first, second, n, width, NULL);
@@ -185,7 +187,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     if (lie_along)
         streaming &= (uintptr_t)a[last].data % sizeof(T) == 0 && (n > FN(SHORT_ROW) || a[last].outer == (ptrdiff_t)(n * sizeof(T)));
     else
-        streaming &= ((uintptr_t)a[last].data | (uintptr_t)a[last].inner) % (LANES * sizeof(T)) == 0;
+        streaming &= (uintptr_t)a[last].inner % (LANES * sizeof(T)) == 0;
 #else
     const int streaming = 0;
 #endif
