@@ -22,6 +22,12 @@ def row_view(array):
     return array.reshape(-1, array.shape[-1])
 
 
+def is_alike(out, logits):
+    """Whether the gradient can be written to `out` at once: a plain array like the logits, that is them or lies apart."""
+    plain = type(out) is np.ndarray and out.dtype == logits.dtype and out.shape == logits.shape and out.flags.carray
+    return plain and (out is logits or not np.may_share_memory(out, logits))
+
+
 class LossCall(Call):
     """How a loss is called, its backward pass, or both at once.
 
@@ -139,9 +145,7 @@ class CrossEntropyCall(LossCall):
             slope = np.empty_like(logits) if self.kind != "loss" else None
             if out is not None:
                 return None
-        elif not (type(out) is np.ndarray and out.dtype == logits.dtype and out.shape == logits.shape and out.flags.carray):
-            return None
-        elif np.may_share_memory(out, target) or (out is not logits and np.may_share_memory(out, logits)):
+        elif not is_alike(out, logits) or np.may_share_memory(out, target):
             return None
         if self.kind == "backward" and type(args[0]) is not float:
             return None
@@ -158,9 +162,12 @@ class CrossEntropyCall(LossCall):
             else:
                 self.of_index(weight, rows[part], targets[part], 0.0, out=slopes[part])
                 continue
-            total += float(self.sum(each))
-        loss = logits.dtype.type(total / target.size)
-        return slope if self.kind == "backward" else loss if self.kind == "loss" else (loss, slope)
+            with np.errstate(all="ignore"):
+                total += float(self.sum(each))
+        if self.kind == "backward":
+            return slope
+        loss = self.reduced(total, "mean", target.size, logits.dtype, None)
+        return loss if self.kind == "loss" else (loss, slope)
 
     def compute(self, grad, logits, target, options, out):
         """Check all of it, then compute it in blocks of rows."""
@@ -182,6 +189,8 @@ class CrossEntropyCall(LossCall):
             losses = np.empty(batch, loop) if loss_out is None and reduction == "none" else loss_out
         if self.kind != "loss":
             slope_out = self.gradient_out(slope_out, logits, loop)
+            if loss_out is not None and np.may_share_memory(loss_out, slope_out):
+                raise ValueError(f"{self.name}() needs arrays that do not overlap in out=, for the loss and the gradient")
             slopes = np.moveaxis(slope_out, axis, -1)
         rows, targets = np.moveaxis(np.asarray(logits), axis, -1), target if indices else np.moveaxis(target, axis, -1)
         written = [array for array in (losses, slopes) if array is not None]
@@ -214,7 +223,8 @@ class CrossEntropyCall(LossCall):
             each = losses[part] if each_row else np.empty(rows[part].shape[:-1], loop)
             evaluate(*inputs, out=each if self.kind == "loss" else (each, slopes[part]))
             if not each_row:
-                total += float(self.sum(each.reshape(-1)))
+                with np.errstate(all="ignore"):
+                    total += float(self.sum(each.reshape(-1)))
         return total
 
     def indices(self, logits, target, batch):
@@ -317,7 +327,8 @@ class BinaryCrossEntropyCall(LossCall):
         total, logits = 0.0, np.asarray(logits)
         for part in blocks(logits.shape, BLOCK):
             each = self.evaluator(logits[part], targets[part], weight if weights is None else weights[part], dtype=loop)
-            total += float(np.sum(each, dtype=np.float64))
+            with np.errstate(all="ignore"):
+                total += float(np.sum(each, dtype=np.float64))
         return self.reduced(total, reduction, logits.size, loop, out)
 
 

@@ -87,7 +87,8 @@ def sixteenths():
         powers = [float(mpmath.mpf(2) ** (mpmath.mpf(j) / 16)) for j in range(16)]
         bits = np.array(powers, np.float32).view(np.uint32) - (np.arange(16, dtype=np.uint32) << 19)
         square, cubic = exp_quotient(1, np.float32, steps=16)
-        text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), with the whole s next to x * SIXTEENTHS and r = x - s ln 2 / 16 */\n"
+        text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), with the whole s next to x * SIXTEENTHS "
+        text += "and r = x - s ln 2 / 16 */\n"
         text += f"static const f32_t f32_sixteenths[] = {{{', '.join(map(listed, powers))}}};\n"
         rest = [(power - float(np.float32(power))) / power for power in powers]
         text += "/* what rounding took off them, relative to them */\n"

@@ -6,6 +6,8 @@
 
 #include "row_along.h"
 
+#include "row_logits.h"
+
 #include "row_across.h"
 
 #include "row_short.h"
@@ -37,15 +39,14 @@ static inline FN(Tile) FN(tile_of)(FN(Operand) a, size_t row) {
     return (FN(Tile)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
 }
 
-/* The logsumexp of a row: NaN only where the row has one. */
+/* The logsumexp of a row. Where it is small, the difference of a maximum and a logarithm, it is taken once more in double; and it is
+ * NaN only where the row has one. */
 static void FN(put_logsumexp)(FN(Operand) x, FN(Operand) out, size_t row, size_t n, T value) {
-    if (!(value - value == 0)) {
-        const FN(Row) entries = FN(row_of)(x, row);
-        value = (T)MINUS_INFINITY;
-        for (size_t j = 0; j < n && value == value; j++) {
-            const T entry = entries.at[(ptrdiff_t)j * entries.step];
-            value = entry <= value ? value : entry;
-        }
+    const FN(Row) entries = FN(row_of)(x, row);
+    if (!(ABS_OF(value) > 1)) {
+        FN(Logits) l = FN(logits_of)(entries, n);
+        FN(find_largest)(&l, -HUGE_VAL);
+        value = (T)FN(row_logsumexp)(&l);
     }
     *FN(entry)(out, row) = value;
 }
@@ -63,9 +64,9 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
                 FN(log_softmax_along)(streaming, x, out, count, n);
                 continue;
             }
-            T max[FN(LOG_ROWS)], log[FN(LOG_ROWS)];
-            FN(log_sums)(x, count, n, max, log);
-            for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, max[i] + log[i]);
+            T high[FN(LOG_ROWS)], low[FN(LOG_ROWS)];
+            FN(log_sums)(x, count, n, high, low);
+            for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
         }
         return;
     }
@@ -92,11 +93,9 @@ static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size
         else if (what == FN(LOG_SOFTMAX))
             FN(log_softmax_across)(streaming, first, second, n, width);
         else if (what == FN(LOGSUMEXP)) {
-            V max[FN(TILE_VECTORS)];
-            T log[FN(TILE)];
-            FN(tile_log_sums)(first, n, width, max, log);
-            EACH_VECTOR(width) STORE(log + i, max[v] + LOAD(log + i));
-            for (size_t i = 0; i < width; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, log[i]);
+            T high[FN(TILE)], low[FN(TILE)];
+            FN(tile_log_sums)(first, n, width, high, low);
+            for (size_t i = 0; i < width; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
         } else if (what == FN(WEIGHTED))
             FN(softmax_across)(streaming, second, FN(tile_of)(a[2], row), n, width, first.at);
         else
@@ -130,9 +129,9 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
         else if (what == FN(LOG_SOFTMAX))
             FN(log_softmax_short)(p[0], p[1], g);
         else if (what == FN(LOGSUMEXP)) {
-            T max[FN(SHORT_ROWS)], log[FN(SHORT_ROWS)];
-            FN(short_log_sums)(p[0], g, max, log);
-            for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, max[i] + log[i]);
+            T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+            FN(short_log_sums)(p[0], g, high, low);
+            for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
             continue;
         } else if (what == FN(WEIGHTED))
             FN(softmax_short)(p[1], p[2], g, p[0]);

@@ -65,11 +65,11 @@ static ALWAYS_INLINE V FN(scan_tile)(int sizes, int maxima, FN(Tile) x, size_t n
 }
 
 /* How a tile's exponentials are taken, and the shifts that go with it; the maxima, where it is not moderate or they are wanted. */
-static APART int FN(tile_range)(int wanted, FN(Tile) x, size_t n, size_t width, V *max, FN(Shift) *by) {
+static APART int FN(tile_range)(int wanted, int by_maximum, FN(Tile) x, size_t n, size_t width, V *max, FN(Shift) *by) {
     V far = C(0);
     const V size = wanted ? FN(scan_tile)(1, 1, x, n, width, max) : FN(scan_tile)(1, 0, x, n, width, max);
     EACH_VECTOR(width) by[v] = (FN(Shift)){C(0), C(0)};
-    if (OP(largest)(size) < FN(MODERATE)) return FN(MODERATELY);
+    if (!by_maximum && OP(largest)(size) < FN(MODERATE)) return FN(MODERATELY);
     if (!wanted) FN(scan_tile)(0, 1, x, n, width, max);
     EACH_VECTOR(width) {
         far = MAX(ABS(max[v]), far);
@@ -142,7 +142,8 @@ EACH_HOW(TILES)
 static void FN(softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const T *weight) {
     V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
-    const int how = FN(tile_range)(0, x, n, width, max, by), twice = n * width > FN(TILE_ENTRIES);
+    const int by_maximum = weight && !FN(are_ordinary)(weight, width);
+    const int how = FN(tile_range)(by_maximum, by_maximum, x, n, width, max, by), twice = n * width > FN(TILE_ENTRIES);
     if (twice)
         HOW(how, tile_sum, x, n, width, by, sum);
     else
@@ -161,12 +162,12 @@ static void FN(softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n
         })
 }
 
-/* The maximum of each row and log(sum(e^(x - max))), as log_sums has them for rows apart */
-static APART void FN(tile_log_sums)(FN(Tile) x, size_t n, size_t width, V *max, T *log) {
+/* As log_sums for rows apart */
+static APART void FN(tile_log_sums)(FN(Tile) x, size_t n, size_t width, T *high, T *low) {
     FN(Shift) by[FN(TILE_VECTORS)];
-    V sum[FN(TILE_VECTORS)], maxima[FN(TILE_VECTORS)];
+    V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)], maxima[FN(TILE_VECTORS)];
     T array[5][LANES];
-    const int how = FN(tile_range)(1, x, n, width, max, by);
+    const int how = FN(tile_range)(1, 0, x, n, width, max, by);
     HOW(how, tile_below, x, n, width, by, max, sum, maxima);
     EACH_VECTOR(width) {
         STORE(array[0], sum[v]);
@@ -174,26 +175,25 @@ static APART void FN(tile_log_sums)(FN(Tile) x, size_t n, size_t width, V *max, 
         STORE(array[2], max[v]);
         STORE(array[3], by[v].shift);
         STORE(array[4], by[v].k);
-        FN(logarithms)(array[0], array[1], array[2], array[3], array[4], log + i, LANES);
+        FN(logarithms)(array[0], array[1], array[2], array[3], array[4], high + i, low + i, LANES);
     }
 }
 
-static ALWAYS_INLINE void FN(subtract_tile)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const V *max, const T *log) {
+static ALWAYS_INLINE void FN(subtract_tile)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width, const T *high, const T *low) {
     EACH_TILE_VECTOR(n, width, {
-        const V top = max[v];
-        const V mine = LOAD(log + i);
-        EACH_BLOCK_ENTRY FN(tile_store)(whole, streaming, out, j, i, width, (FN(tile_load)(whole, x, j, i, width, C(0)) - top) - mine);
+        const V first_part = LOAD(high + i), rest = LOAD(low + i);
+        EACH_BLOCK_ENTRY FN(tile_store)(whole, streaming, out, j, i, width, (FN(tile_load)(whole, x, j, i, width, C(0)) - first_part) - rest);
+        (void)v;
     })
 }
 
 static void FN(log_softmax_across)(int streaming, FN(Tile) x, FN(Tile) out, size_t n, size_t width) {
-    V max[FN(TILE_VECTORS)];
-    T log[FN(TILE)];
-    FN(tile_log_sums)(x, n, width, max, log);
+    T high[FN(TILE)], low[FN(TILE)];
+    FN(tile_log_sums)(x, n, width, high, low);
     if (streaming)
-        FN(subtract_tile)(1, x, out, n, width, max, log);
+        FN(subtract_tile)(1, x, out, n, width, high, low);
     else
-        FN(subtract_tile)(0, x, out, n, width, max, log);
+        FN(subtract_tile)(0, x, out, n, width, high, low);
 }
 
 /* The dots, those taken again that are not finite: a sum has overflowed, or the row has a NaN. */
@@ -216,7 +216,7 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
                                               size_t width) {
     FN(Shift) by[FN(TILE_VECTORS)];
     V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)], carry[FN(TILE_VECTORS)], dot[FN(TILE_VECTORS)], dot_carry[FN(TILE_VECTORS)];
-    if (!from_output) FN(tile_range)(0, y, n, width, max, by);
+    if (!from_output) FN(tile_range)(1, 1, y, n, width, max, by);
     EACH_VECTOR(width) {
         if (from_output) by[v] = (FN(Shift)){C(0), C(0)};
         sum[v] = carry[v] = dot[v] = dot_carry[v] = C(0);

@@ -185,10 +185,24 @@ static APART void FN(scale_row)(int streaming, const T *p, T *to, size_t n, V fa
 
 static inline int FN(taken_twice)(int streaming, size_t n) { return n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)); }
 
+/* With K = 0 only a weight of ordinary size over the sum is neither subnormal nor infinite. */
+static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-40 && ABS_OF(weight) < (T)0x1p40); }
+
+static int FN(are_ordinary)(const T *weight, size_t rows) {
+    int all = 1;
+    for (size_t r = 0; r < rows; r++) all &= FN(is_ordinary)(weight[r]);
+    return all;
+}
+
+static inline int FN(weighted_range)(FN(Row) x, size_t n, int ordinary, T *max) {
+    const int how = FN(row_range)(x, n, !ordinary, max);
+    return how == FN(MODERATELY) && !ordinary ? FN(NEARLY) : how;
+}
+
 /* weight * e^(x - max) / sum. Which of the three ways is taken changes no bit: exponentials and sums are the same. */
 static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T weight) {
     T max, buffer[FN(ROW_CHUNK)];
-    const int how = FN(row_range)(x, n, 0, &max), along = x.step == 1 && out.step == 1;
+    const int along = x.step == 1 && out.step == 1, how = FN(weighted_range)(x, n, FN(is_ordinary)(weight), &max);
     const FN(Shift) by = FN(row_shift)(FN(set)(max));
     if (along && FN(taken_twice)(streaming, n)) {
         const V factor = FN(set)(weight / HOW(how, sum, x, n, by, NO_ENTRY));
@@ -211,10 +225,9 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
 /* Rows whose logarithms are taken together: as many as a vector of doubles holds, while they stay in L1 */
 enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4 };
 
-/* The maxima of rows, and log(sum(e^(x - max))). Most sums are twice the largest term or more, or wide: only otherwise the entries
- * below the maximum are summed apart. */
-static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *max, T *log) {
-    T below[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
+/* log(sum(e^x)) of rows, in two parts */
+static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high, T *low) {
+    T max[FN(LOG_ROWS)], below[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
     for (size_t i = 0; i < rows; i++) {
         const int how = FN(row_range)(x[i], n, 1, max + i);
         const V largest = FN(set)(max[i]);
@@ -227,28 +240,28 @@ static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *max, 
         STORE(k + i, by.k);
     }
     for (size_t i = rows; i < FN(LOG_ROWS); i++) max[i] = 0;
-    FN(logarithms)(below, maxima, max, shift, k, log, rows);
+    FN(logarithms)(below, maxima, max, shift, k, high, low, rows);
 }
 
-static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V largest, V log) {
+static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V high, V low) {
     if (streaming)
-        MAP_ROW(1, p, to, n, C(0), (entry - largest) - log);
+        MAP_ROW(1, p, to, n, C(0), (entry - high) - low);
     else
-        MAP_ROW(0, p, to, n, C(0), (entry - largest) - log);
+        MAP_ROW(0, p, to, n, C(0), (entry - high) - low);
 }
 
 static void FN(log_softmax_along)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t rows, size_t n) {
-    T max[FN(LOG_ROWS)], log[FN(LOG_ROWS)], buffer[FN(ROW_CHUNK)];
-    FN(log_sums)(x, rows, n, max, log);
+    T high[FN(LOG_ROWS)], low[FN(LOG_ROWS)], buffer[FN(ROW_CHUNK)];
+    FN(log_sums)(x, rows, n, high, low);
     for (size_t i = 0; i < rows; i++) {
-        const V largest = FN(set)(max[i]), rest = FN(set)(log[i]);
+        const V first = FN(set)(high[i]), rest = FN(set)(low[i]);
         if (x[i].step == 1 && out[i].step == 1)
-            FN(subtract_row)(streaming, x[i].at, out[i].at, n, largest, rest);
+            FN(subtract_row)(streaming, x[i].at, out[i].at, n, first, rest);
         else
             EACH_CHUNK(n) {
                 const T *p = FN(chunk)(x[i], start, count, buffer);
                 T *to = FN(target)(out[i], start, buffer);
-                FN(subtract_row)(0, p, to, count, largest, rest);
+                FN(subtract_row)(0, p, to, count, first, rest);
                 FN(put)(out[i], start, count, to);
             }
     }
@@ -341,7 +354,8 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
         FN(Shift) by = {C(0), C(0)};                                                                                             \
         if (!from_output) {                                                                                                      \
             T max;                                                                                                               \
-            if (FN(row_range)(y, n, 1, &max) != FN(MODERATELY)) by = FN(row_shift)(FN(set)(max));                                \
+            FN(row_range)(y, n, 1, &max);                                                                                        \
+            by = FN(row_shift)(FN(set)(max)); /* by the maximum: gradients of any size times e^x might be subnormal */           \
         }                                                                                                                        \
         if (streaming)                                                                                                           \
             FN(backward_by)(of, from_output, 1, grad, y, out, n, by);                                                            \

@@ -15,6 +15,7 @@ typedef struct {
 enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR) };
 
 #define NOTHING C(MINUS_INFINITY)
+#define ABS_OF(a) ((a) < 0 ? -(a) : (a))
 
 static inline FN(Shift) FN(row_shift)(V max) {
     M small = LT(ABS(max), C(8192));

@@ -156,3 +156,13 @@ static double FN(rest)(const FN(Logits) *l) {
 }
 
 static inline double FN(log1p_number)(double x) { return FN(number)(FN(log1p)(f64_set(x))); }
+
+static FN(Logits) FN(logits_of)(FN(Row) x, size_t n) {
+    return (FN(Logits)){x, NULL, 0, n, n, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+}
+
+static double FN(row_logsumexp)(const FN(Logits) *l) {
+    const double log = FN(log1p_number)(FN(rest)(l));
+    if (l->base - l->base != 0 && l->base == l->base) return l->sunk ? l->largest : l->base;
+    return l->largest + (l->largest_low + log);
+}

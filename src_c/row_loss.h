@@ -34,7 +34,7 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
         if (l->first - start < count) target[l->first - start] = 0;
         PART_VECTORS(count) FN(add)(&targets, f64_load(target + i));
     }
-    if (loss) *loss = rest != rest ? (T)NAN_VALUE : (T)f64_total(losses.sum, losses.carry);
+    if (loss) *loss = l->n && rest != rest ? (T)NAN_VALUE : (T)f64_total(losses.sum, losses.carry);
     if (!out || !l->n) return;
     double first;
     FN(read_target)(t, l->first, 1, target);
@@ -50,32 +50,29 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
 }
 
 /* What the losses of rows are made of, far + log1p(ratio), from the sums of the other exponentials, the target's own, that of the row's
- * largest entry and these entries: rest / mine where the target is the largest, or where all is moderate, else what the
- * largest is ahead of it and the sum less the largest, over the largest. */
-static ALWAYS_INLINE void FN(loss_terms)(int moderate, V rest, V mine, V top, V x, V max, T *far, T *ratio) {
-    if (moderate) {
-        STORE(far, C(0));
-        STORE(ratio, rest / mine);
-        return;
-    }
-    const M leading = GE(x, max);
-    STORE(far, SELECT(leading, C(0), max - x));
+ * largest entry and these entries: rest / mine where the target is the largest or the row moderate, else what the largest is
+ * ahead of it, and the sum less the largest over the largest. */
+static ALWAYS_INLINE void FN(loss_terms)(V size, V rest, V mine, V top, V x, V max, T *far, T *ratio) {
+    const V ahead = SELECT(LT(size, C(FN(MODERATE))), C(0), max - x);
+    const M leading = LE(ahead, C(0));
+    STORE(far, SELECT(leading, C(0), ahead));
     STORE(ratio, SELECT(leading, rest, ((rest - top) + mine)) / SELECT(leading, mine, top));
 }
 
 /* One contiguous row: weight * (softmax - 1 at the index), where there is an `out`. 0 where it is left to loss_exactly. */
 static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, const FN(Row) *out, size_t n, T *far, T *ratio) {
-    T buffer[FN(ROW_CHUNK)], max, each[LANES];
-    const int how = FN(row_range)(x, n, 0, &max), twice = out && FN(taken_twice)(streaming, n);
+    T buffer[FN(ROW_CHUNK)], max, each[LANES], lanes[2][LANES];
+    const int ordinary = FN(is_ordinary)(weight), range = FN(row_range)(x, n, !ordinary, &max), twice = out && FN(taken_twice)(streaming, n);
+    const int how = range == FN(MODERATELY) && !ordinary ? FN(NEARLY) : range;
     if (how == FN(FROM_AFAR)) return 0;
     FN(Shift) by = {C(0), C(0)};
     if (how == FN(NEARLY)) by = FN(row_shift)(FN(set)(max));
-    const V entry = FN(set)(x.at[index]), largest = how == FN(NEARLY) ? FN(set)(max) : entry, mine = FN(exp_by)(entry, by.k);
+    const V entry = FN(set)(x.at[index]), largest = range == FN(NEARLY) ? FN(set)(max) : entry, mine = FN(exp_by)(entry, by.k);
+    const V size = range == FN(MODERATELY) ? C(0) : C(FN(MODERATE));
     const FN(Row) row = {streaming && !twice ? buffer : out ? out->at : NULL, 1};
     const T rest = out && !twice ? HOW(how, take, x, row, n, by, index) : HOW(how, sum, x, n, by, index);
     STORE(each, mine);
-    T lanes[2][LANES];
-    FN(loss_terms)(how == FN(MODERATELY), FN(set)(rest), mine, FN(exp_by)(largest, by.k), entry, largest, lanes[0], lanes[1]);
+    FN(loss_terms)(size, FN(set)(rest), mine, FN(exp_by)(largest, by.k), entry, largest, lanes[0], lanes[1]);
     *far = lanes[0][0];
     *ratio = lanes[1][0];
     if (!out) return 1;
@@ -92,21 +89,23 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     return 1;
 }
 
-/* A batch of short rows; `index` is each row's target. 0 where it is left to loss_exactly. */
+/* A batch of short rows; `index` is each row's target. 0 where one of them is left to loss_exactly. */
 static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
     T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], rest[FN(SHORT_ROWS)], factor[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
-    const int how = FN(group_range)(x, g, 0, max, shift, k), moderate = how == FN(MODERATELY);
+    T size[FN(SHORT_ROWS)];
+    const int how = FN(group_range)(x, g, 0, !FN(are_ordinary)(weight, g.rows), max, shift, k), moderate = how == FN(MODERATELY);
     if (how == FN(FROM_AFAR)) return 0;
+    if (!moderate) FN(row_sizes)(x, g, size);
     for (size_t r = 0; r < g.rows; r++) entry[r] = x[r * g.n + (size_t)index[r]];
     for (size_t r = g.rows; r % LANES; r++) entry[r] = 0;
     HOW(how, group, x, out, g, shift, k);
     for (size_t r = 0; r < g.rows; r++) out[r * g.n + (size_t)index[r]] = 0;
     FN(row_sums)(out, g, rest);
     for (size_t r = 0; r < g.rows; r += LANES) {
-        V by = C(0), largest = LOAD(entry + r);
-        if (!moderate) by = LOAD(k + r), largest = LOAD(max + r);
+        V by = C(0), largest = LOAD(entry + r), sizes = C(0);
+        if (!moderate) by = LOAD(k + r), largest = LOAD(max + r), sizes = LOAD(size + r);
         const V mine = FN(exp_by)(LOAD(entry + r), by), others = LOAD(rest + r);
-        FN(loss_terms)(moderate, others, mine, FN(exp_by)(largest, by), LOAD(entry + r), largest, far + r, ratio + r);
+        FN(loss_terms)(sizes, others, mine, FN(exp_by)(largest, by), LOAD(entry + r), largest, far + r, ratio + r);
         STORE(factor + r, LOAD(weight + r) / (others + mine));
     }
     for (size_t r = 0; r < g.rows; r++) out[r * g.n + (size_t)index[r]] = -rest[r];
@@ -165,11 +164,19 @@ static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Gr
     return 1;
 }
 
-/* Indices without smoothing, of rows that lie contiguous: `rows` of them from `row` on */
+/* The loss that loss_exactly has left, as terms */
+static void FN(exact_terms)(const FN(Losses) *a, size_t row, T *far, T *ratio) {
+    FN(exact_losses)(a, row, 1);
+    *far = a->what & FN(LOSS) ? *(T *)(a->loss.at + (ptrdiff_t)row * a->loss.outer) : 0;
+    *ratio = 0;
+}
+
+/* Indices without smoothing, of rows that lie contiguous: `rows` of them from `row` on. Among short ones a row that is left to
+ * loss_exactly makes each go by itself: so that no other's bits depend on it. */
 static void FN(index_batch)(int streaming, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
     const int writing = a->what & FN(GRADIENT);
     int64_t index[FN(SHORT_ROWS)];
-    T weight[FN(SHORT_ROWS)], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)];
+    T weight[FN(SHORT_ROWS)], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
     int ignored = 0;
     for (size_t i = 0; i < rows; i++) {
         index[i] = NUMBER_AT(int64_t, a->target, row + i);
@@ -177,22 +184,23 @@ static void FN(index_batch)(int streaming, const FN(Losses) *a, size_t row, size
         index[i] = index[i] < 0 ? 0 : index[i];
         weight[i] = writing ? NUMBER_AT(T, a->grad, row + i) : 0;
     }
-    for (size_t i = rows; i < (rows + LANES - 1) / LANES * LANES || i % f64_lanes; i++) weight[i] = far[i] = ratio[i] = 0;
-    if (row_of) {
-        const FN(Group) g = {rows, a->n, (rows * a->n + LANES - 1) / LANES * LANES, row_of};
-        if (!FN(index_group)(streaming, a, row, g, index, weight, far, ratio)) {
-            FN(exact_losses)(a, row, rows);
-            return;
-        }
-    } else
-        for (size_t i = 0; i < rows; i++) {
+    for (size_t i = rows; i % LANES || i % f64_lanes; i++) weight[i] = far[i] = ratio[i] = 0;
+    const FN(Group) g = {rows, a->n, (rows * a->n + LANES - 1) / LANES * LANES, row_of};
+    const int together = row_of && FN(index_group)(streaming, a, row, g, index, weight, far, ratio);
+    for (size_t i = 0; i < rows && !together; i++) {
+        int done;
+        if (row_of) {
+            const FN(Group) one = {1, a->n, (a->n + LANES - 1) / LANES * LANES, row_of};
+            T weights[LANES] = {weight[i]};
+            done = FN(index_group)(0, a, row + i, one, index + i, weights, by_itself[0], by_itself[1]);
+            far[i] = by_itself[0][0];
+            ratio[i] = by_itself[1][0];
+        } else {
             const FN(Row) out = FN(argument_row)(a->out, row + i);
-            if (FN(index_along)(streaming, FN(argument_row)(a->logits, row + i), (size_t)index[i], weight[i], writing ? &out : NULL, a->n, far + i, ratio + i))
-                continue;
-            FN(exact_losses)(a, row + i, 1);
-            far[i] = a->what & FN(LOSS) ? *(T *)(a->loss.at + (ptrdiff_t)(row + i) * a->loss.outer) : 0;
-            ratio[i] = 0;
+            done = FN(index_along)(streaming, FN(argument_row)(a->logits, row + i), (size_t)index[i], weight[i], writing ? &out : NULL, a->n, far + i, ratio + i);
         }
+        if (!done) FN(exact_terms)(a, row + i, far + i, ratio + i);
+    }
     if (a->what & FN(LOSS)) FN(finish_losses)(a, row, rows, far, ratio);
     for (size_t i = 0; i < rows && ignored; i++)
         if (NUMBER_AT(int64_t, a->target, row + i) < 0) FN(exact_losses)(a, row + i, 1);

@@ -1,9 +1,5 @@
 /* The softmax family, scaled and masked, for REAL: one row at a time. */
 
-static FN(Logits) FN(logits_of)(FN(Row) x, size_t n) {
-    return (FN(Logits)){x, NULL, 0, n, n, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
-}
-
 static inline void FN(write)(FN(Row) out, size_t start, size_t count, const double *value) {
     T *to = out.at + (ptrdiff_t)start * out.step;
     if (out.step == 1)
@@ -42,12 +38,6 @@ static void FN(masked_forward)(int log, const FN(Logits) *l, double weight, FN(R
         for (size_t i = 0; i < count; i++) part.high[i] = part.kept[i] ? part.high[i] * weight : log ? -HUGE_VAL : 0;
         FN(write)(out, start, count, part.high);
     }
-}
-
-static double FN(masked_logsumexp)(const FN(Logits) *l) {
-    const double log = FN(log1p_number)(FN(rest)(l));
-    if (l->base - l->base != 0 && l->base == l->base) return l->sunk ? l->largest : l->base;
-    return l->largest + (l->largest_low + log);
 }
 
 /* scale y (grad - sum(grad y)), or scale (grad - e^y sum(grad)), where what is not kept counts nothing; y is read from `y` or, where
@@ -134,7 +124,7 @@ static void FN(masked_rows)(int what, char **args, const intptr_t *dimensions, c
         }
         FN(find_largest)(&l, NUMBER_AT(double, setting[1], row));
         if (what == FN(LOGSUMEXP))
-            *to.at = (T)FN(masked_logsumexp)(&l);
+            *to.at = (T)FN(row_logsumexp)(&l);
         else if (what <= FN(WEIGHTED))
             FN(masked_forward)(log, &l, what == FN(WEIGHTED) ? scale * *first.at : 1, to);
         else

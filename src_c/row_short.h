@@ -30,12 +30,13 @@ static void FN(entry_rows)(int32_t *row, size_t n, size_t rows) {
          at += LANES)                                                                                                     \
         for (const int32_t *of = (g).row_of; i < end; of += LANES, i += LANES)
 
-/* What is found of each row: its sum, the sum of its products with another, its largest entry. */
-enum { FN(SUM), FN(DOT), FN(LARGEST) };
+/* What is found of each row: its sum, the sum of its products with another, its largest entry, its largest absolute value. */
+enum { FN(SUM), FN(DOT), FN(LARGEST), FN(SIZE) };
 
 static ALWAYS_INLINE V FN(include)(int what, V r, V a, V b, V *carry) {
     if (what == FN(DOT)) return FMA(a, b, r);
     if (what == FN(LARGEST)) return MAX(a, r);
+    if (what == FN(SIZE)) return MAX(ABS(a), r);
     if (carry) return FN(add_carried)(r, a, carry);
     return r + a;
 }
@@ -60,7 +61,7 @@ static ALWAYS_INLINE V FN(reduce_group)(int what, const T **p, const T **q, size
         *p += n;
         *q += n;
     }
-    return what == FN(LARGEST) ? FN(maxima)(r) : FN(sums)(r);
+    return what == FN(LARGEST) || what == FN(SIZE) ? FN(maxima)(r) : FN(sums)(r);
 }
 
 static ALWAYS_INLINE void FN(reduce_rows)(int what, const T *p, const T *q, FN(Group) g, T *result) {
@@ -73,16 +74,18 @@ static ALWAYS_INLINE void FN(reduce_rows)(int what, const T *p, const T *q, FN(G
 }
 static APART void FN(row_sums)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(SUM), p, p, g, result); }
 static APART void FN(row_maxima)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(LARGEST), p, p, g, result); }
+static APART void FN(row_sizes)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(SIZE), p, p, g, result); }
 static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) { FN(reduce_rows)(FN(DOT), p, q, g, result); }
 
-/* How the exponentials of a group are taken. Rows' maxima are found where they are not moderate, or `wanted`. */
-static APART int FN(group_range)(const T *x, FN(Group) g, int wanted, T *max, T *shift, T *k) {
+/* How the exponentials of a group are taken. Rows' maxima are found where they are not moderate, or `wanted`; with `by_maximum` K is
+ * theirs in any case. */
+static APART int FN(group_range)(const T *x, FN(Group) g, int wanted, int by_maximum, T *max, T *shift, T *k) {
     V size[2] = {C(0), C(0)}; /* two chains of maxima are done sooner than one */
     size_t i = 0;
     for (; i + 2 * LANES <= g.entries; i += 2 * LANES)
         for (size_t c = 0; c < 2; c++) size[c] = MAX(ABS(LOAD(x + i + c * LANES)), size[c]);
     for (; i < g.entries; i += LANES) size[0] = MAX(ABS(LOAD(x + i)), size[0]);
-    const int moderate = OP(largest)(MAX(size[0], size[1])) < FN(MODERATE);
+    const int moderate = !by_maximum && OP(largest)(MAX(size[0], size[1])) < FN(MODERATE);
     int near = 1;
     if (wanted || !moderate) FN(row_maxima)(x, g, max);
     for (size_t r = 0; r < g.rows && !moderate; r += LANES) {
@@ -125,24 +128,24 @@ static ALWAYS_INLINE V FN(group_exp)(int how, V x, const T *shift, const T *k, c
 EACH_HOW(GROUPS)
 #undef GROUPS
 
-static void FN(group_exponentials)(const T *x, T *e, FN(Group) g) {
+static void FN(group_exponentials)(const T *x, T *e, FN(Group) g, int by_maximum) {
     T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)];
-    const int how = FN(group_range)(x, g, 0, max, shift, k);
+    const int how = FN(group_range)(x, g, 0, by_maximum, max, shift, k);
     HOW(how, group, x, e, g, shift, k);
 }
 
 static APART void FN(softmax_short)(const T *x, T *out, FN(Group) g, const T *weight) {
     T factor[FN(SHORT_ROWS)];
-    FN(group_exponentials)(x, out, g);
+    FN(group_exponentials)(x, out, g, weight && !FN(are_ordinary)(weight, g.rows));
     FN(row_sums)(out, g, factor);
     for (size_t r = 0; r < g.rows; r += LANES) STORE(factor + r, (weight ? LOAD(weight + r) : C(1)) / LOAD(factor + r));
     EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(out + i) * OP(pick)(factor + at, of));
 }
 
 /* As log_sums does for rows apart. Where no row has two equal maxima, which their number tells, they are not counted by row. */
-static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *max, T *log) {
-    T e[FN(SHORT_BUFFER)], k[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], below[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)];
-    const int how = FN(group_range)(x, g, 1, max, shift, k);
+static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
+    T e[FN(SHORT_BUFFER)], max[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], below[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)];
+    const int how = FN(group_range)(x, g, 1, 0, max, shift, k);
     const int ties = HOW(how, group_below, x, e, g, max, shift, k) != (T)g.rows;
     FN(row_sums)(e, g, below);
     for (size_t r = 0; r < g.rows; r += LANES) STORE(maxima + r, C(1));
@@ -151,20 +154,20 @@ static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *max, T *log) {
             maxima[r] = 0;
             for (size_t j = 0; j < g.n; j++) maxima[r] += x[r * g.n + j] >= max[r];
         }
-    FN(logarithms)(below, maxima, max, shift, k, log, g.rows);
+    FN(logarithms)(below, maxima, max, shift, k, high, low, g.rows);
 }
 
 static APART void FN(log_softmax_short)(const T *x, T *out, FN(Group) g) {
-    T max[FN(SHORT_ROWS)], log[FN(SHORT_ROWS)];
-    FN(short_log_sums)(x, g, max, log);
-    EACH_ENTRY_VECTOR(g) STORE(out + i, (LOAD(x + i) - OP(pick)(max + at, of)) - OP(pick)(log + at, of));
+    T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+    FN(short_log_sums)(x, g, high, low);
+    EACH_ENTRY_VECTOR(g) STORE(out + i, (LOAD(x + i) - OP(pick)(high + at, of)) - OP(pick)(low + at, of));
 }
 
 static APART void FN(backward_short)(int of_what, int from_output, const T *grad, const T *y, T *out, FN(Group) g) {
     T e[FN(SHORT_BUFFER)], inverse[FN(SHORT_ROWS)], mean[FN(SHORT_ROWS)];
     const T *p = y;
     if (!from_output) {
-        FN(group_exponentials)(y, e, g);
+        FN(group_exponentials)(y, e, g, 0);
         FN(row_sums)(e, g, inverse);
         for (size_t r = 0; r < g.rows; r += LANES) STORE(inverse + r, C(1) / LOAD(inverse + r));
         EACH_ENTRY_VECTOR(g) STORE(e + i, LOAD(e + i) * OP(pick)(inverse + at, of));

@@ -19,7 +19,6 @@ static inline f64_v f64_plain_exp(f64_v x, f64_v by);
 static inline f64_v f64_moderate_exp(f64_v x) { return f64_plain_exp(x, f64_set(0)); }
 #define f64_double_exp_by f64_plain_exp
 #include "row.h"
-#include "row_logits.h"
 #include "row_masked.h"
 #include "row_sparse.h"
 #include "row_loss.h"
@@ -41,7 +40,6 @@ static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
 #include "exp.h"
 #include "row_exp.h"
 #include "row.h"
-#include "row_logits.h"
 #include "row_masked.h"
 #include "row_sparse.h"
 #include "row_loss.h"

@@ -42,10 +42,16 @@ static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return (f32_v)((f32_m)a
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return (f64_v)((f64_l)a | ((f64_l)sign & F64_SIGN)); }
 static inline f32_v f32_sqrt(f32_v a) { return (f32_v){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
 static inline f64_v f64_sqrt(f64_v a) { return (f64_v){sqrt(a[0]), sqrt(a[1])}; }
-static inline f64_v mid_load(const float *p) { return (f64_v){p[0], p[1]}; }
+/* Through a vector of floats: written lane by lane, GCC 12 takes a double that was stored as a float and loaded again for the double. */
+typedef float mid_lanes __attribute__((vector_size(8)));
+static inline f64_v mid_load(const float *p) {
+    mid_lanes a;
+    memcpy(&a, p, sizeof a);
+    return __builtin_convertvector(a, f64_v);
+}
 static inline void mid_store(float *p, f64_v a) {
-    p[0] = (float)a[0];
-    p[1] = (float)a[1];
+    const mid_lanes rounded = __builtin_convertvector(a, mid_lanes);
+    memcpy(p, &rounded, sizeof rounded);
 }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return a > b; }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return (f64_m)(a > b); }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if (defined __clang__ || (defined __GNUC__ && __GNUC__ >= 5)) && !defined PLAIN_C /* -DPLAIN_C: to test the other */
+#if (defined __clang__ || (defined __GNUC__ && __GNUC__ >= 9)) && !defined PLAIN_C /* -DPLAIN_C: to test the other */
 #include "simd_gnu.h"
 #else
 typedef float f32_v;
