@@ -10,12 +10,14 @@
 #define UNROLLED _Pragma("GCC unroll 16")
 #define BY_FOUR _Pragma("GCC unroll 4")
 #define PREFETCH(p) __builtin_prefetch(p)
+#define PREFETCH_TO_WRITE(p) __builtin_prefetch(p, 1)
 #else
 #define ALWAYS_INLINE inline
 #define APART
 #define UNROLLED
 #define BY_FOUR
 #define PREFETCH(p) (void)(p)
+#define PREFETCH_TO_WRITE(p) (void)(p)
 #endif
 #define NAN_VALUE NAN
 

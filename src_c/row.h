@@ -53,6 +53,17 @@ static void FN(put_logsumexp)(FN(Operand) x, FN(Operand) out, size_t row, size_t
 
 /* x, or grad and x or y, and the result: operands that lie as rows; `weight` and the result of logsumexp are one number a row. */
 
+/* The last line of what is streamed is shared with what follows, and written through the caches: fetched late, it holds up all stores
+ * behind it, .1 us a row. */
+static inline void FN(expect)(int streaming, const T *end) {
+    if (streaming) PREFETCH_TO_WRITE(end - 1);
+}
+
+/* Ask for the entries that are needed next: while a row or a batch is in its later passes, nothing else does. */
+static inline void FN(ahead)(const T *p, size_t entries) {
+    for (size_t i = 0; i < entries; i += 64 / sizeof(T)) PREFETCH(p + i);
+}
+
 static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
         const size_t together = n <= 1024 ? FN(LOG_ROWS) : 1;
@@ -60,6 +71,9 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
             const size_t count = rows - row < together ? rows - row : together;
             FN(Row) x[FN(LOG_ROWS)], out[FN(LOG_ROWS)];
             for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
+            for (size_t i = 0; i < count; i++) FN(expect)(streaming, out[i].at + n);
+            for (size_t i = 0; i < together && streaming && together > 1 && row + together + i < rows; i++)
+                FN(ahead)(FN(entry)(a[0], row + together + i), n);
             if (what == FN(LOG_SOFTMAX)) {
                 FN(log_softmax_along)(streaming, x, out, count, n);
                 continue;
@@ -72,6 +86,9 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
     }
     for (size_t row = 0; row < rows; row++) {
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
+        FN(expect)(streaming, FN(entry)(a[what < FN(WEIGHTED) ? 1 : 2], row) + n);
+        for (int k = 0; k < (what < FN(WEIGHTED) ? 1 : 2) && streaming && n <= FN(ROW_CHUNK) && row + 1 < rows; k++)
+            if (a[k].inner) FN(ahead)(FN(entry)(a[k], row + 1), n);
         if (what == FN(SOFTMAX))
             FN(softmax_along)(streaming, first, second, n, 1);
         else if (what == FN(WEIGHTED))
@@ -114,6 +131,9 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
         const size_t count = rows - row < batch ? rows - row : batch;
         const FN(Group) g = {count, n, (count * n + LANES - 1) / LANES * LANES, row_of};
         T *p[3];
+        FN(expect)(streaming, FN(entry)(a[operands - 1], row) + count * n);
+        for (int k = 0; k < operands - 1 && streaming; k++)
+            if (a[k].inner && row + 2 * batch <= rows) FN(ahead)(FN(entry)(a[k], row + batch), batch * n);
         for (int k = 0; k < operands; k++) {
             const size_t entries = a[k].inner ? n : 1;
             const int dense = a[k].outer == (ptrdiff_t)(entries * sizeof(T)) && count % LANES == 0;
@@ -172,6 +192,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = what < FN(WEIGHTED) ? 2 : 3, last = operands - 1;
     const Flags flags = flags_get();
+    const size_t short_row = FROM_OUTPUT(what) ? FN(SHORT_ROW) / 2 : FN(SHORT_ROW); /* without exponentials to share, rows go by one by one sooner */
     FN(Operand) a[3];
     int lie_along = 1, lie_across = 1, cores = 0;
     for (int k = 0; k < operands; k++) {
@@ -184,7 +205,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     int streaming = what != FN(LOGSUMEXP) && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && (lie_along || lie_across);
     for (int k = 0; k < last; k++) streaming &= a[k].data != a[last].data;
     if (lie_along)
-        streaming &= (uintptr_t)a[last].data % sizeof(T) == 0 && (n > FN(SHORT_ROW) || a[last].outer == (ptrdiff_t)(n * sizeof(T)));
+        streaming &= (uintptr_t)a[last].data % sizeof(T) == 0 && (n > short_row || a[last].outer == (ptrdiff_t)(n * sizeof(T)));
     else
         streaming &= (uintptr_t)a[last].inner % (LANES * sizeof(T)) == 0;
 #else
@@ -194,7 +215,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
         for (size_t row = 0; row < rows && what == FN(LOGSUMEXP); row++) *FN(entry)(a[last], row) = (T)MINUS_INFINITY;
     else if (n == 1 && !FROM_OUTPUT(what))
         FN(single_entries)(what, a, rows);
-    else if (lie_along && n <= FN(SHORT_ROW) && LANES > 1)
+    else if (lie_along && n <= short_row && LANES > 1)
         FN(short_rows)(what, streaming, a, rows, n);
     else if (lie_across && !lie_along)
         FN(side_by_side)(what, streaming, a, rows, n);

@@ -146,21 +146,28 @@ static void FN(finish_losses)(const FN(Losses) *a, size_t row, size_t rows, cons
     for (size_t i = 0; i < rows; i++) *(T *)(a->loss.at + (ptrdiff_t)(row + i) * a->loss.outer) = ratio[i];
 }
 
-/* Short rows, which lie contiguous one by one, through buffers where they are not dense or the gradient is streamed, or not wanted. */
+/* Rows of n entries from `from` to `to`, with the steps of each in bytes: from entry to entry, and from row to row */
+static void FN(copy_rows)(const char *from, ptrdiff_t inner, ptrdiff_t outer, char *to, ptrdiff_t to_inner, ptrdiff_t to_outer, size_t rows, size_t n) {
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < rows; i++)
+            *(T *)(to + (ptrdiff_t)j * to_inner + (ptrdiff_t)i * to_outer) = *(const T *)(from + (ptrdiff_t)j * inner + (ptrdiff_t)i * outer);
+}
+
+/* Short rows, through buffers where they are not dense or the gradient is streamed, or not wanted. */
 static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
     T x[FN(SHORT_BUFFER)], out[FN(SHORT_BUFFER)];
     const ptrdiff_t dense = (ptrdiff_t)(g.n * sizeof(T));
-    const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0, copied = a->logits.outer != dense || !whole;
-    const int through = streaming || !writing || a->out.outer != dense || !whole;
+    const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0, copied = a->logits.inner != sizeof(T) || a->logits.outer != dense || !whole;
+    const int through = streaming || !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
     T *to = FN(argument_row)(a->out, row).at;
-    for (size_t i = 0; i < g.rows && copied; i++) memcpy(x + i * g.n, FN(argument_row)(a->logits, row + i).at, g.n * sizeof(T));
+    if (copied) FN(copy_rows)((char *)FN(argument_row)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
     for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
+    FN(expect)(streaming, to + g.rows * g.n);
     if (!FN(index_short)(copied ? x : FN(argument_row)(a->logits, row).at, through ? out : to, g, index, weight, far, ratio)) return 0;
     if (streaming)
         MAP_ROW(1, out, to, g.rows * g.n, C(0), entry);
-    else
-        for (size_t i = 0; i < g.rows && through && writing; i++)
-            memcpy(FN(argument_row)(a->out, row + i).at, out + i * g.n, g.n * sizeof(T));
+    else if (through && writing)
+        FN(copy_rows)((char *)out, sizeof(T), dense, (char *)to, a->out.inner, a->out.outer, g.rows, g.n);
     return 1;
 }
 
@@ -197,6 +204,7 @@ static void FN(index_batch)(int streaming, const FN(Losses) *a, size_t row, size
             ratio[i] = by_itself[1][0];
         } else {
             const FN(Row) out = FN(argument_row)(a->out, row + i);
+            FN(expect)(streaming, out.at + a->n);
             done = FN(index_along)(streaming, FN(argument_row)(a->logits, row + i), (size_t)index[i], weight[i], writing ? &out : NULL, a->n, far + i, ratio + i);
         }
         if (!done) FN(exact_terms)(a, row + i, far + i, ratio + i);
@@ -217,7 +225,8 @@ static void FN(loss_rows)(int distribution, int what, char **args, const intptr_
     }
     const FN(Losses) a = {graded ? list[0] : none, list[graded], list[graded + 1], list[graded + 2],
                           what & FN(LOSS) ? list[graded + 3] : none, graded ? list[operands - 1] : none, what, distribution, n};
-    int fast = !distribution && n && a.logits.inner == sizeof(T) && (!graded || a.out.inner == sizeof(T));
+    const int along = a.logits.inner == sizeof(T) && (!graded || a.out.inner == sizeof(T)), grouped = n <= FN(SHORT_ROW) && LANES > 1;
+    int fast = !distribution && n && (along || grouped);
     for (size_t row = 0; row < rows && fast; row++) {
         fast = NUMBER_AT(double, a.smoothing, row) == 0;
         if (!a.smoothing.outer) break;
@@ -225,10 +234,9 @@ static void FN(loss_rows)(int distribution, int what, char **args, const intptr_
     if (fast) {
         int streaming = 0;
 #ifdef HAVE_STREAM
-        streaming = graded && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && a.out.at != a.logits.at && (uintptr_t)a.out.at % sizeof(T) == 0 &&
+        streaming = graded && along && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && a.out.at != a.logits.at && (uintptr_t)a.out.at % sizeof(T) == 0 &&
                     (n > FN(SHORT_ROW) || a.out.outer == (ptrdiff_t)(n * sizeof(T)));
 #endif
-        const int grouped = n <= FN(SHORT_ROW) && LANES > 1;
         int32_t row_of[FN(SHORT_BUFFER)];
         if (grouped) FN(entry_rows)(row_of, n, rows < LANES ? rows : LANES);
         const size_t batch = grouped ? FN(batch_rows)(n) : FN(LOG_ROWS);

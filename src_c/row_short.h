@@ -3,7 +3,7 @@
  * a look-up of each entry's row. Several groups at a time go through each step: what one step stores, the next loads in other
  * pieces, and such loads wait for the stores. */
 
-enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = FN(SHORT_ROW) * 16, FN(SHORT_ROWS) = 256 };
+enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = 2048, FN(SHORT_ROWS) = 256 };
 
 /* Rows of one call of the functions below: `rows` of n entries, contiguous; `row_of` is the row, within its group, of each entry of a
  * group; `entries` are rows * n up to a whole vector. */
