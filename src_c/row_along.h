@@ -189,9 +189,14 @@ static inline int FN(taken_twice)(int streaming, size_t n) { return n >= FN(LONG
 static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-40 && ABS_OF(weight) < (T)0x1p40); }
 
 static int FN(are_ordinary)(const T *weight, size_t rows) {
-    int all = 1;
-    for (size_t r = 0; r < rows; r++) all &= FN(is_ordinary)(weight[r]);
-    return all;
+    V least = C(1), most = C(1);
+    for (size_t r = 0; r < rows; r += LANES) {
+        V size = ABS(FN(load_some)(weight + r, rows - r, C(1)));
+        size = SELECT(GT(size, C(0)), size, C(1));
+        least = MIN(size, least);
+        most = MAX(size, most);
+    }
+    return OP(largest)(most) < (T)0x1p40 && !OP(any)(LE(least, C(0x1p-40)));
 }
 
 static inline int FN(weighted_range)(FN(Row) x, size_t n, int ordinary, T *max) {
