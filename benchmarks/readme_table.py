@@ -1,7 +1,8 @@
 """Writes README.md's tables, from the declarations and what was measured: `python benchmarks/readme_table.py`.
 
 The worst errors come from accuracy.json (`python benchmarks/accuracy.py --write`), the speeds from speed.json
-(`fastact bench --sizes 256Ki --json benchmarks/speed.json`). tests/test_readme.py says whether the tables are current.
+(`fastact bench --sizes 256Ki --json benchmarks/speed.json`), the softmax family beside other libraries from rows.json
+(`python benchmarks/rows.py --write`, where these are installed). tests/test_readme.py says whether the tables are current.
 """
 
 import json
@@ -103,7 +104,23 @@ def speeds():
     return rows(["ns", *bench.STEPS], lines) + f"\n{machine['cpu']}, {machine['simd']}, NumPy {machine['numpy']}.\n"
 
 
-TABLES = {"functions": functions, "errors": errors, "speeds": speeds}
+def rows_beside_others():
+    """The softmax family beside other libraries, and the ratios to itself."""
+    record = recorded("rows.json")
+    libraries = list(dict.fromkeys(library for cell in record["cells"] for library in cell["ns_per_element"]))
+    lines = []
+    for cell in record["cells"]:
+        times = cell["ns_per_element"]
+        others = [t for library, t in times.items() if library != "fastact"]
+        ratio = f"{min(others) / times['fastact']:.2f}x"
+        entries = [f"{times[library]:.2f}" if library in times else "" for library in libraries]
+        lines.append([f"`{cell['function']}`", cell["layout"], cell["size"], *entries, ratio])
+    table = rows(["ns", "rows", "elements", *libraries, "beside the best"], lines)
+    own = [[one["function"], one["layout"], one["size"], f"{one['ratio']:.2f} times {one['base']}"] for one in record["own"]]
+    return f"{table}\n{rows(['fastact', 'rows', 'elements', 'takes'], own)}"
+
+
+TABLES = {"functions": functions, "errors": errors, "speeds": speeds, "rows": rows_beside_others}
 
 
 def current():

@@ -11,7 +11,7 @@ The console command `fastact` has `fastact info` and `fastact bench`.
 
 from . import implementations as _implementations
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 simd, reason = _implementations.choose()
 backend = "numpy" if simd == "numpy" else "compiled"

@@ -209,11 +209,6 @@ OTHERS = (
 BY_NAME = {str(one): one for one in EVERY + ROWS}
 
 
-def computes_rows(implementation):
-    """Whether an implementation has every function along an axis itself, and takes none from NumPy."""
-    return isinstance(implementations._core.load(implementation, {}).get("cross_entropy_both"), np.ufunc)
-
-
 def each(passes):
     """Parametrize a test by passes."""
     return pytest.mark.parametrize("one", passes, ids=str)

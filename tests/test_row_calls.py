@@ -12,7 +12,7 @@ from test_errors import refused
 from fastact import implementations, row_table
 
 import arrays
-from passes import IMPLEMENTATIONS, computes_rows, each_compiled, each_implementation
+from passes import IMPLEMENTATIONS, each_compiled, each_implementation
 
 BY_NAME = [(name, key) for name, row in row_table.ROWS.items() for key in row.by_name]
 SCALED = [name for name, row in row_table.ROWS.items() if "scale" in row.by_name]
@@ -152,8 +152,6 @@ def in_place(of, dtype, rows, columns):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_in_place_needs_little_memory(implementation, dtype):
     """4 MiB or 8 are changed in place with less than 256 KiB besides, as tracemalloc counts it."""
-    if not computes_rows(implementation):
-        pytest.skip("its rows are NumPy's")
     for name, call in in_place(implementations.load(implementation), dtype, 1024, 1024).items():
         tracemalloc.start()
         call()
@@ -190,7 +188,7 @@ for name, call in calls.items():
 def test_the_process_grows_little(implementation, tmp_path):
     """64 MiB are changed in place with about 1 MiB besides, as the system counts it: what C code allocates too."""
     pytest.importorskip("resource")
-    if implementation == "numpy" or not computes_rows(implementation):
+    if implementation == "numpy":
         pytest.skip("its rows are NumPy's")
     program = PROGRAM.format(in_place=inspect.getsource(in_place), implementation=implementation)
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)

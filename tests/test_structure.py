@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import calling, cli, implementations
+from fastact import calling, cli, implementations, row_evaluators
 from fastact.declare import ACTIVATIONS
 
 import arrays
@@ -29,8 +29,6 @@ from passes import (
     IMPLEMENTATIONS,
     OTHERS,
     ROWS,
-    SOFTMAX,
-    computes_rows,
     each_any_pass,
     each_compiled,
     each_dtype,
@@ -267,8 +265,6 @@ def test_fork():
 @each_any_pass
 def test_in_place_makes_no_copy(implementation, one, dtype):
     """1 MiB or 2 are changed in place with less than 64 KiB besides, along any axis."""
-    if one in ROWS and one not in SOFTMAX and not computes_rows(implementation):
-        pytest.skip("its rows are NumPy's")
     function = one.of(implementation)
     memory = [np.full((512, 512), 0.25, dtype) for _ in range(one.operands)]
     for axis in ({"axis": -1}, {"axis": 0}) if one in ROWS else ({},):
@@ -278,6 +274,19 @@ def test_in_place_makes_no_copy(implementation, one, dtype):
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert peak < 2**16, f"{peak} bytes, {axis}, in place of operand {i}"
+
+
+@each_compiled
+def test_the_core_has_every_evaluator_along_an_axis(implementation):
+    """By the same name, with the same signature and types, as the table of the fallback's."""
+    from fastact import _core
+
+    gufuncs = {name: made for name, made in _core.load(implementation, {}).items() if made.signature}
+    assert gufuncs.keys() - {"sum"} == row_evaluators.TABLE.keys()
+    for name, (typed, _) in row_evaluators.TABLE.items():
+        types = [re.sub("[(n),]", "", typed).replace("f", letter) for letter in "fd"]
+        assert [each.replace("l", "q") for each in gufuncs[name].types] == types, name
+        assert gufuncs[name].signature == re.sub("[fdq?]", "", typed), name
 
 
 @needs_core
