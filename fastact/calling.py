@@ -64,8 +64,8 @@ class Call:
 
     @property
     def has_shortcut(self):
-        """Whether the evaluators do all that a call with nothing but the operands asks for."""
-        return type(self) is Call
+        """Whether the evaluators do all that a call with nothing but the operands asks for, or in_place.pxi does the rest."""
+        return True
 
     by_name = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)
     keywords = "out=None, where=True, **kwargs"

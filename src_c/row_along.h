@@ -230,7 +230,8 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
 /* Rows whose logarithms are taken together: as many as a vector of doubles holds, while they stay in L1 */
 enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4 };
 
-/* log(sum(e^x)) of rows, in two parts */
+/* log(sum(e^x)) of rows, in two parts. The sum of a moderate row is twice its largest term or more, but where one entry dominates: only
+ * there, and in wide rows, are the entries below the maximum summed apart. */
 static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high, T *low) {
     T max[FN(LOG_ROWS)], below[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
     for (size_t i = 0; i < rows; i++) {
@@ -238,9 +239,16 @@ static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high,
         const V largest = FN(set)(max[i]);
         FN(Shift) by = FN(row_shift)(largest);
         if (how == FN(MODERATELY)) by.k = C(0);
-        const FN(Sum) s = HOW(how, below, x[i], n, by, largest);
-        below[i] = s.sum;
-        maxima[i] = s.maxima;
+        T top[LANES];
+        STORE(top, FN(exp_by)(largest - by.shift, by.k));
+        const T total = how == FN(MODERATELY) ? FN(sum_moderately)(x[i], n, by, NO_ENTRY) : 0;
+        below[i] = total - top[0];
+        maxima[i] = 1;
+        if (!(total >= 2 * top[0])) {
+            const FN(Sum) s = HOW(how, below, x[i], n, by, largest);
+            below[i] = s.sum;
+            maxima[i] = s.maxima;
+        }
         STORE(shift + i, by.shift);
         STORE(k + i, by.k);
     }
