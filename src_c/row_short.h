@@ -64,8 +64,20 @@ static ALWAYS_INLINE V FN(reduce_group)(int what, const T **p, const T **q, size
     return what == FN(LARGEST) || what == FN(SIZE) ? FN(maxima)(r) : FN(sums)(r);
 }
 
+/* The sum of a row without any rounding but the last */
+static T FN(exact_sum)(const T *p, size_t n) {
+    V sum = C(0), carry = C(0);
+    for (size_t j = 0; j < n; j += LANES) sum = FN(add_carried)(sum, FN(load_some)(p + j, n - j, C(0)), &carry);
+    return FN(total)(sum, carry);
+}
+
 static ALWAYS_INLINE void FN(reduce_rows)(int what, const T *p, const T *q, FN(Group) g, T *result) {
     size_t at = 0;
+    if (what == FN(SUM) && sizeof(T) == sizeof(double) && g.n > 4 * LANES) { /* or softmax of 64 entries and more is off by 4.9 ULP */
+        for (size_t r = 0; r < g.rows; r++) result[r] = FN(exact_sum)(p + r * g.n, g.n);
+        for (size_t r = g.rows; r % LANES; r++) result[r] = 0;
+        return;
+    }
     if (g.n <= LANES)
         for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_group)(what, &p, &q, g.n <= LANES ? g.n : LANES, LANES));
     else
