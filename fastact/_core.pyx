@@ -13,6 +13,7 @@ from libc.string cimport memcpy, strcpy
 cimport numpy as cnp
 
 from .declare import REQUIRED
+from .rows import parse
 
 cdef extern from "fastact.h":
     enum: MAX_INPUTS, MAX_PARAMETERS
@@ -122,11 +123,9 @@ def load(str name, dict documents):
     row = chosen.rows
     while row.name != NULL:
         key = row.name.decode()
-        typed = row.signature.decode()
-        types = "".join([letter for letter in typed if letter in "fdq?"])
-        outputs = typed.partition("->")[2].count("(")
-        plain = "".join([letter for letter in typed if letter not in "fdq?"])
-        ufuncs[key] = make_ufunc(key, None, types, outputs, keep(plain), row.loop_f32, row.loop_f64, NULL, NULL)
+        inputs, results, plain = parse(row.signature.decode())
+        types = "".join([letter for letter, _ in inputs + results])
+        ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop_f32, row.loop_f64, NULL, NULL)
         row += 1
     return ufuncs
 

@@ -331,8 +331,7 @@ class BinaryCrossEntropyCall(LossCall):
         total, logits = 0.0, np.asarray(logits)
         for part in blocks(logits.shape, BLOCK):
             each = self.evaluator(logits[part], targets[part], weight if weights is None else weights[part], dtype=loop)
-            with np.errstate(all="ignore"):
-                total += float(np.sum(each, dtype=np.float64))
+            total += float(sum_quietly(each))
         return self.reduced(total, reduction, logits.size, loop, out)
 
 

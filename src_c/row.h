@@ -23,7 +23,6 @@ enum {
     FN(SOFTMAX_BACKWARD), FN(LOG_SOFTMAX_BACKWARD), /* grad, x */
     FN(SOFTMAX_FROM_OUTPUT), FN(LOG_SOFTMAX_FROM_OUTPUT), /* grad, y */
 };
-#define FROM_X(what) ((what) <= FN(WEIGHTED))
 #define KIND(what) ((what) == FN(SOFTMAX_BACKWARD) || (what) == FN(SOFTMAX_FROM_OUTPUT) ? FN(OF_SOFTMAX) : FN(OF_LOG_SOFTMAX))
 #define FROM_OUTPUT(what) ((what) >= FN(SOFTMAX_FROM_OUTPUT))
 
@@ -34,9 +33,6 @@ enum {
 static inline T *FN(entry)(FN(Operand) a, size_t row) { return (T *)(a.data + (ptrdiff_t)row * a.outer); }
 static inline FN(Row) FN(row_of)(FN(Operand) a, size_t row) {
     return (FN(Row)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
-}
-static inline FN(Tile) FN(tile_of)(FN(Operand) a, size_t row) {
-    return (FN(Tile)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
 }
 
 /* The logsumexp of a row. Where it is small, the difference of a maximum and a logarithm, it is taken once more in double; and it is
@@ -104,7 +100,7 @@ static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size
     const size_t head = streaming ? FN(unaligned)((T *)a[what < FN(WEIGHTED) ? 1 : 2].data, rows) : 0;
     for (size_t row = 0, width; row < rows; row += width) {
         width = row == 0 && head ? head : rows - row < tile ? rows - row : tile;
-        const FN(Tile) first = FN(tile_of)(a[0], row), second = FN(tile_of)(a[1], row);
+        const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         if (what == FN(SOFTMAX))
             FN(softmax_across)(streaming, first, second, n, width, NULL);
         else if (what == FN(LOG_SOFTMAX))
@@ -114,9 +110,9 @@ static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size
             FN(tile_log_sums)(first, n, width, high, low);
             for (size_t i = 0; i < width; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
         } else if (what == FN(WEIGHTED))
-            FN(softmax_across)(streaming, second, FN(tile_of)(a[2], row), n, width, first.at);
+            FN(softmax_across)(streaming, second, FN(row_of)(a[2], row), n, width, first.at);
         else
-            BACKWARD(what, across)(streaming, first, second, FN(tile_of)(a[2], row), n, width);
+            BACKWARD(what, across)(streaming, first, second, FN(row_of)(a[2], row), n, width);
     }
 }
 

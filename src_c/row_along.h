@@ -283,6 +283,11 @@ static void FN(log_softmax_along)(int streaming, const FN(Row) *x, const FN(Row)
 /* What a backward pass multiplies: softmax's is p (grad - sum(grad p)), log_softmax's grad - p sum(grad); p is y, or e^y, or is
  * taken from x as e^(x - max) / sum. */
 enum { FN(OF_SOFTMAX), FN(OF_LOG_SOFTMAX) };
+#define EACH_BACKWARD(X)                         \
+    X(softmax_backward, FN(OF_SOFTMAX), 0)       \
+    X(softmax_from_output, FN(OF_SOFTMAX), 1)    \
+    X(log_softmax_backward, FN(OF_LOG_SOFTMAX), 0) \
+    X(log_softmax_from_output, FN(OF_LOG_SOFTMAX), 1)
 
 /* sum(grad * softmax(x)), each term divided by the sum first: slower, but no sum overflows. NaN where the row has one. */
 static T FN(normalized_dot)(int of, FN(Row) grad, FN(Row) x, FN(Shift) by, V inverse, size_t n) {
@@ -375,8 +380,5 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
         else                                                                                                                     \
             FN(backward_by)(of, from_output, 0, grad, y, out, n, by);                                                            \
     }
-BACKWARD(softmax_backward, FN(OF_SOFTMAX), 0)
-BACKWARD(softmax_from_output, FN(OF_SOFTMAX), 1)
-BACKWARD(log_softmax_backward, FN(OF_LOG_SOFTMAX), 0)
-BACKWARD(log_softmax_from_output, FN(OF_LOG_SOFTMAX), 1)
+EACH_BACKWARD(BACKWARD)
 #undef BACKWARD

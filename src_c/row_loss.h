@@ -117,19 +117,19 @@ enum { FN(LOSS) = 1, FN(GRADIENT) = 2, FN(BOTH) = 3 };
 
 /* The operands of a loss: grad, logits, target, label_smoothing -> loss, gradient; without those that are not there */
 typedef struct {
-    FN(Argument) grad, logits, target, smoothing, loss, out;
+    FN(Operand) grad, logits, target, smoothing, loss, out;
     int what, distribution;
     size_t n;
 } FN(Losses);
 
 static void FN(exact_losses)(const FN(Losses) *a, size_t row, size_t rows) {
     for (; rows; row++, rows--) {
-        FN(Logits) l = FN(logits_of)(FN(argument_row)(a->logits, row), a->n);
-        const FN(Row) distribution = FN(argument_row)(a->target, row), out = FN(argument_row)(a->out, row);
+        FN(Logits) l = FN(logits_of)(FN(row_of)(a->logits, row), a->n);
+        const FN(Row) distribution = FN(row_of)(a->target, row), out = FN(row_of)(a->out, row);
         const double smoothing = NUMBER_AT(double, a->smoothing, row);
         const int64_t index = a->distribution ? 0 : NUMBER_AT(int64_t, a->target, row);
         const FN(Target) t = {a->distribution ? &distribution : NULL, index, 1 - smoothing, smoothing / (double)a->n};
-        T *loss = a->what & FN(LOSS) ? (T *)(a->loss.at + (ptrdiff_t)row * a->loss.outer) : NULL;
+        T *loss = a->what & FN(LOSS) ? FN(entry)(a->loss, row) : NULL;
         if (index < 0) { /* ignored */
             if (loss) *loss = 0;
             for (size_t j = 0; j < a->n && a->what & FN(GRADIENT); j++) out.at[(ptrdiff_t)j * out.step] = 0;
@@ -143,7 +143,7 @@ static void FN(exact_losses)(const FN(Losses) *a, size_t row, size_t rows) {
 static void FN(finish_losses)(const FN(Losses) *a, size_t row, size_t rows, const T *far, T *ratio) {
     for (size_t i = 0; i < rows; i += f64_lanes)
         FN(store_doubles)(ratio + i, LOAD_DOUBLES(far + i) + FN(log1p)(LOAD_DOUBLES(ratio + i)));
-    for (size_t i = 0; i < rows; i++) *(T *)(a->loss.at + (ptrdiff_t)(row + i) * a->loss.outer) = ratio[i];
+    for (size_t i = 0; i < rows; i++) *FN(entry)(a->loss, row + i) = ratio[i];
 }
 
 /* Rows of n entries from `from` to `to`, with the steps of each in bytes: from entry to entry, and from row to row */
@@ -159,11 +159,11 @@ static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Gr
     const ptrdiff_t dense = (ptrdiff_t)(g.n * sizeof(T));
     const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0, copied = a->logits.inner != sizeof(T) || a->logits.outer != dense || !whole;
     const int through = streaming || !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
-    T *to = FN(argument_row)(a->out, row).at;
-    if (copied) FN(copy_rows)((char *)FN(argument_row)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
+    T *to = FN(row_of)(a->out, row).at;
+    if (copied) FN(copy_rows)((char *)FN(row_of)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
     for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
     FN(expect)(streaming, to + g.rows * g.n);
-    if (!FN(index_short)(copied ? x : FN(argument_row)(a->logits, row).at, through ? out : to, g, index, weight, far, ratio)) return 0;
+    if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, through ? out : to, g, index, weight, far, ratio)) return 0;
     if (streaming)
         MAP_ROW(1, out, to, g.rows * g.n, C(0), entry);
     else if (through && writing)
@@ -174,7 +174,7 @@ static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Gr
 /* The loss that loss_exactly has left, as terms */
 static void FN(exact_terms)(const FN(Losses) *a, size_t row, T *far, T *ratio) {
     FN(exact_losses)(a, row, 1);
-    *far = a->what & FN(LOSS) ? *(T *)(a->loss.at + (ptrdiff_t)row * a->loss.outer) : 0;
+    *far = a->what & FN(LOSS) ? *FN(entry)(a->loss, row) : 0;
     *ratio = 0;
 }
 
@@ -203,9 +203,9 @@ static void FN(index_batch)(int streaming, const FN(Losses) *a, size_t row, size
             far[i] = by_itself[0][0];
             ratio[i] = by_itself[1][0];
         } else {
-            const FN(Row) out = FN(argument_row)(a->out, row + i);
+            const FN(Row) out = FN(row_of)(a->out, row + i);
             FN(expect)(streaming, out.at + a->n);
-            done = FN(index_along)(streaming, FN(argument_row)(a->logits, row + i), (size_t)index[i], weight[i], writing ? &out : NULL, a->n, far + i, ratio + i);
+            done = FN(index_along)(streaming, FN(row_of)(a->logits, row + i), (size_t)index[i], weight[i], writing ? &out : NULL, a->n, far + i, ratio + i);
         }
         if (!done) FN(exact_terms)(a, row + i, far + i, ratio + i);
     }
@@ -218,10 +218,10 @@ static void FN(loss_rows)(int distribution, int what, char **args, const intptr_
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int graded = (what & FN(GRADIENT)) != 0, operands = graded + 3 + (what == FN(BOTH) ? 2 : 1);
     const Flags flags = flags_get();
-    FN(Argument) list[6], none = {NULL, 0, 0};
+    FN(Operand) list[6], none = {NULL, 0, 0};
     for (int k = 0, cores = 0; k < operands; k++) {
         const int core = k == graded || (distribution && k == graded + 1) || (graded && k == operands - 1);
-        list[k] = (FN(Argument)){args[k], steps[k], core ? steps[operands + cores++] : 0};
+        list[k] = (FN(Operand)){args[k], steps[k], core ? steps[operands + cores++] : 0};
     }
     const FN(Losses) a = {graded ? list[0] : none, list[graded], list[graded + 1], list[graded + 2],
                           what & FN(LOSS) ? list[graded + 3] : none, graded ? list[operands - 1] : none, what, distribution, n};
@@ -234,7 +234,7 @@ static void FN(loss_rows)(int distribution, int what, char **args, const intptr_
     if (fast) {
         int streaming = 0;
 #ifdef HAVE_STREAM
-        streaming = graded && along && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && a.out.at != a.logits.at && (uintptr_t)a.out.at % sizeof(T) == 0 &&
+        streaming = graded && along && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && a.out.data != a.logits.data && (uintptr_t)a.out.data % sizeof(T) == 0 &&
                     (n > FN(SHORT_ROW) || a.out.outer == (ptrdiff_t)(n * sizeof(T)));
 #endif
         int32_t row_of[FN(SHORT_BUFFER)];

@@ -81,42 +81,33 @@ static void FN(masked_backward)(int log, const FN(Logits) *l, FN(Row) grad, cons
     }
 }
 
-/* What the operands of a loop are: each has a step from row to row, and those with an axis one from entry to entry. */
-typedef struct {
-    char *at;
-    ptrdiff_t outer, inner;
-} FN(Argument);
-
-static inline FN(Row) FN(argument_row)(FN(Argument) a, size_t row) {
-    return (FN(Row)){(T *)(a.at + (ptrdiff_t)row * a.outer), a.inner / (ptrdiff_t)sizeof(T)};
-}
-#define NUMBER_AT(type, a, row) (*(const type *)((a).at + (ptrdiff_t)(row) * (a).outer))
+#define NUMBER_AT(type, a, row) (*(const type *)((a).data + (ptrdiff_t)(row) * (a).outer))
 
 /* [grad,] x or y, scale, sink, limit, mask -> out */
 static void FN(masked_rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int arrays = what < FN(WEIGHTED) ? 1 : 2, log = what == FN(LOG_SOFTMAX) || (what > FN(WEIGHTED) && KIND(what) == FN(OF_LOG_SOFTMAX));
     const Flags flags = flags_get();
-    FN(Argument) a[7];
+    FN(Operand) a[7];
     for (int k = 0, cores = 0; k < arrays + 5; k++) {
         const int core = (k < arrays && !(what == FN(WEIGHTED) && k == 0)) || k == arrays + 3 || (k == arrays + 4 && what != FN(LOGSUMEXP));
-        a[k] = (FN(Argument)){args[k], steps[k], core ? steps[arrays + 5 + cores++] : 0};
+        a[k] = (FN(Operand)){args[k], steps[k], core ? steps[arrays + 5 + cores++] : 0};
     }
-    const FN(Argument) *setting = a + arrays, out = a[arrays + 4];
+    const FN(Operand) *setting = a + arrays, out = a[arrays + 4];
     for (size_t row = 0; row < rows; row++) {
-        FN(Logits) l = FN(logits_of)(FN(argument_row)(a[arrays - 1], row), n);
+        FN(Logits) l = FN(logits_of)(FN(row_of)(a[arrays - 1], row), n);
         const double scale = NUMBER_AT(double, setting[0], row);
         const int64_t limit = NUMBER_AT(int64_t, setting[2], row);
         l.sign = scale < 0 ? -1 : 1;
         l.size = l.sign * scale;
         l.limit = limit < 0 ? 0 : (uint64_t)limit < n ? (size_t)limit : n;
-        l.mask = setting[3].at + (ptrdiff_t)row * setting[3].outer;
+        l.mask = setting[3].data + (ptrdiff_t)row * setting[3].outer;
         l.mask_step = setting[3].inner;
         if (l.mask_step == 0 && n) { /* one for all entries: none are masked, or all */
             if (!*l.mask) l.limit = 0;
             l.mask = NULL;
         }
-        const FN(Row) to = FN(argument_row)(out, row), first = FN(argument_row)(a[0], row);
+        const FN(Row) to = FN(row_of)(out, row), first = FN(row_of)(a[0], row);
         if (FROM_OUTPUT(what)) {
             const FN(Row) y = l.x;
             FN(masked_backward)(log, &l, first, &y, to, scale);

@@ -103,11 +103,11 @@ static void FN(sparse_rows)(int what, int pass, char **args, const intptr_t *dim
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = pass == FN(SPARSE_FORWARD) ? 2 : 3;
     const Flags flags = flags_get();
-    FN(Argument) a[3];
-    for (int k = 0; k < operands; k++) a[k] = (FN(Argument)){args[k], steps[k], steps[operands + k]};
+    FN(Operand) a[3];
+    for (int k = 0; k < operands; k++) a[k] = (FN(Operand)){args[k], steps[k], steps[operands + k]};
     for (size_t row = 0; row < rows; row++) {
-        FN(Logits) l = FN(logits_of)(FN(argument_row)(a[operands - 2], row), n);
-        const FN(Row) first = FN(argument_row)(a[0], row), out = FN(argument_row)(a[operands - 1], row);
+        FN(Logits) l = FN(logits_of)(FN(row_of)(a[operands - 2], row), n);
+        const FN(Row) first = FN(row_of)(a[0], row), out = FN(row_of)(a[operands - 1], row);
         if (pass != FN(SPARSE_FROM_OUTPUT)) FN(find_largest)(&l, -HUGE_VAL);
         if (what == FN(HARDMAX))
             for (size_t j = 0; j < n; j++)
