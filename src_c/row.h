@@ -94,12 +94,15 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
     }
 }
 
+/* How many of the rows from `row` on make a tile: streaming stores need whole aligned vectors, and the first ends where they start. */
+static size_t FN(tile_rows)(int streaming, FN(Operand) out, size_t row, size_t rows, size_t n) {
+    const size_t tile = FN(tile_width)(n), head = streaming && row == 0 ? FN(unaligned)((T *)out.data, rows) : 0;
+    return head ? head : rows - row < tile ? rows - row : tile;
+}
+
 static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
-    const size_t tile = FN(tile_width)(n);
-    /* streaming stores need whole aligned vectors: the first tile ends where they are */
-    const size_t head = streaming ? FN(unaligned)((T *)a[what < FN(WEIGHTED) ? 1 : 2].data, rows) : 0;
     for (size_t row = 0, width; row < rows; row += width) {
-        width = row == 0 && head ? head : rows - row < tile ? rows - row : tile;
+        width = FN(tile_rows)(streaming, a[what < FN(WEIGHTED) ? 1 : 2], row, rows, n);
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         if (what == FN(SOFTMAX))
             FN(softmax_across)(streaming, first, second, n, width, NULL);
@@ -181,8 +184,26 @@ static void FN(single_entries)(int what, const FN(Operand) *a, size_t rows) {
     }
 }
 
-/* Streaming stores pay where the arrays leave the caches, and the output is not one of the inputs, whose lines are there. */
+/* Streaming stores pay where the arrays leave the caches, and the output is not an input, whose lines are there. */
 enum { FN(STREAMED_BYTES) = 16 << 20 };
+
+static int FN(is_streamed)(FN(Operand) out, size_t rows, size_t n, int along, size_t short_row) {
+#ifdef HAVE_STREAM
+    if (rows * n * sizeof(T) < FN(STREAMED_BYTES) || (uintptr_t)out.data % sizeof(T)) return 0;
+    if (along) return n > short_row || out.outer == (ptrdiff_t)(n * sizeof(T));
+    return (uintptr_t)out.inner % (LANES * sizeof(T)) == 0;
+#else
+    (void)out, (void)rows, (void)n, (void)along, (void)short_row;
+    return 0;
+#endif
+}
+
+static inline void FN(end_streaming)(int streaming) {
+#ifdef HAVE_STREAM
+    if (streaming) stream_end();
+#endif
+    (void)streaming;
+}
 
 static void FN(rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
@@ -197,16 +218,8 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
         lie_along &= !core || a[k].inner == sizeof(T);
         lie_across &= a[k].outer == sizeof(T);
     }
-#ifdef HAVE_STREAM
-    int streaming = what != FN(LOGSUMEXP) && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && (lie_along || lie_across);
+    int streaming = what != FN(LOGSUMEXP) && (lie_along || lie_across) && FN(is_streamed)(a[last], rows, n, lie_along, short_row);
     for (int k = 0; k < last; k++) streaming &= a[k].data != a[last].data;
-    if (lie_along)
-        streaming &= (uintptr_t)a[last].data % sizeof(T) == 0 && (n > short_row || a[last].outer == (ptrdiff_t)(n * sizeof(T)));
-    else
-        streaming &= (uintptr_t)a[last].inner % (LANES * sizeof(T)) == 0;
-#else
-    const int streaming = 0;
-#endif
     if (n == 0)
         for (size_t row = 0; row < rows && what == FN(LOGSUMEXP); row++) *FN(entry)(a[last], row) = (T)MINUS_INFINITY;
     else if (n == 1 && !FROM_OUTPUT(what))
@@ -217,9 +230,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
         FN(side_by_side)(what, streaming, a, rows, n);
     else
         FN(row_by_row)(what, streaming, a, rows, n);
-#ifdef HAVE_STREAM
-    if (streaming) stream_end();
-#endif
+    FN(end_streaming)(streaming);
     flags_restore(flags);
 }
 

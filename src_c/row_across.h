@@ -11,6 +11,8 @@ static inline size_t FN(tile_width)(size_t n) {
     return width < 64 || width > FN(TILE) ? (size_t)FN(TILE) : width;
 }
 
+static inline int FN(tile_twice)(size_t n, size_t width) { return n * width > FN(TILE_ENTRIES); }
+
 static ALWAYS_INLINE V FN(tile_load)(int whole, FN(Row) t, size_t j, size_t i, size_t width, V fill) {
     const T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
     if (whole) PREFETCH(p + FN(TILE_BLOCK) * t.step); /* the next block's: processors see no stream here; .56 ns instead of 1.5 in memory */
@@ -58,6 +60,16 @@ static ALWAYS_INLINE V FN(scan_tile)(int sizes, int maxima, FN(Row) x, size_t n,
     return size;
 }
 
+/* The largest absolute values of a tile's rows, row by row */
+static APART void FN(tile_sizes)(FN(Row) x, size_t n, size_t width, V *size) {
+    EACH_VECTOR(width) size[v] = C(0);
+    EACH_TILE_VECTOR(n, width, {
+        V s = size[v];
+        EACH_BLOCK_ENTRY s = MAX(ABS(FN(tile_load)(whole, x, j, i, width, C(0))), s);
+        size[v] = s;
+    })
+}
+
 /* How a tile's exponentials are taken, and the shifts that go with it; the maxima, where it is not moderate or they are wanted. */
 static APART int FN(tile_range)(int wanted, int by_maximum, FN(Row) x, size_t n, size_t width, V *max, FN(Shift) *by) {
     V far = C(0);
@@ -72,7 +84,8 @@ static APART int FN(tile_range)(int wanted, int by_maximum, FN(Row) x, size_t n,
     return OP(largest)(far) < 8192 ? FN(NEARLY) : FN(FROM_AFAR);
 }
 
-/* The sums of a tile's exponentials, which are written to `out` where there is one; or of those below the maxima, and their numbers. */
+/* The sums of a tile's exponentials, which are written to `out` where there is one; or of those below the maxima `max`, and their
+ * numbers; or of all but one in each row, whose place is `max`. */
 static ALWAYS_INLINE void FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by,
                                        const V *max, V *sum, V *maxima) {
     V carry[FN(TILE_VECTORS)];
@@ -81,7 +94,8 @@ static ALWAYS_INLINE void FN(sum_tile)(int how, int what, FN(Row) x, const FN(Ro
     EACH_TILE_VECTOR(n, width, {
         const FN(Shift) mine = by[v];
         V s = sum[v], lost = carry[v], last = C(0), top = C(0), equal = C(0);
-        if (what == FN(BELOW_MAXIMUM)) top = max[v], equal = maxima[v];
+        if (what != FN(ALL)) top = max[v];
+        if (what == FN(BELOW_MAXIMUM)) equal = maxima[v];
         EACH_BLOCK_ENTRY {
             const V entry = FN(tile_load)(whole, x, j, i, width, C(0));
             V e = FN(row_exp)(how, entry, mine);
@@ -90,6 +104,7 @@ static ALWAYS_INLINE void FN(sum_tile)(int how, int what, FN(Row) x, const FN(Ro
                 equal = equal + SELECT(maximal, C(1), C(0));
                 e = SELECT(maximal, e - e, e); /* NaN if it is not finite */
             }
+            if (what == FN(BUT_ONE)) e = SELECT(GE(top, C(j)), SELECT(LE(top, C(j)), C(0), e), e);
             if (out) FN(tile_store)(whole, 0, *out, j, i, width, e);
             if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);
             last = (j - first) % 2 ? C(0) : e;
@@ -123,6 +138,12 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
     static APART void FN(tile_below_##name)(FN(Row) x, size_t n, size_t width, const FN(Shift) *by, const V *max, V *sum, V *maxima) { \
         FN(sum_tile)(how, FN(BELOW_MAXIMUM), x, NULL, n, width, by, max, sum, maxima);                                              \
     }                                                                                                                               \
+    static APART void FN(tile_but_one_##name)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by, const V *place, V *sum) { \
+        if (out)                                                                                                                    \
+            FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, sum, NULL);                                                 \
+        else                                                                                                                        \
+            FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, sum, NULL);                                                \
+    }                                                                                                                               \
     static APART void FN(tile_finish_##name)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,  \
                                              const V *factor) {                                                                     \
         if (streaming)                                                                                                              \
@@ -133,11 +154,18 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
 EACH_HOW(TILES)
 #undef TILES
 
+static APART void FN(scale_tile)(FN(Row) out, size_t n, size_t width, const V *factor) {
+    EACH_TILE_VECTOR(n, width, {
+        const V times = factor[v];
+        EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(tile_load)(whole, out, j, i, width, C(0)) * times);
+    })
+}
+
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
     V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
     const int by_maximum = weight && !FN(are_ordinary)(weight, width);
-    const int how = FN(tile_range)(by_maximum, by_maximum, x, n, width, max, by), twice = n * width > FN(TILE_ENTRIES);
+    const int how = FN(tile_range)(by_maximum, by_maximum, x, n, width, max, by), twice = FN(tile_twice)(n, width);
     if (twice)
         HOW(how, tile_sum, x, n, width, by, sum);
     else
@@ -150,10 +178,7 @@ static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, 
     if (twice)
         HOW(how, tile_finish, streaming, x, out, n, width, by, sum);
     else
-        EACH_TILE_VECTOR(n, width, {
-            const V factor = sum[v];
-            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(tile_load)(whole, out, j, i, width, C(0)) * factor);
-        })
+        FN(scale_tile)(out, n, width, sum);
 }
 
 /* As log_sums for rows apart */

@@ -74,8 +74,8 @@ static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
         }
 }
 
-/* What is summed: all exponentials, or those of the entries below the maximum. */
-enum { FN(ALL), FN(BELOW_MAXIMUM) };
+/* What is summed: all exponentials, those of the entries below the maximum, or all but one. */
+enum { FN(ALL), FN(BELOW_MAXIMUM), FN(BUT_ONE) };
 
 typedef struct {
     T sum, maxima; /* `maxima` is how many entries are as large as the largest, where only those below are summed */

@@ -113,6 +113,36 @@ static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index
     return 1;
 }
 
+/* A tile of rows side by side */
+static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far, T *ratio) {
+    V max[FN(TILE_VECTORS)], size[FN(TILE_VECTORS)], rest[FN(TILE_VECTORS)], factor[FN(TILE_VECTORS)], place[FN(TILE_VECTORS)];
+    T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
+    FN(Shift) by[FN(TILE_VECTORS)];
+    const int by_maximum = !FN(are_ordinary)(weight, width), how = FN(tile_range)(by_maximum, by_maximum, x, n, width, max, by);
+    if (how == FN(FROM_AFAR)) return 0;
+    if (how == FN(NEARLY)) FN(tile_sizes)(x, n, width, size);
+    for (size_t i = 0; i < width; i++) {
+        at[i] = (T)index[i];
+        entry[i] = x.at[index[i] * x.step + (ptrdiff_t)i];
+    }
+    EACH_VECTOR(width) place[v] = LOAD(at + i);
+    const int twice = out && FN(tile_twice)(n, width);
+    HOW(how, tile_but_one, x, twice ? NULL : out, n, width, by, place, rest);
+    EACH_VECTOR(width) {
+        const V mine = FN(exp_by)(LOAD(entry + i), by[v].k), largest = how == FN(NEARLY) ? max[v] : LOAD(entry + i);
+        FN(loss_terms)(how == FN(NEARLY) ? size[v] : C(0), rest[v], mine, FN(exp_by)(largest, by[v].k), LOAD(entry + i), largest, far + i, ratio + i);
+        factor[v] = FN(load_some)(weight + i, width - i, C(0)) / (rest[v] + mine);
+        STORE(product + i, -rest[v] * factor[v]);
+    }
+    if (!out) return 1;
+    if (twice)
+        HOW(how, tile_finish, streaming, x, *out, n, width, by, factor);
+    else
+        FN(scale_tile)(*out, n, width, factor);
+    for (size_t i = 0; i < width; i++) out->at[index[i] * out->step + (ptrdiff_t)i] = product[i];
+    return 1;
+}
+
 enum { FN(LOSS) = 1, FN(GRADIENT) = 2, FN(BOTH) = 3 };
 
 /* The operands of a loss: grad, logits, target, label_smoothing -> loss, gradient; without those that are not there */
@@ -162,7 +192,6 @@ static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Gr
     T *to = FN(row_of)(a->out, row).at;
     if (copied) FN(copy_rows)((char *)FN(row_of)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
     for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
-    FN(expect)(streaming, to + g.rows * g.n);
     if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, through ? out : to, g, index, weight, far, ratio)) return 0;
     if (streaming)
         MAP_ROW(1, out, to, g.rows * g.n, C(0), entry);
@@ -178,12 +207,26 @@ static void FN(exact_terms)(const FN(Losses) *a, size_t row, T *far, T *ratio) {
     *ratio = 0;
 }
 
-/* Indices without smoothing, of rows that lie contiguous: `rows` of them from `row` on. Among short ones a row that is left to
- * loss_exactly makes each go by itself: so that no other's bits depend on it. */
-static void FN(index_batch)(int streaming, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
+/* How rows lie whose targets are indices without smoothing; all others are left to loss_exactly. */
+enum { FN(ALONG), FN(SHORT), FN(ACROSS) };
+
+/* One row or, unless they lie ALONG, several. 0 where one of them is left to loss_exactly. */
+static int FN(index_rows)(int layout, int streaming, const FN(Losses) *a, size_t row, size_t rows, const int64_t *index, const T *weight,
+                          const int32_t *row_of, T *far, T *ratio) {
+    const FN(Row) x = FN(row_of)(a->logits, row), to = FN(row_of)(a->out, row), *out = a->what & FN(GRADIENT) ? &to : NULL;
+    if (layout == FN(ACROSS)) return FN(index_across)(streaming, x, index, weight, out, a->n, rows, far, ratio);
+    if (layout != FN(ACROSS)) FN(expect)(streaming, to.at + rows * a->n);
+    if (layout == FN(ALONG)) return FN(index_along)(streaming, x, (size_t)*index, *weight, out, a->n, far, ratio);
+    const FN(Group) g = {rows, a->n, (rows * a->n + LANES - 1) / LANES * LANES, row_of};
+    return FN(index_group)(streaming, a, row, g, index, weight, far, ratio);
+}
+
+/* `rows` of them from `row` on. Among several, one that is left to loss_exactly makes each go by itself: so that no other's bits
+ * depend on it. */
+static void FN(index_batch)(int layout, int streaming, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
     const int writing = a->what & FN(GRADIENT);
     int64_t index[FN(SHORT_ROWS)];
-    T weight[FN(SHORT_ROWS)], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
+    T weight[FN(SHORT_ROWS) + LANES], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
     int ignored = 0;
     for (size_t i = 0; i < rows; i++) {
         index[i] = NUMBER_AT(int64_t, a->target, row + i);
@@ -192,26 +235,32 @@ static void FN(index_batch)(int streaming, const FN(Losses) *a, size_t row, size
         weight[i] = writing ? NUMBER_AT(T, a->grad, row + i) : 0;
     }
     for (size_t i = rows; i % LANES || i % f64_lanes; i++) weight[i] = far[i] = ratio[i] = 0;
-    const FN(Group) g = {rows, a->n, (rows * a->n + LANES - 1) / LANES * LANES, row_of};
-    const int together = row_of && FN(index_group)(streaming, a, row, g, index, weight, far, ratio);
+    const int together = layout != FN(ALONG) && FN(index_rows)(layout, streaming, a, row, rows, index, weight, row_of, far, ratio);
     for (size_t i = 0; i < rows && !together; i++) {
-        int done;
-        if (row_of) {
-            const FN(Group) one = {1, a->n, (a->n + LANES - 1) / LANES * LANES, row_of};
-            T weights[LANES] = {weight[i]};
-            done = FN(index_group)(0, a, row + i, one, index + i, weights, by_itself[0], by_itself[1]);
+        T weights[LANES] = {weight[i]};
+        if (FN(index_rows)(layout, streaming && layout == FN(ALONG), a, row + i, 1, index + i, weights, row_of, by_itself[0], by_itself[1])) {
             far[i] = by_itself[0][0];
             ratio[i] = by_itself[1][0];
-        } else {
-            const FN(Row) out = FN(row_of)(a->out, row + i);
-            FN(expect)(streaming, out.at + a->n);
-            done = FN(index_along)(streaming, FN(row_of)(a->logits, row + i), (size_t)index[i], weight[i], writing ? &out : NULL, a->n, far + i, ratio + i);
-        }
-        if (!done) FN(exact_terms)(a, row + i, far + i, ratio + i);
+        } else
+            FN(exact_terms)(a, row + i, far + i, ratio + i);
     }
     if (a->what & FN(LOSS)) FN(finish_losses)(a, row, rows, far, ratio);
     for (size_t i = 0; i < rows && ignored; i++)
         if (NUMBER_AT(int64_t, a->target, row + i) < 0) FN(exact_losses)(a, row + i, 1);
+}
+
+static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows) {
+    const int graded = a->what & FN(GRADIENT);
+    const int streaming = graded && a->out.data != a->logits.data && FN(is_streamed)(a->out, rows, a->n, layout != FN(ACROSS), FN(SHORT_ROW));
+    int32_t row_of[FN(SHORT_BUFFER)];
+    if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows < LANES ? rows : LANES);
+    for (size_t row = 0, count; row < rows; row += count) {
+        const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(a->n) : FN(LOG_ROWS);
+        count = rows - row < batch ? rows - row : batch;
+        if (layout == FN(ACROSS)) count = FN(tile_rows)(streaming, a->out, row, rows, a->n);
+        FN(index_batch)(layout, streaming, a, row, count, row_of);
+    }
+    FN(end_streaming)(streaming);
 }
 
 static void FN(loss_rows)(int distribution, int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
@@ -225,29 +274,17 @@ static void FN(loss_rows)(int distribution, int what, char **args, const intptr_
     }
     const FN(Losses) a = {graded ? list[0] : none, list[graded], list[graded + 1], list[graded + 2],
                           what & FN(LOSS) ? list[graded + 3] : none, graded ? list[operands - 1] : none, what, distribution, n};
-    const int along = a.logits.inner == sizeof(T) && (!graded || a.out.inner == sizeof(T)), grouped = n <= FN(SHORT_ROW) && LANES > 1;
-    int fast = !distribution && n && (along || grouped);
+    const int along = a.logits.inner == sizeof(T) && (!graded || a.out.inner == sizeof(T));
+    const int across = a.logits.outer == sizeof(T) && (!graded || a.out.outer == sizeof(T)) && n < 1 << 24; /* places are exact as floats */
+    const int layout = along && (n > FN(SHORT_ROW) || LANES == 1) ? FN(ALONG) : across && !along ? FN(ACROSS) : FN(SHORT);
+    int fast = !distribution && n && (layout != FN(SHORT) || (n <= FN(SHORT_ROW) && LANES > 1));
     for (size_t row = 0; row < rows && fast; row++) {
         fast = NUMBER_AT(double, a.smoothing, row) == 0;
         if (!a.smoothing.outer) break;
     }
-    if (fast) {
-        int streaming = 0;
-#ifdef HAVE_STREAM
-        streaming = graded && along && rows * n * sizeof(T) >= FN(STREAMED_BYTES) && a.out.data != a.logits.data && (uintptr_t)a.out.data % sizeof(T) == 0 &&
-                    (n > FN(SHORT_ROW) || a.out.outer == (ptrdiff_t)(n * sizeof(T)));
-#endif
-        int32_t row_of[FN(SHORT_BUFFER)];
-        if (grouped) FN(entry_rows)(row_of, n, rows < LANES ? rows : LANES);
-        const size_t batch = grouped ? FN(batch_rows)(n) : FN(LOG_ROWS);
-        for (size_t row = 0; row < rows; row += batch) {
-            const size_t count = rows - row < batch ? rows - row : batch;
-            FN(index_batch)(streaming, &a, row, count, grouped ? row_of : NULL);
-        }
-#ifdef HAVE_STREAM
-        if (streaming) stream_end();
-#endif
-    } else
+    if (fast)
+        FN(index_losses)(layout, &a, rows);
+    else
         FN(exact_losses)(&a, 0, rows);
     flags_restore(flags);
 }
