@@ -85,7 +85,7 @@ def sixteenths():
         step = mpmath.log(2) / 16
         high, low = parts(step, (24, 24))
         powers = [float(mpmath.mpf(2) ** (mpmath.mpf(j) / 16)) for j in range(16)]
-        bits = np.array(powers, np.float32).view(np.uint32) - (np.arange(16, dtype=np.uint32) << 19)
+        bits = np.array(powers, np.float32).view(np.uint32) - (np.arange(1024, 1040, dtype=np.uint32) << 19)
         square, cubic = exp_quotient(1, np.float32, steps=16)
         text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), with the whole s next to x * SIXTEENTHS "
         text += "and r = x - s ln 2 / 16 */\n"
@@ -93,7 +93,7 @@ def sixteenths():
         rest = [(power - float(np.float32(power))) / power for power in powers]
         text += "/* what rounding took off them, relative to them */\n"
         text += f"static const f32_t f32_sixteenths_rest[] = {{{', '.join(map(listed, rest))}}};\n"
-        text += "/* their bits less j * 2^19, so that adding s * 2^19 makes 2^(s / 16) */\n"
+        text += "/* their bits less (1024 + j) * 2^19, so that adding (1024 + s) * 2^19 makes 2^(s / 16) */\n"
         text += f"static const uint32_t f32_sixteenths_less[] = {{{', '.join(f'0x{value:08x}' for value in bits)}}};\n"
         for name, value in (
             ("SIXTEENTHS", float(1 / step)),

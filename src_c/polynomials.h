@@ -33,8 +33,8 @@ static const f64_t mid_exp_q[] = {0x1.000000438343cp-1, 0x1.555554a786ba6p-3, 0x
 static const f32_t f32_sixteenths[] = {0x1.0000000000000p+0f, 0x1.0b55860000000p+0f, 0x1.172b840000000p+0f, 0x1.2387a60000000p+0f, 0x1.306fe00000000p+0f, 0x1.3dea640000000p+0f, 0x1.4bfdae0000000p+0f, 0x1.5ab07e0000000p+0f, 0x1.6a09e60000000p+0f, 0x1.7a11480000000p+0f, 0x1.8ace540000000p+0f, 0x1.9c49180000000p+0f, 0x1.ae89fa0000000p+0f, 0x1.c199be0000000p+0f, 0x1.d5818e0000000p+0f, 0x1.ea4afa0000000p+0f};
 /* what rounding took off them, relative to them */
 static const f32_t f32_sixteenths_rest[] = {0x0.0p+0f, 0x1.8d96d20000000p-25f, -0x1.9c0c220000000p-27f, 0x1.9649020000000p-25f, 0x1.1250020000000p-25f, 0x1.370be40000000p-25f, -0x1.0a35520000000p-25f, -0x1.00d8ac0000000p-27f, 0x1.26055c0000000p-26f, -0x1.05cb440000000p-25f, 0x1.67a1ca0000000p-28f, 0x1.a3b5e40000000p-28f, -0x1.f9c3060000000p-27f, -0x1.6961b40000000p-28f, -0x1.a5217c0000000p-28f, 0x1.61428e0000000p-28f};
-/* their bits less j * 2^19, so that adding s * 2^19 makes 2^(s / 16) */
-static const uint32_t f32_sixteenths_less[] = {0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f, 0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d};
+/* their bits less (1024 + j) * 2^19, so that adding (1024 + s) * 2^19 makes 2^(s / 16) */
+static const uint32_t f32_sixteenths_less[] = {0x1f800000, 0x1f7daac3, 0x1f7b95c2, 0x1f79c3d3, 0x1f7837f0, 0x1f76f532, 0x1f75fed7, 0x1f75583f, 0x1f7504f3, 0x1f7508a4, 0x1f75672a, 0x1f76248c, 0x1f7744fd, 0x1f78ccdf, 0x1f7ac0c7, 0x1f7d257d};
 #define f32_SIXTEENTHS 0x1.7154760000000p+4f
 #define f32_SIXTEENTH_HI 0x1.62e4300000000p-5f
 #define f32_SIXTEENTH_LO -0x1.05c6100000000p-33f

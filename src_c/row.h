@@ -56,7 +56,7 @@ static inline void FN(expect)(int streaming, const T *end) {
 }
 
 /* Ask for the entries that are needed next: while a row or a batch is in its later passes, nothing else does. */
-static inline void FN(ahead)(const T *p, size_t entries) {
+static inline void FN(far_ahead)(const T *p, size_t entries) {
     for (size_t i = 0; i < entries; i += 64 / sizeof(T)) PREFETCH(p + i);
 }
 
@@ -69,7 +69,7 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
             for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
             for (size_t i = 0; i < count; i++) FN(expect)(streaming, out[i].at + n);
             for (size_t i = 0; i < together && streaming && together > 1 && row + together + i < rows; i++)
-                FN(ahead)(FN(entry)(a[0], row + together + i), n);
+                FN(far_ahead)(FN(entry)(a[0], row + together + i), n);
             if (what == FN(LOG_SOFTMAX)) {
                 FN(log_softmax_along)(streaming, x, out, count, n);
                 continue;
@@ -84,7 +84,7 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         FN(expect)(streaming, FN(entry)(a[what < FN(WEIGHTED) ? 1 : 2], row) + n);
         for (int k = 0; k < (what < FN(WEIGHTED) ? 1 : 2) && streaming && n <= FN(ROW_CHUNK) && row + 1 < rows; k++)
-            if (a[k].inner) FN(ahead)(FN(entry)(a[k], row + 1), n);
+            if (a[k].inner) FN(far_ahead)(FN(entry)(a[k], row + 1), n);
         if (what == FN(SOFTMAX))
             FN(softmax_along)(streaming, first, second, n, 1);
         else if (what == FN(WEIGHTED))
@@ -132,7 +132,7 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
         T *p[3];
         FN(expect)(streaming, FN(entry)(a[operands - 1], row) + count * n);
         for (int k = 0; k < operands - 1 && streaming; k++)
-            if (a[k].inner && row + 2 * batch <= rows) FN(ahead)(FN(entry)(a[k], row + batch), batch * n);
+            if (a[k].inner && row + 2 * batch <= rows) FN(far_ahead)(FN(entry)(a[k], row + batch), batch * n);
         for (int k = 0; k < operands; k++) {
             const size_t entries = a[k].inner ? n : 1;
             const int dense = a[k].outer == (ptrdiff_t)(entries * sizeof(T)) && count % LANES == 0;

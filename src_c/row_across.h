@@ -43,62 +43,51 @@ static ALWAYS_INLINE void FN(tile_store)(int whole, int streaming, FN(Row) t, si
 #define EACH_BLOCK_ENTRY BY_FOUR for (size_t j = first; j < end; j++)
 #define EACH_VECTOR(width) for (size_t v = 0, i = 0; i < (width); v++, i += LANES)
 
-/* The largest absolute value of a tile and its rows' maxima, or one of them; the former alone stops where it is too large. */
-static ALWAYS_INLINE V FN(scan_tile)(int sizes, int maxima, FN(Row) x, size_t n, size_t width, V *max) {
-    V size = C(0);
+/* Whether all entries of a tile are moderate */
+static APART int FN(tile_is_moderate)(FN(Row) x, size_t n, size_t width) {
     EACH_TILE_VECTOR(n, width, {
-        V m = NOTHING, s[2] = {C(0), C(0)};
-        EACH_BLOCK_ENTRY {
-            const V entry = FN(tile_load)(whole, x, j, i, width, C(0));
-            if (sizes) s[j % 2] = MAX(ABS(entry), s[j % 2]);
-            if (maxima) m = MAX(entry, m);
-        }
-        if (maxima) max[v] = first == 0 ? m : MAX(m, max[v]);
-        size = MAX(MAX(s[0], s[1]), size);
-        if (sizes && !maxima && OP(any)(GE(size, C(FN(MODERATE))))) return size;
+        V size = C(0);
+        (void)v;
+        EACH_BLOCK_ENTRY size = MAX(ABS(FN(tile_load)(whole, x, j, i, width, C(0))), size);
+        if (OP(any)(GE(size, C(FN(MODERATE))))) return 0;
     })
-    return size;
+    return 1;
 }
 
-/* The largest absolute values of a tile's rows, row by row */
-static APART void FN(tile_sizes)(FN(Row) x, size_t n, size_t width, V *size) {
-    EACH_VECTOR(width) size[v] = C(0);
+static APART void FN(tile_maxima)(FN(Row) x, size_t n, size_t width, V *max) {
+    EACH_VECTOR(width) max[v] = NOTHING;
     EACH_TILE_VECTOR(n, width, {
-        V s = size[v];
-        EACH_BLOCK_ENTRY s = MAX(ABS(FN(tile_load)(whole, x, j, i, width, C(0))), s);
-        size[v] = s;
+        V m = max[v];
+        EACH_BLOCK_ENTRY m = MAX(FN(tile_load)(whole, x, j, i, width, C(0)), m);
+        max[v] = m;
     })
 }
 
-/* How a tile's exponentials are taken, and the shifts that go with it; the maxima, where it is not moderate or they are wanted. */
-static APART int FN(tile_range)(int wanted, int by_maximum, FN(Row) x, size_t n, size_t width, V *max, FN(Shift) *by) {
+/* How the exponentials of a tile that is not moderate are taken, by its maxima */
+static int FN(tile_shifts)(const V *max, size_t width, int by_maximum, FN(Shift) *by) {
     V far = C(0);
-    const V size = wanted ? FN(scan_tile)(1, 1, x, n, width, max) : FN(scan_tile)(1, 0, x, n, width, max);
-    EACH_VECTOR(width) by[v] = (FN(Shift)){C(0), C(0)};
-    if (!by_maximum && OP(largest)(size) < FN(MODERATE)) return FN(MODERATELY);
-    if (!wanted) FN(scan_tile)(0, 1, x, n, width, max);
     EACH_VECTOR(width) {
         far = MAX(ABS(max[v]), far);
-        by[v] = FN(row_shift)(max[v]);
+        by[v] = FN(row_shift)(max[v], by_maximum ? 0 : FN(RAISED));
     }
     return OP(largest)(far) < 8192 ? FN(NEARLY) : FN(FROM_AFAR);
 }
 
 /* The sums of a tile's exponentials, which are written to `out` where there is one; or of those below the maxima `max`, and their
- * numbers; or of all but one in each row, whose place is `max`. */
-static ALWAYS_INLINE void FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by,
-                                       const V *max, V *sum, V *maxima) {
+ * numbers; or of all but one in each row, whose place is `max`. 0 where they are not moderate but taken as if. */
+static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by,
+                                      const V *max, V *sum, V *maxima) {
     V carry[FN(TILE_VECTORS)];
     EACH_VECTOR(width) sum[v] = carry[v] = C(0);
     if (what == FN(BELOW_MAXIMUM)) EACH_VECTOR(width) maxima[v] = C(0);
     EACH_TILE_VECTOR(n, width, {
-        const FN(Shift) mine = by[v];
-        V s = sum[v], lost = carry[v], last = C(0), top = C(0), equal = C(0);
+        const FN(Shift) mine = how == FN(MODERATELY) ? (FN(Shift)){C(0), C(0)} : by[v];
+        V s = sum[v], lost = carry[v], last = C(0), top = C(0), equal = C(0), seen = C(0);
         if (what != FN(ALL)) top = max[v];
         if (what == FN(BELOW_MAXIMUM)) equal = maxima[v];
         EACH_BLOCK_ENTRY {
             const V entry = FN(tile_load)(whole, x, j, i, width, C(0));
-            V e = FN(row_exp)(how, entry, mine);
+            V e = FN(row_exp)(how, entry, mine, &seen);
             if (what == FN(BELOW_MAXIMUM)) {
                 const M maximal = GE(entry, top);
                 equal = equal + SELECT(maximal, C(1), C(0));
@@ -109,40 +98,41 @@ static ALWAYS_INLINE void FN(sum_tile)(int how, int what, FN(Row) x, const FN(Ro
             if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);
             last = (j - first) % 2 ? C(0) : e;
         }
+        if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return 0;
         sum[v] = FN(add_carried)(s, last, &lost);
         carry[v] = lost;
         if (what == FN(BELOW_MAXIMUM)) maxima[v] = equal;
     })
     EACH_VECTOR(width) sum[v] = sum[v] - carry[v];
+    return 1;
 }
 
 static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,
                                           const V *factor) {
+    V seen = C(0);
     EACH_TILE_VECTOR(n, width, {
-        const FN(Shift) mine = by[v];
+        const FN(Shift) mine = how == FN(MODERATELY) ? (FN(Shift)){C(0), C(0)} : by[v];
         const V times = factor[v];
         EACH_BLOCK_ENTRY {
-            const V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine);
+            const V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine, &seen);
             FN(tile_store)(whole, streaming, out, j, i, width, e * times);
         }
     })
+    (void)seen;
 }
 
+/* `place` is NULL, or of the entry of each row that the sum leaves out */
 #define TILES(name, how)                                                                                                            \
-    static APART void FN(tile_sum_##name)(FN(Row) x, size_t n, size_t width, const FN(Shift) *by, V *sum) {                        \
-        FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, sum, NULL);                                                         \
+    static APART int FN(tile_take_##name)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by,               \
+                                          const V *place, V *sum) {                                                                 \
+        if (place)                                                                                                                  \
+            return out ? FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, sum, NULL)                                     \
+                       : FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, sum, NULL);                                   \
+        return out ? FN(sum_tile)(how, FN(ALL), x, out, n, width, by, NULL, sum, NULL)                                              \
+                   : FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, sum, NULL);                                            \
     }                                                                                                                               \
-    static APART void FN(tile_take_##name)(FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, V *sum) {         \
-        FN(sum_tile)(how, FN(ALL), x, &out, n, width, by, NULL, sum, NULL);                                                         \
-    }                                                                                                                               \
-    static APART void FN(tile_below_##name)(FN(Row) x, size_t n, size_t width, const FN(Shift) *by, const V *max, V *sum, V *maxima) { \
-        FN(sum_tile)(how, FN(BELOW_MAXIMUM), x, NULL, n, width, by, max, sum, maxima);                                              \
-    }                                                                                                                               \
-    static APART void FN(tile_but_one_##name)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by, const V *place, V *sum) { \
-        if (out)                                                                                                                    \
-            FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, sum, NULL);                                                 \
-        else                                                                                                                        \
-            FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, sum, NULL);                                                \
+    static APART int FN(tile_below_##name)(FN(Row) x, size_t n, size_t width, const FN(Shift) *by, const V *max, V *sum, V *maxima) { \
+        return FN(sum_tile)(how, FN(BELOW_MAXIMUM), x, NULL, n, width, by, max, sum, maxima);                                       \
     }                                                                                                                               \
     static APART void FN(tile_finish_##name)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,  \
                                              const V *factor) {                                                                     \
@@ -161,15 +151,22 @@ static APART void FN(scale_tile)(FN(Row) out, size_t n, size_t width, const V *f
     })
 }
 
+/* As take_row for rows apart: how the exponentials of a tile were taken, the shifts and, unless moderately, the maxima. */
+static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, int by_maximum, const V *place, FN(Shift) *by, V *max, V *sum) {
+    EACH_VECTOR(width) by[v] = (FN(Shift)){C(0), C(0)};
+    if (!by_maximum && !(out && out->at == x.at && !FN(tile_is_moderate)(x, n, width)) && FN(tile_take_moderately)(x, out, n, width, by, place, sum))
+        return FN(MODERATELY);
+    FN(tile_maxima)(x, n, width, max);
+    const int how = FN(tile_shifts)(max, width, by_maximum, by);
+    (how == FN(NEARLY) ? FN(tile_take_nearly) : FN(tile_take_from_afar))(x, out, n, width, by, place, sum);
+    return how;
+}
+
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
     V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
-    const int by_maximum = weight && !FN(are_ordinary)(weight, width);
-    const int how = FN(tile_range)(by_maximum, by_maximum, x, n, width, max, by), twice = FN(tile_twice)(n, width);
-    if (twice)
-        HOW(how, tile_sum, x, n, width, by, sum);
-    else
-        HOW(how, tile_take, x, out, n, width, by, sum);
+    const int twice = FN(tile_twice)(n, width);
+    const int how = FN(take_tile)(x, twice ? NULL : &out, n, width, weight && !FN(are_ordinary)(weight, width), NULL, by, max, sum);
     EACH_VECTOR(width) {
         V over = C(1);
         if (weight) over = FN(load_some)(weight + i, width - i, C(0));
@@ -186,8 +183,12 @@ static APART void FN(tile_log_sums)(FN(Row) x, size_t n, size_t width, T *high, 
     FN(Shift) by[FN(TILE_VECTORS)];
     V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)], maxima[FN(TILE_VECTORS)];
     T array[5][LANES];
-    const int how = FN(tile_range)(1, 0, x, n, width, max, by);
-    HOW(how, tile_below, x, n, width, by, max, sum, maxima);
+    FN(tile_maxima)(x, n, width, max);
+    EACH_VECTOR(width) by[v] = (FN(Shift)){C(0), C(0)};
+    if (!FN(tile_below_moderately)(x, n, width, by, max, sum, maxima)) {
+        const int how = FN(tile_shifts)(max, width, 0, by);
+        (how == FN(NEARLY) ? FN(tile_below_nearly) : FN(tile_below_from_afar))(x, n, width, by, max, sum, maxima);
+    }
     EACH_VECTOR(width) {
         STORE(array[0], sum[v]);
         STORE(array[1], maxima[v]);
@@ -235,7 +236,10 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
                                               size_t width) {
     FN(Shift) by[FN(TILE_VECTORS)];
     V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)], carry[FN(TILE_VECTORS)], dot[FN(TILE_VECTORS)], dot_carry[FN(TILE_VECTORS)];
-    if (!from_output) FN(tile_range)(1, 1, y, n, width, max, by);
+    if (!from_output) {
+        FN(tile_maxima)(y, n, width, max);
+        FN(tile_shifts)(max, width, 1, by);
+    }
     EACH_VECTOR(width) {
         if (from_output) by[v] = (FN(Shift)){C(0), C(0)};
         sum[v] = carry[v] = dot[v] = dot_carry[v] = C(0);
@@ -247,7 +251,7 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
             const V slope = FN(tile_load)(whole, grad, j, i, width, C(0));
             V e = C(1);
             if (!from_output) {
-                e = FN(row_exp)(FN(FROM_AFAR), FN(tile_load)(whole, y, j, i, width, C(0)), mine);
+                e = FN(row_exp)(FN(FROM_AFAR), FN(tile_load)(whole, y, j, i, width, C(0)), mine, NULL);
                 s = s + e;
             }
             if (from_output && of == FN(OF_SOFTMAX)) e = FN(tile_load)(whole, y, j, i, width, C(0));
@@ -269,7 +273,7 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
         const V inverse = sum[v], total = dot[v];
         EACH_BLOCK_ENTRY {
             V e = FN(tile_load)(whole, y, j, i, width, C(0)), slope = FN(tile_load)(whole, grad, j, i, width, C(0));
-            if (!from_output || of == FN(OF_LOG_SOFTMAX)) e = FN(row_exp)(from_output ? FN(NEARLY) : FN(FROM_AFAR), e, mine);
+            if (!from_output || of == FN(OF_LOG_SOFTMAX)) e = FN(row_exp)(from_output ? FN(NEARLY) : FN(FROM_AFAR), e, mine, NULL);
             if (!from_output) e = e * inverse;
             FN(tile_store)(whole, streaming, out, j, i, width, FN(gradient)(of, e, slope, total));
         }

@@ -29,39 +29,42 @@ static inline void FN(put)(FN(Row) row, size_t start, size_t count, const T *buf
     for (size_t i = 0; i < count; i++) row.at[(ptrdiff_t)(start + i) * row.step] = buffer[i];
 }
 
-/* The largest absolute value and the largest value of a row, or one of them; the former alone stops where it is too large. */
-static ALWAYS_INLINE void FN(scan)(FN(Row) x, size_t n, int sizes, int maxima, T *size, T *max) {
+/* Ask for the block that stands a chunk ahead of one, in the next row, while there is more to compute than to load: 1024 columns, .14 ns instead of .18. */
+static ALWAYS_INLINE void FN(ahead)(const T *p) {
+    for (size_t i = 0; i < FN(ROW_BLOCK); i += 64 / sizeof(T)) PREFETCH(p + FN(ROW_CHUNK) + i);
+}
+static ALWAYS_INLINE void FN(ahead_to_write)(T *p) {
+    for (size_t i = 0; i < FN(ROW_BLOCK); i += 64 / sizeof(T)) PREFETCH_TO_WRITE(p + FN(ROW_CHUNK) + i);
+}
+
+/* The largest value of a row, or the largest absolute one: of a row that is moderate, or some too large one. */
+static ALWAYS_INLINE T FN(scan)(int sizes, FN(Row) x, size_t n) {
     T buffer[FN(ROW_CHUNK)];
-    V s[4] = {C(0), C(0), C(0), C(0)}, m[4] = {NOTHING, NOTHING, NOTHING, NOTHING};
+    const V start_of = sizes ? C(0) : NOTHING;
+    V m[4] = {start_of, start_of, start_of, start_of};
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(x, start, count, buffer);
         size_t i = 0;
         for (; i + 4 * LANES <= count; i += 4 * LANES) {
             for (size_t k = 0; k < 4; k++) {
                 const V entry = LOAD(p + i + k * LANES);
-                if (sizes) s[k] = MAX(ABS(entry), s[k]);
-                if (maxima) m[k] = MAX(entry, m[k]);
+                m[k] = MAX(sizes ? ABS(entry) : entry, m[k]);
             }
-            if (sizes && !maxima && i % 256 == 0 && OP(any)(GE(MAX(MAX(s[0], s[1]), MAX(s[2], s[3])), C(FN(MODERATE))))) break;
+            if (sizes && i % 256 == 0 && OP(any)(GE(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])), C(FN(MODERATE))))) break;
         }
         for (; i < count; i += LANES) {
-            if (sizes) s[0] = MAX(ABS(FN(load_some)(p + i, count - i, C(0))), s[0]);
-            if (maxima) m[0] = MAX(FN(load_some)(p + i, count - i, NOTHING), m[0]);
+            const V entry = FN(load_some)(p + i, count - i, start_of);
+            m[0] = MAX(sizes ? ABS(entry) : entry, m[0]);
         }
-        if (sizes && !maxima && OP(any)(GE(MAX(MAX(s[0], s[1]), MAX(s[2], s[3])), C(FN(MODERATE))))) break;
+        if (sizes && OP(any)(GE(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])), C(FN(MODERATE))))) break;
     }
-    *size = OP(largest)(MAX(MAX(s[0], s[1]), MAX(s[2], s[3])));
-    *max = OP(largest)(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])));
+    return OP(largest)(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])));
 }
+static APART T FN(row_maximum)(FN(Row) x, size_t n) { return FN(scan)(0, x, n); }
+static APART int FN(row_is_moderate)(FN(Row) x, size_t n) { return FN(scan)(1, x, n) < FN(MODERATE); }
 
-/* How a row's exponentials are taken; and its maximum, where they are not moderate or it is `wanted` */
-static APART int FN(row_range)(FN(Row) x, size_t n, int wanted, T *max) {
-    T size;
-    FN(scan)(x, n, 1, wanted, &size, max);
-    if (size < FN(MODERATE)) return FN(MODERATELY);
-    if (!wanted) FN(scan)(x, n, 0, 1, &size, max);
-    return *max < 8192 && *max > -8192 ? FN(NEARLY) : FN(FROM_AFAR);
-}
+/* How a row's exponentials are taken that is not moderate */
+static inline int FN(how_far)(T max) { return max < 8192 && max > -8192 ? FN(NEARLY) : FN(FROM_AFAR); }
 
 /* Two entries are added before each step that carries its rounding: of all ways of adding 64 the one that still meets the bound. */
 static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
@@ -74,11 +77,12 @@ static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
         }
 }
 
-/* What is summed: all exponentials, those of the entries below the maximum, or all but one. */
-enum { FN(ALL), FN(BELOW_MAXIMUM), FN(BUT_ONE) };
+/* What is summed: all exponentials, while the largest entry is found or not; those of the entries below the maximum; or all but one. */
+enum { FN(ALL), FN(AND_LARGEST), FN(BELOW_MAXIMUM), FN(BUT_ONE) };
 
 typedef struct {
-    T sum, maxima; /* `maxima` is how many entries are as large as the largest, where only those below are summed */
+    T sum, maxima, largest; /* `maxima` is how many entries are as large as the largest, where only those below are summed */
+    int is_moderate; /* if not, the moderate sum means nothing */
 } FN(Sum);
 
 /* 0 for the lane `index` of some vectors */
@@ -92,9 +96,9 @@ static inline void FN(leave_out)(V *e, size_t index) {
 /* Sum a row's exponentials, without that of the entry `without`, and write them to `out` if it is wanted. */
 static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, V largest, size_t without) {
     T buffer[FN(ROW_CHUNK)];
-    V sum = C(0), carry = C(0), maxima = C(0);
+    V sum = C(0), carry = C(0), maxima = C(0), seen = C(0), top = NOTHING;
 #define TAKEN(e, entry)                                            \
-    V e = FN(row_exp)(how, entry, by);                             \
+    V e = FN(row_exp)(how, entry, by, &seen);                      \
     if (what == FN(BELOW_MAXIMUM)) {                               \
         M maximal = GE(entry, largest);                            \
         maxima = maxima + SELECT(maximal, C(1), C(0));             \
@@ -106,19 +110,25 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         size_t i = 0;
         for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
             V e[FN(BLOCK_VECTORS)];
+            FN(ahead)(p + i);
+            if (writing) FN(ahead_to_write)(to + i);
             for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
                 V entry = LOAD(p + i + k * LANES);
                 TAKEN(taken, entry)
                 if (writing) STORE(to + i + k * LANES, taken);
                 e[k] = taken;
+                if (what == FN(AND_LARGEST)) top = MAX(entry, top);
             }
+            if (how == FN(MODERATELY) && i == 0 && !FN(is_moderate)(seen)) return (FN(Sum)){0, 0, 0, 0};
             if (without - (start + i) < FN(ROW_BLOCK)) FN(leave_out)(e, without - (start + i));
             FN(add_block)(&sum, e, &carry);
         }
         for (; i < count; i += LANES) {
-            V entry = FN(load_some)(p + i, count - i, NOTHING);
+            const V present = FN(load_some)(p + i, count - i, NOTHING);
+            const V entry = how == FN(MODERATELY) && what != FN(BELOW_MAXIMUM) ? FN(load_some)(p + i, count - i, C(0)) : present;
             TAKEN(taken, entry)
-            if (how == FN(MODERATELY)) taken = SELECT(GE(entry, C(-FN(MODERATE))), taken, SELECT(OP(nan)(entry), entry, C(0)));
+            if (how == FN(MODERATELY)) taken = SELECT(GT(present, NOTHING), taken, SELECT(OP(nan)(present), present, C(0)));
+            if (what == FN(AND_LARGEST)) top = MAX(present, top);
             if (writing) FN(store_some)(to + i, taken, count - i);
             if (without - (start + i) < LANES) FN(leave_out)(&taken, without - (start + i));
             sum = FN(add_carried)(sum, taken, &carry);
@@ -126,7 +136,8 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         if (writing) FN(put)(out, start, count, to);
     }
 #undef TAKEN
-    return (FN(Sum)){FN(total)(sum, carry), what == FN(BELOW_MAXIMUM) ? OP(sum)(maxima) : 0};
+    return (FN(Sum)){FN(total)(sum, carry), what == FN(BELOW_MAXIMUM) ? OP(sum)(maxima) : 0, what == FN(AND_LARGEST) ? OP(largest)(top) : 0,
+                     how != FN(MODERATELY) || FN(is_moderate)(seen)};
 }
 
 #define HOW(how, f, ...) \
@@ -135,17 +146,46 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
 
 #define NO_ENTRY ((size_t)-1 / 2)
 #define SUMS(name, how)                                                                                            \
-    static APART T FN(sum_##name)(FN(Row) x, size_t n, FN(Shift) by, size_t without) {                             \
-        return FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, NOTHING, without).sum;                           \
+    static APART FN(Sum) FN(sum_##name)(FN(Row) x, size_t n, FN(Shift) by, size_t without) {                       \
+        return FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, NOTHING, without);                               \
     }                                                                                                              \
-    static APART T FN(take_##name)(FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {               \
-        return FN(sum_exponentials)(how, FN(ALL), 1, x, out, n, by, NOTHING, without).sum;                         \
+    static APART FN(Sum) FN(take_##name)(FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {         \
+        return FN(sum_exponentials)(how, FN(ALL), 1, x, out, n, by, NOTHING, without);                             \
     }                                                                                                              \
     static APART FN(Sum) FN(below_##name)(FN(Row) x, size_t n, FN(Shift) by, V largest) {                          \
         return FN(sum_exponentials)(how, FN(BELOW_MAXIMUM), 0, x, x, n, by, largest, NO_ENTRY);                    \
     }
 EACH_HOW(SUMS)
 #undef SUMS
+static APART FN(Sum) FN(sum_and_largest)(FN(Row) x, size_t n) {
+    return FN(sum_exponentials)(FN(MODERATELY), FN(AND_LARGEST), 0, x, x, n, (FN(Shift)){C(0), C(0)}, NOTHING, NO_ENTRY);
+}
+
+/* The exponentials of a row, written to `out` where there is one: their sum without that of the entry `without`, how they were taken and,
+ * unless moderately, by what and the maximum. Nothing is written over a row that may have to be read again. */
+typedef struct {
+    T sum, max;
+    int how;
+    FN(Shift) by;
+} FN(Taken);
+
+static FN(Taken) FN(take_row)(FN(Row) x, const FN(Row) *out, size_t n, int by_maximum, size_t without) {
+    FN(Taken) taken = {0, 0, FN(MODERATELY), {C(0), C(0)}};
+    if (!by_maximum && !(out && out->at == x.at && !FN(row_is_moderate)(x, n))) {
+        const FN(Sum) s = out ? FN(take_moderately)(x, *out, n, taken.by, without) : FN(sum_moderately)(x, n, taken.by, without);
+        taken.sum = s.sum;
+        if (s.is_moderate) return taken;
+    }
+    taken.max = FN(row_maximum)(x, n);
+    taken.how = FN(how_far)(taken.max);
+    taken.by = FN(row_shift)(FN(set)(taken.max), by_maximum ? 0 : FN(RAISED));
+    const int near = taken.how == FN(NEARLY);
+    if (out)
+        taken.sum = (near ? FN(take_nearly) : FN(take_from_afar))(x, *out, n, taken.by, without).sum;
+    else
+        taken.sum = (near ? FN(sum_nearly) : FN(sum_from_afar))(x, n, taken.by, without).sum;
+    return taken;
+}
 
 /* to = f(entry) for the entries of p, as vectors; streaming stores start where `to` is aligned. */
 #define MAP_ROW(streaming, p, to, n, fill, expression)                                 \
@@ -168,10 +208,12 @@ EACH_HOW(SUMS)
 /* to = e^(x - max) * factor, or p * factor: contiguous entries */
 #define EXPONENTIALS(name, how)                                                                                         \
     static APART void FN(exponentials_##name)(int streaming, const T *x, T *to, size_t n, FN(Shift) by, V factor) {     \
+        V seen = C(0);                                                                                                  \
         if (streaming)                                                                                                  \
-            MAP_ROW(1, x, to, n, C(0), FN(row_exp)(how, entry, by) * factor);                                           \
+            MAP_ROW(1, x, to, n, C(0), FN(row_exp)(how, entry, by, &seen) * factor);                                    \
         else                                                                                                            \
-            MAP_ROW(0, x, to, n, C(0), FN(row_exp)(how, entry, by) * factor);                                           \
+            MAP_ROW(0, x, to, n, C(0), FN(row_exp)(how, entry, by, &seen) * factor);                                    \
+        (void)seen;                                                                                                     \
     }
 EACH_HOW(EXPONENTIALS)
 #undef EXPONENTIALS
@@ -186,7 +228,7 @@ static APART void FN(scale_row)(int streaming, const T *p, T *to, size_t n, V fa
 static inline int FN(taken_twice)(int streaming, size_t n) { return n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)); }
 
 /* With K = 0 only a weight of ordinary size over the sum is neither subnormal nor infinite. */
-static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-40 && ABS_OF(weight) < (T)0x1p40); }
+static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-32 && ABS_OF(weight) < (T)0x1p32); }
 
 static int FN(are_ordinary)(const T *weight, size_t rows) {
     V least = C(1), most = C(1);
@@ -196,31 +238,23 @@ static int FN(are_ordinary)(const T *weight, size_t rows) {
         least = MIN(size, least);
         most = MAX(size, most);
     }
-    return OP(largest)(most) < (T)0x1p40 && !OP(any)(LE(least, C(0x1p-40)));
+    return OP(largest)(most) < (T)0x1p32 && !OP(any)(LE(least, C(0x1p-32)));
 }
 
-static inline int FN(weighted_range)(FN(Row) x, size_t n, int ordinary, T *max) {
-    const int how = FN(row_range)(x, n, !ordinary, max);
-    return how == FN(MODERATELY) && !ordinary ? FN(NEARLY) : how;
-}
-
-/* weight * e^(x - max) / sum. Which of the three ways is taken changes no bit: exponentials and sums are the same. */
+/* weight * e^(x - max) / sum. Which of the ways is taken changes no bit: exponentials and sums are the same. */
 static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T weight) {
-    T max, buffer[FN(ROW_CHUNK)];
-    const int along = x.step == 1 && out.step == 1, how = FN(weighted_range)(x, n, FN(is_ordinary)(weight), &max);
-    const FN(Shift) by = FN(row_shift)(FN(set)(max));
-    if (along && FN(taken_twice)(streaming, n)) {
-        const V factor = FN(set)(weight / HOW(how, sum, x, n, by, NO_ENTRY));
-        HOW(how, exponentials, streaming, x.at, out.at, n, by, factor);
-        return;
-    }
-    const FN(Row) row = {along && streaming ? buffer : out.at, out.step};
-    const V factor = FN(set)(weight / HOW(how, take, x, row, n, by, NO_ENTRY));
-    if (along)
+    T buffer[FN(ROW_CHUNK)];
+    const int along = x.step == 1 && out.step == 1, by_maximum = !FN(is_ordinary)(weight), twice = along && FN(taken_twice)(streaming, n);
+    const FN(Row) row = {n <= FN(ROW_CHUNK) ? buffer : out.at, n <= FN(ROW_CHUNK) ? 1 : out.step};
+    const FN(Taken) taken = FN(take_row)(x, twice ? NULL : &row, n, by_maximum, NO_ENTRY);
+    const V factor = FN(set)(weight / taken.sum);
+    if (twice)
+        HOW(taken.how, exponentials, streaming, x.at, out.at, n, taken.by, factor);
+    else if (along)
         FN(scale_row)(streaming, row.at, out.at, n, factor);
     else
         EACH_CHUNK(n) {
-            const T *p = FN(chunk)(out, start, count, buffer);
+            const T *p = FN(chunk)(row, start, count, buffer);
             T *to = FN(target)(out, start, buffer);
             FN(scale_row)(0, p, to, count, factor);
             FN(put)(out, start, count, to);
@@ -235,17 +269,19 @@ enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4 };
 static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high, T *low) {
     T max[FN(LOG_ROWS)], below[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
     for (size_t i = 0; i < rows; i++) {
-        const int how = FN(row_range)(x[i], n, 1, max + i);
-        const V largest = FN(set)(max[i]);
-        FN(Shift) by = FN(row_shift)(largest);
-        if (how == FN(MODERATELY)) by.k = C(0);
+        FN(Shift) by = {C(0), C(0)};
+        FN(Sum) s = FN(sum_and_largest)(x[i], n);
+        const int how = s.is_moderate ? FN(MODERATELY) : FN(how_far)(max[i] = FN(row_maximum)(x[i], n));
         T top[LANES];
-        STORE(top, FN(exp_by)(largest - by.shift, by.k));
-        const T total = how == FN(MODERATELY) ? FN(sum_moderately)(x[i], n, by, NO_ENTRY) : 0;
-        below[i] = total - top[0];
+        if (s.is_moderate)
+            max[i] = s.largest;
+        else
+            by = FN(row_shift)(FN(set)(max[i]), FN(RAISED));
+        STORE(top, FN(exp_by)(FN(set)(max[i]), by.k));
+        below[i] = s.sum - top[0];
         maxima[i] = 1;
-        if (!(total >= 2 * top[0])) {
-            const FN(Sum) s = HOW(how, below, x[i], n, by, largest);
+        if (!s.is_moderate || !(s.sum >= 2 * top[0])) {
+            s = HOW(how, below, x[i], n, by, FN(set)(max[i]));
             below[i] = s.sum;
             maxima[i] = s.maxima;
         }
@@ -293,7 +329,7 @@ enum { FN(OF_SOFTMAX), FN(OF_LOG_SOFTMAX) };
 static T FN(normalized_dot)(int of, FN(Row) grad, FN(Row) x, FN(Shift) by, V inverse, size_t n) {
     T dot = 0, e[LANES];
     for (size_t j = 0; j < n; j++) {
-        STORE(e, FN(row_exp)(FN(FROM_AFAR), FN(set)(x.at[(ptrdiff_t)j * x.step]), by) * inverse);
+        STORE(e, FN(row_exp)(FN(FROM_AFAR), FN(set)(x.at[(ptrdiff_t)j * x.step]), by, NULL) * inverse);
         dot += (of == FN(OF_SOFTMAX) ? e[0] : 1) * grad.at[(ptrdiff_t)j * grad.step];
     }
     return dot;
@@ -324,7 +360,7 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
             V e[FN(BLOCK_VECTORS)];
             for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
                 e[k] = LOAD(p + i + k * LANES);
-                if (!from_output) e[k] = FN(row_exp)(how, e[k], by);
+                if (!from_output) e[k] = FN(row_exp)(how, e[k], by, NULL);
                 dots[k % 2] = FN(add_product)(of, e[k], LOAD(g + i + k * LANES), dots[k % 2]);
             }
             if (from_output) continue;
@@ -333,7 +369,7 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
         for (; i < count; i += LANES) {
             V e = FN(load_some)(p + i, count - i, nothing), slope = FN(load_some)(g + i, count - i, C(0));
             if (!from_output) {
-                e = FN(row_exp)(how, e, by);
+                e = FN(row_exp)(how, e, by, NULL);
                 sum = FN(add_carried)(sum, e, &carry);
             }
             dots[0] = FN(add_product)(of, e, slope, dots[0]);
@@ -350,7 +386,7 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
 #define STEP(at, some, load, store)                                                                \
     do {                                                                                           \
         V e = load(p + (at), some, nothing);                                                       \
-        if (exponential) e = FN(row_exp)(how, e, by);                                         \
+        if (exponential) e = FN(row_exp)(how, e, by, NULL);                                         \
         if (!from_output) e = e * inverse;                                                         \
         store(to + (at), FN(gradient)(of, e, load(g + (at), some, C(0)), mean), some);             \
     } while (0)
@@ -370,11 +406,8 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
 #define BACKWARD(name, of, from_output)                                                                                          \
     static APART void FN(name##_along)(int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {                          \
         FN(Shift) by = {C(0), C(0)};                                                                                             \
-        if (!from_output) {                                                                                                      \
-            T max;                                                                                                               \
-            FN(row_range)(y, n, 1, &max);                                                                                        \
-            by = FN(row_shift)(FN(set)(max)); /* by the maximum: gradients of any size times e^x might be subnormal */           \
-        }                                                                                                                        \
+        /* by the maximum: gradients of any size times e^x might be subnormal */                                                 \
+        if (!from_output) by = FN(row_shift)(FN(set)(FN(row_maximum)(y, n)), 0);                                                  \
         if (streaming)                                                                                                           \
             FN(backward_by)(of, from_output, 1, grad, y, out, n, by);                                                            \
         else                                                                                                                     \

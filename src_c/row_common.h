@@ -7,9 +7,8 @@ typedef struct {
     V shift, k; /* e^(x - max) = e^(x - shift) 2^-k, up to a factor of 2^(1/2) */
 } FN(Shift);
 
-/* Where no |x| is larger, K = 0 will do: no exponential is subnormal, with the K of any such row, and no sum too large. */
-#define f32_MODERATE 43
-#define f64_MODERATE 350
+/* K is that much less than would make the largest exponential 1: those further down stay normal, as they are with K = 0. */
+enum { FN(RAISED) = 16 };
 
 /* How a row's exponentials are taken: with K = 0; by K; from x - shift. A constant where it is used, as is every `int` below. */
 enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR) };
@@ -17,10 +16,10 @@ enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR) };
 #define NOTHING C(MINUS_INFINITY)
 #define ABS_OF(a) ((a) < 0 ? -(a) : (a))
 
-static inline FN(Shift) FN(row_shift)(V max) {
+static inline FN(Shift) FN(row_shift)(V max, T raised) {
     M small = LT(ABS(max), C(8192));
     V whole = FMA(SELECT(small, max, C(0)), C(FN(LOG2E)), C(FN(ROUNDER)));
-    return (FN(Shift)){SELECT(small, C(0), max), whole - C(FN(ROUNDER))};
+    return (FN(Shift)){SELECT(small, C(0), max), (whole - C(FN(ROUNDER))) - C(raised)};
 }
 
 /* e^x 2^-by for any x up to 2^14 */
@@ -34,8 +33,8 @@ static inline V FN(plain_exp)(V x, V by) {
     return FN(scaled)(C(1) + t, k);
 }
 
-static ALWAYS_INLINE V FN(row_exp)(int how, V x, FN(Shift) by) {
-    if (how == FN(MODERATELY)) return FN(moderate_exp)(x);
+static ALWAYS_INLINE V FN(row_exp)(int how, V x, FN(Shift) by, V *seen) {
+    if (how == FN(MODERATELY)) return FN(moderate_exp)(x, seen);
     if (how == FN(NEARLY)) return FN(exp_by)(x, by.k);
     return FN(exp_by)(x - by.shift, by.k);
 }

@@ -49,90 +49,100 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
     }
 }
 
-/* What the losses of rows are made of, far + log1p(ratio), from the sums of the other exponentials, the target's own, that of the row's
- * largest entry and these entries: rest / mine where the target is the largest or the row moderate, else what the largest is
- * ahead of it, and the sum less the largest over the largest. */
-static ALWAYS_INLINE void FN(loss_terms)(V size, V rest, V mine, V top, V x, V max, T *far, T *ratio) {
-    const V ahead = SELECT(LT(size, C(FN(MODERATE))), C(0), max - x);
-    const M leading = LE(ahead, C(0));
-    STORE(far, SELECT(leading, C(0), ahead));
-    STORE(ratio, SELECT(leading, rest, ((rest - top) + mine)) / SELECT(leading, mine, top));
+/* The losses of rows are far + log1p(ratio). Where the target is not hopelessly small, ratio is the sum of the others over its own
+ * exponential; otherwise far is what the largest entry is ahead of it, and ratio the sum less the largest over the largest. Neither
+ * hangs on how the exponentials were taken, so that no row's bits do. */
+static ALWAYS_INLINE M FN(near_terms)(V rest, V mine, T *far, T *ratio) {
+    const V quotient = rest / mine;
+    STORE(far, C(0));
+    STORE(ratio, quotient);
+    return GE(quotient, C(0x1p60)); /* which will not do */
+}
+static ALWAYS_INLINE void FN(far_terms)(M is_far, V rest, V mine, V top, V x, V max, T *far, T *ratio) {
+    STORE(far, SELECT(is_far, max - x, C(0)));
+    STORE(ratio, SELECT(is_far, ((rest - top) + mine) / top, LOAD(ratio)));
 }
 
 /* One contiguous row: weight * (softmax - 1 at the index), where there is an `out`. 0 where it is left to loss_exactly. */
 static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, const FN(Row) *out, size_t n, T *far, T *ratio) {
-    T buffer[FN(ROW_CHUNK)], max, each[LANES], lanes[2][LANES];
-    const int ordinary = FN(is_ordinary)(weight), range = FN(row_range)(x, n, !ordinary, &max), twice = out && FN(taken_twice)(streaming, n);
-    const int how = range == FN(MODERATELY) && !ordinary ? FN(NEARLY) : range;
-    if (how == FN(FROM_AFAR)) return 0;
-    FN(Shift) by = {C(0), C(0)};
-    if (how == FN(NEARLY)) by = FN(row_shift)(FN(set)(max));
-    const V entry = FN(set)(x.at[index]), largest = range == FN(NEARLY) ? FN(set)(max) : entry, mine = FN(exp_by)(entry, by.k);
-    const V size = range == FN(MODERATELY) ? C(0) : C(FN(MODERATE));
-    const FN(Row) row = {streaming && !twice ? buffer : out ? out->at : NULL, 1};
-    const T rest = out && !twice ? HOW(how, take, x, row, n, by, index) : HOW(how, sum, x, n, by, index);
-    STORE(each, mine);
-    FN(loss_terms)(size, FN(set)(rest), mine, FN(exp_by)(largest, by.k), entry, largest, lanes[0], lanes[1]);
-    *far = lanes[0][0];
-    *ratio = lanes[1][0];
-    if (!out) return 1;
-    const V factor = FN(set)((T)(weight / ((double)rest + each[0])));
-    if (twice) {
-        HOW(how, exponentials, streaming, x.at, out->at, n, by, factor);
-        T product[LANES];
-        STORE(product, FN(set)(-rest) * factor);
-        out->at[index] = product[0];
-    } else {
-        row.at[index] = -rest;
-        FN(scale_row)(streaming, row.at, out->at, n, factor);
+    T buffer[FN(ROW_CHUNK)], own[LANES], product[LANES];
+    const int twice = out && FN(taken_twice)(streaming, n);
+    const FN(Row) row = {n <= FN(ROW_CHUNK) || !out ? buffer : out->at, 1};
+    const V entry = FN(set)(x.at[index]);
+    const int over = out && row.at == x.at && !twice; /* exponentials are written over x: its maximum may be asked for */
+    const T first = over ? FN(row_maximum)(x, n) : 0;
+    const FN(Taken) taken = FN(take_row)(x, out && !twice ? &row : NULL, n, !FN(is_ordinary)(weight), index);
+    if (taken.how == FN(FROM_AFAR)) return 0;
+    const V rest = FN(set)(taken.sum), mine = FN(exp_by)(entry, taken.by.k);
+    const M is_far = FN(near_terms)(rest, mine, far, ratio);
+    if (OP(any)(is_far)) {
+        const V max = FN(set)(over ? first : taken.how == FN(MODERATELY) ? FN(row_maximum)(x, n) : taken.max);
+        FN(far_terms)(is_far, rest, mine, FN(exp_by)(max, taken.by.k), entry, max, far, ratio);
     }
+    if (!out) return 1;
+    STORE(own, mine);
+    const V factor = FN(set)((T)(weight / ((double)taken.sum + own[0])));
+    STORE(product, -rest * factor);
+    if (twice)
+        HOW(taken.how, exponentials, streaming, x.at, out->at, n, taken.by, factor);
+    else
+        FN(scale_row)(streaming, row.at, out->at, n, factor);
+    out->at[index] = product[0];
     return 1;
 }
 
 /* A batch of short rows; `index` is each row's target. 0 where one of them is left to loss_exactly. */
 static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
-    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], rest[FN(SHORT_ROWS)], factor[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
-    T size[FN(SHORT_ROWS)];
-    const int how = FN(group_range)(x, g, 0, !FN(are_ordinary)(weight, g.rows), max, shift, k), moderate = how == FN(MODERATELY);
-    if (how == FN(FROM_AFAR)) return 0;
-    if (!moderate) FN(row_sizes)(x, g, size);
-    for (size_t r = 0; r < g.rows; r++) entry[r] = x[r * g.n + (size_t)index[r]];
-    for (size_t r = g.rows; r % LANES; r++) entry[r] = 0;
-    HOW(how, group, x, out, g, shift, k);
-    for (size_t r = 0; r < g.rows; r++) out[r * g.n + (size_t)index[r]] = 0;
-    FN(row_sums)(out, g, rest);
-    for (size_t r = 0; r < g.rows; r += LANES) {
-        V by = C(0), largest = LOAD(entry + r), sizes = C(0);
-        if (!moderate) by = LOAD(k + r), largest = LOAD(max + r), sizes = LOAD(size + r);
-        const V mine = FN(exp_by)(LOAD(entry + r), by), others = LOAD(rest + r);
-        FN(loss_terms)(sizes, others, mine, FN(exp_by)(largest, by), LOAD(entry + r), largest, far + r, ratio + r);
-        STORE(factor + r, LOAD(weight + r) / (others + mine));
+    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], factor[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
+    FN(Shifts) by;
+    FN(group_exponentials)(x, e, g, !FN(are_ordinary)(weight, g.rows), &by);
+    if (by.how == FN(FROM_AFAR)) return 0;
+    for (size_t r = 0; r < g.rows; r++) {
+        entry[r] = x[r * g.n + (size_t)index[r]];
+        e[r * g.n + (size_t)index[r]] = 0;
     }
-    for (size_t r = 0; r < g.rows; r++) out[r * g.n + (size_t)index[r]] = -rest[r];
-    EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(out + i) * OP(pick)(factor + at, of));
+    for (size_t r = g.rows; r % LANES; r++) entry[r] = 0;
+    FN(row_sums)(e, g, rest);
+    int has_maxima = by.how != FN(MODERATELY);
+    for (size_t r = 0; r < g.rows; r += LANES) {
+        const V k = by.how == FN(MODERATELY) ? C(0) : LOAD(by.k + r), own = LOAD(entry + r), mine = FN(exp_by)(own, k), others = LOAD(rest + r);
+        const M is_far = FN(near_terms)(others, mine, far + r, ratio + r);
+        STORE(factor + r, LOAD(weight + r) / (others + mine));
+        if (!OP(any)(is_far)) continue;
+        if (!has_maxima) FN(row_maxima)(x, g, by.max);
+        has_maxima = 1;
+        FN(far_terms)(is_far, others, mine, FN(exp_by)(LOAD(by.max + r), k), own, LOAD(by.max + r), far + r, ratio + r);
+    }
+    for (size_t r = 0; r < g.rows; r++) e[r * g.n + (size_t)index[r]] = -rest[r];
+    FN(multiply_short)(e, out, g, factor);
     return 1;
 }
 
 /* A tile of rows side by side */
 static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far, T *ratio) {
-    V max[FN(TILE_VECTORS)], size[FN(TILE_VECTORS)], rest[FN(TILE_VECTORS)], factor[FN(TILE_VECTORS)], place[FN(TILE_VECTORS)];
+    V max[FN(TILE_VECTORS)], rest[FN(TILE_VECTORS)], factor[FN(TILE_VECTORS)] = {C(0)}, place[FN(TILE_VECTORS)];
     T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
     FN(Shift) by[FN(TILE_VECTORS)];
-    const int by_maximum = !FN(are_ordinary)(weight, width), how = FN(tile_range)(by_maximum, by_maximum, x, n, width, max, by);
-    if (how == FN(FROM_AFAR)) return 0;
-    if (how == FN(NEARLY)) FN(tile_sizes)(x, n, width, size);
     for (size_t i = 0; i < width; i++) {
         at[i] = (T)index[i];
         entry[i] = x.at[index[i] * x.step + (ptrdiff_t)i];
     }
     EACH_VECTOR(width) place[v] = LOAD(at + i);
-    const int twice = out && FN(tile_twice)(n, width);
-    HOW(how, tile_but_one, x, twice ? NULL : out, n, width, by, place, rest);
+    const int twice = FN(tile_twice)(n, width);
+    int has_maxima = out && out->at == x.at && !twice; /* exponentials are written over x */
+    if (has_maxima) FN(tile_maxima)(x, n, width, max);
+    const int how = FN(take_tile)(x, twice ? NULL : out, n, width, !FN(are_ordinary)(weight, width), place, by, max, rest);
+    if (how == FN(FROM_AFAR)) return 0;
+    has_maxima |= how != FN(MODERATELY);
     EACH_VECTOR(width) {
-        const V mine = FN(exp_by)(LOAD(entry + i), by[v].k), largest = how == FN(NEARLY) ? max[v] : LOAD(entry + i);
-        FN(loss_terms)(how == FN(NEARLY) ? size[v] : C(0), rest[v], mine, FN(exp_by)(largest, by[v].k), LOAD(entry + i), largest, far + i, ratio + i);
+        const V own = LOAD(entry + i), mine = FN(exp_by)(own, by[v].k);
+        const M is_far = FN(near_terms)(rest[v], mine, far + i, ratio + i);
         factor[v] = FN(load_some)(weight + i, width - i, C(0)) / (rest[v] + mine);
         STORE(product + i, -rest[v] * factor[v]);
+        if (!OP(any)(is_far)) continue;
+        if (!has_maxima) FN(tile_maxima)(x, n, width, max);
+        has_maxima = 1;
+        FN(far_terms)(is_far, rest[v], mine, FN(exp_by)(max[v], by[v].k), own, max[v], far + i, ratio + i);
     }
     if (!out) return 1;
     if (twice)

@@ -30,13 +30,12 @@ static void FN(entry_rows)(int32_t *row, size_t n, size_t rows) {
          at += LANES)                                                                                                     \
         for (const int32_t *of = (g).row_of; i < end; of += LANES, i += LANES)
 
-/* What is found of each row: its sum, the sum of its products with another, its largest entry, its largest absolute value. */
-enum { FN(SUM), FN(DOT), FN(LARGEST), FN(SIZE) };
+/* What is found of each row: its sum, the sum of its products with another, its largest entry. */
+enum { FN(SUM), FN(DOT), FN(LARGEST) };
 
 static ALWAYS_INLINE V FN(include)(int what, V r, V a, V b, V *carry) {
     if (what == FN(DOT)) return FMA(a, b, r);
     if (what == FN(LARGEST)) return MAX(a, r);
-    if (what == FN(SIZE)) return MAX(ABS(a), r);
     if (carry) return FN(add_carried)(r, a, carry);
     return r + a;
 }
@@ -61,7 +60,7 @@ static ALWAYS_INLINE V FN(reduce_group)(int what, const T **p, const T **q, size
         *p += n;
         *q += n;
     }
-    return what == FN(LARGEST) || what == FN(SIZE) ? FN(maxima)(r) : FN(sums)(r);
+    return what == FN(LARGEST) ? FN(maxima)(r) : FN(sums)(r);
 }
 
 /* The sum of a row without any rounding but the last */
@@ -86,87 +85,116 @@ static ALWAYS_INLINE void FN(reduce_rows)(int what, const T *p, const T *q, FN(G
 }
 static APART void FN(row_sums)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(SUM), p, p, g, result); }
 static APART void FN(row_maxima)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(LARGEST), p, p, g, result); }
-static APART void FN(row_sizes)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(SIZE), p, p, g, result); }
 static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) { FN(reduce_rows)(FN(DOT), p, q, g, result); }
 
-/* How the exponentials of a group are taken. Rows' maxima are found where they are not moderate, or `wanted`; with `by_maximum` K is
- * theirs in any case. */
-static APART int FN(group_range)(const T *x, FN(Group) g, int wanted, int by_maximum, T *max, T *shift, T *k) {
-    V size[2] = {C(0), C(0)}; /* two chains of maxima are done sooner than one */
-    size_t i = 0;
-    for (; i + 2 * LANES <= g.entries; i += 2 * LANES)
-        for (size_t c = 0; c < 2; c++) size[c] = MAX(ABS(LOAD(x + i + c * LANES)), size[c]);
-    for (; i < g.entries; i += LANES) size[0] = MAX(ABS(LOAD(x + i)), size[0]);
-    const int moderate = !by_maximum && OP(largest)(MAX(size[0], size[1])) < FN(MODERATE);
-    int near = 1;
-    if (wanted || !moderate) FN(row_maxima)(x, g, max);
-    for (size_t r = 0; r < g.rows && !moderate; r += LANES) {
-        const FN(Shift) by = FN(row_shift)(LOAD(max + r));
-        near &= OP(largest)(ABS(by.shift)) == 0;
-        STORE(shift + r, by.shift);
-        STORE(k + r, by.k);
+/* How the exponentials of a group are taken: by what and, unless moderately, the rows' maxima. */
+typedef struct {
+    int how;
+    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)];
+} FN(Shifts);
+
+static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Shifts) *by) {
+    FN(row_maxima)(x, g, by->max);
+    by->how = FN(NEARLY);
+    for (size_t r = 0; r < g.rows; r += LANES) {
+        const FN(Shift) mine = FN(row_shift)(LOAD(by->max + r), by_maximum ? 0 : FN(RAISED));
+        if (OP(any)(GT(ABS(mine.shift), C(0))) || OP(any)(OP(nan)(mine.shift))) by->how = FN(FROM_AFAR);
+        STORE(by->shift + r, mine.shift);
+        STORE(by->k + r, mine.k);
     }
-    for (size_t r = 0; r < g.rows && moderate && wanted; r += LANES) {
-        STORE(shift + r, C(0));
-        STORE(k + r, C(0));
-    }
-    return moderate ? FN(MODERATELY) : near ? FN(NEARLY) : FN(FROM_AFAR);
 }
 
-static ALWAYS_INLINE V FN(group_exp)(int how, V x, const T *shift, const T *k, const int32_t *of) {
-    if (how == FN(MODERATELY)) return FN(moderate_exp)(x);
-    if (how == FN(NEARLY)) return FN(exp_by)(x, OP(pick)(k, of));
-    return FN(exp_by)(x - OP(pick)(shift, of), OP(pick)(k, of));
+/* With K = 0: 0 where that will not do for all of them. */
+static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g) {
+    V seen = C(0);
+    for (size_t i = 0, end; i < g.entries;) {
+        for (end = i + 256 < g.entries ? i + 256 : g.entries; i < end; i += LANES) {
+            PREFETCH(x + g.entries + i);
+            STORE(e + i, FN(moderate_exp)(LOAD(x + i), &seen));
+        }
+        if (!FN(is_moderate)(seen)) return 0;
+    }
+    return 1;
 }
 
-/* The exponentials; and those of the entries below their row's maximum, 0 for the others, with how many these are */
-#define GROUPS(name, how)                                                                                                          \
-    static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const T *shift, const T *k) {                                \
-        if (how == FN(MODERATELY))                                                                                                 \
-            for (size_t i = 0; i < g.entries; i += LANES) STORE(e + i, FN(moderate_exp)(LOAD(x + i)));                             \
-        else                                                                                                                       \
-            EACH_ENTRY_VECTOR(g) STORE(e + i, FN(group_exp)(how, LOAD(x + i), shift + at, k + at, of));                            \
-    }                                                                                                                              \
-    static APART T FN(group_below_##name)(const T *x, T *e, FN(Group) g, const T *max, const T *shift, const T *k) {               \
-        V maxima = C(0);                                                                                                           \
-        EACH_ENTRY_VECTOR(g) {                                                                                                     \
-            const V entry = LOAD(x + i), taken = FN(group_exp)(how, entry, shift + at, k + at, of);                                \
-            const M maximal = GE(entry, OP(pick)(max + at, of));                                                                   \
-            maxima = maxima + SELECT(maximal, C(1), C(0));                                                                         \
-            STORE(e + i, SELECT(maximal, taken - taken, taken)); /* NaN if it is not finite */                                     \
-        }                                                                                                                          \
-        return OP(sum)(maxima);                                                                                                    \
+#define GROUPS(name, shifted)                                                                 \
+    static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const FN(Shifts) *by) { \
+        EACH_ENTRY_VECTOR(g) {                                                                \
+            V entry = LOAD(x + i);                                                            \
+            if (shifted) entry = entry - OP(pick)(by->shift + at, of);                        \
+            STORE(e + i, FN(exp_by)(entry, OP(pick)(by->k + at, of)));                        \
+        }                                                                                     \
     }
-EACH_HOW(GROUPS)
+GROUPS(nearly, 0)
+GROUPS(from_afar, 1)
 #undef GROUPS
 
-static void FN(group_exponentials)(const T *x, T *e, FN(Group) g, int by_maximum) {
-    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)];
-    const int how = FN(group_range)(x, g, 0, by_maximum, max, shift, k);
-    HOW(how, group, x, e, g, shift, k);
+/* The exponentials of x, to e, which is apart from it */
+static void FN(group_exponentials)(const T *x, T *e, FN(Group) g, int by_maximum, FN(Shifts) *by) {
+    by->how = FN(MODERATELY);
+    if (!by_maximum && FN(group_moderately)(x, e, g)) return;
+    FN(find_shifts)(x, g, by_maximum, by);
+    (by->how == FN(NEARLY) ? FN(group_nearly) : FN(group_from_afar))(x, e, g, by);
+}
+
+static APART void FN(multiply_short)(const T *e, T *out, FN(Group) g, const T *factor) {
+    EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(e + i) * OP(pick)(factor + at, of));
 }
 
 static APART void FN(softmax_short)(const T *x, T *out, FN(Group) g, const T *weight) {
-    T factor[FN(SHORT_ROWS)];
-    FN(group_exponentials)(x, out, g, weight && !FN(are_ordinary)(weight, g.rows));
-    FN(row_sums)(out, g, factor);
+    T e[FN(SHORT_BUFFER)], factor[FN(SHORT_ROWS)];
+    FN(Shifts) by;
+    FN(group_exponentials)(x, e, g, weight && !FN(are_ordinary)(weight, g.rows), &by);
+    FN(row_sums)(e, g, factor);
     for (size_t r = 0; r < g.rows; r += LANES) STORE(factor + r, (weight ? LOAD(weight + r) : C(1)) / LOAD(factor + r));
-    EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(out + i) * OP(pick)(factor + at, of));
+    FN(multiply_short)(e, out, g, factor);
+}
+
+/* The sums of the exponentials of each row's entries below its maximum; and how many others there are, in all rows together */
+static APART T FN(row_sums_below)(const T *x, const T *e, FN(Group) g, const T *max, T *result) {
+    V maxima = C(0);
+    for (size_t at = 0; at < g.rows; at += LANES) {
+        V r[LANES];
+        UNROLLED for (size_t i = 0; i < LANES; i++) {
+            V carry = C(0);
+            r[i] = C(0);
+            if (at + i >= g.rows) continue;
+            const V top = FN(set)(max[at + i]);
+            for (size_t j = 0; j < g.n; j += LANES) {
+                const M maximal = GE(FN(load_some)(x + j, g.n - j, NOTHING), top);
+                const V entry = FN(load_some)(e + j, g.n - j, C(0));
+                maxima = maxima + SELECT(maximal, C(1), C(0));
+                r[i] = FN(add_carried)(r[i], SELECT(maximal, entry - entry, entry), &carry); /* NaN if it is not finite */
+            }
+            r[i] = r[i] - carry;
+            x += g.n;
+            e += g.n;
+        }
+        STORE(result + at, FN(sums)(r));
+    }
+    return OP(sum)(maxima);
 }
 
 /* As log_sums does for rows apart. Where no row has two equal maxima, which their number tells, they are not counted by row. */
 static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
-    T e[FN(SHORT_BUFFER)], max[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], below[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)];
-    const int how = FN(group_range)(x, g, 1, 0, max, shift, k);
-    const int ties = HOW(how, group_below, x, e, g, max, shift, k) != (T)g.rows;
-    FN(row_sums)(e, g, below);
+    T e[FN(SHORT_BUFFER)], below[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)];
+    FN(Shifts) by;
+    FN(group_exponentials)(x, e, g, 0, &by);
+    if (by.how == FN(MODERATELY)) {
+        FN(row_maxima)(x, g, by.max);
+        for (size_t r = 0; r < g.rows; r += LANES) {
+            STORE(by.shift + r, C(0));
+            STORE(by.k + r, C(0));
+        }
+    }
+    const int ties = FN(row_sums_below)(x, e, g, by.max, below) != (T)g.rows;
     for (size_t r = 0; r < g.rows; r += LANES) STORE(maxima + r, C(1));
     if (ties)
         for (size_t r = 0; r < g.rows; r++) {
             maxima[r] = 0;
-            for (size_t j = 0; j < g.n; j++) maxima[r] += x[r * g.n + j] >= max[r];
+            for (size_t j = 0; j < g.n; j++) maxima[r] += x[r * g.n + j] >= by.max[r];
         }
-    FN(logarithms)(below, maxima, max, shift, k, high, low, g.rows);
+    FN(logarithms)(below, maxima, by.max, by.shift, by.k, high, low, g.rows);
 }
 
 static APART void FN(log_softmax_short)(const T *x, T *out, FN(Group) g) {
@@ -179,10 +207,11 @@ static APART void FN(backward_short)(int of_what, int from_output, const T *grad
     T e[FN(SHORT_BUFFER)], inverse[FN(SHORT_ROWS)], mean[FN(SHORT_ROWS)];
     const T *p = y;
     if (!from_output) {
-        FN(group_exponentials)(y, e, g, 0);
+        FN(Shifts) by;
+        FN(group_exponentials)(y, e, g, 0, &by);
         FN(row_sums)(e, g, inverse);
         for (size_t r = 0; r < g.rows; r += LANES) STORE(inverse + r, C(1) / LOAD(inverse + r));
-        EACH_ENTRY_VECTOR(g) STORE(e + i, LOAD(e + i) * OP(pick)(inverse + at, of));
+        FN(multiply_short)(e, e, g, inverse);
         p = e;
     }
     if (of_what == FN(OF_SOFTMAX))

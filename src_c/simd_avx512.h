@@ -132,6 +132,14 @@ static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_permutexvar_epi32(bits, _mm512_loadu_si512(table)), _mm512_slli_epi32(bits, 19)));
 }
 
+/* seen, and the bits in which a and b differ (0xf6: seen | (a ^ b)); whether it has any of some bits */
+static inline f32_v f32_or_different(f32_v seen, f32_v a, f32_v b) {
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(seen), _mm512_castps_si512(a), _mm512_castps_si512(b), 0xf6));
+}
+static inline int f32_any_bit(f32_v seen, unsigned bits) {
+    return _mm512_test_epi32_mask(_mm512_castps_si512(seen), _mm512_set1_epi32((int)bits)) != 0;
+}
+
 /* c[v] = table[low 5 bits of z[v]] */
 static inline __attribute__((always_inline)) void f32_lookups(const float *table, int count, const f32_v *z, f32_v *c) {
     const f32_v low = _mm512_load_ps(table), high = _mm512_load_ps(table + 16);
