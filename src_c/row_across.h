@@ -73,27 +73,54 @@ static int FN(tile_shifts)(const V *max, size_t width, int by_maximum, FN(Shift)
     return OP(largest)(far) < 8192 ? FN(NEARLY) : FN(FROM_AFAR);
 }
 
-/* The sums of a tile's exponentials, which are written to `out` where there is one; or of those below the maxima `max`, and their
- * numbers; or of all but one in each row, whose place is `max`. 0 where they are not moderate but taken as if. */
-static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by,
-                                      const V *max, V *sum, V *maxima) {
-    V carry[FN(TILE_VECTORS)];
-    EACH_VECTOR(width) sum[v] = carry[v] = C(0);
-    if (what == FN(BELOW_MAXIMUM)) EACH_VECTOR(width) maxima[v] = C(0);
+/* The sums of a tile's exponentials, which are written to `out` where there is one; or of all but one in each row: that at `place`, or a
+ * largest one, which is found on the way. 0 where they have to be taken some other way. */
+static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place,
+                                      V *max, V *sum) {
+    V carry[FN(TILE_VECTORS)], limit[FN(TILE_VECTORS)];
+    EACH_VECTOR(width) {
+        sum[v] = carry[v] = C(0);
+        limit[v] = NOTHING;
+        if (how == FN(ONLINE)) max[v] = NOTHING;
+    }
     EACH_TILE_VECTOR(n, width, {
-        const FN(Shift) mine = how == FN(MODERATELY) ? (FN(Shift)){C(0), C(0)} : by[v];
-        V s = sum[v], lost = carry[v], last = C(0), top = C(0), equal = C(0), seen = C(0);
-        if (what != FN(ALL)) top = max[v];
-        if (what == FN(BELOW_MAXIMUM)) equal = maxima[v];
-        EACH_BLOCK_ENTRY {
-            const V entry = FN(tile_load)(whole, x, j, i, width, C(0));
-            V e = FN(row_exp)(how, entry, mine, &seen);
-            if (what == FN(BELOW_MAXIMUM)) {
-                const M maximal = GE(entry, top);
-                equal = equal + SELECT(maximal, C(1), C(0));
-                e = SELECT(maximal, e - e, e); /* NaN if it is not finite */
+        V s = sum[v], lost = carry[v], last = C(0), seen = C(0), at = C(0), top = C(0);
+        if (how == FN(ONLINE)) { /* as in sum_exponentials, for each lane */
+            V m = NOTHING;
+            EACH_BLOCK_ENTRY m = MAX(FN(tile_load)(whole, x, j, i, width, C(0)), m);
+            const M over = GE(m, limit[v]);
+            if (what != FN(BUT_LARGEST)) max[v] = MAX(m, max[v]);
+            if (OP(any)(over)) {
+                const FN(Shift) raised = FN(row_shift)(m, FN(RAISED));
+                if (OP(any)(GE(SELECT(over, ABS(m), C(0)), C(8192)))) return 0;
+                const V k = SELECT(over, raised.k, by[v].k);
+                s = FN(rescaled)(s, by[v].k - k);
+                lost = FN(rescaled)(lost, by[v].k - k);
+                by[v].k = k;
+                by[v].floor = SELECT(over, raised.floor, by[v].floor);
+                limit[v] = (k + C(FN(RAISED) + 20)) * C(0.6931471805599453);
             }
-            if (what == FN(BUT_ONE)) e = SELECT(GE(top, C(j)), SELECT(LE(top, C(j)), C(0), e), e);
+        }
+        const FN(Shift) mine = how == FN(MODERATELY) ? FN(no_shift)() : by[v];
+        size_t from = first;
+        int inside = 0;
+        if (what == FN(BUT_ONE)) {
+            at = place[v];
+            inside = OP(any)(LT(ABS(at - C(first)), C(FN(TILE_BLOCK))));
+        }
+        if (what == FN(BUT_LARGEST)) {
+            top = first ? max[v] : FN(tile_load)(whole, x, 0, i, width, C(0));
+            from += first == 0;
+        }
+        BY_FOUR for (size_t j = from; j < end; j++) {
+            V entry = FN(tile_load)(whole, x, j, i, width, C(0));
+            if (what == FN(BUT_LARGEST)) {
+                const V greater = MAX(entry, top);
+                entry = MIN(top, entry); /* NaN passes */
+                top = greater;
+            }
+            V e = FN(row_exp)(how, entry, mine, &seen);
+            if (what == FN(BUT_ONE) && inside) e = SELECT(GE(at, C(j)), SELECT(LE(at, C(j)), C(0), e), e);
             if (out) FN(tile_store)(whole, 0, *out, j, i, width, e);
             if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);
             last = (j - first) % 2 ? C(0) : e;
@@ -101,21 +128,32 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
         if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return 0;
         sum[v] = FN(add_carried)(s, last, &lost);
         carry[v] = lost;
-        if (what == FN(BELOW_MAXIMUM)) maxima[v] = equal;
+        if (what == FN(BUT_LARGEST)) max[v] = top;
     })
     EACH_VECTOR(width) sum[v] = sum[v] - carry[v];
+    if (what != FN(BUT_LARGEST)) return 1;
+    EACH_VECTOR(width) {
+        if (how == FN(MODERATELY) && OP(any)(GE(ABS(max[v]), C(FN(MODERATE))))) return 0;
+        if (how == FN(ONLINE)) {
+            const FN(Shift) raised = FN(row_shift)(max[v], FN(RAISED));
+            if (OP(any)(GE(ABS(max[v]), C(8192)))) return 0;
+            sum[v] = FN(rescaled)(sum[v], by[v].k - raised.k);
+            by[v] = raised;
+        }
+        sum[v] = sum[v] + (max[v] - max[v]); /* NaN if the largest is not finite */
+    }
     return 1;
 }
 
 static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,
-                                          const V *factor) {
+                                          const FN(Factor) *factor) {
     V seen = C(0);
     EACH_TILE_VECTOR(n, width, {
-        const FN(Shift) mine = how == FN(MODERATELY) ? (FN(Shift)){C(0), C(0)} : by[v];
-        const V times = factor[v];
+        const FN(Shift) mine = how == FN(MODERATELY) ? FN(no_shift)() : by[v];
+        const FN(Factor) f = factor[v];
         EACH_BLOCK_ENTRY {
             const V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine, &seen);
-            FN(tile_store)(whole, streaming, out, j, i, width, e * times);
+            FN(tile_store)(whole, streaming, out, j, i, width, FN(times)(how, e, f));
         }
     })
     (void)seen;
@@ -123,79 +161,102 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
 
 /* `place` is NULL, or of the entry of each row that the sum leaves out */
 #define TILES(name, how)                                                                                                            \
-    static APART int FN(tile_take_##name)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, const FN(Shift) *by,               \
-                                          const V *place, V *sum) {                                                                 \
+    static APART int FN(tile_take_##name)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place, V *sum) { \
         if (place)                                                                                                                  \
-            return out ? FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, sum, NULL)                                     \
-                       : FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, sum, NULL);                                   \
-        return out ? FN(sum_tile)(how, FN(ALL), x, out, n, width, by, NULL, sum, NULL)                                              \
-                   : FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, sum, NULL);                                            \
-    }                                                                                                                               \
-    static APART int FN(tile_below_##name)(FN(Row) x, size_t n, size_t width, const FN(Shift) *by, const V *max, V *sum, V *maxima) { \
-        return FN(sum_tile)(how, FN(BELOW_MAXIMUM), x, NULL, n, width, by, max, sum, maxima);                                       \
+            return FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, NULL, sum);                                          \
+        return FN(sum_tile)(how, FN(ALL), x, out, n, width, by, NULL, NULL, sum);                                                   \
     }                                                                                                                               \
     static APART void FN(tile_finish_##name)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,  \
-                                             const V *factor) {                                                                     \
+                                             const FN(Factor) *factor) {                                                                     \
         if (streaming)                                                                                                              \
             FN(finish_tile)(how, 1, x, out, n, width, by, factor);                                                                  \
         else                                                                                                                        \
             FN(finish_tile)(how, 0, x, out, n, width, by, factor);                                                                  \
     }
+#define SUMS(name, how)                                                                                                             \
+    static APART int FN(tile_sum_##name)(FN(Row) x, size_t n, size_t width, FN(Shift) *by, const V *place, V *max, V *sum) {        \
+        if (place)                                                                                                                  \
+            return FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, max, sum);                                          \
+        return FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, max, sum);                                                   \
+    }                                                                                                                               \
+    static APART int FN(tile_rest_##name)(FN(Row) x, size_t n, size_t width, FN(Shift) *by, V *max, V *sum) {                       \
+        return FN(sum_tile)(how, FN(BUT_LARGEST), x, NULL, n, width, by, NULL, max, sum);                                           \
+    }
 EACH_HOW(TILES)
+SUMS(moderately, FN(MODERATELY))
+SUMS(online, FN(ONLINE))
+SUMS(from_afar, FN(FROM_AFAR))
 #undef TILES
+#undef SUMS
 
-static APART void FN(scale_tile)(FN(Row) out, size_t n, size_t width, const V *factor) {
-    EACH_TILE_VECTOR(n, width, {
-        const V times = factor[v];
-        EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(tile_load)(whole, out, j, i, width, C(0)) * times);
-    })
+static void FN(scale_tile)(int how, FN(Row) out, size_t n, size_t width, const FN(Factor) *factor) {
+    if (how == FN(MODERATELY))
+        EACH_TILE_VECTOR(n, width, {
+            const FN(Factor) f = factor[v];
+            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(MODERATELY), FN(tile_load)(whole, out, j, i, width, C(0)), f));
+        })
+    else
+        EACH_TILE_VECTOR(n, width, {
+            const FN(Factor) f = factor[v];
+            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(NEARLY), FN(tile_load)(whole, out, j, i, width, C(0)), f));
+        })
 }
 
-/* As take_row for rows apart: how the exponentials of a tile were taken, the shifts and, unless moderately, the maxima. */
+static void FN(no_shifts)(size_t width, FN(Shift) *by) {
+    EACH_VECTOR(width) by[v] = FN(no_shift)();
+}
+
+/* As take_row for rows apart: how the exponentials of a tile were taken, by what and, unless moderately, the maxima */
 static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, int by_maximum, const V *place, FN(Shift) *by, V *max, V *sum) {
-    EACH_VECTOR(width) by[v] = (FN(Shift)){C(0), C(0)};
-    if (!by_maximum && !(out && out->at == x.at && !FN(tile_is_moderate)(x, n, width)) && FN(tile_take_moderately)(x, out, n, width, by, place, sum))
+    const int before = out && out->at == x.at;
+    FN(no_shifts)(width, by);
+    if (!by_maximum && !(before && !FN(tile_is_moderate)(x, n, width)) &&
+        (out ? FN(tile_take_moderately)(x, out, n, width, by, place, sum) : FN(tile_sum_moderately)(x, n, width, by, place, max, sum)))
         return FN(MODERATELY);
+    if (!by_maximum && !out && FN(tile_sum_online)(x, n, width, by, place, max, sum)) return FN(NEARLY);
     FN(tile_maxima)(x, n, width, max);
     const int how = FN(tile_shifts)(max, width, by_maximum, by);
-    (how == FN(NEARLY) ? FN(tile_take_nearly) : FN(tile_take_from_afar))(x, out, n, width, by, place, sum);
+    if (out)
+        (how == FN(NEARLY) ? FN(tile_take_nearly) : FN(tile_take_from_afar))(x, out, n, width, by, place, sum);
+    else
+        FN(tile_sum_from_afar)(x, n, width, by, place, max, sum);
     return how;
 }
 
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
-    V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)];
+    V max[FN(TILE_VECTORS)] = {C(0)}, sum[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
+    FN(Factor) factor[FN(TILE_VECTORS)];
     const int twice = FN(tile_twice)(n, width);
     const int how = FN(take_tile)(x, twice ? NULL : &out, n, width, weight && !FN(are_ordinary)(weight, width), NULL, by, max, sum);
     EACH_VECTOR(width) {
         V over = C(1);
         if (weight) over = FN(load_some)(weight + i, width - i, C(0));
-        sum[v] = over / sum[v];
+        factor[v] = FN(factor_of)(over, sum[v], max[v]);
     }
     if (twice)
-        HOW(how, tile_finish, streaming, x, out, n, width, by, sum);
+        HOW(how, tile_finish, streaming, x, out, n, width, by, factor);
     else
-        FN(scale_tile)(out, n, width, sum);
+        FN(scale_tile)(how, out, n, width, factor);
 }
 
 /* As log_sums for rows apart */
 static APART void FN(tile_log_sums)(FN(Row) x, size_t n, size_t width, T *high, T *low) {
     FN(Shift) by[FN(TILE_VECTORS)];
-    V max[FN(TILE_VECTORS)], sum[FN(TILE_VECTORS)], maxima[FN(TILE_VECTORS)];
-    T array[5][LANES];
-    FN(tile_maxima)(x, n, width, max);
-    EACH_VECTOR(width) by[v] = (FN(Shift)){C(0), C(0)};
-    if (!FN(tile_below_moderately)(x, n, width, by, max, sum, maxima)) {
-        const int how = FN(tile_shifts)(max, width, 0, by);
-        (how == FN(NEARLY) ? FN(tile_below_nearly) : FN(tile_below_from_afar))(x, n, width, by, max, sum, maxima);
+    V max[FN(TILE_VECTORS)], rest[FN(TILE_VECTORS)];
+    T array[4][LANES];
+    FN(no_shifts)(width, by);
+    if (!FN(tile_rest_moderately)(x, n, width, by, max, rest) && !FN(tile_rest_online)(x, n, width, by, max, rest)) {
+        FN(tile_maxima)(x, n, width, max);
+        FN(tile_shifts)(max, width, 0, by);
+        FN(tile_rest_from_afar)(x, n, width, by, max, rest);
     }
     EACH_VECTOR(width) {
-        STORE(array[0], sum[v]);
-        STORE(array[1], maxima[v]);
-        STORE(array[2], max[v]);
-        STORE(array[3], by[v].shift);
-        STORE(array[4], by[v].k);
-        FN(logarithms)(array[0], array[1], array[2], array[3], array[4], high + i, low + i, LANES);
+        STORE(array[0], rest[v]);
+        STORE(array[1], max[v]);
+        STORE(array[2], by[v].shift);
+        STORE(array[3], by[v].k);
+        FN(logarithms)(array[0], NULL, array[1], array[2], array[3], high + i, low + i, LANES);
     }
 }
 
@@ -225,7 +286,7 @@ static V FN(finite_dots)(int of, V dots, V inverse, FN(Shift) by, FN(Row) grad, 
     STORE(k, by.k);
     for (size_t i = 0; i < LANES && i < width; i++) {
         if (dot[i] - dot[i] == 0) continue;
-        const FN(Shift) mine = {FN(set)(shift[i]), FN(set)(k[i])};
+        const FN(Shift) mine = {FN(set)(shift[i]), FN(set)(k[i]), C(-16384)};
         const FN(Row) row = {x.at + i, x.step}, gradient = {grad.at + i, grad.step};
         dot[i] = FN(normalized_dot)(of, gradient, row, mine, FN(set)(inverses[i]), n);
     }
@@ -241,7 +302,7 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
         FN(tile_shifts)(max, width, 1, by);
     }
     EACH_VECTOR(width) {
-        if (from_output) by[v] = (FN(Shift)){C(0), C(0)};
+        if (from_output) by[v] = FN(no_shift)();
         sum[v] = carry[v] = dot[v] = dot_carry[v] = C(0);
     }
     EACH_TILE_VECTOR(n, width, {

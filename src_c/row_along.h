@@ -77,13 +77,17 @@ static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
         }
 }
 
-/* What is summed: all exponentials, while the largest entry is found or not; those of the entries below the maximum; or all but one. */
-enum { FN(ALL), FN(AND_LARGEST), FN(BELOW_MAXIMUM), FN(BUT_ONE) };
+/* What is summed: all exponentials, with the largest entry found or not; all but that of one entry, or but that of a largest one. */
+enum { FN(ALL), FN(AND_LARGEST), FN(BUT_ONE), FN(BUT_LARGEST) };
 
 typedef struct {
-    T sum, maxima, largest; /* `maxima` is how many entries are as large as the largest, where only those below are summed */
-    int is_moderate; /* if not, the moderate sum means nothing */
+    T sum, largest, maxima; /* the number of those that equal the largest and are left out */
+    int is_valid;   /* if not, they have to be taken some other way */
+    FN(Shift) by;
 } FN(Sum);
+
+/* Running maxima: of this many vectors, so that their chains are short */
+enum { FN(TOPS) = 4 };
 
 /* 0 for the lane `index` of some vectors */
 static inline void FN(leave_out)(V *e, size_t index) {
@@ -93,72 +97,140 @@ static inline void FN(leave_out)(V *e, size_t index) {
     e[index / LANES] = LOAD(lanes);
 }
 
-/* Sum a row's exponentials, without that of the entry `without`, and write them to `out` if it is wanted. */
-static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, V largest, size_t without) {
-    T buffer[FN(ROW_CHUNK)];
-    V sum = C(0), carry = C(0), maxima = C(0), seen = C(0), top = NOTHING;
-#define TAKEN(e, entry)                                            \
-    V e = FN(row_exp)(how, entry, by, &seen);                      \
-    if (what == FN(BELOW_MAXIMUM)) {                               \
-        M maximal = GE(entry, largest);                            \
-        maxima = maxima + SELECT(maximal, C(1), C(0));             \
-        e = SELECT(maximal, e - e, e); /* NaN if it is not finite */ \
+/* The entries of a block, or the first `count` of one; of each and the largest before it (m) the lesser, where the largest is left out. */
+static ALWAYS_INLINE void FN(read_block)(int how, int what, int whole, size_t from, const T *p, size_t count, V *m, V *entry) {
+    for (size_t k = from; k < FN(BLOCK_VECTORS); k++) {
+        const size_t at = k * LANES, left = at < count ? count - at : 0;
+        const V read = whole ? LOAD(p + at) : FN(load_some)(p + at, left, NOTHING);
+        V *top = m + k % FN(TOPS);
+        entry[k] = whole || how != FN(MODERATELY) ? read : FN(load_some)(p + at, left, C(0));
+        if (what == FN(BUT_LARGEST)) entry[k] = MIN(*top, entry[k]); /* NaN passes */
+        if (what == FN(BUT_LARGEST) || what == FN(AND_LARGEST) || how == FN(ONLINE)) *top = MAX(read, *top);
     }
+}
+
+/* Their exponentials */
+static ALWAYS_INLINE void FN(take_block)(int how, int whole, size_t from, const T *p, size_t count, FN(Shift) by, V *seen, V *e) {
+    for (size_t k = 0; k < from; k++) e[k] = C(0);
+    for (size_t k = from; k < FN(BLOCK_VECTORS); k++) {
+        e[k] = FN(row_exp)(how, e[k], by, seen);
+        if (whole) continue;
+        const size_t at = k * LANES;
+        const V read = FN(load_some)(p + at, at < count ? count - at : 0, NOTHING);
+        e[k] = SELECT(GT(read, NOTHING), e[k], SELECT(OP(nan)(read), read, C(0)));
+    }
+}
+
+static ALWAYS_INLINE V FN(top_of)(const V *m) { return MAX(MAX(m[0], m[1]), MAX(m[2], m[3])); }
+
+/* The exponentials of the running maxima less those that equal the largest, added to the sum; returns how many are left out. */
+static ALWAYS_INLINE T FN(add_tops)(const V *m, FN(Shift) by, T largest, V *sum, V *carry) {
+    const V high[2] = {MAX(m[0], m[1]), MAX(m[2], m[3])}, top = MAX(high[0], high[1]);
+    const M maximal = GE(top, FN(set)(largest));
+    const V lesser[4] = {MIN(m[0], m[1]), MIN(m[2], m[3]), MIN(high[0], high[1]), SELECT(maximal, NOTHING, top)};
+    V e[4];
+    for (int k = 0; k < 4; k++) e[k] = FN(exp_by)(lesser[k] - by.shift, by.k);
+    *sum = FN(add_carried)(*sum, e[0] + e[1], carry);
+    *sum = FN(add_carried)(*sum, e[2] + e[3], carry);
+    return OP(sum)(SELECT(maximal, C(1), C(0)));
+}
+
+/* The sum of a row's exponentials, which are written to `out` if it is wanted; BUT_ONE is that of `without`. Taken ONLINE, K is raised
+ * where a block has larger entries than there were before, and the sum is scaled to it. */
+static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {
+    const FN(Sum) invalid = {0, 0, 0, 0, by};
+    T buffer[FN(ROW_CHUNK)];
+    V sum = C(0), carry = C(0), seen = C(0), limit = NOTHING, m[FN(TOPS)] = {NOTHING, NOTHING, NOTHING, NOTHING};
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(x, start, count, buffer);
         T *to = writing ? FN(target)(out, start, buffer) : buffer;
-        size_t i = 0;
-        for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
+        for (size_t i = 0; i < count; i += FN(ROW_BLOCK)) {
+            const size_t left = count - i;
+            const int first = start + i == 0, opening = first && what == FN(BUT_LARGEST);
             V e[FN(BLOCK_VECTORS)];
+#define BLOCK(whole, from)                                                              \
+    do {                                                                                \
+        FN(read_block)(how, what, whole, from, p + i, left, m, e);                      \
+        if (how == FN(ONLINE) && OP(any)(GE(FN(top_of)(m), limit))) {                   \
+            const V top = FN(set)(OP(largest)(FN(top_of)(m)));                          \
+            const FN(Shift) raised = FN(row_shift)(top, FN(RAISED));                    \
+            if (!OP(any)(LT(ABS(top), C(8192)))) return invalid;                        \
+            sum = FN(rescaled)(sum, by.k - raised.k);                                     \
+            carry = FN(rescaled)(carry, by.k - raised.k);                                 \
+            by = raised;                                                                \
+            limit = (by.k + C(FN(RAISED) + 20)) * C(0.6931471805599453);                             \
+        }                                                                               \
+        FN(take_block)(how, whole, from, p + i, left, by, &seen, e);                    \
+    } while (0)
             FN(ahead)(p + i);
             if (writing) FN(ahead_to_write)(to + i);
-            for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
-                V entry = LOAD(p + i + k * LANES);
-                TAKEN(taken, entry)
-                if (writing) STORE(to + i + k * LANES, taken);
-                e[k] = taken;
-                if (what == FN(AND_LARGEST)) top = MAX(entry, top);
-            }
-            if (how == FN(MODERATELY) && i == 0 && !FN(is_moderate)(seen)) return (FN(Sum)){0, 0, 0, 0};
-            if (without - (start + i) < FN(ROW_BLOCK)) FN(leave_out)(e, without - (start + i));
+            if (opening) {
+                for (size_t k = 0; k < FN(TOPS); k++) m[k] = FN(load_some)(p + k * LANES, k * LANES < left ? left - k * LANES : 0, NOTHING);
+                if (how == FN(MODERATELY) && OP(any)(GE(FN(top_of)(m), C(FN(MODERATE))))) return invalid;
+                if (left >= FN(ROW_BLOCK))
+                    BLOCK(1, FN(TOPS));
+                else
+                    BLOCK(0, FN(TOPS));
+            } else if (left >= FN(ROW_BLOCK))
+                BLOCK(1, 0);
+            else
+                BLOCK(0, 0);
+#undef BLOCK
+            if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return invalid;
+            for (int k = 0; k < FN(BLOCK_VECTORS) && writing; k++)
+                if (left >= FN(ROW_BLOCK))
+                    STORE(to + i + k * LANES, e[k]);
+                else if (left > (size_t)k * LANES)
+                    FN(store_some)(to + i + k * LANES, e[k], left - (size_t)k * LANES);
+            if (what == FN(BUT_ONE) && without - (start + i) < FN(ROW_BLOCK)) FN(leave_out)(e, without - (start + i));
             FN(add_block)(&sum, e, &carry);
-        }
-        for (; i < count; i += LANES) {
-            const V present = FN(load_some)(p + i, count - i, NOTHING);
-            const V entry = how == FN(MODERATELY) && what != FN(BELOW_MAXIMUM) ? FN(load_some)(p + i, count - i, C(0)) : present;
-            TAKEN(taken, entry)
-            if (how == FN(MODERATELY)) taken = SELECT(GT(present, NOTHING), taken, SELECT(OP(nan)(present), present, C(0)));
-            if (what == FN(AND_LARGEST)) top = MAX(present, top);
-            if (writing) FN(store_some)(to + i, taken, count - i);
-            if (without - (start + i) < LANES) FN(leave_out)(&taken, without - (start + i));
-            sum = FN(add_carried)(sum, taken, &carry);
         }
         if (writing) FN(put)(out, start, count, to);
     }
-#undef TAKEN
-    return (FN(Sum)){FN(total)(sum, carry), what == FN(BELOW_MAXIMUM) ? OP(sum)(maxima) : 0, what == FN(AND_LARGEST) ? OP(largest)(top) : 0,
-                     how != FN(MODERATELY) || FN(is_moderate)(seen)};
+    if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return invalid;
+    const T largest = what == FN(ALL) || what == FN(BUT_ONE) ? 0 : OP(largest)(FN(top_of)(m));
+    if (what != FN(BUT_LARGEST)) return (FN(Sum)){FN(total)(sum, carry), how == FN(ONLINE) ? OP(largest)(FN(top_of)(m)) : largest, 0, 1, by};
+    for (size_t k = 0; k < FN(TOPS) && how == FN(MODERATELY); k++)
+        if (OP(any)(GE(SELECT(GT(m[k], NOTHING), ABS(m[k]), C(0)), C(FN(MODERATE))))) return invalid;
+    if (how == FN(ONLINE)) {
+        const FN(Shift) raised = FN(row_shift)(FN(set)(largest), FN(RAISED));
+        if (!(ABS_OF(largest) < 8192)) return invalid;
+        sum = FN(rescaled)(sum, by.k - raised.k);
+        carry = FN(rescaled)(carry, by.k - raised.k);
+        by = raised;
+    }
+    const T maxima = FN(add_tops)(m, by, largest, &sum, &carry);
+    int nan = !(largest - largest == 0);
+    for (size_t k = 0; k < FN(TOPS); k++) nan |= OP(any)(OP(nan)(m[k]));
+    return (FN(Sum)){nan ? (T)NAN_VALUE : FN(total)(sum, carry), largest, maxima, 1, by};
 }
 
 #define HOW(how, f, ...) \
     ((how) == FN(MODERATELY) ? FN(f##_moderately)(__VA_ARGS__) : (how) == FN(NEARLY) ? FN(f##_nearly)(__VA_ARGS__) : FN(f##_from_afar)(__VA_ARGS__))
 #define EACH_HOW(X) X(moderately, FN(MODERATELY)) X(nearly, FN(NEARLY)) X(from_afar, FN(FROM_AFAR))
 
-#define NO_ENTRY ((size_t)-1 / 2)
+#define NO_ENTRY ((size_t)-1)
+#define TAKES(name, how)                                                                                           \
+    static APART FN(Sum) FN(take_##name)(FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {         \
+        return without == NO_ENTRY ? FN(sum_exponentials)(how, FN(ALL), 1, x, out, n, by, 0)                       \
+                                   : FN(sum_exponentials)(how, FN(BUT_ONE), 1, x, out, n, by, without);            \
+    }
 #define SUMS(name, how)                                                                                            \
     static APART FN(Sum) FN(sum_##name)(FN(Row) x, size_t n, FN(Shift) by, size_t without) {                       \
-        return FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, NOTHING, without);                               \
+        return without == NO_ENTRY ? FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, 0)                         \
+                                   : FN(sum_exponentials)(how, FN(BUT_ONE), 0, x, x, n, by, without);              \
     }                                                                                                              \
-    static APART FN(Sum) FN(take_##name)(FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {         \
-        return FN(sum_exponentials)(how, FN(ALL), 1, x, out, n, by, NOTHING, without);                             \
-    }                                                                                                              \
-    static APART FN(Sum) FN(below_##name)(FN(Row) x, size_t n, FN(Shift) by, V largest) {                          \
-        return FN(sum_exponentials)(how, FN(BELOW_MAXIMUM), 0, x, x, n, by, largest, NO_ENTRY);                    \
+    static APART FN(Sum) FN(rest_##name)(FN(Row) x, size_t n, FN(Shift) by) {                                      \
+        return FN(sum_exponentials)(how, FN(BUT_LARGEST), 0, x, x, n, by, 0);                                      \
     }
-EACH_HOW(SUMS)
+EACH_HOW(TAKES)
+SUMS(moderately, FN(MODERATELY))
+SUMS(online, FN(ONLINE))
+SUMS(from_afar, FN(FROM_AFAR))
+#undef TAKES
 #undef SUMS
 static APART FN(Sum) FN(sum_and_largest)(FN(Row) x, size_t n) {
-    return FN(sum_exponentials)(FN(MODERATELY), FN(AND_LARGEST), 0, x, x, n, (FN(Shift)){C(0), C(0)}, NOTHING, NO_ENTRY);
+    return FN(sum_exponentials)(FN(MODERATELY), FN(AND_LARGEST), 0, x, x, n, FN(no_shift)(), 0);
 }
 
 /* The exponentials of a row, written to `out` where there is one: their sum without that of the entry `without`, how they were taken and,
@@ -170,21 +242,39 @@ typedef struct {
 } FN(Taken);
 
 static FN(Taken) FN(take_row)(FN(Row) x, const FN(Row) *out, size_t n, int by_maximum, size_t without) {
-    FN(Taken) taken = {0, 0, FN(MODERATELY), {C(0), C(0)}};
+    FN(Taken) taken = {0, 0, FN(MODERATELY), FN(no_shift)()};
     if (!by_maximum && !(out && out->at == x.at && !FN(row_is_moderate)(x, n))) {
         const FN(Sum) s = out ? FN(take_moderately)(x, *out, n, taken.by, without) : FN(sum_moderately)(x, n, taken.by, without);
         taken.sum = s.sum;
-        if (s.is_moderate) return taken;
+        if (s.is_valid) return taken;
+    }
+    if (!by_maximum && !out) {
+        const FN(Sum) s = FN(sum_online)(x, n, taken.by, without);
+        if (s.is_valid) return (FN(Taken)){s.sum, s.largest, FN(NEARLY), s.by};
     }
     taken.max = FN(row_maximum)(x, n);
     taken.how = FN(how_far)(taken.max);
     taken.by = FN(row_shift)(FN(set)(taken.max), by_maximum ? 0 : FN(RAISED));
-    const int near = taken.how == FN(NEARLY);
     if (out)
-        taken.sum = (near ? FN(take_nearly) : FN(take_from_afar))(x, *out, n, taken.by, without).sum;
+        taken.sum = (taken.how == FN(NEARLY) ? FN(take_nearly) : FN(take_from_afar))(x, *out, n, taken.by, without).sum;
     else
-        taken.sum = (near ? FN(sum_nearly) : FN(sum_from_afar))(x, n, taken.by, without).sum;
+        taken.sum = FN(sum_from_afar)(x, n, taken.by, without).sum;
     return taken;
+}
+
+/* As much for log(sum(e^x)): the sum without the largest. Where that is no more than half of all, it is taken off the sum of all, which is
+ * found sooner. */
+static FN(Sum) FN(rest_of_row)(FN(Row) x, size_t n) {
+    FN(Shift) by = FN(no_shift)();
+    T top[LANES];
+    FN(Sum) s = FN(sum_and_largest)(x, n);
+    STORE(top, FN(exp_by)(FN(set)(s.largest), by.k));
+    if (s.is_valid && s.sum >= 2 * top[0]) return (FN(Sum)){s.sum - top[0], s.largest, 1, 1, by};
+    if (s.is_valid) s = FN(rest_moderately)(x, n, by);
+    if (!s.is_valid) s = FN(rest_online)(x, n, by);
+    if (s.is_valid) return s;
+    by = FN(row_shift)(FN(set)(FN(row_maximum)(x, n)), FN(RAISED));
+    return FN(rest_from_afar)(x, n, by);
 }
 
 /* to = f(entry) for the entries of p, as vectors; streaming stores start where `to` is aligned. */
@@ -206,24 +296,23 @@ static FN(Taken) FN(take_row)(FN(Row) x, const FN(Row) *out, size_t n, int by_ma
     } while (0)
 
 /* to = e^(x - max) * factor, or p * factor: contiguous entries */
-#define EXPONENTIALS(name, how)                                                                                         \
-    static APART void FN(exponentials_##name)(int streaming, const T *x, T *to, size_t n, FN(Shift) by, V factor) {     \
-        V seen = C(0);                                                                                                  \
-        if (streaming)                                                                                                  \
-            MAP_ROW(1, x, to, n, C(0), FN(row_exp)(how, entry, by, &seen) * factor);                                    \
-        else                                                                                                            \
-            MAP_ROW(0, x, to, n, C(0), FN(row_exp)(how, entry, by, &seen) * factor);                                    \
-        (void)seen;                                                                                                     \
+#define EXPONENTIALS(name, how)                                                                                             \
+    static APART void FN(exponentials_##name)(int streaming, const T *x, T *to, size_t n, FN(Shift) by, FN(Factor) factor) { \
+        V seen = C(0);                                                                                                      \
+        if (streaming)                                                                                                      \
+            MAP_ROW(1, x, to, n, C(0), FN(times)(how, FN(row_exp)(how, entry, by, &seen), factor));                         \
+        else                                                                                                                \
+            MAP_ROW(0, x, to, n, C(0), FN(times)(how, FN(row_exp)(how, entry, by, &seen), factor));                         \
+        (void)seen;                                                                                                         \
+    }                                                                                                                       \
+    static APART void FN(scale_##name)(int streaming, const T *p, T *to, size_t n, FN(Factor) factor) {                     \
+        if (streaming)                                                                                                      \
+            MAP_ROW(1, p, to, n, C(0), FN(times)(how, entry, factor));                                                      \
+        else                                                                                                                \
+            MAP_ROW(0, p, to, n, C(0), FN(times)(how, entry, factor));                                                      \
     }
 EACH_HOW(EXPONENTIALS)
 #undef EXPONENTIALS
-
-static APART void FN(scale_row)(int streaming, const T *p, T *to, size_t n, V factor) {
-    if (streaming)
-        MAP_ROW(1, p, to, n, C(0), entry * factor);
-    else
-        MAP_ROW(0, p, to, n, C(0), entry * factor);
-}
 
 static inline int FN(taken_twice)(int streaming, size_t n) { return n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)); }
 
@@ -247,16 +336,16 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
     const int along = x.step == 1 && out.step == 1, by_maximum = !FN(is_ordinary)(weight), twice = along && FN(taken_twice)(streaming, n);
     const FN(Row) row = {n <= FN(ROW_CHUNK) ? buffer : out.at, n <= FN(ROW_CHUNK) ? 1 : out.step};
     const FN(Taken) taken = FN(take_row)(x, twice ? NULL : &row, n, by_maximum, NO_ENTRY);
-    const V factor = FN(set)(weight / taken.sum);
+    const FN(Factor) factor = FN(factor_of)(FN(set)(weight), FN(set)(taken.sum), FN(set)(taken.max));
     if (twice)
         HOW(taken.how, exponentials, streaming, x.at, out.at, n, taken.by, factor);
     else if (along)
-        FN(scale_row)(streaming, row.at, out.at, n, factor);
+        HOW(taken.how, scale, streaming, row.at, out.at, n, factor);
     else
         EACH_CHUNK(n) {
             const T *p = FN(chunk)(row, start, count, buffer);
             T *to = FN(target)(out, start, buffer);
-            FN(scale_row)(0, p, to, count, factor);
+            HOW(taken.how, scale, 0, p, to, count, factor);
             FN(put)(out, start, count, to);
         }
 }
@@ -264,32 +353,18 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
 /* Rows whose logarithms are taken together: as many as a vector of doubles holds, while they stay in L1 */
 enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4 };
 
-/* log(sum(e^x)) of rows, in two parts. The sum of a moderate row is twice its largest term or more, but where one entry dominates: only
- * there, and in wide rows, are the entries below the maximum summed apart. */
+/* log(sum(e^x)) of rows, in two parts */
 static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high, T *low) {
-    T max[FN(LOG_ROWS)], below[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
+    T max[FN(LOG_ROWS)] = {0}, rest[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
     for (size_t i = 0; i < rows; i++) {
-        FN(Shift) by = {C(0), C(0)};
-        FN(Sum) s = FN(sum_and_largest)(x[i], n);
-        const int how = s.is_moderate ? FN(MODERATELY) : FN(how_far)(max[i] = FN(row_maximum)(x[i], n));
-        T top[LANES];
-        if (s.is_moderate)
-            max[i] = s.largest;
-        else
-            by = FN(row_shift)(FN(set)(max[i]), FN(RAISED));
-        STORE(top, FN(exp_by)(FN(set)(max[i]), by.k));
-        below[i] = s.sum - top[0];
-        maxima[i] = 1;
-        if (!s.is_moderate || !(s.sum >= 2 * top[0])) {
-            s = HOW(how, below, x[i], n, by, FN(set)(max[i]));
-            below[i] = s.sum;
-            maxima[i] = s.maxima;
-        }
-        STORE(shift + i, by.shift);
-        STORE(k + i, by.k);
+        const FN(Sum) s = FN(rest_of_row)(x[i], n);
+        rest[i] = s.sum;
+        max[i] = s.largest;
+        maxima[i] = s.maxima;
+        STORE(shift + i, s.by.shift);
+        STORE(k + i, s.by.k);
     }
-    for (size_t i = rows; i < FN(LOG_ROWS); i++) max[i] = 0;
-    FN(logarithms)(below, maxima, max, shift, k, high, low, rows);
+    FN(logarithms)(rest, maxima, max, shift, k, high, low, rows);
 }
 
 static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V high, V low) {
@@ -405,7 +480,7 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
 
 #define BACKWARD(name, of, from_output)                                                                                          \
     static APART void FN(name##_along)(int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {                          \
-        FN(Shift) by = {C(0), C(0)};                                                                                             \
+        FN(Shift) by = FN(no_shift)();                                                                                             \
         /* by the maximum: gradients of any size times e^x might be subnormal */                                                 \
         if (!from_output) by = FN(row_shift)(FN(set)(FN(row_maximum)(y, n)), 0);                                                  \
         if (streaming)                                                                                                           \

@@ -4,28 +4,36 @@
  * A row with NaN or +inf, or of -inf alone, becomes NaN by itself. */
 
 typedef struct {
-    V shift, k; /* e^(x - max) = e^(x - shift) 2^-k, up to a factor of 2^(1/2) */
+    V shift, k, floor; /* e^(x - max) = e^(x - shift) 2^-k, up to a power of two; and the least x - shift that counts */
 } FN(Shift);
 
-/* K is that much less than would make the largest exponential 1: those further down stay normal, as they are with K = 0. */
-enum { FN(RAISED) = 16 };
+/* K is that much less than would make the largest exponential 1: those of which something is left after the division by the sum are normal,
+ * as they are with K = 0, whatever the weight (is_ordinary). */
+#define f32_RAISED 64
+#define f64_RAISED 128
 
-/* How a row's exponentials are taken: with K = 0; by K; from x - shift. A constant where it is used, as is every `int` below. */
-enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR) };
+/* How a row's exponentials are taken: with K = 0; by K; from x - shift; by a K that is raised on the way. A constant where it is used, as is every `int` below. */
+enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR), FN(ONLINE) };
 
 #define NOTHING C(MINUS_INFINITY)
 #define ABS_OF(a) ((a) < 0 ? -(a) : (a))
 
+static inline FN(Shift) FN(no_shift)(void) { return (FN(Shift)){C(0), C(0), C(-16384)}; }
+
+/* An exponential that is subnormal takes three times as long to multiply; what is that far below a raised one is nothing over the sum. */
 static inline FN(Shift) FN(row_shift)(V max, T raised) {
     M small = LT(ABS(max), C(8192));
     V whole = FMA(SELECT(small, max, C(0)), C(FN(LOG2E)), C(FN(ROUNDER)));
-    return (FN(Shift)){SELECT(small, C(0), max), (whole - C(FN(ROUNDER))) - C(raised)};
+    const V k = (whole - C(FN(ROUNDER))) - C(raised);
+    V floor = C(-16384);
+    if (raised > 0) floor = (k - C(FN(MAX_EXPONENT) - 2)) * C(0.6931471805599453);
+    return (FN(Shift)){SELECT(small, C(0), max), k, floor};
 }
 
-/* e^x 2^-by for any x up to 2^14 */
-static inline V FN(plain_exp)(V x, V by) {
+/* e^x 2^-by for any x up to 2^14, or of `floor` where x is less */
+static inline V FN(plain_exp)(V x, V by, V floor) {
     V k, whole;
-    V t = FN(expm1_remainder)(MAX(C(-16384), x), &k, &whole);
+    V t = FN(expm1_remainder)(MAX(floor, x), &k, &whole);
     k = k - by;
 #ifndef HAVE_SCALE
     k = MAX(C(-2 * FN(MAX_EXPONENT) + 2), k);
@@ -33,10 +41,45 @@ static inline V FN(plain_exp)(V x, V by) {
     return FN(scaled)(C(1) + t, k);
 }
 
+static inline V FN(exp_by)(V x, V by) { return FN(exp_above)(x, by, C(-16384)); }
+
+/* a 2^k, where a is 0 or k at most 0 */
+static inline V FN(rescaled)(V a, V k) {
+#ifndef HAVE_SCALE
+    k = MAX(C(-2 * FN(MAX_EXPONENT) + 2), MIN(C(0), k));
+#endif
+    return FN(scaled)(a, k);
+}
+
 static ALWAYS_INLINE V FN(row_exp)(int how, V x, FN(Shift) by, V *seen) {
     if (how == FN(MODERATELY)) return FN(moderate_exp)(x, seen);
-    if (how == FN(NEARLY)) return FN(exp_by)(x, by.k);
-    return FN(exp_by)(x - by.shift, by.k);
+    if (how == FN(NEARLY) || how == FN(ONLINE)) return FN(exp_above)(x, by.k, by.floor);
+    return FN(exp_above)(x - by.shift, by.k, by.floor);
+}
+
+/* What exponentials are multiplied by: `scale` times 2^power. A product that is subnormal or less takes three times as long as others, a
+ * power of two does not: it is taken apart, but where a row might be taken moderately, which has no power. */
+typedef struct {
+    V scale, power;
+} FN(Factor);
+
+static FN(Factor) FN(factor_of)(V weight, V sum, V max) {
+    FN(Factor) f = {weight / sum, C(0)};
+    (void)max;
+#ifdef HAVE_SCALE
+    const V power = MAX(C(-2 * FN(MAX_EXPONENT)), MIN(C(2 * FN(MAX_EXPONENT)), OP(exponent)(f.scale))); /* of 0 and infinity too */
+    f.power = SELECT(GE(ABS(max), C(FN(MODERATE) + 2)), power, C(0));
+    f.scale = OP(scale)(f.scale, -f.power);
+#endif
+    return f;
+}
+
+static ALWAYS_INLINE V FN(times)(int how, V e, FN(Factor) f) {
+#ifdef HAVE_SCALE
+    if (how != FN(MODERATELY)) return OP(scale)(e * f.scale, f.power);
+#endif
+    (void)how;
+    return e * f.scale;
 }
 
 #define LOAD_DOUBLES(p) (sizeof(T) == sizeof(double) ? f64_load((const double *)(p)) : mid_load((const float *)(p)))

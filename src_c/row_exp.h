@@ -1,4 +1,5 @@
-/* The exponentials of the rows in float32. exp_by is e^x 2^-by for any x up to 2^14; moderate_exp is e^x where |x| is below 44,
+/* The exponentials of the rows in float32. exp_above is e^x 2^-by for any x up to 2^14, or of
+ * `floor` where x is less; moderate_exp is e^x where |x| is below 44,
  * and tells whether it was.
  * Where there are 16-entry look-ups, 2^(j/16) by table and a cubic: .53 ULP, since the table's own rounding is made good; 13
  * operations, or 12 cheaper ones without vscalefps, which takes as long as three. Both give the same bits. */
@@ -13,9 +14,9 @@ static inline f32_v f32_sixteenths_of(f32_v x, float rounder, f32_v *s, f32_v *t
     return z;
 }
 
-static inline f32_v f32_exp_by(f32_v x, f32_v by) {
+static inline f32_v f32_exp_above(f32_v x, f32_v by, f32_v floor) {
     f32_v s, t;
-    const f32_v z = f32_sixteenths_of(f32_max(f32_set(-16384), x), f32_ROUNDER, &s, &t); /* NaN passes, -inf gives 0 */
+    const f32_v z = f32_sixteenths_of(f32_max(floor, x), f32_ROUNDER, &s, &t); /* NaN passes */
     const f32_v power = f32_lookup(f32_sixteenths, z);
     return f32_scale(f32_fma(power, t, power), f32_fma(s, f32_set(0.0625f), -by)); /* scale takes the floor */
 }
@@ -30,11 +31,11 @@ static inline f32_v f32_moderate_exp(f32_v x, f32_v *seen) {
 }
 static inline int f32_is_moderate(f32_v seen) { return !f32_any_bit(seen, ~2047u); }
 #else
-#define f32_exp_by f32_plain_exp
-static inline f32_v f32_plain_exp(f32_v x, f32_v by);
+#define f32_exp_above f32_plain_exp
+static inline f32_v f32_plain_exp(f32_v x, f32_v by, f32_v floor);
 static inline f32_v f32_moderate_exp(f32_v x, f32_v *seen) {
     *seen = f32_max(f32_abs(x), *seen);
-    return f32_plain_exp(x, f32_set(0));
+    return f32_plain_exp(x, f32_set(0), f32_set(-16384));
 }
 static inline int f32_is_moderate(f32_v seen) { return f32_largest(seen) < f32_MODERATE; }
 #endif

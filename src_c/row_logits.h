@@ -123,11 +123,11 @@ static void FN(find_largest)(FN(Logits) *l, double sink) {
         l->largest = sink;
         l->largest_low = 0;
     } else
-        l->sink = FN(number)(f64_plain_exp(f64_set(-gap), f64_set(0))) * (1 - gap_low);
+        l->sink = FN(number)(f64_exp_by(f64_set(-gap), f64_set(0))) * (1 - gap_low);
 }
 
 static inline f64_v FN(part_exp)(const FN(Part) *part, size_t i) {
-    const f64_v e = f64_plain_exp(f64_load(part->high + i), f64_set(0));
+    const f64_v e = f64_exp_by(f64_load(part->high + i), f64_set(0));
     return sizeof(T) == sizeof(double) ? f64_fma(e, f64_load(part->low + i), e) : e;
 }
 

@@ -81,12 +81,12 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     }
     if (!out) return 1;
     STORE(own, mine);
-    const V factor = FN(set)((T)(weight / ((double)taken.sum + own[0])));
-    STORE(product, -rest * factor);
+    const FN(Factor) factor = FN(factor_of)(FN(set)(weight), FN(set)((T)((double)taken.sum + own[0])), FN(set)(taken.max));
+    STORE(product, FN(times)(FN(NEARLY), -rest, factor));
     if (twice)
         HOW(taken.how, exponentials, streaming, x.at, out->at, n, taken.by, factor);
     else
-        FN(scale_row)(streaming, row.at, out->at, n, factor);
+        HOW(taken.how, scale, streaming, row.at, out->at, n, factor);
     out->at[index] = product[0];
     return 1;
 }
@@ -120,7 +120,8 @@ static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index
 
 /* A tile of rows side by side */
 static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far, T *ratio) {
-    V max[FN(TILE_VECTORS)], rest[FN(TILE_VECTORS)], factor[FN(TILE_VECTORS)] = {C(0)}, place[FN(TILE_VECTORS)];
+    V max[FN(TILE_VECTORS)] = {C(0)}, rest[FN(TILE_VECTORS)], place[FN(TILE_VECTORS)];
+    FN(Factor) factor[FN(TILE_VECTORS)] = {{C(0), C(0)}};
     T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
     FN(Shift) by[FN(TILE_VECTORS)];
     for (size_t i = 0; i < width; i++) {
@@ -137,8 +138,8 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
     EACH_VECTOR(width) {
         const V own = LOAD(entry + i), mine = FN(exp_by)(own, by[v].k);
         const M is_far = FN(near_terms)(rest[v], mine, far + i, ratio + i);
-        factor[v] = FN(load_some)(weight + i, width - i, C(0)) / (rest[v] + mine);
-        STORE(product + i, -rest[v] * factor[v]);
+        factor[v] = FN(factor_of)(FN(load_some)(weight + i, width - i, C(0)), rest[v] + mine, max[v]);
+        STORE(product + i, FN(times)(FN(NEARLY), -rest[v], factor[v]));
         if (!OP(any)(is_far)) continue;
         if (!has_maxima) FN(tile_maxima)(x, n, width, max);
         has_maxima = 1;
@@ -148,7 +149,7 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
     if (twice)
         HOW(how, tile_finish, streaming, x, *out, n, width, by, factor);
     else
-        FN(scale_tile)(*out, n, width, factor);
+        FN(scale_tile)(how, *out, n, width, factor);
     for (size_t i = 0; i < width; i++) out->at[index[i] * out->step + (ptrdiff_t)i] = product[i];
     return 1;
 }

@@ -69,7 +69,7 @@ static void FN(masked_backward)(int log, const FN(Logits) *l, FN(Row) grad, cons
                 f64_v result = p * (g - f64_set(total));
                 if (log) {
                     const f64_v near = (g - f64_set(total)) - f64_expm1(p) * f64_set(total);
-                    result = f64_select(f64_gt(p, f64_set(-0.5)), near, g - f64_plain_exp(p, f64_set(0)) * f64_set(total));
+                    result = f64_select(f64_gt(p, f64_set(-0.5)), near, g - f64_exp_by(p, f64_set(0)) * f64_set(total));
                 }
                 f64_store(part.high + i, result * f64_set(scale));
             }
