@@ -23,9 +23,13 @@ def sum_quietly(losses):
         return losses.sum(dtype=np.float64)
 
 
-def row_view(array):
-    """A contiguous array as rows."""
-    return array.reshape(-1, array.shape[-1])
+def row_view(array, axis):
+    """A contiguous array as rows along an axis that is not negative: the last axis of a view."""
+    n = array.shape[axis]
+    if axis == array.ndim - 1:
+        return array.reshape(-1, n)
+    rows = array.reshape(math.prod(array.shape[:axis]), n, -1).transpose(0, 2, 1)
+    return rows[0] if len(rows) == 1 else rows
 
 
 def is_alike(out, logits):
@@ -131,20 +135,25 @@ class CrossEntropyCall(LossCall):
 
     def __call__(self, *args, **kwargs):
         """The mean over plain arrays at once, without the 20 us that looking at everything takes; the rest by all the rules."""
-        if len(args) == len(self.operands) and not kwargs.keys() - {"out", "axis"} and kwargs.get("axis", -1) == -1:
-            result = self.plain_mean(args, kwargs.get("out"))
+        if len(args) == len(self.operands) and not kwargs.keys() - {"out", "axis"}:
+            result = self.plain_mean(args, kwargs.get("axis", -1), kwargs.get("out"))
             if result is not None:
                 return result
         return super().__call__(*args, **kwargs)
 
-    def plain_mean(self, args, out):
-        """The result for contiguous rows and indices that are in range, none of them ignored; else None."""
+    def plain_mean(self, args, axis, out):
+        """The result for contiguous arrays and indices that are in range, none of them ignored; else None."""
         logits, target = args[-2:]
         if not (type(logits) is type(target) is np.ndarray and logits.dtype in LOOPS and target.dtype == np.int64):
             return None
-        if not (logits.flags.carray and target.flags.carray and target.size and target.shape == logits.shape[:-1]):
+        if type(axis) is not int or not -logits.ndim <= axis < logits.ndim:
             return None
-        if not target.view(np.uint64).max() < logits.shape[-1]:  # a negative index is a large one
+        axis %= logits.ndim
+        if not (logits.flags.carray and target.flags.carray and target.size):
+            return None
+        if target.shape != logits.shape[:axis] + logits.shape[axis + 1 :]:
+            return None
+        if not target.view(np.uint64).max() < logits.shape[axis]:  # a negative index is a large one
             return None
         slope = out
         if self.kind == "loss" or out is None:
@@ -155,20 +164,9 @@ class CrossEntropyCall(LossCall):
             return None
         if self.kind == "backward" and type(args[0]) is not float:
             return None
-        weight, rows, targets = (args[0] if self.kind == "backward" else 1.0) / target.size, row_view(logits), target.reshape(-1)
-        slopes = None if slope is None else row_view(slope)
-        losses, total = np.empty(min(len(rows), BLOCK), logits.dtype), 0.0
-        for start in range(0, len(rows), BLOCK):
-            part = slice(start, start + BLOCK)
-            each = losses[: len(rows) - start]
-            if self.kind == "loss":
-                self.of_index(rows[part], targets[part], 0.0, out=each)
-            elif self.kind == "both":
-                self.of_index(weight, rows[part], targets[part], 0.0, out=(each, slopes[part]))
-            else:
-                self.of_index(weight, rows[part], targets[part], 0.0, out=slopes[part])
-                continue
-            total += float(self.sum(each))
+        weight, rows = (args[0] if self.kind == "backward" else 1.0) / target.size, row_view(logits, axis)
+        targets, written = target.reshape(rows.shape[:-1]), (None, None if slope is None else row_view(slope, axis))
+        total = self.by_blocks(self.of_index, None, weight, (rows, targets), 0.0, written, False, logits.dtype)
         if self.kind == "backward":
             return slope
         loss = logits.dtype.type(total / target.size)

@@ -32,6 +32,16 @@ def exp_quotient(degree, round_to, steps=1):
     return least_squares(powers, r * r / np.exp(r), values, round_to)
 
 
+def log_quotient(degree, round_to):
+    """q in log(1 + f) = f + f^2 (q(f) f - 1/2), -1/4 <= f <= 1/2, by least squares on the relative error of log."""
+    with mpmath.workdps(60):
+        f = [mpmath.mpf("0.125") + mpmath.mpf("0.376") * mpmath.cos(mpmath.pi * (2 * i + 1) / 401) for i in range(200)]
+        values = np.array([float((mpmath.log1p(t) - t + t * t / 2) / t**3) for t in f])
+    f = np.array([float(t) for t in f])
+    powers = f[:, None] ** np.arange(degree + 1)
+    return least_squares(powers, np.abs(f**3 / np.log1p(f)), values, round_to)
+
+
 def parts(value, bits):
     """`value` as a sum of numbers of so many bits each."""
     result = []
@@ -95,7 +105,12 @@ def sixteenths():
         text += f"static const f32_t f32_sixteenths_rest[] = {{{', '.join(map(listed, rest))}}};\n"
         text += "/* their bits less (1024 + j) * 2^19, so that adding (1024 + s) * 2^19 makes 2^(s / 16) */\n"
         text += f"static const uint32_t f32_sixteenths_less[] = {{{', '.join(f'0x{value:08x}' for value in bits)}}};\n"
+        text += "/* log(1 + f) = f + f^2 (q(f) f - 1/2), for f from -1/4 to 1/2 */\n"
+        text += f"static const f32_t f32_log_q[] = {{{', '.join(map(listed, log_quotient(7, np.float32)))}}};\n"
+        log_high, log_low = parts(mpmath.log(2), (16, 24))
         for name, value in (
+            ("LOG_HI", log_high),
+            ("LOG_LO", log_low),
             ("SIXTEENTHS", float(1 / step)),
             ("SIXTEENTH_HI", high),
             ("SIXTEENTH_LO", low),

@@ -35,6 +35,10 @@ static const f32_t f32_sixteenths[] = {0x1.0000000000000p+0f, 0x1.0b55860000000p
 static const f32_t f32_sixteenths_rest[] = {0x0.0p+0f, 0x1.8d96d20000000p-25f, -0x1.9c0c220000000p-27f, 0x1.9649020000000p-25f, 0x1.1250020000000p-25f, 0x1.370be40000000p-25f, -0x1.0a35520000000p-25f, -0x1.00d8ac0000000p-27f, 0x1.26055c0000000p-26f, -0x1.05cb440000000p-25f, 0x1.67a1ca0000000p-28f, 0x1.a3b5e40000000p-28f, -0x1.f9c3060000000p-27f, -0x1.6961b40000000p-28f, -0x1.a5217c0000000p-28f, 0x1.61428e0000000p-28f};
 /* their bits less (1024 + j) * 2^19, so that adding (1024 + s) * 2^19 makes 2^(s / 16) */
 static const uint32_t f32_sixteenths_less[] = {0x1f800000, 0x1f7daac3, 0x1f7b95c2, 0x1f79c3d3, 0x1f7837f0, 0x1f76f532, 0x1f75fed7, 0x1f75583f, 0x1f7504f3, 0x1f7508a4, 0x1f75672a, 0x1f76248c, 0x1f7744fd, 0x1f78ccdf, 0x1f7ac0c7, 0x1f7d257d};
+/* log(1 + f) = f + f^2 (q(f) f - 1/2), for f from -1/4 to 1/2 */
+static const f32_t f32_log_q[] = {0x1.5555aa0000000p-2f, -0x1.00002a0000000p-2f, 0x1.9966fc0000000p-3f, -0x1.54f40c0000000p-3f, 0x1.28b3fe0000000p-3f, -0x1.0d8c060000000p-3f, 0x1.aa5e580000000p-4f, -0x1.6c2fd80000000p-5f};
+#define f32_LOG_HI 0x1.62e4000000000p-1f
+#define f32_LOG_LO 0x1.7f7d1c0000000p-20f
 #define f32_SIXTEENTHS 0x1.7154760000000p+4f
 #define f32_SIXTEENTH_HI 0x1.62e4300000000p-5f
 #define f32_SIXTEENTH_LO -0x1.05c6100000000p-33f

@@ -74,7 +74,7 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
                 FN(log_softmax_along)(streaming, x, out, count, n);
                 continue;
             }
-            T high[FN(LOG_ROWS)], low[FN(LOG_ROWS)];
+            T high[FN(LOG_ROOM)], low[FN(LOG_ROOM)];
             FN(log_sums)(x, count, n, high, low);
             for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
         }

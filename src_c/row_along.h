@@ -350,12 +350,9 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
         }
 }
 
-/* Rows whose logarithms are taken together: as many as a vector of doubles holds, while they stay in L1 */
-enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4 };
-
 /* log(sum(e^x)) of rows, in two parts */
 static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high, T *low) {
-    T max[FN(LOG_ROWS)] = {0}, rest[FN(LOG_ROWS)] = {0}, maxima[FN(LOG_ROWS)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
+    T max[FN(LOG_ROOM)] = {0}, rest[FN(LOG_ROOM)] = {0}, maxima[FN(LOG_ROOM)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
     for (size_t i = 0; i < rows; i++) {
         const FN(Sum) s = FN(rest_of_row)(x[i], n);
         rest[i] = s.sum;
@@ -375,7 +372,7 @@ static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V
 }
 
 static void FN(log_softmax_along)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t rows, size_t n) {
-    T high[FN(LOG_ROWS)], low[FN(LOG_ROWS)], buffer[FN(ROW_CHUNK)];
+    T high[FN(LOG_ROOM)], low[FN(LOG_ROOM)], buffer[FN(ROW_CHUNK)];
     FN(log_sums)(x, rows, n, high, low);
     for (size_t i = 0; i < rows; i++) {
         const V first = FN(set)(high[i]), rest = FN(set)(low[i]);

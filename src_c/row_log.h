@@ -29,6 +29,7 @@ static inline void FN(store_doubles)(T *p, f64_v value) {
         mid_store((float *)p, value);
 }
 
+#ifndef HAVE_FLOAT_LOGARITHMS /* of REAL = f32; f64 comes before */
 /* log(sum(e^x)) of `rows` rows as high + low, from the sums of the exponentials of the other entries than those that equal the maximum,
  * and their numbers; or, without numbers, of all but one. The maximum's own exponential, 1, is left out of the sum, so that a
  * small rest keeps its digits; and in two parts an entry less this is rounded twice only. The arrays have room for whole vectors. */
@@ -44,3 +45,12 @@ static void FN(logarithms)(const T *rest, const T *maxima, const T *max, const T
         FN(store_doubles)(low + r, (top - (rounded - back)) + (log - back));
     }
 }
+
+/* ratio = far + log(1 + ratio) */
+static void FN(far_logarithms)(const T *far, T *ratio, size_t rows) {
+    for (size_t r = 0; r < rows; r += f64_lanes) FN(store_doubles)(ratio + r, LOAD_DOUBLES(far + r) + FN(log1p)(LOAD_DOUBLES(ratio + r)));
+}
+#endif
+
+/* Room for rows whose logarithms are taken together: as many as a vector of doubles holds, while they stay in L1 */
+enum { FN(LOG_ROWS) = f64_lanes > 4 ? f64_lanes : 4, FN(LOG_ROOM) = LANES > FN(LOG_ROWS) ? LANES : FN(LOG_ROWS) };

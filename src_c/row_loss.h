@@ -182,8 +182,7 @@ static void FN(exact_losses)(const FN(Losses) *a, size_t row, size_t rows) {
 }
 
 static void FN(finish_losses)(const FN(Losses) *a, size_t row, size_t rows, const T *far, T *ratio) {
-    for (size_t i = 0; i < rows; i += f64_lanes)
-        FN(store_doubles)(ratio + i, LOAD_DOUBLES(far + i) + FN(log1p)(LOAD_DOUBLES(ratio + i)));
+    FN(far_logarithms)(far, ratio, rows);
     for (size_t i = 0; i < rows; i++) *FN(entry)(a->loss, row + i) = ratio[i];
 }
 
@@ -245,7 +244,7 @@ static void FN(index_batch)(int layout, int streaming, const FN(Losses) *a, size
         index[i] = index[i] < 0 ? 0 : index[i];
         weight[i] = writing ? NUMBER_AT(T, a->grad, row + i) : 0;
     }
-    for (size_t i = rows; i % LANES || i % f64_lanes; i++) weight[i] = far[i] = ratio[i] = 0;
+    for (size_t i = rows; i % FN(LOG_ROOM); i++) weight[i] = far[i] = ratio[i] = 0;
     const int together = layout != FN(ALONG) && FN(index_rows)(layout, streaming, a, row, rows, index, weight, row_of, far, ratio);
     for (size_t i = 0; i < rows && !together; i++) {
         T weights[LANES] = {weight[i]};

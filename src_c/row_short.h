@@ -118,7 +118,7 @@ static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g) {
 }
 
 #define GROUPS(name, shifted)                                                                 \
-    static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const FN(Shifts) *by) { \
+    static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const FN(Shifts) *restrict by) { \
         EACH_ENTRY_VECTOR(g) {                                                                \
             V entry = LOAD(x + i);                                                            \
             if (shifted) entry = entry - OP(pick)(by->shift + at, of);                        \
@@ -137,7 +137,7 @@ static void FN(group_exponentials)(const T *x, T *e, FN(Group) g, int by_maximum
     (by->how == FN(NEARLY) ? FN(group_nearly) : FN(group_from_afar))(x, e, g, by);
 }
 
-static APART void FN(multiply_short)(const T *e, T *out, FN(Group) g, const T *factor) {
+static APART void FN(multiply_short)(const T *e, T *out, FN(Group) g, const T *restrict factor) {
     EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(e + i) * OP(pick)(factor + at, of));
 }
 
@@ -150,29 +150,37 @@ static APART void FN(softmax_short)(const T *x, T *out, FN(Group) g, const T *we
     FN(multiply_short)(e, out, g, factor);
 }
 
-/* The sums of the exponentials of each row's entries below its maximum; and how many others there are, in all rows together */
-static APART T FN(row_sums_below)(const T *x, const T *e, FN(Group) g, const T *max, T *result) {
-    V maxima = C(0);
-    for (size_t at = 0; at < g.rows; at += LANES) {
-        V r[LANES];
-        UNROLLED for (size_t i = 0; i < LANES; i++) {
-            V carry = C(0);
-            r[i] = C(0);
-            if (at + i >= g.rows) continue;
-            const V top = FN(set)(max[at + i]);
-            for (size_t j = 0; j < g.n; j += LANES) {
-                const M maximal = GE(FN(load_some)(x + j, g.n - j, NOTHING), top);
-                const V entry = FN(load_some)(e + j, g.n - j, C(0));
-                maxima = maxima + SELECT(maximal, C(1), C(0));
-                r[i] = FN(add_carried)(r[i], SELECT(maximal, entry - entry, entry), &carry); /* NaN if it is not finite */
-            }
-            r[i] = r[i] - carry;
-            x += g.n;
-            e += g.n;
+/* The sums of the exponentials of each row's entries below its maximum, for `count` rows of up to LANES; `maxima` counts the others. In
+ * several counters: one chain of additions took 6 cycles of 11 a vector. */
+static ALWAYS_INLINE V FN(reduce_below)(const T **x, const T **e, size_t n, size_t count, const T *max, V *maxima) {
+    V r[LANES];
+    for (size_t i = count; i < LANES; i++) r[i] = C(0);
+    UNROLLED for (size_t i = 0; i < count; i++) {
+        V carry = C(0);
+        r[i] = C(0);
+        for (size_t j = 0; j < n; j += LANES) {
+            const M maximal = GE(FN(load_some)(*x + j, n - j, NOTHING), FN(set)(max[i]));
+            V entry = FN(load_some)(*e + j, n - j, C(0));
+            maxima[i % 4] = maxima[i % 4] + SELECT(maximal, C(1), C(0));
+            entry = SELECT(maximal, entry - entry, entry); /* NaN if it is not finite */
+            r[i] = n > LANES ? FN(add_carried)(r[i], entry, &carry) : entry;
         }
-        STORE(result + at, FN(sums)(r));
+        if (n > LANES) r[i] = r[i] - carry;
+        *x += n;
+        *e += n;
     }
-    return OP(sum)(maxima);
+    return FN(sums)(r);
+}
+
+static APART T FN(row_sums_below)(const T *x, const T *e, FN(Group) g, const T *max, T *result) {
+    V maxima[4] = {C(0), C(0), C(0), C(0)};
+    size_t at = 0;
+    if (g.n <= LANES)
+        for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_below)(&x, &e, g.n <= LANES ? g.n : LANES, LANES, max + at, maxima));
+    else
+        for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_below)(&x, &e, g.n, LANES, max + at, maxima));
+    if (at < g.rows) STORE(result + at, FN(reduce_below)(&x, &e, g.n, g.rows - at, max + at, maxima));
+    return OP(sum)((maxima[0] + maxima[1]) + (maxima[2] + maxima[3]));
 }
 
 /* As log_sums does for rows apart. Where no row has two equal maxima, which their number tells, they are not counted by row. */
@@ -197,11 +205,28 @@ static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
     FN(logarithms)(below, maxima, by.max, by.shift, by.k, high, low, g.rows);
 }
 
-static APART void FN(log_softmax_short)(const T *x, T *out, FN(Group) g) {
-    T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
-    FN(short_log_sums)(x, g, high, low);
+static APART void FN(subtract_short)(const T *x, T *out, FN(Group) g, const T *restrict high, const T *restrict low) {
     EACH_ENTRY_VECTOR(g) STORE(out + i, (LOAD(x + i) - OP(pick)(high + at, of)) - OP(pick)(low + at, of));
 }
+
+static void FN(log_softmax_short)(const T *x, T *out, FN(Group) g) {
+    T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+    FN(short_log_sums)(x, g, high, low);
+    FN(subtract_short)(x, out, g, high, low);
+}
+
+/* The gradients from softmax's output, from the exponentials of log_softmax's, and from log_softmax's */
+#define GRADIENTS(name, of_what, probability)                                                                                         \
+    static APART void FN(gradients_of_##name)(const T *p, const T *grad, T *out, FN(Group) g, const T *restrict mean) {               \
+        EACH_ENTRY_VECTOR(g) {                                                                                                        \
+            const V entry = LOAD(p + i);                                                                                              \
+            STORE(out + i, FN(gradient)(of_what, probability, LOAD(grad + i), OP(pick)(mean + at, of)));                              \
+        }                                                                                                                             \
+    }
+GRADIENTS(softmax, FN(OF_SOFTMAX), entry)
+GRADIENTS(log_softmax, FN(OF_LOG_SOFTMAX), entry)
+GRADIENTS(logarithm, FN(OF_LOG_SOFTMAX), FN(exp_by)(entry, C(0)))
+#undef GRADIENTS
 
 static APART void FN(backward_short)(int of_what, int from_output, const T *grad, const T *y, T *out, FN(Group) g) {
     T e[FN(SHORT_BUFFER)], inverse[FN(SHORT_ROWS)], mean[FN(SHORT_ROWS)];
@@ -218,9 +243,10 @@ static APART void FN(backward_short)(int of_what, int from_output, const T *grad
         FN(row_dots)(p, grad, g, mean);
     else
         FN(row_sums)(grad, g, mean);
-    EACH_ENTRY_VECTOR(g) {
-        V entry = LOAD(p + i);
-        if (from_output && of_what == FN(OF_LOG_SOFTMAX)) entry = FN(exp_by)(entry, C(0));
-        STORE(out + i, FN(gradient)(of_what, entry, LOAD(grad + i), OP(pick)(mean + at, of)));
-    }
+    if (of_what == FN(OF_SOFTMAX))
+        FN(gradients_of_softmax)(p, grad, out, g, mean);
+    else if (from_output)
+        FN(gradients_of_logarithm)(p, grad, out, g, mean);
+    else
+        FN(gradients_of_log_softmax)(p, grad, out, g, mean);
 }

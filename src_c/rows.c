@@ -49,6 +49,9 @@ static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
 #include "real.h"
 #include "exp.h"
 #include "row_exp.h"
+#ifdef HAVE_SHORT_TABLE
+#include "row_log_short.h"
+#endif
 #include "row.h"
 #include "row_masked.h"
 #include "row_sparse.h"
