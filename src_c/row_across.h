@@ -223,21 +223,28 @@ static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, 
     return how;
 }
 
+/* A tile's exponentials times the factors: those that are in `out` already, or taken once more. */
+static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, const V *factor) {
+    FN(Factor) f[FN(TILE_VECTORS)];
+    EACH_VECTOR(width) how = FN(how_to_finish)(how, factor[v]);
+    EACH_VECTOR(width) f[v] = FN(factor_of)(how, factor[v]);
+    if (twice)
+        HOW(how, tile_finish, streaming, x, out, n, width, by, f);
+    else
+        FN(scale_tile)(how, out, n, width, f);
+}
+
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
     V max[FN(TILE_VECTORS)] = {C(0)}, sum[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
-    FN(Factor) factor[FN(TILE_VECTORS)];
     const int twice = FN(tile_twice)(n, width);
     const int how = FN(take_tile)(x, twice ? NULL : &out, n, width, weight && !FN(are_ordinary)(weight, width), NULL, by, max, sum);
     EACH_VECTOR(width) {
         V over = C(1);
         if (weight) over = FN(load_some)(weight + i, width - i, C(0));
-        factor[v] = FN(factor_of)(over, sum[v], max[v]);
+        sum[v] = over / sum[v];
     }
-    if (twice)
-        HOW(how, tile_finish, streaming, x, out, n, width, by, factor);
-    else
-        FN(scale_tile)(how, out, n, width, factor);
+    FN(finish_across)(how, twice, streaming, x, out, n, width, by, sum);
 }
 
 /* As log_sums for rows apart */

@@ -336,16 +336,18 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
     const int along = x.step == 1 && out.step == 1, by_maximum = !FN(is_ordinary)(weight), twice = along && FN(taken_twice)(streaming, n);
     const FN(Row) row = {n <= FN(ROW_CHUNK) ? buffer : out.at, n <= FN(ROW_CHUNK) ? 1 : out.step};
     const FN(Taken) taken = FN(take_row)(x, twice ? NULL : &row, n, by_maximum, NO_ENTRY);
-    const FN(Factor) factor = FN(factor_of)(FN(set)(weight), FN(set)(taken.sum), FN(set)(taken.max));
+    const V quotient = FN(set)(weight / taken.sum);
+    const int how = FN(how_to_finish)(taken.how, quotient);
+    const FN(Factor) factor = FN(factor_of)(how, quotient);
     if (twice)
-        HOW(taken.how, exponentials, streaming, x.at, out.at, n, taken.by, factor);
+        HOW(how, exponentials, streaming, x.at, out.at, n, taken.by, factor);
     else if (along)
-        HOW(taken.how, scale, streaming, row.at, out.at, n, factor);
+        HOW(how, scale, streaming, row.at, out.at, n, factor);
     else
         EACH_CHUNK(n) {
             const T *p = FN(chunk)(row, start, count, buffer);
             T *to = FN(target)(out, start, buffer);
-            HOW(taken.how, scale, 0, p, to, count, factor);
+            HOW(how, scale, 0, p, to, count, factor);
             FN(put)(out, start, count, to);
         }
 }

@@ -58,18 +58,27 @@ static ALWAYS_INLINE V FN(row_exp)(int how, V x, FN(Shift) by, V *seen) {
 }
 
 /* What exponentials are multiplied by: `scale` times 2^power. A product that is subnormal or less takes three times as long as others, a
- * power of two does not: it is taken apart, but where a row might be taken moderately, which has no power. */
+ * power of two does not: it is taken apart, unless the exponentials are moderate and no factor is so small that a product might be. */
 typedef struct {
     V scale, power;
 } FN(Factor);
 
-static FN(Factor) FN(factor_of)(V weight, V sum, V max) {
-    FN(Factor) f = {weight / sum, C(0)};
-    (void)max;
+#define f32_SMALL_FACTOR 0x1p-61
+#define f64_SMALL_FACTOR 0x1p-500
+
+/* How to go on with exponentials that were taken so, where these are the factors */
+static inline int FN(how_to_finish)(int how, V factor) {
+    const V size = SELECT(GT(ABS(factor), C(0)), ABS(factor), C(1));
+    return how == FN(MODERATELY) && OP(any)(LT(size, C(FN(SMALL_FACTOR)))) ? FN(NEARLY) : how;
+}
+
+static FN(Factor) FN(factor_of)(int how, V factor) {
+    FN(Factor) f = {factor, C(0)};
+    (void)how;
 #ifdef HAVE_SCALE
-    const V power = MAX(C(-2 * FN(MAX_EXPONENT)), MIN(C(2 * FN(MAX_EXPONENT)), OP(exponent)(f.scale))); /* of 0 and infinity too */
-    f.power = SELECT(GE(ABS(max), C(FN(MODERATE) + 2)), power, C(0));
-    f.scale = OP(scale)(f.scale, -f.power);
+    if (how == FN(MODERATELY)) return f;
+    f.power = MAX(C(-2 * FN(MAX_EXPONENT)), MIN(C(2 * FN(MAX_EXPONENT)), OP(exponent)(factor))); /* of 0 and infinity too */
+    f.scale = OP(scale)(factor, -f.power);
 #endif
     return f;
 }

@@ -81,19 +81,21 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     }
     if (!out) return 1;
     STORE(own, mine);
-    const FN(Factor) factor = FN(factor_of)(FN(set)(weight), FN(set)((T)((double)taken.sum + own[0])), FN(set)(taken.max));
-    STORE(product, FN(times)(FN(NEARLY), -rest, factor));
+    const V quotient = FN(set)((T)(weight / ((double)taken.sum + own[0])));
+    const int how = FN(how_to_finish)(taken.how, quotient);
+    const FN(Factor) factor = FN(factor_of)(how, quotient);
+    STORE(product, FN(times)(how, -rest, factor));
     if (twice)
-        HOW(taken.how, exponentials, streaming, x.at, out->at, n, taken.by, factor);
+        HOW(how, exponentials, streaming, x.at, out->at, n, taken.by, factor);
     else
-        HOW(taken.how, scale, streaming, row.at, out->at, n, factor);
+        HOW(how, scale, streaming, row.at, out->at, n, factor);
     out->at[index] = product[0];
     return 1;
 }
 
 /* A batch of short rows; `index` is each row's target. 0 where one of them is left to loss_exactly. */
 static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
-    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], factor[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
+    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, !FN(are_ordinary)(weight, g.rows), &by);
     if (by.how == FN(FROM_AFAR)) return 0;
@@ -107,21 +109,20 @@ static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index
     for (size_t r = 0; r < g.rows; r += LANES) {
         const V k = by.how == FN(MODERATELY) ? C(0) : LOAD(by.k + r), own = LOAD(entry + r), mine = FN(exp_by)(own, k), others = LOAD(rest + r);
         const M is_far = FN(near_terms)(others, mine, far + r, ratio + r);
-        STORE(factor + r, LOAD(weight + r) / (others + mine));
+        STORE(sum + r, others + mine);
         if (!OP(any)(is_far)) continue;
         if (!has_maxima) FN(row_maxima)(x, g, by.max);
         has_maxima = 1;
         FN(far_terms)(is_far, others, mine, FN(exp_by)(LOAD(by.max + r), k), own, LOAD(by.max + r), far + r, ratio + r);
     }
     for (size_t r = 0; r < g.rows; r++) e[r * g.n + (size_t)index[r]] = -rest[r];
-    FN(multiply_short)(e, out, g, factor);
+    FN(divide_short)(by.how, e, out, g, weight, sum);
     return 1;
 }
 
 /* A tile of rows side by side */
 static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far, T *ratio) {
-    V max[FN(TILE_VECTORS)] = {C(0)}, rest[FN(TILE_VECTORS)], place[FN(TILE_VECTORS)];
-    FN(Factor) factor[FN(TILE_VECTORS)] = {{C(0), C(0)}};
+    V max[FN(TILE_VECTORS)] = {C(0)}, rest[FN(TILE_VECTORS)], factor[FN(TILE_VECTORS)] = {C(0)}, place[FN(TILE_VECTORS)];
     T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
     FN(Shift) by[FN(TILE_VECTORS)];
     for (size_t i = 0; i < width; i++) {
@@ -138,18 +139,16 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
     EACH_VECTOR(width) {
         const V own = LOAD(entry + i), mine = FN(exp_by)(own, by[v].k);
         const M is_far = FN(near_terms)(rest[v], mine, far + i, ratio + i);
-        factor[v] = FN(factor_of)(FN(load_some)(weight + i, width - i, C(0)), rest[v] + mine, max[v]);
-        STORE(product + i, FN(times)(FN(NEARLY), -rest[v], factor[v]));
+        factor[v] = FN(load_some)(weight + i, width - i, C(0)) / (rest[v] + mine);
+        const FN(Factor) apart = FN(factor_of)(FN(NEARLY), factor[v]);
+        STORE(product + i, FN(times)(FN(NEARLY), -rest[v], apart));
         if (!OP(any)(is_far)) continue;
         if (!has_maxima) FN(tile_maxima)(x, n, width, max);
         has_maxima = 1;
         FN(far_terms)(is_far, rest[v], mine, FN(exp_by)(max[v], by[v].k), own, max[v], far + i, ratio + i);
     }
     if (!out) return 1;
-    if (twice)
-        HOW(how, tile_finish, streaming, x, *out, n, width, by, factor);
-    else
-        FN(scale_tile)(how, *out, n, width, factor);
+    FN(finish_across)(how, twice, streaming, x, *out, n, width, by, factor);
     for (size_t i = 0; i < width; i++) out->at[index[i] * out->step + (ptrdiff_t)i] = product[i];
     return 1;
 }

@@ -90,7 +90,7 @@ static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) {
 /* How the exponentials of a group are taken: by what and, unless moderately, the rows' maxima. */
 typedef struct {
     int how;
-    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)];
+    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], floor[FN(SHORT_ROWS)];
 } FN(Shifts);
 
 static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Shifts) *by) {
@@ -101,6 +101,7 @@ static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Sh
         if (OP(any)(GT(ABS(mine.shift), C(0))) || OP(any)(OP(nan)(mine.shift))) by->how = FN(FROM_AFAR);
         STORE(by->shift + r, mine.shift);
         STORE(by->k + r, mine.k);
+        STORE(by->floor + r, mine.floor);
     }
 }
 
@@ -108,7 +109,7 @@ static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Sh
 static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g) {
     V seen = C(0);
     for (size_t i = 0, end; i < g.entries;) {
-        for (end = i + 256 < g.entries ? i + 256 : g.entries; i < end; i += LANES) {
+        for (end = i + 128 < g.entries ? i + 128 : g.entries; i < end; i += LANES) {
             PREFETCH(x + g.entries + i);
             STORE(e + i, FN(moderate_exp)(LOAD(x + i), &seen));
         }
@@ -122,7 +123,7 @@ static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g) {
         EACH_ENTRY_VECTOR(g) {                                                                \
             V entry = LOAD(x + i);                                                            \
             if (shifted) entry = entry - OP(pick)(by->shift + at, of);                        \
-            STORE(e + i, FN(exp_by)(entry, OP(pick)(by->k + at, of)));                        \
+            STORE(e + i, FN(exp_above)(entry, OP(pick)(by->k + at, of), OP(pick)(by->floor + at, of))); \
         }                                                                                     \
     }
 GROUPS(nearly, 0)
@@ -141,13 +142,40 @@ static APART void FN(multiply_short)(const T *e, T *out, FN(Group) g, const T *r
     EACH_ENTRY_VECTOR(g) STORE(out + i, LOAD(e + i) * OP(pick)(factor + at, of));
 }
 
+static APART void FN(multiply_and_scale)(const T *e, T *out, FN(Group) g, const T *restrict scale, const T *restrict power) {
+    EACH_ENTRY_VECTOR(g) {
+        const FN(Factor) f = {OP(pick)(scale + at, of), OP(pick)(power + at, of)};
+        STORE(out + i, FN(times)(FN(NEARLY), LOAD(e + i), f));
+    }
+}
+
+/* weight (or 1) e / sum, where the exponentials were taken so */
+static APART void FN(divide_short)(int how, const T *e, T *out, FN(Group) g, const T *weight, const T *sum) {
+    T scale[FN(SHORT_ROWS)], power[FN(SHORT_ROWS)];
+    for (size_t r = 0; r < g.rows; r += LANES) {
+        V over = C(1);
+        if (weight) over = LOAD(weight + r);
+        STORE(scale + r, over / LOAD(sum + r));
+        how = FN(how_to_finish)(how, FN(load_some)(scale + r, g.rows - r, C(1)));
+    }
+    if (how == FN(MODERATELY)) {
+        FN(multiply_short)(e, out, g, scale);
+        return;
+    }
+    for (size_t r = 0; r < g.rows; r += LANES) {
+        const FN(Factor) f = FN(factor_of)(how, LOAD(scale + r));
+        STORE(scale + r, f.scale);
+        STORE(power + r, f.power);
+    }
+    FN(multiply_and_scale)(e, out, g, scale, power);
+}
+
 static APART void FN(softmax_short)(const T *x, T *out, FN(Group) g, const T *weight) {
-    T e[FN(SHORT_BUFFER)], factor[FN(SHORT_ROWS)];
+    T e[FN(SHORT_BUFFER)], sum[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, weight && !FN(are_ordinary)(weight, g.rows), &by);
-    FN(row_sums)(e, g, factor);
-    for (size_t r = 0; r < g.rows; r += LANES) STORE(factor + r, (weight ? LOAD(weight + r) : C(1)) / LOAD(factor + r));
-    FN(multiply_short)(e, out, g, factor);
+    FN(row_sums)(e, g, sum);
+    FN(divide_short)(by.how, e, out, g, weight, sum);
 }
 
 /* The sums of the exponentials of each row's entries below its maximum, for `count` rows of up to LANES; `maxima` counts the others. In
