@@ -131,8 +131,6 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
         const FN(Group) g = {count, n, (count * n + LANES - 1) / LANES * LANES, row_of};
         T *p[3];
         FN(expect)(streaming, FN(entry)(a[operands - 1], row) + count * n);
-        for (int k = 0; k < operands - 1 && streaming; k++)
-            if (a[k].inner && row + 2 * batch <= rows) FN(far_ahead)(FN(entry)(a[k], row + batch), batch * n);
         for (int k = 0; k < operands; k++) {
             const size_t entries = a[k].inner ? n : 1;
             const int dense = a[k].outer == (ptrdiff_t)(entries * sizeof(T)) && count % LANES == 0;

@@ -122,6 +122,7 @@ static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g) {
     static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const FN(Shifts) *restrict by) { \
         EACH_ENTRY_VECTOR(g) {                                                                \
             V entry = LOAD(x + i);                                                            \
+            PREFETCH(x + g.entries + i);                                                      \
             if (shifted) entry = entry - OP(pick)(by->shift + at, of);                        \
             STORE(e + i, FN(exp_above)(entry, OP(pick)(by->k + at, of), OP(pick)(by->floor + at, of))); \
         }                                                                                     \
@@ -248,6 +249,8 @@ static void FN(log_softmax_short)(const T *x, T *out, FN(Group) g) {
     static APART void FN(gradients_of_##name)(const T *p, const T *grad, T *out, FN(Group) g, const T *restrict mean) {               \
         EACH_ENTRY_VECTOR(g) {                                                                                                        \
             const V entry = LOAD(p + i);                                                                                              \
+            PREFETCH(p + g.entries + i);                                                                                              \
+            PREFETCH(grad + g.entries + i);                                                                                           \
             STORE(out + i, FN(gradient)(of_what, probability, LOAD(grad + i), OP(pick)(mean + at, of)));                              \
         }                                                                                                                             \
     }
