@@ -141,26 +141,24 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
                 for (size_t j = 0; j < entries; j++) buffer[k][i * entries + j] = FN(entry)(a[k], row + i)[j];
             for (size_t i = count * entries; i < (count * entries + LANES - 1) / LANES * LANES; i++) buffer[k][i] = 0;
         }
+        const int last = operands - 1;
+        const FN(Place) out = {p[last], streaming ? FN(entry)(a[last], row) : NULL};
         if (what == FN(SOFTMAX))
-            FN(softmax_short)(p[0], p[1], g, NULL);
+            FN(softmax_short)(p[0], out, g, NULL);
         else if (what == FN(LOG_SOFTMAX))
-            FN(log_softmax_short)(p[0], p[1], g);
+            FN(log_softmax_short)(p[0], out, g);
         else if (what == FN(LOGSUMEXP)) {
             T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
             FN(short_log_sums)(p[0], g, high, low);
             for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
             continue;
         } else if (what == FN(WEIGHTED))
-            FN(softmax_short)(p[1], p[2], g, p[0]);
+            FN(softmax_short)(p[1], out, g, p[0]);
         else
-            FN(backward_short)(KIND(what), FROM_OUTPUT(what), p[0], p[1], p[2], g);
-        const int last = operands - 1;
-        if (p[last] != buffer[last]) continue;
-        if (streaming)
-            MAP_ROW(1, buffer[last], FN(entry)(a[last], row), count * n, C(0), entry);
-        else
-            for (size_t i = 0; i < count; i++)
-                for (size_t j = 0; j < n; j++) FN(entry)(a[last], row + i)[j] = buffer[last][i * n + j];
+            FN(backward_short)(KIND(what), FROM_OUTPUT(what), p[0], p[1], out, g);
+        if (p[last] != buffer[last] || streaming) continue;
+        for (size_t i = 0; i < count; i++)
+            for (size_t j = 0; j < n; j++) FN(entry)(a[last], row + i)[j] = buffer[last][i * n + j];
     }
 }
 

@@ -94,7 +94,7 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
 }
 
 /* A batch of short rows; `index` is each row's target. 0 where one of them is left to loss_exactly. */
-static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
+static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
     T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, !FN(are_ordinary)(weight, g.rows), &by);
@@ -201,10 +201,9 @@ static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Gr
     T *to = FN(row_of)(a->out, row).at;
     if (copied) FN(copy_rows)((char *)FN(row_of)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
     for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
-    if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, through ? out : to, g, index, weight, far, ratio)) return 0;
-    if (streaming)
-        MAP_ROW(1, out, to, g.rows * g.n, C(0), entry);
-    else if (through && writing)
+    const FN(Place) place = {through ? out : to, streaming ? to : NULL};
+    if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, place, g, index, weight, far, ratio)) return 0;
+    if (through && writing && !streaming)
         FN(copy_rows)((char *)out, sizeof(T), dense, (char *)to, a->out.inner, a->out.outer, g.rows, g.n);
     return 1;
 }
