@@ -55,11 +55,6 @@ static inline void FN(expect)(int streaming, const T *end) {
     if (streaming) PREFETCH_TO_WRITE(end - 1);
 }
 
-/* Ask for the entries that are needed next: while a row or a batch is in its later passes, nothing else does. */
-static inline void FN(far_ahead)(const T *p, size_t entries) {
-    for (size_t i = 0; i < entries; i += 64 / sizeof(T)) PREFETCH(p + i);
-}
-
 static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
         const size_t together = n <= 1024 ? FN(LOG_ROWS) : 1;
@@ -68,8 +63,6 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
             FN(Row) x[FN(LOG_ROWS)], out[FN(LOG_ROWS)];
             for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
             for (size_t i = 0; i < count; i++) FN(expect)(streaming, out[i].at + n);
-            for (size_t i = 0; i < together && streaming && together > 1 && row + together + i < rows; i++)
-                FN(far_ahead)(FN(entry)(a[0], row + together + i), n);
             if (what == FN(LOG_SOFTMAX)) {
                 FN(log_softmax_along)(streaming, x, out, count, n);
                 continue;
@@ -83,8 +76,6 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
     for (size_t row = 0; row < rows; row++) {
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         FN(expect)(streaming, FN(entry)(a[what < FN(WEIGHTED) ? 1 : 2], row) + n);
-        for (int k = 0; k < (what < FN(WEIGHTED) ? 1 : 2) && streaming && n <= FN(ROW_CHUNK) && row + 1 < rows; k++)
-            if (a[k].inner) FN(far_ahead)(FN(entry)(a[k], row + 1), n);
         if (what == FN(SOFTMAX))
             FN(softmax_along)(streaming, first, second, n, 1);
         else if (what == FN(WEIGHTED))

@@ -432,6 +432,8 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
         size_t i = 0;
         for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
             V e[FN(BLOCK_VECTORS)];
+            if (streaming) FN(ahead)(p + i);
+            if (streaming) FN(ahead)(g + i);
             for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
                 e[k] = LOAD(p + i + k * LANES);
                 if (!from_output) e[k] = FN(row_exp)(how, e[k], by, NULL);
