@@ -52,44 +52,54 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
 /* The losses of rows are far + log1p(ratio). Where the target is not hopelessly small, ratio is the sum of the others over its own
  * exponential; otherwise far is what the largest entry is ahead of it, and ratio the sum less the largest over the largest. Neither
  * hangs on how the exponentials were taken, so that no row's bits do. */
+#define FAR_RATIO ((T)0x1p60)
 static ALWAYS_INLINE M FN(near_terms)(V rest, V mine, T *far, T *ratio) {
     const V quotient = rest / mine;
     STORE(far, C(0));
     STORE(ratio, quotient);
-    return GE(quotient, C(0x1p60)); /* which will not do */
+    return GE(quotient, C(FAR_RATIO)); /* which will not do */
 }
 static ALWAYS_INLINE void FN(far_terms)(M is_far, V rest, V mine, V top, V x, V max, T *far, T *ratio) {
     STORE(far, SELECT(is_far, max - x, C(0)));
     STORE(ratio, SELECT(is_far, ((rest - top) + mine) / top, LOAD(ratio)));
 }
 
+static T FN(exp_of)(T x, V k) {
+    T lanes[LANES];
+    STORE(lanes, FN(exp_by)(FN(set)(x), k));
+    return lanes[0];
+}
+
 /* One contiguous row: weight * (softmax - 1 at the index), where there is an `out`. 0 where it is left to loss_exactly. */
 static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, const FN(Row) *out, size_t n, T *far, T *ratio) {
-    T buffer[FN(ROW_CHUNK)], own[LANES], product[LANES];
+    T buffer[FN(ROW_CHUNK)];
     const int twice = out && FN(taken_twice)(streaming, n);
     const FN(Row) row = {n <= FN(ROW_CHUNK) || !out ? buffer : out->at, 1};
-    const V entry = FN(set)(x.at[index]);
     const int over = out && row.at == x.at && !twice; /* exponentials are written over x: its maximum may be asked for */
-    const T first = over ? FN(row_maximum)(x, n) : 0;
+    const T entry = x.at[index], first = over ? FN(row_maximum)(x, n) : 0;
     const FN(Taken) taken = FN(take_row)(x, out && !twice ? &row : NULL, n, !FN(is_ordinary)(weight), index);
     if (taken.how == FN(FROM_AFAR)) return 0;
-    const V rest = FN(set)(taken.sum), mine = FN(exp_by)(entry, taken.by.k);
-    const M is_far = FN(near_terms)(rest, mine, far, ratio);
-    if (OP(any)(is_far)) {
-        const V max = FN(set)(over ? first : taken.how == FN(MODERATELY) ? FN(row_maximum)(x, n) : taken.max);
-        FN(far_terms)(is_far, rest, mine, FN(exp_by)(max, taken.by.k), entry, max, far, ratio);
+    const T rest = taken.sum, mine = out && !twice ? row.at[index] : FN(exp_of)(entry, taken.by.k);
+    *far = 0;
+    *ratio = rest / mine;
+    if (*ratio >= FAR_RATIO) {
+        const T max = over ? first : taken.how == FN(MODERATELY) ? FN(row_maximum)(x, n) : taken.max, top = FN(exp_of)(max, taken.by.k);
+        *far = max - entry;
+        *ratio = ((rest - top) + mine) / top;
     }
     if (!out) return 1;
-    STORE(own, mine);
-    const V quotient = FN(set)((T)(weight / ((double)taken.sum + own[0])));
+    const V quotient = FN(set)((T)(weight / ((double)rest + mine)));
     const int how = FN(how_to_finish)(taken.how, quotient);
     const FN(Factor) factor = FN(factor_of)(how, quotient);
-    STORE(product, FN(times)(how, -rest, factor));
-    if (twice)
+    if (twice) {
+        T product[LANES];
+        STORE(product, FN(times)(how, FN(set)(-rest), factor));
         HOW(how, exponentials, streaming, x.at, out->at, n, taken.by, factor);
-    else
+        out->at[index] = product[0];
+    } else {
+        row.at[index] = -rest;
         HOW(how, scale, streaming, row.at, out->at, n, factor);
-    out->at[index] = product[0];
+    }
     return 1;
 }
 
@@ -308,3 +318,4 @@ LOSS_LOOP(cross_entropy_distribution, 1, FN(LOSS))
 LOSS_LOOP(cross_entropy_distribution_backward, 1, FN(GRADIENT))
 LOSS_LOOP(cross_entropy_distribution_both, 1, FN(BOTH))
 #undef LOSS_LOOP
+#undef FAR_RATIO
