@@ -98,7 +98,7 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
                 lost = FN(rescaled)(lost, by[v].k - k);
                 by[v].k = k;
                 by[v].floor = SELECT(over, raised.floor, by[v].floor);
-                limit[v] = (k + C(FN(RAISED) + 20)) * C(0.6931471805599453);
+                limit[v] = FN(largest_by)(k);
             }
         }
         const FN(Shift) mine = how == FN(MODERATELY) ? FN(no_shift)() : by[v];

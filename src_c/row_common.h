@@ -16,6 +16,7 @@ typedef struct {
 enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR), FN(ONLINE) };
 
 #define NOTHING C(MINUS_INFINITY)
+#define LN2 0.6931471805599453
 #define ABS_OF(a) ((a) < 0 ? -(a) : (a))
 
 static inline FN(Shift) FN(no_shift)(void) { return (FN(Shift)){C(0), C(0), C(-16384)}; }
@@ -26,7 +27,7 @@ static inline FN(Shift) FN(row_shift)(V max, T raised) {
     V whole = FMA(SELECT(small, max, C(0)), C(FN(LOG2E)), C(FN(ROUNDER)));
     const V k = (whole - C(FN(ROUNDER))) - C(raised);
     V floor = C(-16384);
-    if (raised > 0) floor = (k - C(FN(MAX_EXPONENT) - 2)) * C(0.6931471805599453);
+    if (raised > 0) floor = (k - C(FN(MAX_EXPONENT) - 2)) * C(LN2);
     return (FN(Shift)){SELECT(small, C(0), max), k, floor};
 }
 
@@ -42,6 +43,9 @@ static inline V FN(plain_exp)(V x, V by, V floor) {
 }
 
 static inline V FN(exp_by)(V x, V by) { return FN(exp_above)(x, by, C(-16384)); }
+
+/* Where K is raised on the way: from this x on, e^x 2^-k might make a sum too large. */
+static inline V FN(largest_by)(V k) { return (k + C(FN(RAISED) + 20)) * C(LN2); }
 
 /* a 2^k, where a is 0 or k at most 0 */
 static inline V FN(rescaled)(V a, V k) {

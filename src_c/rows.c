@@ -38,10 +38,12 @@ static inline f64_v f64_exp_by(f64_v x, f64_v by);
 #include "real.h"
 #include "exp.h"
 #include "sum.h"
+#ifndef HAVE_SHORT_TABLE /* else logarithms are taken in pairs of floats */
 static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
     f64_v k, whole, t = mid_expm1_remainder(x, &k, &whole);
     return mid_scaled(f64_set(1) + t, k - by);
 }
+#endif
 #undef REAL
 #undef BASE
 #define REAL f32
@@ -50,7 +52,7 @@ static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
 #include "exp.h"
 #include "row_exp.h"
 #ifdef HAVE_SHORT_TABLE
-#include "row_log_short.h"
+#include "row_log_pairs.h"
 #endif
 #include "row.h"
 #include "row_masked.h"
