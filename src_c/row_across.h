@@ -224,27 +224,27 @@ static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, 
 }
 
 /* A tile's exponentials times the factors: those that are in `out` already, or taken once more. */
-static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, const V *factor) {
-    FN(Factor) f[FN(TILE_VECTORS)];
-    EACH_VECTOR(width) how = FN(how_to_finish)(how, factor[v]);
-    EACH_VECTOR(width) f[v] = FN(factor_of)(how, factor[v]);
+static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, FN(Factor) *factor) {
+    EACH_VECTOR(width) how = FN(how_to_finish)(how, factor[v].scale);
+    EACH_VECTOR(width) factor[v] = FN(apart)(how, factor[v]);
     if (twice)
-        HOW(how, tile_finish, streaming, x, out, n, width, by, f);
+        HOW(how, tile_finish, streaming, x, out, n, width, by, factor);
     else
-        FN(scale_tile)(how, out, n, width, f);
+        FN(scale_tile)(how, out, n, width, factor);
 }
 
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
     V max[FN(TILE_VECTORS)] = {C(0)}, sum[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
+    FN(Factor) factor[FN(TILE_VECTORS)];
     const int twice = FN(tile_twice)(n, width);
     const int how = FN(take_tile)(x, twice ? NULL : &out, n, width, weight && !FN(are_ordinary)(weight, width), NULL, by, max, sum);
     EACH_VECTOR(width) {
         V over = C(1);
         if (weight) over = FN(load_some)(weight + i, width - i, C(0));
-        sum[v] = over / sum[v];
+        factor[v] = FN(quotient)(over, sum[v]);
     }
-    FN(finish_across)(how, twice, streaming, x, out, n, width, by, sum);
+    FN(finish_across)(how, twice, streaming, x, out, n, width, by, factor);
 }
 
 /* As log_sums for rows apart */

@@ -127,9 +127,9 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
     const int along = x.step == 1 && out.step == 1, by_maximum = !FN(is_ordinary)(weight), twice = along && FN(taken_twice)(streaming, n);
     const FN(Row) row = {n <= FN(ROW_CHUNK) ? buffer : out.at, n <= FN(ROW_CHUNK) ? 1 : out.step};
     const FN(Taken) taken = FN(take_row)(x, twice ? NULL : &row, n, by_maximum, NO_ENTRY);
-    const V quotient = FN(set)(weight / taken.sum);
-    const int how = FN(how_to_finish)(taken.how, quotient);
-    const FN(Factor) factor = FN(factor_of)(how, quotient);
+    const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(taken.sum));
+    const int how = FN(how_to_finish)(taken.how, quotient.scale);
+    const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice)
         HOW(how, exponentials, streaming, x.at, out.at, n, taken.by, factor);
     else if (along)

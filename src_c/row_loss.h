@@ -88,9 +88,9 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
         *ratio = ((rest - top) + mine) / top;
     }
     if (!out) return 1;
-    const V quotient = FN(set)((T)(weight / ((double)rest + mine)));
-    const int how = FN(how_to_finish)(taken.how, quotient);
-    const FN(Factor) factor = FN(factor_of)(how, quotient);
+    const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(rest + mine));
+    const int how = FN(how_to_finish)(taken.how, quotient.scale);
+    const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice) {
         T product[LANES];
         STORE(product, FN(times)(how, FN(set)(-rest), factor));
@@ -132,7 +132,8 @@ static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t
 
 /* A tile of rows side by side */
 static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far, T *ratio) {
-    V max[FN(TILE_VECTORS)] = {C(0)}, rest[FN(TILE_VECTORS)], factor[FN(TILE_VECTORS)] = {C(0)}, place[FN(TILE_VECTORS)];
+    V max[FN(TILE_VECTORS)] = {C(0)}, rest[FN(TILE_VECTORS)], place[FN(TILE_VECTORS)];
+    FN(Factor) factor[FN(TILE_VECTORS)] = {{C(0), C(0), C(0)}};
     T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
     FN(Shift) by[FN(TILE_VECTORS)];
     for (size_t i = 0; i < width; i++) {
@@ -149,9 +150,8 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
     EACH_VECTOR(width) {
         const V own = LOAD(entry + i), mine = FN(exp_by)(own, by[v].k);
         const M is_far = FN(near_terms)(rest[v], mine, far + i, ratio + i);
-        factor[v] = FN(load_some)(weight + i, width - i, C(0)) / (rest[v] + mine);
-        const FN(Factor) apart = FN(factor_of)(FN(NEARLY), factor[v]);
-        STORE(product + i, FN(times)(FN(NEARLY), -rest[v], apart));
+        factor[v] = FN(quotient)(FN(load_some)(weight + i, width - i, C(0)), rest[v] + mine);
+        STORE(product + i, FN(times)(FN(NEARLY), -rest[v], FN(apart)(FN(NEARLY), factor[v])));
         if (!OP(any)(is_far)) continue;
         if (!has_maxima) FN(tile_maxima)(x, n, width, max);
         has_maxima = 1;

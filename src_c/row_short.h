@@ -167,33 +167,44 @@ static ALWAYS_INLINE size_t FN(stream_until)(FN(Place) out, size_t done, size_t 
         FN(store_some)((out).streamed + done_, FN(load_some)((out).at + done_, all_ - done_, C(0)), all_ - done_);         \
     } while (0)
 
-static APART void FN(multiply_short)(const T *e, FN(Place) out, FN(Group) g, const T *restrict factor) {
-    WRITE_GROUPS(g, out, LOAD(e + i) * OP(pick)(factor + at, of));
+typedef struct {
+    T scale[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], power[FN(SHORT_ROWS)];
+} FN(Factors);
+
+static ALWAYS_INLINE V FN(times_short)(int how, V e, const FN(Factors) *f, size_t at, const int32_t *of) {
+    FN(Factor) mine = {OP(pick)(f->scale + at, of), OP(pick)(f->low + at, of), C(0)};
+    if (how != FN(MODERATELY)) mine.power = OP(pick)(f->power + at, of);
+    return FN(times)(how, e, mine);
 }
-static ALWAYS_INLINE V FN(scaled_entry)(V e, V scale, V power) { return FN(times)(FN(NEARLY), e, (FN(Factor)){scale, power}); }
-static APART void FN(multiply_and_scale)(const T *e, FN(Place) out, FN(Group) g, const T *restrict scale, const T *restrict power) {
-    WRITE_GROUPS(g, out, FN(scaled_entry)(LOAD(e + i), OP(pick)(scale + at, of), OP(pick)(power + at, of)));
+static APART void FN(multiply_moderately)(const T *e, FN(Place) out, FN(Group) g, const FN(Factors) *restrict f) {
+    WRITE_GROUPS(g, out, FN(times_short)(FN(MODERATELY), LOAD(e + i), f, at, of));
+}
+static APART void FN(multiply_apart)(const T *e, FN(Place) out, FN(Group) g, const FN(Factors) *restrict f) {
+    WRITE_GROUPS(g, out, FN(times_short)(FN(NEARLY), LOAD(e + i), f, at, of));
 }
 
 /* weight (or 1) e / sum, where the exponentials were taken so */
 static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group) g, const T *weight, const T *sum) {
-    T scale[FN(SHORT_ROWS)], power[FN(SHORT_ROWS)];
+    FN(Factors) factors;
     for (size_t r = 0; r < g.rows; r += LANES) {
         V over = C(1);
         if (weight) over = LOAD(weight + r);
-        STORE(scale + r, over / LOAD(sum + r));
-        how = FN(how_to_finish)(how, FN(load_some)(scale + r, g.rows - r, C(1)));
+        const FN(Factor) f = FN(quotient)(over, LOAD(sum + r));
+        STORE(factors.scale + r, f.scale);
+        STORE(factors.low + r, f.low);
+        how = FN(how_to_finish)(how, FN(load_some)(factors.scale + r, g.rows - r, C(1)));
     }
     if (how == FN(MODERATELY)) {
-        FN(multiply_short)(e, out, g, scale);
+        FN(multiply_moderately)(e, out, g, &factors);
         return;
     }
     for (size_t r = 0; r < g.rows; r += LANES) {
-        const FN(Factor) f = FN(factor_of)(how, LOAD(scale + r));
-        STORE(scale + r, f.scale);
-        STORE(power + r, f.power);
+        const FN(Factor) f = FN(apart)(how, (FN(Factor)){LOAD(factors.scale + r), LOAD(factors.low + r), C(0)});
+        STORE(factors.scale + r, f.scale);
+        STORE(factors.low + r, f.low);
+        STORE(factors.power + r, f.power);
     }
-    FN(multiply_and_scale)(e, out, g, scale, power);
+    FN(multiply_apart)(e, out, g, &factors);
 }
 
 static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, const T *weight) {
@@ -286,14 +297,13 @@ GRADIENTS(log_softmax_gradient_from_output, FN(OF_LOG_SOFTMAX), FN(exp_by)(entry
 #undef GRADIENTS
 
 static APART void FN(backward_short)(int of_what, int from_output, const T *grad, const T *y, FN(Place) out, FN(Group) g) {
-    T e[FN(SHORT_BUFFER)], inverse[FN(SHORT_ROWS)], mean[FN(SHORT_ROWS)];
+    T e[FN(SHORT_BUFFER)], mean[FN(SHORT_ROWS)];
     const T *p = y;
     if (!from_output) {
         FN(Shifts) by;
         FN(group_exponentials)(y, e, g, 0, &by);
-        FN(row_sums)(e, g, inverse);
-        for (size_t r = 0; r < g.rows; r += LANES) STORE(inverse + r, C(1) / LOAD(inverse + r));
-        FN(multiply_short)(e, (FN(Place)){e, NULL}, g, inverse);
+        FN(row_sums)(e, g, mean);
+        FN(divide_short)(by.how, e, (FN(Place)){e, NULL}, g, NULL, mean);
         p = e;
     }
     if (of_what == FN(OF_SOFTMAX))
