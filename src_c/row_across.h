@@ -74,9 +74,9 @@ static int FN(tile_shifts)(const V *max, size_t width, int by_maximum, FN(Shift)
 }
 
 /* The sums of a tile's exponentials, which are written to `out` where there is one; or of all but one in each row: that at `place`, or a
- * largest one, which is found on the way. 0 where they have to be taken some other way. */
+ * largest one, which is found on the way; `low` is what rounding took off. 0 where they have to be taken some other way. */
 static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place,
-                                      V *max, V *sum) {
+                                      V *max, V *sum, V *low) {
     V carry[FN(TILE_VECTORS)], limit[FN(TILE_VECTORS)];
     EACH_VECTOR(width) {
         sum[v] = carry[v] = C(0);
@@ -130,7 +130,11 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
         carry[v] = lost;
         if (what == FN(BUT_LARGEST)) max[v] = top;
     })
-    EACH_VECTOR(width) sum[v] = sum[v] - carry[v];
+    EACH_VECTOR(width) {
+        const V rounded = sum[v] - carry[v];
+        if (low) low[v] = (sum[v] - rounded) - carry[v];
+        sum[v] = rounded;
+    }
     if (what != FN(BUT_LARGEST)) return 1;
     EACH_VECTOR(width) {
         if (how == FN(MODERATELY) && OP(any)(GE(ABS(max[v]), C(FN(MODERATE))))) return 0;
@@ -161,10 +165,10 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
 
 /* `place` is NULL, or of the entry of each row that the sum leaves out */
 #define TILES(name, how)                                                                                                            \
-    static APART int FN(tile_take_##name)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place, V *sum) { \
+    static APART int FN(tile_take_##name)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place, V *sum, V *low) { \
         if (place)                                                                                                                  \
-            return FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, NULL, sum);                                          \
-        return FN(sum_tile)(how, FN(ALL), x, out, n, width, by, NULL, NULL, sum);                                                   \
+            return FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, NULL, sum, low);                                          \
+        return FN(sum_tile)(how, FN(ALL), x, out, n, width, by, NULL, NULL, sum, low);                                                   \
     }                                                                                                                               \
     static APART void FN(tile_finish_##name)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,  \
                                              const FN(Factor) *factor) {                                                                     \
@@ -174,13 +178,13 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
             FN(finish_tile)(how, 0, x, out, n, width, by, factor);                                                                  \
     }
 #define SUMS(name, how)                                                                                                             \
-    static APART int FN(tile_sum_##name)(FN(Row) x, size_t n, size_t width, FN(Shift) *by, const V *place, V *max, V *sum) {        \
+    static APART int FN(tile_sum_##name)(FN(Row) x, size_t n, size_t width, FN(Shift) *by, const V *place, V *max, V *sum, V *low) {        \
         if (place)                                                                                                                  \
-            return FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, max, sum);                                          \
-        return FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, max, sum);                                                   \
+            return FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, max, sum, low);                                     \
+        return FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, max, sum, low);                                                   \
     }                                                                                                                               \
     static APART int FN(tile_rest_##name)(FN(Row) x, size_t n, size_t width, FN(Shift) *by, V *max, V *sum) {                       \
-        return FN(sum_tile)(how, FN(BUT_LARGEST), x, NULL, n, width, by, NULL, max, sum);                                           \
+        return FN(sum_tile)(how, FN(BUT_LARGEST), x, NULL, n, width, by, NULL, max, sum, NULL);                                          \
     }
 EACH_HOW(TILES)
 SUMS(moderately, FN(MODERATELY))
@@ -207,19 +211,20 @@ static void FN(no_shifts)(size_t width, FN(Shift) *by) {
 }
 
 /* As take_row for rows apart: how the exponentials of a tile were taken, by what and, unless moderately, the maxima */
-static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, int by_maximum, const V *place, FN(Shift) *by, V *max, V *sum) {
+static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, int by_maximum, const V *place, FN(Shift) *by, V *max, V *sum,
+                         V *low) {
     const int before = out && out->at == x.at;
     FN(no_shifts)(width, by);
     if (!by_maximum && !(before && !FN(tile_is_moderate)(x, n, width)) &&
-        (out ? FN(tile_take_moderately)(x, out, n, width, by, place, sum) : FN(tile_sum_moderately)(x, n, width, by, place, max, sum)))
+        (out ? FN(tile_take_moderately)(x, out, n, width, by, place, sum, low) : FN(tile_sum_moderately)(x, n, width, by, place, max, sum, low)))
         return FN(MODERATELY);
-    if (!by_maximum && !out && FN(tile_sum_online)(x, n, width, by, place, max, sum)) return FN(NEARLY);
+    if (!by_maximum && !out && FN(tile_sum_online)(x, n, width, by, place, max, sum, low)) return FN(NEARLY);
     FN(tile_maxima)(x, n, width, max);
     const int how = FN(tile_shifts)(max, width, by_maximum, by);
     if (out)
-        (how == FN(NEARLY) ? FN(tile_take_nearly) : FN(tile_take_from_afar))(x, out, n, width, by, place, sum);
+        (how == FN(NEARLY) ? FN(tile_take_nearly) : FN(tile_take_from_afar))(x, out, n, width, by, place, sum, low);
     else
-        FN(tile_sum_from_afar)(x, n, width, by, place, max, sum);
+        FN(tile_sum_from_afar)(x, n, width, by, place, max, sum, low);
     return how;
 }
 
@@ -234,15 +239,15 @@ static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(R
 }
 
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
-    V max[FN(TILE_VECTORS)] = {C(0)}, sum[FN(TILE_VECTORS)];
+    V max[FN(TILE_VECTORS)] = {C(0)}, sum[FN(TILE_VECTORS)], low[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
     FN(Factor) factor[FN(TILE_VECTORS)];
     const int twice = FN(tile_twice)(n, width);
-    const int how = FN(take_tile)(x, twice ? NULL : &out, n, width, weight && !FN(are_ordinary)(weight, width), NULL, by, max, sum);
+    const int how = FN(take_tile)(x, twice ? NULL : &out, n, width, weight && !FN(are_ordinary)(weight, width), NULL, by, max, sum, low);
     EACH_VECTOR(width) {
         V over = C(1);
         if (weight) over = FN(load_some)(weight + i, width - i, C(0));
-        factor[v] = FN(quotient)(over, sum[v]);
+        factor[v] = FN(quotient)(over, sum[v], low[v]);
     }
     FN(finish_across)(how, twice, streaming, x, out, n, width, by, factor);
 }

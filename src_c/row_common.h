@@ -70,12 +70,14 @@ typedef struct {
 #define f32_SMALL_FACTOR 0x1p-61
 #define f64_SMALL_FACTOR 0x1p-500
 
-static inline FN(Factor) FN(quotient)(V weight, V sum) {
+/* weight / (sum + sum_low) */
+static inline FN(Factor) FN(quotient)(V weight, V sum, V sum_low) {
     FN(Factor) f = {weight / sum, C(0), C(0)};
 #ifdef HAVE_FMA
-    const V low = FMA(-f.scale, sum, weight) / sum;
-    f.low = SELECT(LT(ABS(low), C(1)), low, C(0)); /* 0 where the quotient is not finite */
+    const V low = FMA(-f.scale, sum_low, FMA(-f.scale, sum, weight)) / sum;
+    f.low = SELECT(LT(ABS(low), ABS(f.scale)), low, C(0)); /* 0 where the quotient is not finite */
 #endif
+    (void)sum_low;
     return f;
 }
 
@@ -108,6 +110,10 @@ static ALWAYS_INLINE V FN(times)(int how, V e, FN(Factor) f) {
     (void)how;
     return product;
 }
+
+/* the lanes of floats as doubles are two halves */
+#define f64_first_half(a) (a)
+#define f64_second_half(a) f64_set(0)
 
 #define LOAD_DOUBLES(p) (sizeof(T) == sizeof(double) ? f64_load((const double *)(p)) : mid_load((const float *)(p)))
 

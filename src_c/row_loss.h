@@ -88,7 +88,7 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
         *ratio = ((rest - top) + mine) / top;
     }
     if (!out) return 1;
-    const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(rest + mine));
+    const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(rest + mine), C(0));
     const int how = FN(how_to_finish)(taken.how, quotient.scale);
     const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice) {
@@ -105,7 +105,7 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
 
 /* A batch of short rows; `index` is each row's target. 0 where one of them is left to loss_exactly. */
 static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
-    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], entry[FN(SHORT_ROWS)];
+    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)] = {0}, entry[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, !FN(are_ordinary)(weight, g.rows), &by);
     if (by.how == FN(FROM_AFAR)) return 0;
@@ -126,7 +126,7 @@ static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t
         FN(far_terms)(is_far, others, mine, FN(exp_by)(LOAD(by.max + r), k), own, LOAD(by.max + r), far + r, ratio + r);
     }
     for (size_t r = 0; r < g.rows; r++) e[r * g.n + (size_t)index[r]] = -rest[r];
-    FN(divide_short)(by.how, e, out, g, weight, sum);
+    FN(divide_short)(by.how, e, out, g, weight, sum, low);
     return 1;
 }
 
@@ -144,13 +144,13 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
     const int twice = FN(tile_twice)(n, width);
     int has_maxima = out && out->at == x.at && !twice; /* exponentials are written over x */
     if (has_maxima) FN(tile_maxima)(x, n, width, max);
-    const int how = FN(take_tile)(x, twice ? NULL : out, n, width, !FN(are_ordinary)(weight, width), place, by, max, rest);
+    const int how = FN(take_tile)(x, twice ? NULL : out, n, width, !FN(are_ordinary)(weight, width), place, by, max, rest, NULL);
     if (how == FN(FROM_AFAR)) return 0;
     has_maxima |= how != FN(MODERATELY);
     EACH_VECTOR(width) {
         const V own = LOAD(entry + i), mine = FN(exp_by)(own, by[v].k);
         const M is_far = FN(near_terms)(rest[v], mine, far + i, ratio + i);
-        factor[v] = FN(quotient)(FN(load_some)(weight + i, width - i, C(0)), rest[v] + mine);
+        factor[v] = FN(quotient)(FN(load_some)(weight + i, width - i, C(0)), rest[v] + mine, C(0));
         STORE(product + i, FN(times)(FN(NEARLY), -rest[v], FN(apart)(FN(NEARLY), factor[v])));
         if (!OP(any)(is_far)) continue;
         if (!has_maxima) FN(tile_maxima)(x, n, width, max);

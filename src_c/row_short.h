@@ -87,6 +87,39 @@ static APART void FN(row_sums)(const T *p, FN(Group) g, T *result) { FN(reduce_r
 static APART void FN(row_maxima)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(LARGEST), p, p, g, result); }
 static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) { FN(reduce_rows)(FN(DOT), p, q, g, result); }
 
+#define IS_FLOAT (sizeof(T) < sizeof(double))
+/* The sums of `count` rows of up to f64_lanes in double: in floats, the steps of each sum put softmax off by up to 5.1 ULP. */
+static ALWAYS_INLINE f64_v FN(total_group)(const T **p, size_t n, size_t count) {
+    f64_v r[f64_lanes];
+    for (size_t i = count; i < f64_lanes; i++) r[i] = f64_set(0);
+    UNROLLED for (size_t i = 0; i < count; i++) {
+        r[i] = f64_set(0);
+        for (size_t j = 0; j < n; j += LANES) {
+            const V entry = FN(load_some)(*p + j, n - j, C(0));
+            r[i] = r[i] + OP(first_half)(entry);
+            if (n - j > f64_lanes) r[i] = r[i] + OP(second_half)(entry);
+        }
+        *p += n;
+    }
+    return f64_sums(r);
+}
+
+/* The sums as `result` and what that rounds off */
+static APART void FN(row_totals)(const T *p, FN(Group) g, T *result, T *low) {
+    if (!IS_FLOAT) {
+        FN(row_sums)(p, g, result);
+        for (size_t r = 0; r < g.rows; r += LANES) STORE(low + r, C(0));
+        return;
+    }
+    for (size_t at = 0; at < (g.rows + LANES - 1) / LANES * LANES; at += f64_lanes) {
+        const size_t count = at >= g.rows ? 0 : g.rows - at < f64_lanes ? g.rows - at : f64_lanes;
+        const f64_v sum = count < f64_lanes ? FN(total_group)(&p, g.n, count) : g.n <= LANES ? FN(total_group)(&p, g.n <= LANES ? g.n : LANES, f64_lanes)
+                                                                                             : FN(total_group)(&p, g.n, f64_lanes);
+        FN(store_doubles)(result + at, sum);
+        FN(store_doubles)(low + at, sum - LOAD_DOUBLES(result + at));
+    }
+}
+
 /* How the exponentials of a group are taken: by what and, unless moderately, the rows' maxima. */
 typedef struct {
     int how;
@@ -184,12 +217,12 @@ static APART void FN(multiply_apart)(const T *e, FN(Place) out, FN(Group) g, con
 }
 
 /* weight (or 1) e / sum, where the exponentials were taken so */
-static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group) g, const T *weight, const T *sum) {
+static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group) g, const T *weight, const T *sum, const T *sum_low) {
     FN(Factors) factors;
     for (size_t r = 0; r < g.rows; r += LANES) {
         V over = C(1);
         if (weight) over = LOAD(weight + r);
-        const FN(Factor) f = FN(quotient)(over, LOAD(sum + r));
+        const FN(Factor) f = FN(quotient)(over, LOAD(sum + r), LOAD(sum_low + r));
         STORE(factors.scale + r, f.scale);
         STORE(factors.low + r, f.low);
         how = FN(how_to_finish)(how, FN(load_some)(factors.scale + r, g.rows - r, C(1)));
@@ -208,11 +241,11 @@ static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group)
 }
 
 static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, const T *weight) {
-    T e[FN(SHORT_BUFFER)], sum[FN(SHORT_ROWS)];
+    T e[FN(SHORT_BUFFER)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, weight && !FN(are_ordinary)(weight, g.rows), &by);
-    FN(row_sums)(e, g, sum);
-    FN(divide_short)(by.how, e, out, g, weight, sum);
+    FN(row_totals)(e, g, sum, low);
+    FN(divide_short)(by.how, e, out, g, weight, sum, low);
 }
 
 /* The sums of the exponentials of each row's entries below its maximum, for `count` rows of up to LANES; `maxima` counts the others. In
@@ -302,8 +335,9 @@ static APART void FN(backward_short)(int of_what, int from_output, const T *grad
     if (!from_output) {
         FN(Shifts) by;
         FN(group_exponentials)(y, e, g, 0, &by);
-        FN(row_sums)(e, g, mean);
-        FN(divide_short)(by.how, e, (FN(Place)){e, NULL}, g, NULL, mean);
+        T sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+        FN(row_totals)(e, g, sum, low);
+        FN(divide_short)(by.how, e, (FN(Place)){e, NULL}, g, NULL, sum, low);
         p = e;
     }
     if (of_what == FN(OF_SOFTMAX))

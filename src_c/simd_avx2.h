@@ -32,6 +32,8 @@ static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm256_or_pd(a, 
 static inline f32_v f32_sqrt(f32_v a) { return _mm256_sqrt_ps(a); }
 static inline f64_v f64_sqrt(f64_v a) { return _mm256_sqrt_pd(a); }
 static inline f64_v mid_load(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline f64_v f32_first_half(f32_v a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
+static inline f64_v f32_second_half(f32_v a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
 static inline void mid_store(float *p, f64_v a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GT_OQ); }

@@ -40,6 +40,9 @@ static inline f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
 static inline f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
 /* floats as doubles */
 static inline f64_v mid_load(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+/* the first half of the lanes as doubles, and the other */
+static inline f64_v f32_first_half(f32_v a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
+static inline f64_v f32_second_half(f32_v a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
 static inline void mid_store(float *p, f64_v a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }

@@ -49,6 +49,16 @@ static inline f64_v mid_load(const float *p) {
     memcpy(&a, p, sizeof a);
     return __builtin_convertvector(a, f64_v);
 }
+static inline f64_v f32_first_half(f32_v a) {
+    float lanes[4];
+    f32_store(lanes, a);
+    return mid_load(lanes);
+}
+static inline f64_v f32_second_half(f32_v a) {
+    float lanes[4];
+    f32_store(lanes, a);
+    return mid_load(lanes + 2);
+}
 static inline void mid_store(float *p, f64_v a) {
     const mid_lanes rounded = __builtin_convertvector(a, mid_lanes);
     memcpy(p, &rounded, sizeof rounded);

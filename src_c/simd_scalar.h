@@ -57,6 +57,8 @@ static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return f64_of_bits(f64_
 static inline f32_v f32_sqrt(f32_v a) { return sqrtf(a); }
 static inline f64_v f64_sqrt(f64_v a) { return sqrt(a); }
 static inline f64_v mid_load(const float *p) { return *p; }
+static inline f64_v f32_first_half(f32_v a) { return a; }
+static inline f64_v f32_second_half(f32_v a) { return (void)a, 0; }
 static inline void mid_store(float *p, f64_v a) { *p = (float)a; }
 static inline f64_v f64_exponent(f64_v a) { return (double)(int)(f64_bits(a) >> 52) - 1023; }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return a > b; }

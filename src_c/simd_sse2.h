@@ -31,6 +31,8 @@ static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm_or_pd(a, _mm
 static inline f32_v f32_sqrt(f32_v a) { return _mm_sqrt_ps(a); }
 static inline f64_v f64_sqrt(f64_v a) { return _mm_sqrt_pd(a); }
 static inline f64_v mid_load(const float *p) { return _mm_setr_pd(p[0], p[1]); }
+static inline f64_v f32_first_half(f32_v a) { return _mm_cvtps_pd(a); }
+static inline f64_v f32_second_half(f32_v a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
 static inline void mid_store(float *p, f64_v a) { _mm_storel_pi((__m64 *)p, _mm_cvtpd_ps(a)); }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm_cmpgt_ps(a, b); }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm_cmpgt_pd(a, b); }
