@@ -73,7 +73,7 @@ class RowCall(Call):
         if axis >= 0 and len(set(dimensions)) > 1:
             # NumPy would count the axis in each operand by itself, and not in what they broadcast to
             axis = normalize_axis_index(axis, max(dimensions)) - max(dimensions)
-        if not kwargs and alike(operands):
+        if all(value is None for value in kwargs.values()) and alike(operands):
             kwargs["out"] = np.empty_like(operands[-1])  # a gufunc's own output would lie with the axis last
         return evaluator(*operands, axis=axis, **kwargs)
 

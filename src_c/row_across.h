@@ -46,10 +46,10 @@ static ALWAYS_INLINE void FN(tile_store)(int whole, int streaming, FN(Row) t, si
 /* Whether all entries of a tile are moderate */
 static APART int FN(tile_is_moderate)(FN(Row) x, size_t n, size_t width) {
     EACH_TILE_VECTOR(n, width, {
-        V size = C(0);
+        V beyond = C(0);
         (void)v;
-        EACH_BLOCK_ENTRY size = MAX(ABS(FN(tile_load)(whole, x, j, i, width, C(0))), size);
-        if (OP(any)(GE(size, C(FN(MODERATE))))) return 0;
+        EACH_BLOCK_ENTRY beyond = SELECT(LT(ABS(FN(tile_load)(whole, x, j, i, width, C(0))), C(FN(MODERATE))), beyond, C(1)); /* NaN too */
+        if (OP(any)(GT(beyond, C(0)))) return 0;
     })
     return 1;
 }
@@ -239,6 +239,10 @@ static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(R
 }
 
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
+    if (weight && width > 1 && !FN(are_ordinary)(weight, width)) { /* each by itself: no other's bits hang on a weight */
+        for (size_t i = 0; i < width; i++) FN(softmax_across)(0, (FN(Row)){x.at + i, x.step}, (FN(Row)){out.at + i, out.step}, n, 1, weight + i);
+        return;
+    }
     V max[FN(TILE_VECTORS)] = {C(0)}, sum[FN(TILE_VECTORS)], low[FN(TILE_VECTORS)];
     FN(Shift) by[FN(TILE_VECTORS)];
     FN(Factor) factor[FN(TILE_VECTORS)];

@@ -37,31 +37,32 @@ static ALWAYS_INLINE void FN(ahead_to_write)(T *p) {
     for (size_t i = 0; i < FN(ROW_BLOCK); i += 64 / sizeof(T)) PREFETCH_TO_WRITE(p + FN(ROW_CHUNK) + i);
 }
 
-/* The largest value of a row, or the largest absolute one: of a row that is moderate, or some too large one. */
-static ALWAYS_INLINE T FN(scan)(int sizes, FN(Row) x, size_t n) {
+static APART T FN(row_maximum)(FN(Row) x, size_t n) {
     T buffer[FN(ROW_CHUNK)];
-    const V start_of = sizes ? C(0) : NOTHING;
-    V m[4] = {start_of, start_of, start_of, start_of};
+    V m[4] = {NOTHING, NOTHING, NOTHING, NOTHING};
     EACH_CHUNK(n) {
         const T *p = FN(chunk)(x, start, count, buffer);
         size_t i = 0;
-        for (; i + 4 * LANES <= count; i += 4 * LANES) {
-            for (size_t k = 0; k < 4; k++) {
-                const V entry = LOAD(p + i + k * LANES);
-                m[k] = MAX(sizes ? ABS(entry) : entry, m[k]);
-            }
-            if (sizes && i % 256 == 0 && OP(any)(GE(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])), C(FN(MODERATE))))) break;
-        }
-        for (; i < count; i += LANES) {
-            const V entry = FN(load_some)(p + i, count - i, start_of);
-            m[0] = MAX(sizes ? ABS(entry) : entry, m[0]);
-        }
-        if (sizes && OP(any)(GE(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])), C(FN(MODERATE))))) break;
+        for (; i + 4 * LANES <= count; i += 4 * LANES)
+            for (size_t k = 0; k < 4; k++) m[k] = MAX(LOAD(p + i + k * LANES), m[k]);
+        for (; i < count; i += LANES) m[0] = MAX(FN(load_some)(p + i, count - i, NOTHING), m[0]);
     }
     return OP(largest)(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])));
 }
-static APART T FN(row_maximum)(FN(Row) x, size_t n) { return FN(scan)(0, x, n); }
-static APART int FN(row_is_moderate)(FN(Row) x, size_t n) { return FN(scan)(1, x, n) < FN(MODERATE); }
+
+static APART int FN(row_is_moderate)(FN(Row) x, size_t n) {
+    T buffer[FN(ROW_CHUNK)];
+    EACH_CHUNK(n) {
+        const T *p = FN(chunk)(x, start, count, buffer);
+        for (size_t i = 0; i < count; i += FN(ROW_BLOCK)) {
+            V beyond = C(0);
+            for (size_t k = i; k < i + FN(ROW_BLOCK) && k < count; k += LANES)
+                beyond = SELECT(LT(ABS(FN(load_some)(p + k, count - k, C(0))), C(FN(MODERATE))), beyond, C(1)); /* NaN too */
+            if (OP(any)(GT(beyond, C(0)))) return 0;
+        }
+    }
+    return 1;
+}
 
 /* How a row's exponentials are taken that is not moderate */
 static inline int FN(how_far)(T max) { return max < 8192 && max > -8192 ? FN(NEARLY) : FN(FROM_AFAR); }

@@ -22,6 +22,7 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
     FN(Part) part;
     double target[FN(PART)];
     FN(Adder) losses = {f64_set(0), f64_set(0)}, targets = losses;
+    f64_v infinite = f64_set(0); /* terms apart, which would make what a sum carries NaN */
     const double rest = FN(rest)(l), log_rest = FN(log1p_number)(rest);
     EACH_PART(l->n) {
         FN(part)(l, start, count, &part);
@@ -29,12 +30,15 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
         PART_VECTORS(count) {
             const f64_v share = f64_load(target + i), log = f64_load(part.high + i) + (f64_load(part.low + i) - f64_set(log_rest));
             const f64_m counts = f64_gt(f64_abs(share), f64_set(0));
-            FN(add)(&losses, f64_select(f64_nan(share), share, f64_select(counts, -share * log, f64_set(0))));
+            const f64_v term = f64_select(f64_nan(share), share, f64_select(counts, -share * log, f64_set(0)));
+            const f64_m endless = f64_gt(f64_abs(term), f64_set(0x1.fffffffffffffp1023));
+            infinite = f64_select(endless, infinite + term, infinite);
+            FN(add)(&losses, f64_select(endless, f64_set(0), term));
         }
         if (l->first - start < count) target[l->first - start] = 0;
         PART_VECTORS(count) FN(add)(&targets, f64_load(target + i));
     }
-    if (loss) *loss = l->n && rest != rest ? (T)NAN_VALUE : (T)f64_total(losses.sum, losses.carry);
+    if (loss) *loss = l->n && rest != rest ? (T)NAN_VALUE : (T)(f64_total(losses.sum, losses.carry) + f64_sum(infinite));
     if (!out || !l->n) return;
     double first;
     FN(read_target)(t, l->first, 1, target);
@@ -77,7 +81,8 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     const FN(Row) row = {n <= FN(ROW_CHUNK) || !out ? buffer : out->at, 1};
     const int over = out && row.at == x.at && !twice; /* exponentials are written over x: its maximum may be asked for */
     const T entry = x.at[index], first = over ? FN(row_maximum)(x, n) : 0;
-    const FN(Taken) taken = FN(take_row)(x, out && !twice ? &row : NULL, n, !FN(is_ordinary)(weight), index);
+    if (!FN(is_ordinary)(weight) || FN(how_far)(first) == FN(FROM_AFAR)) return 0;
+    const FN(Taken) taken = FN(take_row)(x, out && !twice ? &row : NULL, n, 0, index);
     if (taken.how == FN(FROM_AFAR)) return 0;
     const T rest = taken.sum, mine = out && !twice ? row.at[index] : FN(exp_of)(entry, taken.by.k);
     *far = 0;
@@ -107,7 +112,8 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
 static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
     T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)] = {0}, entry[FN(SHORT_ROWS)];
     FN(Shifts) by;
-    FN(group_exponentials)(x, e, g, !FN(are_ordinary)(weight, g.rows), &by);
+    if (!FN(are_ordinary)(weight, g.rows)) return 0;
+    FN(group_exponentials)(x, e, g, 0, &by);
     if (by.how == FN(FROM_AFAR)) return 0;
     for (size_t r = 0; r < g.rows; r++) {
         entry[r] = x[r * g.n + (size_t)index[r]];
@@ -143,8 +149,10 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
     EACH_VECTOR(width) place[v] = LOAD(at + i);
     const int twice = FN(tile_twice)(n, width);
     int has_maxima = out && out->at == x.at && !twice; /* exponentials are written over x */
+    if (!FN(are_ordinary)(weight, width)) return 0;
     if (has_maxima) FN(tile_maxima)(x, n, width, max);
-    const int how = FN(take_tile)(x, twice ? NULL : out, n, width, !FN(are_ordinary)(weight, width), place, by, max, rest, NULL);
+    if (has_maxima && FN(tile_shifts)(max, width, 0, by) == FN(FROM_AFAR)) return 0;
+    const int how = FN(take_tile)(x, twice ? NULL : out, n, width, 0, place, by, max, rest, NULL);
     if (how == FN(FROM_AFAR)) return 0;
     has_maxima |= how != FN(MODERATELY);
     EACH_VECTOR(width) {

@@ -241,6 +241,16 @@ static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group)
 }
 
 static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, const T *weight) {
+    if (weight && g.rows > 1 && !FN(are_ordinary)(weight, g.rows)) { /* each by itself: no other's bits hang on a weight */
+        const FN(Group) one = {1, g.n, (g.n + LANES - 1) / LANES * LANES, g.row_of};
+        for (size_t r = 0; r < g.rows; r++) {
+            T row[FN(SHORT_ROW) + LANES] = {0}, own[LANES] = {weight[r]};
+            memcpy(row, x + r * g.n, g.n * sizeof(T));
+            FN(softmax_short)(row, (FN(Place)){row, NULL}, one, own);
+            memcpy((out.streamed ? out.streamed : out.at) + r * g.n, row, g.n * sizeof(T));
+        }
+        return;
+    }
     T e[FN(SHORT_BUFFER)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, weight && !FN(are_ordinary)(weight, g.rows), &by);

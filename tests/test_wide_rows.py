@@ -110,3 +110,67 @@ def test_wide_rows_beside_moderate_ones(implementation, dtype, layout):
     same_bits("log_softmax", lambda x: functions.log_softmax(x, axis=axis))
     same_bits("cross_entropy", lambda x: functions.cross_entropy(x, target, **options))
     same_bits("its gradient", lambda x: functions.cross_entropy_backward(weight, x, target, **options))
+
+
+@each_implementation
+@each_dtype
+@each_layout
+def test_in_place_beside_anything(implementation, dtype, layout):
+    """NaN, infinity and logits too large for K in some rows: in place the same bits as new, in all of them."""
+    axis, count, n = LAYOUTS[layout]
+    functions, target = implementations.load(implementation), np.full(count, n - 2)
+    for special in (np.nan, np.inf, 9000, "-inf alone", "-9000"):
+        rows = np.random.default_rng(0).normal(0, 2, (count, n)).astype(dtype)
+        if isinstance(special, str):
+            rows[3] = -np.inf if special == "-inf alone" else rows[3] - 9000
+        else:
+            rows[3, n // 2] = special
+        x = np.ascontiguousarray(np.moveaxis(rows, -1, axis))
+        for name, call in (
+            ("softmax", lambda x, out: functions.softmax(x, axis=axis, out=out)),
+            ("log_softmax", lambda x, out: functions.log_softmax(x, axis=axis, out=out)),
+            ("cross_entropy", lambda x, out: functions.cross_entropy_and_grad(x, target, axis=axis, out=out)),
+        ):
+            new, inplace = call(x, np.empty_like(x)), x.copy()
+            same = call(inplace, inplace)
+            for one, other in zip(*((new, same) if isinstance(new, tuple) else ([new], [same])), strict=True):
+                np.testing.assert_array_equal(np.asarray(one), np.asarray(other), f"{name}, {layout}, {special}")
+
+
+@each_implementation
+@each_dtype
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_weights_of_any_size(implementation, dtype, axis):
+    """A row's gradient has its digits, whatever its weight, and does not hang on the others'."""
+    functions = implementations.load(implementation)
+    for n in (2, 40, 300):
+        rows = np.random.default_rng(n).normal(0, 2, (20, n)).astype(dtype)
+        rows[::2, 1] = -100
+        x, target = np.ascontiguousarray(np.moveaxis(rows, -1, axis)), np.zeros(20, np.int64)
+        weight = np.ones(20, dtype)
+        weight[1::2] = np.resize([1e30, -1e-30, 2.0**33, np.inf, 1e20, 1e-20], 10)
+        probabilities = exactly(rows)[0]
+        slopes = probabilities.copy()
+        slopes[:, 0] -= 1
+        calls = {
+            "cross_entropy": (lambda w: functions.cross_entropy_backward(w, x, target, axis=axis, reduction="none"), slopes),
+            "logsumexp": (lambda w: functions.logsumexp_backward(w, x, axis=axis), probabilities),
+        }
+        for name, (call, expected) in calls.items():
+            ones, mixed = (np.moveaxis(call(w), axis, -1) for w in (np.ones_like(weight), weight))
+            assert mixed[::2].tobytes() == ones[::2].tobytes(), f"{name}, {n}"
+            finite = np.isfinite(weight)
+            right = weight[finite, None] * expected[finite]
+            np.testing.assert_allclose(mixed[finite, 1:], right[:, 1:].astype(dtype), 40 * np.finfo(dtype).eps, np.finfo(dtype).tiny)
+
+
+@each_implementation
+def test_infinite_losses(implementation):
+    """A target whose probability is 0."""
+    loss = implementations.load(implementation).cross_entropy
+    for rows, target, options in (
+        ([[0, -np.inf, 9000]], [1], {}),
+        ([[0, -np.inf]], [[0.5, 0.5]], {}),
+        ([[0, -np.inf]], [1], {"label_smoothing": 0.1}),
+    ):
+        assert loss(np.array(rows), np.array(target), **options) == np.inf
