@@ -9,8 +9,12 @@ typedef struct {
 
 /* K is that much less than would make the largest exponential 1: those of which something is left after the division by the sum are normal,
  * as they are with K = 0, whatever the weight (is_ordinary). */
-#define f32_RAISED 64
-#define f64_RAISED 128
+#define f32_RAISED 90
+#define f64_RAISED 200
+/* The least power of two of an exponential: less is nothing over the sum, times any ordinary weight, but subnormal times what rounding
+ * took off a factor, which is slow. */
+#define f32_LEAST_POWER -94
+#define f64_LEAST_POWER -950
 
 /* How a row's exponentials are taken: with K = 0; by K; from x - shift; by a K that is raised on the way. A constant where it is used, as is every `int` below. */
 enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR), FN(ONLINE) };
@@ -27,7 +31,7 @@ static inline FN(Shift) FN(row_shift)(V max, T raised) {
     V whole = FMA(SELECT(small, max, C(0)), C(FN(LOG2E)), C(FN(ROUNDER)));
     const V k = (whole - C(FN(ROUNDER))) - C(raised);
     V floor = C(-16384);
-    if (raised > 0) floor = (k - C(FN(MAX_EXPONENT) - 2)) * C(LN2);
+    if (raised > 0) floor = (k + C(FN(LEAST_POWER))) * C(LN2);
     return (FN(Shift)){SELECT(small, C(0), max), k, floor};
 }
 
@@ -45,7 +49,7 @@ static inline V FN(plain_exp)(V x, V by, V floor) {
 static inline V FN(exp_by)(V x, V by) { return FN(exp_above)(x, by, C(-16384)); }
 
 /* Where K is raised on the way: from this x on, e^x 2^-k might make a sum too large. */
-static inline V FN(largest_by)(V k) { return (k + C(FN(RAISED) + 20)) * C(LN2); }
+static inline V FN(largest_by)(V k) { return (k + C(FN(RAISED) + 4)) * C(LN2); }
 
 /* a 2^k, where a is 0 or k at most 0 */
 static inline V FN(rescaled)(V a, V k) {

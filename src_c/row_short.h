@@ -87,9 +87,30 @@ static APART void FN(row_sums)(const T *p, FN(Group) g, T *result) { FN(reduce_r
 static APART void FN(row_maxima)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(LARGEST), p, p, g, result); }
 static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) { FN(reduce_rows)(FN(DOT), p, q, g, result); }
 
-#define IS_FLOAT (sizeof(T) < sizeof(double))
-/* The sums of `count` rows of up to f64_lanes in double: in floats, the steps of each sum put softmax off by up to 5.1 ULP. */
-static ALWAYS_INLINE f64_v FN(total_group)(const T **p, size_t n, size_t count) {
+/* The sums of `count` rows of up to a vector's lanes, as the result and what that rounds off: if all steps of each sum counted, softmax
+ * would be off by up to 5.1 ULP. */
+#ifdef HAVE_SUMS_IN_PARTS
+enum { FN(TOTALS) = LANES };
+static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T *result, T *low) {
+    V r[LANES], lost[LANES], rest;
+    for (size_t i = count; i < LANES; i++) r[i] = lost[i] = C(0);
+    UNROLLED for (size_t i = 0; i < count; i++) {
+        V sum = C(0), carry = C(0);
+        if (n <= LANES)
+            sum = FN(load_some)(*p, n, C(0));
+        else
+            for (size_t j = 0; j < n; j += LANES) sum = FN(add_carried)(sum, FN(load_some)(*p + j, n - j, C(0)), &carry);
+        r[i] = sum - carry;
+        lost[i] = (sum - r[i]) - carry;
+        *p += n;
+    }
+    STORE(result, OP(sums_in_parts)(r, &rest));
+    if (n > LANES) rest = rest + FN(sums)(lost);
+    STORE(low, rest);
+}
+#else
+enum { FN(TOTALS) = f64_lanes };
+static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T *result, T *low) {
     f64_v r[f64_lanes];
     for (size_t i = count; i < f64_lanes; i++) r[i] = f64_set(0);
     UNROLLED for (size_t i = 0; i < count; i++) {
@@ -101,23 +122,25 @@ static ALWAYS_INLINE f64_v FN(total_group)(const T **p, size_t n, size_t count) 
         }
         *p += n;
     }
-    return f64_sums(r);
+    const f64_v sum = f64_sums(r);
+    FN(store_doubles)(result, sum);
+    FN(store_doubles)(low, sum - LOAD_DOUBLES(result));
 }
+#endif
 
-/* The sums as `result` and what that rounds off */
 static APART void FN(row_totals)(const T *p, FN(Group) g, T *result, T *low) {
-    if (!IS_FLOAT) {
+    if (sizeof(T) == sizeof(double)) {
         FN(row_sums)(p, g, result);
         for (size_t r = 0; r < g.rows; r += LANES) STORE(low + r, C(0));
         return;
     }
-    for (size_t at = 0; at < (g.rows + LANES - 1) / LANES * LANES; at += f64_lanes) {
-        const size_t count = at >= g.rows ? 0 : g.rows - at < f64_lanes ? g.rows - at : f64_lanes;
-        const f64_v sum = count < f64_lanes ? FN(total_group)(&p, g.n, count) : g.n <= LANES ? FN(total_group)(&p, g.n <= LANES ? g.n : LANES, f64_lanes)
-                                                                                             : FN(total_group)(&p, g.n, f64_lanes);
-        FN(store_doubles)(result + at, sum);
-        FN(store_doubles)(low + at, sum - LOAD_DOUBLES(result + at));
-    }
+    size_t at = 0;
+    if (g.n <= LANES)
+        for (; at + FN(TOTALS) <= g.rows; at += FN(TOTALS)) FN(total_group)(&p, g.n <= LANES ? g.n : LANES, FN(TOTALS), result + at, low + at);
+    else
+        for (; at + FN(TOTALS) <= g.rows; at += FN(TOTALS)) FN(total_group)(&p, g.n, FN(TOTALS), result + at, low + at);
+    for (; at < (g.rows + LANES - 1) / LANES * LANES; at += FN(TOTALS))
+        FN(total_group)(&p, g.n, at < g.rows ? g.rows - at : 0, result + at, low + at);
 }
 
 /* How the exponentials of a group are taken: by what and, unless moderately, the rows' maxima. */
