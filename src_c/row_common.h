@@ -74,12 +74,23 @@ typedef struct {
 #define f32_SMALL_FACTOR 0x1p-61
 #define f64_SMALL_FACTOR 0x1p-500
 
+/* Whether exponentials are off by so much that what a factor loses counts. Where it does not, it is rounded once. */
+#if defined(HAVE_FMA) && defined(HAVE_SHORT_TABLE)
+#define LOW_FACTORS (sizeof(T) == sizeof(double))
+#elif defined(HAVE_FMA)
+#define LOW_FACTORS 1
+#else
+#define LOW_FACTORS 0
+#endif
+
 /* weight / (sum + sum_low) */
 static inline FN(Factor) FN(quotient)(V weight, V sum, V sum_low) {
-    FN(Factor) f = {weight / sum, C(0), C(0)};
+    const V inverse = C(1) / sum; /* one division, which takes as long as 10 multiplications */
+    FN(Factor) f = {weight * inverse, C(0), C(0)};
 #ifdef HAVE_FMA
-    const V low = FMA(-f.scale, sum_low, FMA(-f.scale, sum, weight)) / sum;
+    const V low = FMA(-f.scale, sum_low, FMA(-f.scale, sum, weight)) * inverse;
     f.low = SELECT(LT(ABS(low), ABS(f.scale)), low, C(0)); /* 0 where the quotient is not finite */
+    if (!LOW_FACTORS) f.scale = f.scale + f.low;
 #endif
     (void)sum_low;
     return f;
@@ -102,12 +113,11 @@ static inline FN(Factor) FN(apart)(int how, FN(Factor) f) {
     return f;
 }
 
+static inline FN(Factor) FN(factor_in_parts)(V scale, V low, V power) { return (FN(Factor)){scale, low, power}; }
+
 static ALWAYS_INLINE V FN(times)(int how, V e, FN(Factor) f) {
-#ifdef HAVE_FMA
-    const V product = FMA(e, f.scale, e * f.low);
-#else
-    const V product = e * f.scale;
-#endif
+    V product = e * f.scale;
+    if (LOW_FACTORS) product = FMA(e, f.scale, e * f.low);
 #ifdef HAVE_SCALE
     if (how != FN(MODERATELY)) return OP(scale)(product, f.power);
 #endif

@@ -92,20 +92,22 @@ static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) {
 #ifdef HAVE_SUMS_IN_PARTS
 enum { FN(TOTALS) = LANES };
 static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T *result, T *low) {
-    V r[LANES], lost[LANES], rest;
-    for (size_t i = count; i < LANES; i++) r[i] = lost[i] = C(0);
+    V r[LANES], rest;
+    for (size_t i = count; i < LANES; i++) r[i] = C(0);
     UNROLLED for (size_t i = 0; i < count; i++) {
         V sum = C(0), carry = C(0);
         if (n <= LANES)
             sum = FN(load_some)(*p, n, C(0));
-        else
-            for (size_t j = 0; j < n; j += LANES) sum = FN(add_carried)(sum, FN(load_some)(*p + j, n - j, C(0)), &carry);
-        r[i] = sum - carry;
-        lost[i] = (sum - r[i]) - carry;
+        else {
+            const size_t whole = n / LANES * LANES; /* apart: masks for whole vectors took a cycle each */
+            for (size_t j = 0; j < whole; j += LANES) sum = FN(add_carried)(sum, LOAD(*p + j), &carry);
+            if (whole < n) sum = FN(add_carried)(sum, FN(load_some)(*p + whole, n - whole, C(0)), &carry);
+        }
+        r[i] = sum;
+        if (n > LANES) r[i] = sum - carry;
         *p += n;
     }
     STORE(result, OP(sums_in_parts)(r, &rest));
-    if (n > LANES) rest = rest + FN(sums)(lost);
     STORE(low, rest);
 }
 #else
@@ -227,16 +229,20 @@ typedef struct {
     T scale[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], power[FN(SHORT_ROWS)];
 } FN(Factors);
 
-static ALWAYS_INLINE V FN(times_short)(int how, V e, const FN(Factors) *f, size_t at, const int32_t *of) {
-    FN(Factor) mine = {OP(pick)(f->scale + at, of), OP(pick)(f->low + at, of), C(0)};
-    if (how != FN(MODERATELY)) mine.power = OP(pick)(f->power + at, of);
-    return FN(times)(how, e, mine);
+/* restrict, and not through a pointer to all three: or the tables are loaded again for each vector, 1 cycle of 2.6 */
+static APART void FN(multiply_moderately)(const T *e, FN(Place) out, FN(Group) g, const T *restrict scale, const T *restrict low) {
+    const V none = C(0);
+    if (LOW_FACTORS)
+        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), none)));
+    else
+        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, none)));
 }
-static APART void FN(multiply_moderately)(const T *e, FN(Place) out, FN(Group) g, const FN(Factors) *restrict f) {
-    WRITE_GROUPS(g, out, FN(times_short)(FN(MODERATELY), LOAD(e + i), f, at, of));
-}
-static APART void FN(multiply_apart)(const T *e, FN(Place) out, FN(Group) g, const FN(Factors) *restrict f) {
-    WRITE_GROUPS(g, out, FN(times_short)(FN(NEARLY), LOAD(e + i), f, at, of));
+static APART void FN(multiply_apart)(const T *e, FN(Place) out, FN(Group) g, const T *restrict scale, const T *restrict low, const T *restrict power) {
+    const V none = C(0);
+    if (LOW_FACTORS)
+        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), OP(pick)(power + at, of))));
+    else
+        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, OP(pick)(power + at, of))));
 }
 
 /* weight (or 1) e / sum, where the exponentials were taken so */
@@ -248,10 +254,10 @@ static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group)
         const FN(Factor) f = FN(quotient)(over, LOAD(sum + r), LOAD(sum_low + r));
         STORE(factors.scale + r, f.scale);
         STORE(factors.low + r, f.low);
-        how = FN(how_to_finish)(how, FN(load_some)(factors.scale + r, g.rows - r, C(1)));
+        how = FN(how_to_finish)(how, r + LANES <= g.rows ? f.scale : FN(load_some)(factors.scale + r, g.rows - r, C(1)));
     }
     if (how == FN(MODERATELY)) {
-        FN(multiply_moderately)(e, out, g, &factors);
+        FN(multiply_moderately)(e, out, g, factors.scale, factors.low);
         return;
     }
     for (size_t r = 0; r < g.rows; r += LANES) {
@@ -260,7 +266,7 @@ static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group)
         STORE(factors.low + r, f.low);
         STORE(factors.power + r, f.power);
     }
-    FN(multiply_apart)(e, out, g, &factors);
+    FN(multiply_apart)(e, out, g, factors.scale, factors.low, factors.power);
 }
 
 static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, const T *weight) {

@@ -152,16 +152,15 @@ def test_weights_of_any_size(implementation, dtype, axis):
         probabilities = exactly(rows)[0]
         slopes = probabilities.copy()
         slopes[:, 0] -= 1
-        calls = {
-            "cross_entropy": (lambda w: functions.cross_entropy_backward(w, x, target, axis=axis, reduction="none"), slopes),
-            "logsumexp": (lambda w: functions.logsumexp_backward(w, x, axis=axis), probabilities),
-        }
-        for name, (call, expected) in calls.items():
-            ones, mixed = (np.moveaxis(call(w), axis, -1) for w in (np.ones_like(weight), weight))
+        for name, expected in (("cross_entropy", slopes), ("logsumexp", probabilities)):
+            backward = getattr(functions, f"{name}_backward")
+            options, last = ({"reduction": "none"}, (x, target)) if name == "cross_entropy" else ({}, (x,))
+            given = np.ones_like(weight), weight
+            ones, mixed = (np.moveaxis(backward(w, *last, axis=axis, **options), axis, -1) for w in given)
             assert mixed[::2].tobytes() == ones[::2].tobytes(), f"{name}, {n}"
             finite = np.isfinite(weight)
-            right = weight[finite, None] * expected[finite]
-            np.testing.assert_allclose(mixed[finite, 1:], right[:, 1:].astype(dtype), 40 * np.finfo(dtype).eps, np.finfo(dtype).tiny)
+            right = (weight[finite, None] * expected[finite])[:, 1:].astype(dtype)
+            np.testing.assert_allclose(mixed[finite, 1:], right, 40 * np.finfo(dtype).eps, np.finfo(dtype).tiny)
 
 
 @each_implementation
