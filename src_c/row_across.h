@@ -142,6 +142,7 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
             const FN(Shift) raised = FN(row_shift)(max[v], FN(RAISED));
             if (OP(any)(GE(ABS(max[v]), C(8192)))) return 0;
             sum[v] = FN(rescaled)(sum[v], by[v].k - raised.k);
+            if (low) low[v] = FN(rescaled)(low[v], by[v].k - raised.k);
             by[v] = raised;
         }
         sum[v] = sum[v] + (max[v] - max[v]); /* NaN if the largest is not finite */
@@ -183,8 +184,8 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
             return FN(sum_tile)(how, FN(BUT_ONE), x, NULL, n, width, by, place, max, sum, low);                                     \
         return FN(sum_tile)(how, FN(ALL), x, NULL, n, width, by, NULL, max, sum, low);                                                   \
     }                                                                                                                               \
-    static APART int FN(tile_rest_##name)(FN(Row) x, size_t n, size_t width, FN(Shift) *by, V *max, V *sum) {                       \
-        return FN(sum_tile)(how, FN(BUT_LARGEST), x, NULL, n, width, by, NULL, max, sum, NULL);                                          \
+    static APART int FN(tile_rest_##name)(FN(Row) x, size_t n, size_t width, FN(Shift) *by, V *max, V *sum, V *low) {               \
+        return FN(sum_tile)(how, FN(BUT_LARGEST), x, NULL, n, width, by, NULL, max, sum, low);                                          \
     }
 EACH_HOW(TILES)
 SUMS(moderately, FN(MODERATELY))
@@ -259,20 +260,21 @@ static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, 
 /* As log_sums for rows apart */
 static APART void FN(tile_log_sums)(FN(Row) x, size_t n, size_t width, T *high, T *low) {
     FN(Shift) by[FN(TILE_VECTORS)];
-    V max[FN(TILE_VECTORS)], rest[FN(TILE_VECTORS)];
-    T array[4][LANES];
+    V max[FN(TILE_VECTORS)], rest[FN(TILE_VECTORS)], lost[FN(TILE_VECTORS)];
+    T array[5][LANES];
     FN(no_shifts)(width, by);
-    if (!FN(tile_rest_moderately)(x, n, width, by, max, rest) && !FN(tile_rest_online)(x, n, width, by, max, rest)) {
+    if (!FN(tile_rest_moderately)(x, n, width, by, max, rest, lost) && !FN(tile_rest_online)(x, n, width, by, max, rest, lost)) {
         FN(tile_maxima)(x, n, width, max);
         FN(tile_shifts)(max, width, 0, by);
-        FN(tile_rest_from_afar)(x, n, width, by, max, rest);
+        FN(tile_rest_from_afar)(x, n, width, by, max, rest, lost);
     }
     EACH_VECTOR(width) {
         STORE(array[0], rest[v]);
         STORE(array[1], max[v]);
         STORE(array[2], by[v].shift);
         STORE(array[3], by[v].k);
-        FN(logarithms)(array[0], NULL, array[1], array[2], array[3], high + i, low + i, LANES);
+        STORE(array[4], lost[v]);
+        FN(logarithms)(array[0], array[4], NULL, array[1], array[2], array[3], high + i, low + i, LANES);
     }
 }
 

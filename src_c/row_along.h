@@ -155,7 +155,7 @@ static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high,
         STORE(shift + i, s.by.shift);
         STORE(k + i, s.by.k);
     }
-    FN(logarithms)(rest, maxima, max, shift, k, high, low, rows);
+    FN(logarithms)(rest, NULL, maxima, max, shift, k, high, low, rows);
 }
 
 static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V high, V low) {

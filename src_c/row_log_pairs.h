@@ -18,7 +18,7 @@ static inline f32_v f32_log1p_parts(f32_v r, f32_v r_low, f32_v *low) {
 }
 
 /* As in row_log.h */
-static void f32_logarithms(const float *rest, const float *maxima, const float *max, const float *shift, const float *k, float *high,
+static void f32_logarithms(const float *rest, const float *rest_low, const float *maxima, const float *max, const float *shift, const float *k, float *high,
                            float *low, size_t rows) {
     for (size_t r = 0; r < rows; r += f32_lanes) {
         /* e^(shift - max) 2^k in two parts, and the rest times it, plus the number of other maxima */
@@ -27,7 +27,9 @@ static void f32_logarithms(const float *rest, const float *maxima, const float *
         const f32_v z = f32_sixteenths_of(f32_max(f32_set(-16384), f32_load(shift + r) - top), f32_ROUNDER, &s, &t);
         const f32_v power = f32_lookup(f32_sixteenths, z), first = f32_fma(power, t, power), second = f32_fma(power, t, power - first);
         const f32_v by = f32_fma(s, f32_set(0.0625f), f32_load(k + r)), product = below * first;
-        f32_v product_low = f32_scale(f32_fma(below, first, -product) + below * second, by), sum = f32_scale(product, by);
+        f32_v second_part = f32_fma(below, first, -product) + below * second;
+        if (rest_low) second_part = f32_fma(f32_load(rest_low + r), first, second_part);
+        f32_v product_low = f32_scale(second_part, by), sum = f32_scale(product, by);
         if (maxima) {
             sum = f32_two_sum(f32_load(maxima + r) - f32_set(1), sum, &lost);
             product_low = product_low + lost;

@@ -289,7 +289,7 @@ static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, cons
 
 /* The sums of the exponentials of each row's entries below its maximum, for `count` rows of up to LANES; `maxima` counts the others. In
  * several counters: one chain of additions took 6 cycles of 11 a vector. */
-static ALWAYS_INLINE V FN(reduce_below)(const T **x, const T **e, size_t n, size_t count, const T *max, V *maxima) {
+static ALWAYS_INLINE V FN(reduce_below)(const T **x, const T **e, size_t n, size_t count, const T *max, V *maxima, V *low) {
     V r[LANES];
     for (size_t i = count; i < LANES; i++) r[i] = C(0);
     UNROLLED for (size_t i = 0; i < count; i++) {
@@ -306,23 +306,34 @@ static ALWAYS_INLINE V FN(reduce_below)(const T **x, const T **e, size_t n, size
         *x += n;
         *e += n;
     }
+#ifdef HAVE_SUMS_IN_PARTS
+    return OP(sums_in_parts)(r, low);
+#else
+    *low = C(0);
     return FN(sums)(r);
+#endif
 }
 
-static APART T FN(row_sums_below)(const T *x, const T *e, FN(Group) g, const T *max, T *result) {
-    V maxima[4] = {C(0), C(0), C(0), C(0)};
+static APART T FN(row_sums_below)(const T *x, const T *e, FN(Group) g, const T *max, T *result, T *low) {
+    V maxima[4] = {C(0), C(0), C(0), C(0)}, lost;
     size_t at = 0;
+#define BELOW(n, count)                                                            \
+    do {                                                                           \
+        STORE(result + at, FN(reduce_below)(&x, &e, n, count, max + at, maxima, &lost)); \
+        STORE(low + at, lost);                                                     \
+    } while (0)
     if (g.n <= LANES)
-        for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_below)(&x, &e, g.n <= LANES ? g.n : LANES, LANES, max + at, maxima));
+        for (; at + LANES <= g.rows; at += LANES) BELOW(g.n <= LANES ? g.n : LANES, LANES);
     else
-        for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_below)(&x, &e, g.n, LANES, max + at, maxima));
-    if (at < g.rows) STORE(result + at, FN(reduce_below)(&x, &e, g.n, g.rows - at, max + at, maxima));
+        for (; at + LANES <= g.rows; at += LANES) BELOW(g.n, LANES);
+    if (at < g.rows) BELOW(g.n, g.rows - at);
+#undef BELOW
     return OP(sum)((maxima[0] + maxima[1]) + (maxima[2] + maxima[3]));
 }
 
 /* As log_sums does for rows apart. Where no row has two equal maxima, which their number tells, they are not counted by row. */
 static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
-    T e[FN(SHORT_BUFFER)], below[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)];
+    T e[FN(SHORT_BUFFER)], below[FN(SHORT_ROWS)], rest[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, 0, &by);
     if (by.how == FN(MODERATELY)) {
@@ -332,14 +343,14 @@ static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
             STORE(by.k + r, C(0));
         }
     }
-    const int ties = FN(row_sums_below)(x, e, g, by.max, below) != (T)g.rows;
+    const int ties = FN(row_sums_below)(x, e, g, by.max, below, rest) != (T)g.rows;
     for (size_t r = 0; r < g.rows; r += LANES) STORE(maxima + r, C(1));
     if (ties)
         for (size_t r = 0; r < g.rows; r++) {
             maxima[r] = 0;
             for (size_t j = 0; j < g.n; j++) maxima[r] += x[r * g.n + j] >= by.max[r];
         }
-    FN(logarithms)(below, maxima, by.max, by.shift, by.k, high, low, g.rows);
+    FN(logarithms)(below, rest, maxima, by.max, by.shift, by.k, high, low, g.rows);
 }
 
 static APART void FN(subtract_short)(const T *x, FN(Place) out, FN(Group) g, const T *restrict high, const T *restrict low) {
