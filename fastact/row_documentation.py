@@ -108,7 +108,10 @@ def returned(name, row):
     if row.reduces:
         text = "ndarray or scalar\n        One for each row, dimensionless. A row with a NaN is NaN"
         return text + "; one that is empty, or masked as a whole, -inf."
-    bound = {"softmax": ", each entry within 4 ULP of the exact value", "log_softmax": ", a dominant entry within 3.1 ULP (4.4 in float64)"}
+    bound = {
+        "softmax": ", each entry within 4 ULP of the exact value",
+        "log_softmax": ", a dominant entry within 3.1 ULP (4.4 in float64)",
+    }
     text = (
         f"ndarray\n        Of the shape of `x`, dimensionless{bound.get(name, '')}. A row with a NaN or +inf, or of -inf alone,"
     )
