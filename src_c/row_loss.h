@@ -241,7 +241,7 @@ static int FN(index_rows)(int layout, int streaming, const FN(Losses) *a, size_t
                           const int32_t *row_of, T *far, T *ratio) {
     const FN(Row) x = FN(row_of)(a->logits, row), to = FN(row_of)(a->out, row), *out = a->what & FN(GRADIENT) ? &to : NULL;
     if (layout == FN(ACROSS)) return FN(index_across)(streaming, x, index, weight, out, a->n, rows, far, ratio);
-    if (layout != FN(ACROSS)) FN(expect)(streaming, to.at + rows * a->n);
+    FN(expect)(streaming, to.at + rows * a->n);
     if (layout == FN(ALONG)) return FN(index_along)(streaming, x, (size_t)*index, *weight, out, a->n, far, ratio);
     const FN(Group) g = {rows, a->n, (rows * a->n + LANES - 1) / LANES * LANES, row_of};
     return FN(index_group)(streaming, a, row, g, index, weight, far, ratio);

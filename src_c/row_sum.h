@@ -69,6 +69,16 @@ static ALWAYS_INLINE T FN(add_tops)(const V *m, FN(Shift) by, T largest, V *sum,
     return OP(sum)(SELECT(maximal, C(1), C(0)));
 }
 
+/* Take K by a new maximum, and a sum and what it carries to that scale; 0 where no K will do. */
+static ALWAYS_INLINE int FN(raise_to)(T max, FN(Shift) *by, V *sum, V *carry) {
+    const FN(Shift) raised = FN(row_shift)(FN(set)(max), FN(RAISED));
+    if (FN(how_far)(max) == FN(FROM_AFAR)) return 0;
+    *sum = FN(rescaled)(*sum, by->k - raised.k);
+    *carry = FN(rescaled)(*carry, by->k - raised.k);
+    *by = raised;
+    return 1;
+}
+
 /* The sum of a row's exponentials, which are written to `out` if it is wanted; BUT_ONE is that of `without`. Taken ONLINE, K is raised
  * where a block has larger entries than there were before, and the sum is scaled to it. */
 static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {
@@ -86,12 +96,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
     do {                                                                                \
         FN(read_block)(how, what, whole, from, p + i, left, m, e);                      \
         if (how == FN(ONLINE) && OP(any)(GE(FN(top_of)(m), limit))) {                   \
-            const V top = FN(set)(OP(largest)(FN(top_of)(m)));                          \
-            const FN(Shift) raised = FN(row_shift)(top, FN(RAISED));                    \
-            if (!OP(any)(LT(ABS(top), C(8192)))) return invalid;                        \
-            sum = FN(rescaled)(sum, by.k - raised.k);                                   \
-            carry = FN(rescaled)(carry, by.k - raised.k);                               \
-            by = raised;                                                                \
+            if (!FN(raise_to)(OP(largest)(FN(top_of)(m)), &by, &sum, &carry)) return invalid; \
             limit = FN(largest_by)(by.k);                                               \
         }                                                                               \
         FN(take_block)(how, whole, from, p + i, left, by, &seen, e);                    \
@@ -121,18 +126,11 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         }
         if (writing) FN(put)(out, start, count, to);
     }
-    if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return invalid;
     const T largest = what == FN(AND_LARGEST) || what == FN(BUT_LARGEST) || how == FN(ONLINE) ? OP(largest)(FN(top_of)(m)) : 0;
     if (what != FN(BUT_LARGEST)) return (FN(Sum)){FN(total)(sum, carry), largest, 0, 1, by};
     for (size_t k = 0; k < FN(TOPS) && how == FN(MODERATELY); k++)
         if (OP(any)(GE(SELECT(GT(m[k], NOTHING), ABS(m[k]), C(0)), C(FN(MODERATE))))) return invalid;
-    if (how == FN(ONLINE)) {
-        const FN(Shift) raised = FN(row_shift)(FN(set)(largest), FN(RAISED));
-        if (!(ABS_OF(largest) < 8192)) return invalid;
-        sum = FN(rescaled)(sum, by.k - raised.k);
-        carry = FN(rescaled)(carry, by.k - raised.k);
-        by = raised;
-    }
+    if (how == FN(ONLINE) && !FN(raise_to)(largest, &by, &sum, &carry)) return invalid;
     const T maxima = FN(add_tops)(m, by, largest, &sum, &carry);
     int nan = !(largest - largest == 0);
     for (size_t k = 0; k < FN(TOPS); k++) nan |= OP(any)(OP(nan)(m[k]));
