@@ -136,3 +136,61 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
         for k in range(n_arrays):
             at[k] += halves[k] * count * item
     return result
+
+
+cdef enum:
+    SUMMED_ROWS = 2048  # at a time: their losses are 16 KiB at most
+
+ctypedef struct Cursor:
+    char *at
+    cnp.npy_intp outer, row  # the steps between blocks of rows, and between rows
+
+
+cdef Cursor cursor(cnp.ndarray array, int last):
+    """An array whose rows lie along axis `last`, 1 or 2, or that has one number for each of them."""
+    return Cursor(<char *>cnp.PyArray_DATA(array), cnp.PyArray_STRIDE(array, 0) if last == 2 else 0, cnp.PyArray_STRIDE(array, last - 1))
+
+
+def sum_of_losses(evaluator_of_sums, evaluator, weight, cnp.ndarray rows, cnp.ndarray targets, slopes):
+    """The sum of the losses of plain rows, and their gradients in `slopes` unless that is None. As by the gufuncs, but losses go through
+    a small buffer; and gradients are streamed where those of all rows, not of a block of them, leave the caches."""
+    cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
+    cdef int last = cnp.PyArray_NDIM(rows) - 1, which = 0 if cnp.PyArray_TYPE(rows) == cnp.NPY_FLOAT32 else 1
+    cdef int graded = slopes is not None, summed = not graded or ufunc.nout == 2, operands = 2 * graded + summed + 3, k
+    cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
+    cdef double[SUMMED_ROWS] losses
+    cdef double smoothing = 0, part, total = 0
+    cdef cnp.ndarray grad = number(weight, cnp.PyArray_TYPE(rows))
+    cdef Cursor[6] cursors
+    cdef char *at[6]
+    cdef char **sum_at = [<char *>losses, <char *>&part]
+    cdef cnp.npy_intp[8] steps
+    cdef cnp.npy_intp outer, row, item = cnp.PyArray_ITEMSIZE(rows), in_block = cnp.PyArray_DIM(rows, last - 1), in_all = cnp.PyArray_SIZE(targets)
+    cdef cnp.npy_intp *counts = [0, cnp.PyArray_DIM(rows, last)]
+    cdef cnp.npy_intp *sum_counts = [1, 0]
+    cdef cnp.npy_intp *sum_steps = [0, 0, item]
+    if graded:
+        cursors[0] = Cursor(<char *>cnp.PyArray_DATA(grad), 0, 0)
+    cursors[graded], cursors[graded + 1] = cursor(rows, last), cursor(targets, last)
+    cursors[graded + 2] = Cursor(<char *>&smoothing, 0, 0)
+    if summed:
+        cursors[graded + 3] = Cursor(<char *>losses, 0, 0)
+    if graded:
+        cursors[operands - 1] = cursor(slopes, last)
+        steps[operands + 1] = cnp.PyArray_STRIDE(slopes, last)
+    steps[operands] = cnp.PyArray_STRIDE(rows, last)
+    for k in range(operands):
+        steps[k] = item if summed and k == graded + 3 else cursors[k].row
+    with nogil:
+        for outer in range(in_all // in_block):
+            row = 0
+            while row < in_block:
+                counts[0] = sum_counts[1] = min(SUMMED_ROWS, in_block - row)
+                for k in range(operands):
+                    at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
+                loop(at, counts, steps, &in_all)
+                if summed:
+                    sum_loop(sum_at, sum_counts, sum_steps, NULL)
+                    total += part
+                row += SUMMED_ROWS
+    return total

@@ -131,7 +131,7 @@ class CrossEntropyCall(LossCall):
         super().__init__(name, kind, {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"})
         suffix = "" if kind == "loss" else f"_{kind}"
         self.of_index, self.of_distribution = (evaluators[f"cross_entropy{of}{suffix}"] for of in ("", "_distribution"))
-        self.sum = evaluators.get("sum", sum_quietly)
+        self.sum, self.sum_of_losses = evaluators.get("sum", sum_quietly), evaluators.get("sum_of_losses")
 
     def __call__(self, *args, **kwargs):
         """The mean over plain arrays at once, without the 20 us that looking at everything takes; the rest by all the rules."""
@@ -166,7 +166,10 @@ class CrossEntropyCall(LossCall):
             return None
         weight, rows = (args[0] if self.kind == "backward" else 1.0) / target.size, row_view(logits, axis)
         targets, written = target.reshape(rows.shape[:-1]), (None, None if slope is None else row_view(slope, axis))
-        total = self.by_blocks(self.of_index, None, weight, (rows, targets), 0.0, written, False, logits.dtype)
+        if self.sum_of_losses:
+            total = self.sum_of_losses(self.of_index, weight, rows, targets, written[1])
+        else:
+            total = self.by_blocks(self.of_index, None, weight, (rows, targets), 0.0, written, False, logits.dtype)
         if self.kind == "backward":
             return slope
         loss = logits.dtype.type(total / target.size)

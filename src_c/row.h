@@ -171,7 +171,8 @@ static void FN(single_entries)(int what, const FN(Operand) *a, size_t rows) {
     }
 }
 
-/* Streaming stores pay where the arrays leave the caches, and the output is not an input, whose lines are there. */
+/* Streaming stores pay where the arrays leave the caches, and the output is not an input, whose lines are there. A call may be of
+ * some of the rows: then what else NumPy hands a loop, `data`, tells how many there are in all. */
 enum { FN(STREAMED_BYTES) = 16 << 20 };
 
 static int FN(is_streamed)(FN(Operand) out, size_t rows, size_t n, int along, size_t short_row) {

@@ -108,30 +108,38 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     return 1;
 }
 
-/* A batch of short rows; `index` is each row's target. 0 where one of them is left to loss_exactly. */
+/* A batch of short rows, with what is at `target` for each; without an `out.at` there is no gradient. 0 where one of them is left to
+ * loss_exactly. */
 static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
-    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)] = {0}, entry[FN(SHORT_ROWS)];
+    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], mine[FN(SHORT_ROWS)];
     FN(Shifts) by;
     if (!FN(are_ordinary)(weight, g.rows)) return 0;
     FN(group_exponentials)(x, e, g, 0, &by);
     if (by.how == FN(FROM_AFAR)) return 0;
-    for (size_t r = 0; r < g.rows; r++) {
-        entry[r] = x[r * g.n + (size_t)index[r]];
-        e[r * g.n + (size_t)index[r]] = 0;
+    T *target = e;
+    for (size_t r = 0; r < g.rows; r++, target += g.n) {
+        mine[r] = target[index[r]];
+        target[index[r]] = 0;
     }
-    for (size_t r = g.rows; r % LANES; r++) entry[r] = 0;
+    for (size_t r = g.rows; r % LANES; r++) mine[r] = 0;
     FN(row_sums)(e, g, rest);
     int has_maxima = by.how != FN(MODERATELY);
     for (size_t r = 0; r < g.rows; r += LANES) {
-        const V k = by.how == FN(MODERATELY) ? C(0) : LOAD(by.k + r), own = LOAD(entry + r), mine = FN(exp_by)(own, k), others = LOAD(rest + r);
-        const M is_far = FN(near_terms)(others, mine, far + r, ratio + r);
-        STORE(sum + r, others + mine);
+        const V own = LOAD(mine + r), others = LOAD(rest + r);
+        const M is_far = FN(near_terms)(others, own, far + r, ratio + r);
+        STORE(sum + r, others + own);
+        STORE(low + r, C(0));
         if (!OP(any)(is_far)) continue;
+        T entry[LANES] = {0};
+        for (size_t i = 0; i < LANES && r + i < g.rows; i++) entry[i] = x[(r + i) * g.n + (size_t)index[r + i]];
         if (!has_maxima) FN(row_maxima)(x, g, by.max);
         has_maxima = 1;
-        FN(far_terms)(is_far, others, mine, FN(exp_by)(LOAD(by.max + r), k), own, LOAD(by.max + r), far + r, ratio + r);
+        const V top = FN(exp_by)(LOAD(by.max + r), by.how == FN(MODERATELY) ? C(0) : LOAD(by.k + r));
+        FN(far_terms)(is_far, others, own, top, LOAD(entry), LOAD(by.max + r), far + r, ratio + r);
     }
-    for (size_t r = 0; r < g.rows; r++) e[r * g.n + (size_t)index[r]] = -rest[r];
+    if (!out.at) return 1;
+    target = e;
+    for (size_t r = 0; r < g.rows; r++, target += g.n) target[index[r]] = -rest[r];
     FN(divide_short)(by.how, e, out, g, weight, sum, low);
     return 1;
 }
@@ -200,7 +208,26 @@ static void FN(exact_losses)(const FN(Losses) *a, size_t row, size_t rows) {
 
 static void FN(finish_losses)(const FN(Losses) *a, size_t row, size_t rows, const T *far, T *ratio) {
     FN(far_logarithms)(far, ratio, rows);
-    for (size_t i = 0; i < rows; i++) *FN(entry)(a->loss, row + i) = ratio[i];
+    if (a->loss.outer == sizeof(T))
+        memcpy(FN(entry)(a->loss, row), ratio, rows * sizeof(T));
+    else
+        for (size_t i = 0; i < rows; i++) *FN(entry)(a->loss, row + i) = ratio[i];
+}
+
+/* The targets of rows, with 0 for -1, which is ignored; and whether there is such a one. One after another in memory, they are read in
+ * vectors: one by one took 4 cycles a row. */
+static int FN(read_indices)(FN(Operand) target, size_t row, size_t rows, int64_t *index) {
+    const int64_t *at = (const int64_t *)(target.data + (ptrdiff_t)row * target.outer);
+    int64_t all = 0;
+    if (target.outer == sizeof(int64_t))
+        memcpy(index, at, rows * sizeof(int64_t));
+    else
+        for (size_t i = 0; i < rows; i++) index[i] = NUMBER_AT(int64_t, target, row + i);
+    for (size_t i = 0; i < rows; i++) {
+        all |= index[i];
+        index[i] &= ~(index[i] >> 63);
+    }
+    return all < 0;
 }
 
 /* Rows of n entries from `from` to `to`, with the steps of each in bytes: from entry to entry, and from row to row */
@@ -219,7 +246,7 @@ static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Gr
     T *to = FN(row_of)(a->out, row).at;
     if (copied) FN(copy_rows)((char *)FN(row_of)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
     for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
-    const FN(Place) place = {through ? out : to, streaming ? to : NULL};
+    const FN(Place) place = {!writing ? NULL : through ? out : to, streaming ? to : NULL};
     if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, place, g, index, weight, far, ratio)) return 0;
     if (through && writing && !streaming)
         FN(copy_rows)((char *)out, sizeof(T), dense, (char *)to, a->out.inner, a->out.outer, g.rows, g.n);
@@ -253,13 +280,10 @@ static void FN(index_batch)(int layout, int streaming, const FN(Losses) *a, size
     const int writing = a->what & FN(GRADIENT);
     int64_t index[FN(SHORT_ROWS)];
     T weight[FN(SHORT_ROWS) + LANES], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
-    int ignored = 0;
-    for (size_t i = 0; i < rows; i++) {
-        index[i] = NUMBER_AT(int64_t, a->target, row + i);
-        ignored |= index[i] < 0;
-        index[i] = index[i] < 0 ? 0 : index[i];
-        weight[i] = writing ? NUMBER_AT(T, a->grad, row + i) : 0;
-    }
+    const int ignored = FN(read_indices)(a->target, row, rows, index);
+    const T first = writing ? NUMBER_AT(T, a->grad, row) : 0;
+    for (size_t i = 0; i < rows; i++) weight[i] = first;
+    for (size_t i = 0; i < rows && writing && a->grad.outer; i++) weight[i] = NUMBER_AT(T, a->grad, row + i);
     for (size_t i = rows; i % FN(LOG_ROOM); i++) weight[i] = far[i] = ratio[i] = 0;
     const int together = layout != FN(ALONG) && FN(index_rows)(layout, streaming, a, row, rows, index, weight, row_of, far, ratio);
     for (size_t i = 0; i < rows && !together; i++) {
@@ -275,9 +299,9 @@ static void FN(index_batch)(int layout, int streaming, const FN(Losses) *a, size
         if (NUMBER_AT(int64_t, a->target, row + i) < 0) FN(exact_losses)(a, row + i, 1);
 }
 
-static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows) {
+static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_t in_all) {
     const int graded = a->what & FN(GRADIENT);
-    const int streaming = graded && a->out.data != a->logits.data && FN(is_streamed)(a->out, rows, a->n, layout != FN(ACROSS), FN(SHORT_ROW));
+    const int streaming = graded && a->out.data != a->logits.data && FN(is_streamed)(a->out, in_all, a->n, layout != FN(ACROSS), FN(SHORT_ROW));
     int32_t row_of[FN(SHORT_BUFFER)];
     if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows < LANES ? rows : LANES);
     for (size_t row = 0, count; row < rows; row += count) {
@@ -289,7 +313,8 @@ static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows) {
     FN(end_streaming)(streaming);
 }
 
-static void FN(loss_rows)(int distribution, int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
+/* `in_all` is NULL, or how many rows there are in this and other calls. */
+static void FN(loss_rows)(int distribution, int what, char **args, const intptr_t *dimensions, const intptr_t *steps, const intptr_t *in_all) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int graded = (what & FN(GRADIENT)) != 0, operands = graded + 3 + (what == FN(BOTH) ? 2 : 1);
     const Flags flags = flags_get();
@@ -309,15 +334,14 @@ static void FN(loss_rows)(int distribution, int what, char **args, const intptr_
         if (!a.smoothing.outer) break;
     }
     if (fast)
-        FN(index_losses)(layout, &a, rows);
+        FN(index_losses)(layout, &a, rows, in_all ? (size_t)*in_all : rows);
     else
         FN(exact_losses)(&a, 0, rows);
     flags_restore(flags);
 }
 #define LOSS_LOOP(name, distribution, what)                                                                   \
     static void FN(name##_loop)(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \
-        (void)data;                                                                                           \
-        FN(loss_rows)(distribution, what, args, dimensions, steps);                                           \
+        FN(loss_rows)(distribution, what, args, dimensions, steps, data);                                     \
     }
 LOSS_LOOP(cross_entropy, 0, FN(LOSS))
 LOSS_LOOP(cross_entropy_backward, 0, FN(GRADIENT))
