@@ -1,0 +1,61 @@
+"""Results too large for the caches, which are written past them: the same bits as those of a few rows at a time."""
+
+import numpy as np
+import pytest
+
+from fastact import implementations
+
+from passes import each_compiled
+
+# The axis and the shape of more than 16 MiB, with rows left over in each batch.
+LAYOUTS = {
+    "10 columns": (-1, (420_007, 10)),
+    "101 columns": (-1, (41_603, 101)),
+    "1024 columns": (-1, (4_099, 1024)),
+    "50,000 columns": (-1, (85, 50_001)),
+    "one row": (-1, (1, 4_200_005)),
+    "axis 0": (0, (271, 15_488)),
+    "axis 1": (1, (5, 211, 4_000)),
+}
+PARTS = 11
+
+
+@each_compiled
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_streamed_results(implementation, layout):
+    """Of the softmax family, forward and backward."""
+    functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
+    rng = np.random.default_rng(0)
+    x, grad = (rng.standard_normal(shape, dtype=np.float32) * spread for spread in (5, 1))
+    rows = next(i for i in range(len(shape)) if i != axis % len(shape))
+    for name in ("softmax", "log_softmax"):
+        y = getattr(functions, name)(x, axis=axis, out=np.empty_like(x))
+        slope = getattr(functions, name + "_backward")(grad, y=y, axis=axis, out=np.empty_like(x))
+        for part in np.array_split(np.arange(shape[rows]), min(PARTS, shape[rows])):
+            at = (slice(None),) * rows + (slice(part[0], part[-1] + 1),)
+            if shape[rows] == 1:  # in place nothing is streamed
+                few_y = getattr(functions, name)(few := x.copy(), axis=axis, out=few)
+                few_slope = getattr(functions, name + "_backward")(few := grad.copy(), y=y, axis=axis, out=few)
+            else:
+                few_y = getattr(functions, name)(x[at].copy(), axis=axis)
+                few_slope = getattr(functions, name + "_backward")(grad[at].copy(), y=few_y, axis=axis)
+            np.testing.assert_array_equal(few_y, y[at], err_msg=name)
+            np.testing.assert_array_equal(few_slope, slope[at], err_msg=name)
+
+
+@each_compiled
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_streamed_losses(implementation, layout):
+    """The gradients of cross_entropy, beside and over the logits; and its mean is that of each row's loss."""
+    functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(shape, dtype=np.float32) * 5
+    target = rng.integers(0, shape[axis], np.delete(shape, axis))
+    loss, slope = functions.cross_entropy_and_grad(x, target, axis=axis)
+    each = functions.cross_entropy(x, target, axis=axis, reduction="none")
+    assert loss == pytest.approx(each.mean(dtype=np.float64), rel=2e-7)
+    over = x.copy()
+    functions.cross_entropy_and_grad(over, target, axis=axis, out=over)
+    np.testing.assert_array_equal(over, slope)
+    functions.cross_entropy_backward(1.0, x, target, axis=axis, out=over)
+    np.testing.assert_array_equal(over, slope)
