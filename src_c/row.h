@@ -11,6 +11,7 @@
 #include "row_across.h"
 
 #include "row_short.h"
+#include "row_short_log.h"
 
 typedef struct {
     char *data;

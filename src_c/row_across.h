@@ -122,11 +122,15 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
             V e = FN(row_exp)(how, entry, mine, &seen);
             if (what == FN(BUT_ONE) && inside) e = SELECT(GE(at, C(j)), SELECT(LE(at, C(j)), C(0), e), e);
             if (out) FN(tile_store)(whole, 0, *out, j, i, width, e);
+            if (what == FN(BUT_LARGEST)) {
+                s = FN(add_exactly)(s, e, &lost);
+                continue;
+            }
             if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);
             last = (j - first) % 2 ? C(0) : e;
         }
         if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return 0;
-        sum[v] = FN(add_carried)(s, last, &lost);
+        sum[v] = what == FN(BUT_LARGEST) ? s : FN(add_carried)(s, last, &lost);
         carry[v] = lost;
         if (what == FN(BUT_LARGEST)) max[v] = top;
     })

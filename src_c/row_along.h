@@ -146,16 +146,17 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
 
 /* log(sum(e^x)) of rows, in two parts */
 static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high, T *low) {
-    T max[FN(LOG_ROOM)] = {0}, rest[FN(LOG_ROOM)] = {0}, maxima[FN(LOG_ROOM)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
+    T max[FN(LOG_ROOM)] = {0}, rest[FN(LOG_ROOM)] = {0}, rest_low[FN(LOG_ROOM)] = {0}, maxima[FN(LOG_ROOM)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
     for (size_t i = 0; i < rows; i++) {
         const FN(Sum) s = FN(rest_of_row)(x[i], n);
         rest[i] = s.sum;
+        rest_low[i] = s.low;
         max[i] = s.largest;
         maxima[i] = s.maxima;
         STORE(shift + i, s.by.shift);
         STORE(k + i, s.by.k);
     }
-    FN(logarithms)(rest, NULL, maxima, max, shift, k, high, low, rows);
+    FN(logarithms)(rest, rest_low, maxima, max, shift, k, high, low, rows);
 }
 
 static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V high, V low) {

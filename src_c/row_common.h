@@ -138,24 +138,38 @@ static inline V FN(add_carried)(V s, V term, V *carry) {
     return next;
 }
 
+/* s + term, both at least 0, and all that this rounds off added to the carry. What is carried above is less than all where the term is larger. */
+static inline V FN(add_exactly)(V s, V term, V *carry) {
+    const V next = s + term;
+    *carry = *carry + ((next - MAX(s, term)) - MIN(s, term));
+    return next;
+}
+
 /* The sum of the lanes without their roundings, which would be units in the last place of a row with one large entry: floats
- * are added as doubles, doubles with what each step loses. */
-static inline T FN(total)(V sum, V carry) {
+ * are added as doubles, doubles with what each step loses. What its rounding takes off goes to `rest`. */
+static inline T FN(total_parts)(V sum, V carry, T *rest) {
     T a[LANES], b[LANES];
     STORE(a, sum);
     STORE(b, carry);
+    double high = 0, low = 0;
     if (sizeof(T) < sizeof(double)) {
         f64_v doubles = f64_set(0);
         for (int i = 0; i < LANES; i += f64_lanes) doubles = doubles + (LOAD_DOUBLES(a + i) - LOAD_DOUBLES(b + i));
-        return (T)f64_sum(doubles);
+        high = f64_sum(doubles);
     }
-    double high = 0, low = 0;
-    for (int i = 0; i < LANES; i++) {
+    for (int i = 0; i < LANES && sizeof(T) == sizeof(double); i++) {
         const double next = high + a[i], back = next - high;
         low += (high - (next - back)) + (a[i] - back) - b[i];
         high = next;
     }
-    return (T)(high + low);
+    const T rounded = (T)(high + low);
+    *rest = (T)((high - rounded) + low);
+    return rounded;
+}
+
+static inline T FN(total)(V sum, V carry) {
+    T rest;
+    return FN(total_parts)(sum, carry, &rest);
 }
 
 #ifndef HAVE_PARTIAL

@@ -27,8 +27,7 @@ static void f32_logarithms(const float *rest, const float *rest_low, const float
         const f32_v z = f32_sixteenths_of(f32_max(f32_set(-16384), f32_load(shift + r) - top), f32_ROUNDER, &s, &t);
         const f32_v power = f32_lookup(f32_sixteenths, z), first = f32_fma(power, t, power), second = f32_fma(power, t, power - first);
         const f32_v by = f32_fma(s, f32_set(0.0625f), f32_load(k + r)), product = below * first;
-        f32_v second_part = f32_fma(below, first, -product) + below * second;
-        if (rest_low) second_part = f32_fma(f32_load(rest_low + r), first, second_part);
+        const f32_v second_part = f32_fma(f32_load(rest_low + r), first, f32_fma(below, first, -product) + below * second);
         f32_v product_low = f32_scale(second_part, by), sum = f32_scale(product, by);
         if (maxima) {
             sum = f32_two_sum(f32_load(maxima + r) - f32_set(1), sum, &lost);

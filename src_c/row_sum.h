@@ -15,7 +15,7 @@ static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
 enum { FN(ALL), FN(AND_LARGEST), FN(BUT_ONE), FN(BUT_LARGEST) };
 
 typedef struct {
-    T sum, largest, maxima; /* the last is how many equal the largest and are left out */
+    T sum, low, largest, maxima; /* in two parts; the last is how many equal the largest and are left out */
     int is_valid; /* if not, they have to be taken some other way */
     FN(Shift) by;
 } FN(Sum);
@@ -82,7 +82,8 @@ static ALWAYS_INLINE int FN(raise_to)(T max, FN(Shift) *by, V *sum, V *carry) {
 /* The sum of a row's exponentials, which are written to `out` if it is wanted; BUT_ONE is that of `without`. Taken ONLINE, K is raised
  * where a block has larger entries than there were before, and the sum is scaled to it. */
 static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing, FN(Row) x, FN(Row) out, size_t n, FN(Shift) by, size_t without) {
-    const FN(Sum) invalid = {0, 0, 0, 0, by};
+    const FN(Sum) invalid = {0, 0, 0, 0, 0, by};
+    FN(Sum) found;
     T buffer[FN(ROW_CHUNK)];
     V sum = C(0), carry = C(0), seen = C(0), limit = NOTHING, m[FN(TOPS)] = {NOTHING, NOTHING, NOTHING, NOTHING};
     EACH_CHUNK(n) {
@@ -127,14 +128,21 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         if (writing) FN(put)(out, start, count, to);
     }
     const T largest = what == FN(AND_LARGEST) || what == FN(BUT_LARGEST) || how == FN(ONLINE) ? OP(largest)(FN(top_of)(m)) : 0;
-    if (what != FN(BUT_LARGEST)) return (FN(Sum)){FN(total)(sum, carry), largest, 0, 1, by};
+    if (what != FN(BUT_LARGEST)) {
+        found = (FN(Sum)){0, 0, largest, 0, 1, by};
+        found.sum = FN(total_parts)(sum, carry, &found.low);
+        return found;
+    }
     for (size_t k = 0; k < FN(TOPS) && how == FN(MODERATELY); k++)
         if (OP(any)(GE(SELECT(GT(m[k], NOTHING), ABS(m[k]), C(0)), C(FN(MODERATE))))) return invalid;
     if (how == FN(ONLINE) && !FN(raise_to)(largest, &by, &sum, &carry)) return invalid;
     const T maxima = FN(add_tops)(m, by, largest, &sum, &carry);
     int nan = !(largest - largest == 0);
     for (size_t k = 0; k < FN(TOPS); k++) nan |= OP(any)(OP(nan)(m[k]));
-    return (FN(Sum)){nan ? (T)NAN_VALUE : FN(total)(sum, carry), largest, maxima, 1, by};
+    found = (FN(Sum)){0, 0, largest, maxima, 1, by};
+    found.sum = FN(total_parts)(sum, carry, &found.low);
+    if (nan) found.sum = (T)NAN_VALUE;
+    return found;
 }
 
 #define HOW(how, f, ...) \
@@ -201,7 +209,13 @@ static FN(Sum) FN(rest_of_row)(FN(Row) x, size_t n) {
     T top[LANES];
     FN(Sum) s = FN(sum_and_largest)(x, n);
     STORE(top, FN(exp_by)(FN(set)(s.largest), by.k));
-    if (s.is_valid && s.sum >= 2 * top[0]) return (FN(Sum)){s.sum - top[0], s.largest, 1, 1, by};
+    if (s.is_valid && s.sum >= 2 * top[0]) {
+        const T all = s.sum;
+        s.sum = all - top[0];
+        s.low = ((all - s.sum) - top[0]) + s.low;
+        s.maxima = 1;
+        return s;
+    }
     if (s.is_valid) s = FN(rest_moderately)(x, n, by);
     if (!s.is_valid) s = FN(rest_online)(x, n, by);
     if (s.is_valid) return s;
