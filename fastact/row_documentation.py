@@ -110,7 +110,7 @@ def returned(name, row):
         return text + "; one that is empty, or masked as a whole, -inf."
     bound = {
         "softmax": ", each entry within 4 ULP of the exact value",
-        "log_softmax": ", a dominant entry within 2 ULP (4.4 in float64)",
+        "log_softmax": ", a dominant entry within 2 ULP (4 in float64)",
     }
     text = (
         f"ndarray\n        Of the shape of `x`, dimensionless{bound.get(name, '')}. A row with a NaN or +inf, or of -inf alone,"

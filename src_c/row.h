@@ -2,6 +2,7 @@
  * few KiB of stack. Which one runs depends on the layout and the length of a row, never on other rows. */
 
 #include "row_common.h"
+#include "row_tree.h"
 #include "row_log.h"
 
 #include "row_along.h"

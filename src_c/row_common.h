@@ -138,10 +138,13 @@ static inline V FN(add_carried)(V s, V term, V *carry) {
     return next;
 }
 
-/* s + term, both at least 0, and all that this rounds off added to the carry. What is carried above is less than all where the term is larger. */
+/* How much too large the rounded sum of two numbers is that are not negative */
+static inline V FN(excess)(V a, V b, V sum) { return (sum - MAX(a, b)) - MIN(a, b); }
+
+/* s + term, neither negative, with all that this rounds off added to the carry: that of add_carried is less where the term is larger. */
 static inline V FN(add_exactly)(V s, V term, V *carry) {
     const V next = s + term;
-    *carry = *carry + ((next - MAX(s, term)) - MIN(s, term));
+    *carry = *carry + FN(excess)(s, term, next);
     return next;
 }
 
@@ -190,21 +193,6 @@ static inline void FN(store_some)(T *p, V value, size_t count) {
     }
     STORE(a, value);
     for (size_t i = 0; i < count; i++) p[i] = a[i];
-}
-#endif
-
-#ifndef HAVE_ROW_TREES
-/* The sum, or the largest lane, of each of as many vectors as there are lanes */
-static inline V FN(sums)(const V *rows) {
-    T a[LANES];
-    for (int i = 0; i < LANES; i++) a[i] = OP(sum)(rows[i]);
-    return LOAD(a);
-}
-
-static inline V FN(maxima)(const V *rows) {
-    T a[LANES];
-    for (int i = 0; i < LANES; i++) a[i] = OP(largest)(rows[i]);
-    return LOAD(a);
 }
 #endif
 

@@ -3,6 +3,13 @@
 
 #define HAVE_FLOAT_LOGARITHMS
 
+/* a + b, and what that rounds off */
+static inline f32_v f32_two_sum(f32_v a, f32_v b, f32_v *low) {
+    const f32_v sum = a + b, back = sum - a;
+    *low = (a - (sum - back)) + (b - back);
+    return sum;
+}
+
 /* log(1 + r + r_low) as high + low, for r >= 0 and an r_low that is less than the last place of r */
 static inline f32_v f32_log1p_parts(f32_v r, f32_v r_low, f32_v *low) {
     const f32_v one = f32_set(1), larger = f32_max(one, r), smaller = f32_min(one, r), u = larger + smaller;

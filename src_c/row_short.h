@@ -89,7 +89,7 @@ static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) {
 
 /* The sums of `count` rows of up to a vector's lanes, as the result and what that rounds off: if all steps of each sum counted, softmax
  * would be off by up to 5.1 ULP. */
-#ifdef HAVE_SUMS_IN_PARTS
+#ifdef HAVE_FOLDS
 enum { FN(TOTALS) = LANES };
 static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T *result, T *low) {
     V r[LANES], rest;
@@ -107,7 +107,7 @@ static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T
         if (n > LANES) r[i] = sum - carry;
         *p += n;
     }
-    STORE(result, OP(sums_in_parts)(r, &rest));
+    STORE(result, FN(sums_in_parts)(r, &rest));
     STORE(low, rest);
 }
 #else

@@ -1,56 +1,37 @@
 /* The logarithms of the softmax of short rows, for REAL: the largest entry is left out of the sums. */
 
-/* A vector of exponentials without those of the largest entries, which are counted; one half added to the other, in double */
-static ALWAYS_INLINE f64_v FN(below)(const T *x, const T *e, size_t left, T max, V *maxima) {
-    const M maximal = GE(FN(load_some)(x, left, NOTHING), FN(set)(max));
-    const V entry = FN(load_some)(e, left, C(0)), below = SELECT(maximal, entry - entry, entry); /* NaN if it is not finite */
-    *maxima = *maxima + SELECT(maximal, C(1), C(0));
-    f64_v sum = OP(first_half)(below);
-    if (left > f64_lanes && sizeof(T) < sizeof(double)) sum = sum + OP(second_half)(below);
-    return sum;
-}
-
-/* The sums of the exponentials of each row's entries below its maximum, in two parts, for `count` of as many rows as there are lanes in
- * doubles; `maxima` counts the others. In several counters: one chain of additions took 6 cycles of 11 a vector. Where one entry is far
- * ahead its logarithm is this sum: of floats it is taken in double, or the result would be off by up to 3.1 ULP. */
-static ALWAYS_INLINE void FN(reduce_below)(const T **x, const T **e, size_t n, size_t count, const T *max, V *maxima, T *result, T *low) {
-    f64_v r[f64_lanes];
-    for (size_t i = count; i < f64_lanes; i++) r[i] = f64_set(0);
+/* The sums of all exponentials of each row but a largest, in two parts, for `count` rows of up to LANES. Where one entry is far ahead its
+ * logarithm is this sum: it was off by up to 3.1 ULP while roundings were lost here. */
+static ALWAYS_INLINE void FN(rest_of_group)(const T **e, size_t n, size_t count, T *rest, T *low) {
+    const size_t whole = n / LANES * LANES;
+    V most[LANES], sum[LANES], carry[LANES], lost;
+    for (size_t i = count; i < LANES; i++) most[i] = sum[i] = carry[i] = C(0);
     UNROLLED for (size_t i = 0; i < count; i++) {
-        f64_v sum = FN(below)(*x, *e, n, max[i], maxima + i % 4), carry = f64_set(0);
+        sum[i] = carry[i] = C(0);
+        most[i] = n <= LANES ? FN(load_some)(*e, n, C(0)) : LOAD(*e);
         for (size_t j = LANES; j < n; j += LANES) {
-            const f64_v next = FN(below)(*x + j, *e + j, n - j, max[i], maxima + i % 4);
-            if (sizeof(T) == sizeof(double))
-                sum = f64_add_carried(sum, next, &carry);
-            else
-                sum = sum + next;
+            const V entry = j < whole ? LOAD(*e + j) : FN(load_some)(*e + j, n - j, C(0)), lesser = MIN(most[i], entry);
+            most[i] = MAX(entry, most[i]); /* in that order: NaN stays in one of both */
+            sum[i] = FN(add_exactly)(sum[i], lesser, carry + i);
         }
-        r[i] = sum;
-        if (n > LANES) r[i] = sum - carry;
-        *x += n;
         *e += n;
     }
-    const f64_v total = f64_sums(r);
-    FN(store_doubles)(result, total);
-    FN(store_doubles)(low, total - LOAD_DOUBLES(result));
+    STORE(rest, FN(sums_of_rest)(n > LANES, most, sum, carry, &lost));
+    STORE(low, lost);
 }
 
-static APART T FN(row_sums_below)(const T *x, const T *e, FN(Group) g, const T *max, T *result, T *low) {
-    V maxima[4] = {C(0), C(0), C(0), C(0)};
-    enum { step = f64_lanes };
+static APART void FN(row_rests)(const T *e, FN(Group) g, T *rest, T *low) {
     size_t at = 0;
     if (g.n <= LANES)
-        for (; at + step <= g.rows; at += step) FN(reduce_below)(&x, &e, g.n <= LANES ? g.n : LANES, step, max + at, maxima, result + at, low + at);
+        for (; at + LANES <= g.rows; at += LANES) FN(rest_of_group)(&e, g.n <= LANES ? g.n : LANES, LANES, rest + at, low + at);
     else
-        for (; at + step <= g.rows; at += step) FN(reduce_below)(&x, &e, g.n, step, max + at, maxima, result + at, low + at);
-    for (; at < (g.rows + LANES - 1) / LANES * LANES; at += step)
-        FN(reduce_below)(&x, &e, g.n, at < g.rows ? g.rows - at : 0, max + at, maxima, result + at, low + at);
-    return OP(sum)((maxima[0] + maxima[1]) + (maxima[2] + maxima[3]));
+        for (; at + LANES <= g.rows; at += LANES) FN(rest_of_group)(&e, g.n, LANES, rest + at, low + at);
+    if (at < g.rows) FN(rest_of_group)(&e, g.n, g.rows - at, rest + at, low + at);
 }
 
-/* As log_sums does for rows apart. Where no row has two equal maxima, which their number tells, they are not counted by row. */
+/* As log_sums does for rows apart */
 static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
-    T e[FN(SHORT_BUFFER)], below[FN(SHORT_ROWS)], rest[FN(SHORT_ROWS)], maxima[FN(SHORT_ROWS)] = {0};
+    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], rest_low[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, 0, &by);
     if (by.how == FN(MODERATELY)) {
@@ -60,13 +41,8 @@ static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
             STORE(by.k + r, C(0));
         }
     }
-    const int ties = FN(row_sums_below)(x, e, g, by.max, below, rest) != (T)g.rows;
-    for (size_t r = 0; r < g.rows && ties; r++) {
-        size_t count = 0;
-        for (size_t j = 0; j < g.n; j++) count += x[r * g.n + j] >= by.max[r];
-        maxima[r] = (T)count;
-    }
-    FN(logarithms)(below, rest, ties ? maxima : NULL, by.max, by.shift, by.k, high, low, g.rows);
+    FN(row_rests)(e, g, rest, rest_low);
+    FN(logarithms)(rest, rest_low, NULL, by.max, by.shift, by.k, high, low, g.rows);
 }
 
 static APART void FN(subtract_short)(const T *x, FN(Place) out, FN(Group) g, const T *restrict high, const T *restrict low) {

@@ -91,66 +91,18 @@ static inline void f32_stream(float *p, f32_v a) { _mm512_stream_ps(p, a); }
 static inline void f64_stream(double *p, f64_v a) { _mm512_stream_pd(p, a); }
 static inline void stream_end(void) { _mm_sfence(); }
 
-/* The sum, or the largest lane, of each of as many vectors as there are lanes, in one: 1 instead of 4 steps a vector. */
-#define HAVE_ROW_TREES 1
-#define TREE_OF_FLOATS(name, op)                                                                                          \
-    static inline f32_v f32_##name(const f32_v *r) {                                                                      \
-        f32_v four[4], half[2];                                                                                           \
-        for (int i = 0; i < 4; i++) {                                                                                     \
-            f32_v a = op(_mm512_unpacklo_ps(r[4 * i], r[4 * i + 1]), _mm512_unpackhi_ps(r[4 * i], r[4 * i + 1]));         \
-            f32_v b = op(_mm512_unpacklo_ps(r[4 * i + 2], r[4 * i + 3]), _mm512_unpackhi_ps(r[4 * i + 2], r[4 * i + 3])); \
-            f64_v c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);                                                       \
-            four[i] = op(_mm512_castpd_ps(_mm512_unpacklo_pd(c, d)), _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));         \
-        }                                                                                                                 \
-        for (int i = 0; i < 2; i++)                                                                                       \
-            half[i] = op(_mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0x88),                                        \
-                         _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xdd));                                       \
-        return op(_mm512_shuffle_f32x4(half[0], half[1], 0x88), _mm512_shuffle_f32x4(half[0], half[1], 0xdd));            \
-    }
-#define TREE_OF_DOUBLES(name, op)                                                                                         \
-    static inline f64_v f64_##name(const f64_v *r) {                                                                      \
-        f64_v two[4], half[2];                                                                                            \
-        for (int i = 0; i < 4; i++)                                                                                       \
-            two[i] = op(_mm512_unpacklo_pd(r[2 * i], r[2 * i + 1]), _mm512_unpackhi_pd(r[2 * i], r[2 * i + 1]));          \
-        for (int i = 0; i < 2; i++)                                                                                       \
-            half[i] = op(_mm512_shuffle_f64x2(two[2 * i], two[2 * i + 1], 0x88),                                          \
-                         _mm512_shuffle_f64x2(two[2 * i], two[2 * i + 1], 0xdd));                                         \
-        return op(_mm512_shuffle_f64x2(half[0], half[1], 0x88), _mm512_shuffle_f64x2(half[0], half[1], 0xdd));            \
-    }
-/* a + b, and what that rounds off */
-static inline f32_v f32_two_sum(f32_v a, f32_v b, f32_v *low) {
-    const f32_v sum = a + b, back = sum - a;
-    *low = (a - (sum - back)) + (b - back);
-    return sum;
+/* The lanes of a and b, half of each in `first` and half in `second`, such that after log2 of the lanes steps with the results in pairs
+ * the i-th lane is of the i-th vector: 1 instead of 4 steps a vector for a sum. */
+#define HAVE_FOLDS 1
+static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
+    const f64_v c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
+    *first = step == 0 ? _mm512_unpacklo_ps(a, b) : step == 1 ? _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)) : _mm512_shuffle_f32x4(a, b, 0x88);
+    *second = step == 0 ? _mm512_unpackhi_ps(a, b) : step == 1 ? _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)) : _mm512_shuffle_f32x4(a, b, 0xdd);
 }
-TREE_OF_FLOATS(sums, _mm512_add_ps)
-TREE_OF_FLOATS(maxima, _mm512_max_ps)
-TREE_OF_DOUBLES(sums, _mm512_add_pd)
-TREE_OF_DOUBLES(maxima, _mm512_max_pd)
-static inline f64_v f64_sums_in_parts(const f64_v *r, f64_v *low) {
-    *low = f64_set(0);
-    return f64_sums(r);
+static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *second) {
+    *first = step == 0 ? _mm512_unpacklo_pd(a, b) : _mm512_shuffle_f64x2(a, b, 0x88);
+    *second = step == 0 ? _mm512_unpackhi_pd(a, b) : _mm512_shuffle_f64x2(a, b, 0xdd);
 }
-#undef TREE_OF_FLOATS
-/* As sums, with what the last two steps round off: doubles took .09 ns an entry at 10 columns, this .01 */
-#define HAVE_SUMS_IN_PARTS 1
-static inline f32_v f32_sums_in_parts(const f32_v *r, f32_v *low) {
-    f32_v four[4], half[2], lost[2];
-    for (int i = 0; i < 4; i++) {
-        const f32_v a = _mm512_unpacklo_ps(r[4 * i], r[4 * i + 1]) + _mm512_unpackhi_ps(r[4 * i], r[4 * i + 1]);
-        const f32_v b = _mm512_unpacklo_ps(r[4 * i + 2], r[4 * i + 3]) + _mm512_unpackhi_ps(r[4 * i + 2], r[4 * i + 3]);
-        const f64_v c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
-        four[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)) + _mm512_castpd_ps(_mm512_unpackhi_pd(c, d));
-    }
-    for (int i = 0; i < 2; i++)
-        half[i] = f32_two_sum(_mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0x88),
-                              _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xdd), &lost[i]);
-    const f32_v rest = _mm512_shuffle_f32x4(lost[0], lost[1], 0x88) + _mm512_shuffle_f32x4(lost[0], lost[1], 0xdd);
-    const f32_v sum = f32_two_sum(_mm512_shuffle_f32x4(half[0], half[1], 0x88), _mm512_shuffle_f32x4(half[0], half[1], 0xdd), low);
-    *low = *low + rest;
-    return sum;
-}
-#undef TREE_OF_DOUBLES
 
 /* table[low 4 bits of z] */
 #define HAVE_SHORT_TABLE 1

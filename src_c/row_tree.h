@@ -1,0 +1,100 @@
+/* One number for each of as many vectors as there are lanes, for REAL: their sums, their largest lanes, and the sums of all but a largest
+ * one. Where lanes can be folded, vectors go through these steps in pairs. */
+
+#ifdef HAVE_FOLDS
+enum { FN(FOLDS) = LANES == 16 ? 4 : 3 };
+
+/* The expression, of a and b, for each pair of vectors, until one is left */
+#define FOLD(r, expression)                                                             \
+    UNROLLED for (int step = 0; step < FN(FOLDS); step++)                               \
+        UNROLLED for (int i = 0; i < LANES >> (step + 1); i++) {                        \
+            V a, b;                                                                     \
+            OP(fold)(step, (r)[2 * i], (r)[2 * i + 1], &a, &b);                         \
+            (r)[i] = expression;                                                        \
+        }
+
+static ALWAYS_INLINE V FN(sums)(V *r) {
+    FOLD(r, a + b)
+    return r[0];
+}
+
+static ALWAYS_INLINE V FN(maxima)(V *r) {
+    FOLD(r, MAX(a, b))
+    return r[0];
+}
+
+/* As sums of what is at least 0, with what all but the first two steps round off: 10 columns of softmax take .01 ns an entry more, not .09
+ * as they would in double, and are not off by 5.1 ULP. */
+static ALWAYS_INLINE V FN(sums_in_parts)(V *r, V *low) {
+    V carry[LANES];
+    UNROLLED for (int step = 0; step < FN(FOLDS); step++)
+        UNROLLED for (int i = 0; i < LANES >> (step + 1); i++) {
+            V a, b, c = C(0), d = C(0);
+            OP(fold)(step, r[2 * i], r[2 * i + 1], &a, &b);
+            if (step > 2) OP(fold)(step, carry[2 * i], carry[2 * i + 1], &c, &d);
+            r[i] = a + b;
+            if (step > 1) carry[i] = FN(excess)(a, b, r[i]);
+            if (step > 2) carry[i] = carry[i] + (c + d);
+        }
+    *low = -carry[0];
+    return r[0];
+}
+
+/* The sums of `rest` and, but for a largest one, of the lanes of `most`, with all that this rounds off: none is negative. `carry` is of the
+ * rest already, unless there is none. */
+static ALWAYS_INLINE V FN(sums_of_rest)(int has_rest, V *most, V *rest, V *carry, V *low) {
+    UNROLLED for (int step = 0; step < FN(FOLDS); step++)
+        UNROLLED for (int i = 0; i < LANES >> (step + 1); i++) {
+            V a, b, c, d, e, f;
+            OP(fold)(step, most[2 * i], most[2 * i + 1], &a, &b);
+            most[i] = MAX(a, b);
+            const V lesser = MIN(b, a); /* in that order: NaN stays in one of both */
+            if (step == 0 && !has_rest) {
+                rest[i] = lesser;
+                continue;
+            }
+            OP(fold)(step, rest[2 * i], rest[2 * i + 1], &c, &d);
+            const V sum = c + d, lost = FN(excess)(c, d, sum);
+            rest[i] = sum + lesser;
+            const V both = lost + FN(excess)(sum, lesser, rest[i]);
+            if (step == 1 && !has_rest) {
+                carry[i] = both;
+                continue;
+            }
+            OP(fold)(step, carry[2 * i], carry[2 * i + 1], &e, &f);
+            carry[i] = both + (e + f);
+        }
+    const V rounded = rest[0] - carry[0];
+    *low = (rest[0] - rounded) - carry[0];
+    return rounded + (most[0] - most[0]); /* NaN if the largest is not finite */
+}
+#undef FOLD
+#else
+static inline V FN(sums)(const V *rows) {
+    T a[LANES];
+    for (int i = 0; i < LANES; i++) a[i] = OP(sum)(rows[i]);
+    return LOAD(a);
+}
+
+static inline V FN(maxima)(const V *rows) {
+    T a[LANES];
+    for (int i = 0; i < LANES; i++) a[i] = OP(largest)(rows[i]);
+    return LOAD(a);
+}
+
+static ALWAYS_INLINE V FN(sums_of_rest)(int has_rest, V *most, V *rest, V *carry, V *low) {
+    T sums[LANES], lows[LANES];
+    for (int i = 0; i < LANES; i++) {
+        const T top = OP(largest)(most[i]);
+        const M maximal = GE(most[i], FN(set)(top));
+        const V lesser = SELECT(maximal, most[i] - most[i], most[i]);
+        const V sum = lesser + rest[i], lost = carry[i] + FN(excess)(lesser, rest[i], sum);
+        const T others = (OP(sum)(SELECT(maximal, C(1), C(0))) - 1) * top, less = FN(total_parts)(sum, lost, lows + i);
+        sums[i] = others + less;
+        lows[i] += (others - sums[i]) + less;
+    }
+    (void)has_rest; /* all 0 unless there is one */
+    *low = LOAD(lows);
+    return LOAD(sums);
+}
+#endif
