@@ -88,12 +88,20 @@ static ALWAYS_INLINE V FN(sums_of_rest)(int has_rest, V *most, V *rest, V *carry
         const T top = OP(largest)(most[i]);
         const M maximal = GE(most[i], FN(set)(top));
         const V lesser = SELECT(maximal, most[i] - most[i], most[i]);
-        const V sum = lesser + rest[i], lost = carry[i] + FN(excess)(lesser, rest[i], sum);
-        const T others = (OP(sum)(SELECT(maximal, C(1), C(0))) - 1) * top, less = FN(total_parts)(sum, lost, lows + i);
+        const T others = (OP(sum)(SELECT(maximal, C(1), C(0))) - 1) * top;
+        if (sizeof(T) < sizeof(double)) { /* as doubles all sums are exact enough */
+            f64_v sum = OP(first_half)(lesser) + OP(second_half)(lesser);
+            if (has_rest) sum = sum + ((OP(first_half)(rest[i]) - OP(first_half)(carry[i])) + (OP(second_half)(rest[i]) - OP(second_half)(carry[i])));
+            const double total = f64_sum(sum) + others;
+            sums[i] = (T)total;
+            lows[i] = (T)(total - sums[i]);
+            continue;
+        }
+        const V sum = lesser + rest[i];
+        const T less = FN(total_parts)(sum, carry[i] + FN(excess)(lesser, rest[i], sum), lows + i);
         sums[i] = others + less;
         lows[i] += (others - sums[i]) + less;
     }
-    (void)has_rest; /* all 0 unless there is one */
     *low = LOAD(lows);
     return LOAD(sums);
 }
