@@ -235,7 +235,9 @@ static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, 
 
 /* A tile's exponentials times the factors: those that are in `out` already, or taken once more. */
 static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, FN(Factor) *factor) {
-    EACH_VECTOR(width) how = FN(how_to_finish)(how, factor[v].scale);
+    V least = C(1);
+    EACH_VECTOR(width) least = FN(least_size)(factor[v].scale, least);
+    how = FN(how_to_finish)(how, least);
     EACH_VECTOR(width) factor[v] = FN(apart)(how, factor[v]);
     if (twice)
         HOW(how, tile_finish, streaming, x, out, n, width, by, factor);

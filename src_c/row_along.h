@@ -129,7 +129,7 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
     const FN(Row) row = {n <= FN(ROW_CHUNK) ? buffer : out.at, n <= FN(ROW_CHUNK) ? 1 : out.step};
     const FN(Taken) taken = FN(take_row)(x, twice ? NULL : &row, n, by_maximum, NO_ENTRY);
     const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(taken.sum), C(0));
-    const int how = FN(how_to_finish)(taken.how, quotient.scale);
+    const int how = FN(how_to_finish)(taken.how, FN(least_size)(quotient.scale, C(1)));
     const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice)
         HOW(how, exponentials, streaming, x.at, out.at, n, taken.by, factor);

@@ -96,11 +96,9 @@ static inline FN(Factor) FN(quotient)(V weight, V sum, V sum_low) {
     return f;
 }
 
-/* How to go on with exponentials that were taken so, where these are the factors */
-static inline int FN(how_to_finish)(int how, V factor) {
-    const V size = SELECT(GT(ABS(factor), C(0)), ABS(factor), C(1));
-    return how == FN(MODERATELY) && OP(any)(LT(size, C(FN(SMALL_FACTOR)))) ? FN(NEARLY) : how;
-}
+/* Of factors, the least size but 0; and how to go on with exponentials that were taken so, where it is that */
+static inline V FN(least_size)(V factor, V least) { return MIN(SELECT(GT(ABS(factor), C(0)), ABS(factor), C(1)), least); }
+static inline int FN(how_to_finish)(int how, V least) { return how == FN(MODERATELY) && OP(any)(LT(least, C(FN(SMALL_FACTOR)))) ? FN(NEARLY) : how; }
 
 static inline FN(Factor) FN(apart)(int how, FN(Factor) f) {
     (void)how;

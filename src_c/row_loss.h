@@ -94,7 +94,7 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     }
     if (!out) return 1;
     const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(rest + mine), C(0));
-    const int how = FN(how_to_finish)(taken.how, quotient.scale);
+    const int how = FN(how_to_finish)(taken.how, FN(least_size)(quotient.scale, C(1)));
     const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice) {
         T product[LANES];

@@ -248,14 +248,16 @@ static APART void FN(multiply_apart)(const T *e, FN(Place) out, FN(Group) g, con
 /* weight (or 1) e / sum, where the exponentials were taken so */
 static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group) g, const T *weight, const T *sum, const T *sum_low) {
     FN(Factors) factors;
+    V least = C(1);
     for (size_t r = 0; r < g.rows; r += LANES) {
         V over = C(1);
         if (weight) over = LOAD(weight + r);
         const FN(Factor) f = FN(quotient)(over, LOAD(sum + r), LOAD(sum_low + r));
         STORE(factors.scale + r, f.scale);
         STORE(factors.low + r, f.low);
-        how = FN(how_to_finish)(how, r + LANES <= g.rows ? f.scale : FN(load_some)(factors.scale + r, g.rows - r, C(1)));
+        least = FN(least_size)(r + LANES <= g.rows ? f.scale : FN(load_some)(factors.scale + r, g.rows - r, C(1)), least);
     }
+    how = FN(how_to_finish)(how, least);
     if (how == FN(MODERATELY)) {
         FN(multiply_moderately)(e, out, g, factors.scale, factors.low);
         return;
