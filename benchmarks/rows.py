@@ -37,6 +37,7 @@ TARGETS = {
     **{(name, "axis 0 of (n/256, 256)"): 2.5 for name in FORWARD},
     **{(name, "10 columns"): 10 for name in BACKWARD},
 }
+ONE_PASS = "one pass"
 WIDE_TARGET = 1.5  # logits of standard deviation 30, times those of 2
 LOSS_TARGET = 1.3  # cross_entropy and its gradient, times softmax
 
@@ -64,6 +65,11 @@ def numpy_function(name, axis):
         np.subtract(grad, out, out=out)
 
     return locals()[name]
+
+
+def one_pass(name, axis):
+    """What reads and writes the same memory and computes next to nothing: a floor, and no contestant."""
+    return np.negative if name in FORWARD else np.multiply
 
 
 def fastact_function(name, axis):
@@ -134,7 +140,7 @@ def contestants(name, axis, *arrays):
     """Calls without arguments, by library, for those that are installed and have the function."""
     inputs = arrays[:-1]
     calls = {}
-    for library, make in (("fastact", fastact_function), ("NumPy", numpy_function)):
+    for library, make in (("fastact", fastact_function), ("NumPy", numpy_function), (ONE_PASS, one_pass)):
         function = make(name, axis)
         calls[library] = lambda function=function: function(*arrays)
     makers = {
@@ -189,13 +195,15 @@ def compare(names, layouts, sizes, seconds):
                 arrays = operands(name, shape(SIZES[size]), axis)
                 count = arrays[0].size
                 times = {library: 1e9 * t / count for library, t in best_times(contestants(name, axis, *arrays), seconds).items()}
+                floor = times.pop(ONE_PASS)
                 others = {library: t for library, t in times.items() if library != "fastact"}
                 ratio, target = min(others.values()) / times["fastact"], TARGETS[name, layout]
                 listed = "  ".join(f"{library} {t:.3f}" for library, t in times.items())
                 mark = " " if ratio >= target else "!"
+                listed += f"  ({ONE_PASS} {floor:.3f})"
                 print(f"{mark} {name:21}{layout:24}{size:8}{ratio:6.2f} (target {target})   {listed}", flush=True)
                 rounded = {library: round(t, 4) for library, t in times.items()}
-                yield {"function": name, "layout": layout, "size": size, "ns_per_element": rounded}
+                yield {"function": name, "layout": layout, "size": size, "ns_per_element": rounded, ONE_PASS: round(floor, 4)}
 
 
 def own_calls(shape, axis):
