@@ -4,13 +4,10 @@
 #include "row_common.h"
 #include "row_tree.h"
 #include "row_log.h"
-
 #include "row_along.h"
-
 #include "row_logits.h"
-
+#include "row_tile.h"
 #include "row_across.h"
-
 #include "row_short.h"
 #include "row_short_log.h"
 
@@ -87,15 +84,15 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
     }
 }
 
-/* How many of the rows from `row` on make a tile: streaming stores need whole aligned vectors, and the first ends where they start. */
-static size_t FN(tile_rows)(int streaming, FN(Operand) out, size_t row, size_t rows, size_t n) {
-    const size_t tile = FN(tile_width)(n), head = streaming && row == 0 ? FN(unaligned)((T *)out.data, rows) : 0;
-    return head ? head : rows - row < tile ? rows - row : tile;
+/* How many of the rows from `row` on make a tile: where there are several and whole lines do not start with the first, they do with the second. */
+static size_t FN(tile_rows)(FN(Operand) out, size_t row, size_t rows, size_t n) {
+    const size_t tile = FN(tile_width)(n), head = row == 0 && rows > tile ? FN(unaligned)((T *)out.data, rows) : 0;
+    return head ? tile - LANES + head : rows - row < tile ? rows - row : tile;
 }
 
 static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     for (size_t row = 0, width; row < rows; row += width) {
-        width = FN(tile_rows)(streaming, a[what < FN(WEIGHTED) ? 1 : 2], row, rows, n);
+        width = FN(tile_rows)(a[what < FN(WEIGHTED) ? 1 : 2], row, rows, n);
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         if (what == FN(SOFTMAX))
             FN(softmax_across)(streaming, first, second, n, width, NULL);
@@ -180,8 +177,7 @@ enum { FN(STREAMED_BYTES) = 16 << 20 };
 static int FN(is_streamed)(FN(Operand) out, size_t rows, size_t n, int along, size_t short_row) {
 #ifdef HAVE_STREAM
     if (rows * n * sizeof(T) < FN(STREAMED_BYTES) || (uintptr_t)out.data % sizeof(T)) return 0;
-    if (along) return n > short_row || out.outer == (ptrdiff_t)(n * sizeof(T));
-    return (uintptr_t)out.inner % (LANES * sizeof(T)) == 0;
+    return !along || n > short_row || out.outer == (ptrdiff_t)(n * sizeof(T));
 #else
     (void)out, (void)rows, (void)n, (void)along, (void)short_row;
     return 0;

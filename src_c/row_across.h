@@ -1,47 +1,4 @@
-/* Rows that lie side by side in memory, for REAL: off the last axis, neighbouring rows stand in the lanes. Entry j of row i
- * stands at p[j * step + i]. Tiles of up to 256 rows go through blocks of 16 entries, vector by vector. */
-
-enum { FN(TILE) = 256, FN(TILE_VECTORS) = FN(TILE) / FN(lanes), FN(TILE_BLOCK) = 8 };
-
-/* A tile of exponentials, of this many entries, stays in L2 between its passes; otherwise they are taken twice. */
-enum { FN(TILE_ENTRIES) = (512 << 10) / sizeof(T) };
-
-static inline size_t FN(tile_width)(size_t n) {
-    const size_t width = FN(TILE_ENTRIES) / n / 64 * 64;
-    return width < 64 || width > FN(TILE) ? (size_t)FN(TILE) : width;
-}
-
-static inline int FN(tile_twice)(size_t n, size_t width) { return n * width > FN(TILE_ENTRIES); }
-
-static ALWAYS_INLINE V FN(tile_load)(int whole, FN(Row) t, size_t j, size_t i, size_t width, V fill) {
-    const T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
-    if (whole) PREFETCH(p + FN(TILE_BLOCK) * t.step); /* the next block's: processors see no stream here; .56 ns instead of 1.5 in memory */
-    return whole ? LOAD(p) : FN(load_some)(p, width - i, fill);
-}
-
-static ALWAYS_INLINE void FN(tile_store)(int whole, int streaming, FN(Row) t, size_t j, size_t i, size_t width, V value) {
-    T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
-    if (whole)
-        PUT(streaming, p, value);
-    else
-        FN(store_some)(p, value, width - i);
-}
-
-/* The last argument is done for each block of entries j ... end and each vector v of rows from i; `whole` is a constant in it */
-#define EACH_TILE_VECTOR(n, width, ...)                                                                         \
-    for (size_t first = 0, end; first < (n) && (end = first + FN(TILE_BLOCK) < (n) ? first + FN(TILE_BLOCK) : (n)); first = end) { \
-        size_t v = 0, i = 0;                                                                                    \
-        for (; i + LANES <= (width); v++, i += LANES) {                                                         \
-            enum { whole = 1 };                                                                                 \
-            __VA_ARGS__                                                                                         \
-        }                                                                                                       \
-        if (i < (width)) {                                                                                      \
-            enum { whole = 0 };                                                                                 \
-            __VA_ARGS__                                                                                         \
-        }                                                                                                       \
-    }
-#define EACH_BLOCK_ENTRY BY_FOUR for (size_t j = first; j < end; j++)
-#define EACH_VECTOR(width) for (size_t v = 0, i = 0; i < (width); v++, i += LANES)
+/* The softmax family of rows that lie side by side in memory, for REAL: tile by tile (row_tile.h). */
 
 /* Whether all entries of a tile are moderate */
 static APART int FN(tile_is_moderate)(FN(Row) x, size_t n, size_t width) {
@@ -154,8 +111,7 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
     return 1;
 }
 
-static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,
-                                          const FN(Factor) *factor) {
+static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, const FN(Factor) *factor) {
     V seen = C(0);
     EACH_TILE_VECTOR(n, width, {
         const FN(Shift) mine = how == FN(MODERATELY) ? FN(no_shift)() : by[v];
@@ -175,8 +131,8 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
             return FN(sum_tile)(how, FN(BUT_ONE), x, out, n, width, by, place, NULL, sum, low);                                          \
         return FN(sum_tile)(how, FN(ALL), x, out, n, width, by, NULL, NULL, sum, low);                                                   \
     }                                                                                                                               \
-    static APART void FN(tile_finish_##name)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,  \
-                                             const FN(Factor) *factor) {                                                                     \
+    static APART void FN(tile_finish_##name)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,    \
+                                             const FN(Factor) *factor) {                                                               \
         if (streaming)                                                                                                              \
             FN(finish_tile)(how, 1, x, out, n, width, by, factor);                                                                  \
         else                                                                                                                        \
@@ -240,7 +196,7 @@ static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(R
     how = FN(how_to_finish)(how, least);
     EACH_VECTOR(width) factor[v] = FN(apart)(how, factor[v]);
     if (twice)
-        HOW(how, tile_finish, streaming, x, out, n, width, by, factor);
+        EACH_STREAMED(streaming, FN(TILE_BLOCK), out, n, width, HOW(how, tile_finish, direct, FN(from_entry)(x, start), to, count, width, by, factor);)
     else
         FN(scale_tile)(how, out, n, width, factor);
 }
@@ -295,10 +251,12 @@ static ALWAYS_INLINE void FN(subtract_tile)(int streaming, FN(Row) x, FN(Row) ou
 static void FN(log_softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width) {
     T high[FN(TILE)], low[FN(TILE)];
     FN(tile_log_sums)(x, n, width, high, low);
-    if (streaming)
-        FN(subtract_tile)(1, x, out, n, width, high, low);
-    else
-        FN(subtract_tile)(0, x, out, n, width, high, low);
+    EACH_STREAMED(streaming, FN(TILE_BLOCK), out, n, width, {
+        if (direct)
+            FN(subtract_tile)(1, x, to, n, width, high, low);
+        else
+            FN(subtract_tile)(0, FN(from_entry)(x, start), to, count, width, high, low);
+    })
 }
 
 /* The dots, those taken again that are not finite: a sum has overflowed, or the row has a NaN. */
@@ -317,6 +275,20 @@ static V FN(finite_dots)(int of, V dots, V inverse, FN(Shift) by, FN(Row) grad, 
     return LOAD(dot);
 }
 
+static ALWAYS_INLINE void FN(gradient_tile)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,
+                                            const V *inverse, const V *dot) {
+    EACH_TILE_VECTOR_BY(FN(PAIR_BLOCK), n, width, {
+        const FN(Shift) mine = by[v];
+        const V over = inverse[v], total = dot[v];
+        EACH_BLOCK_ENTRY {
+            V e = FN(tile_load)(whole, y, j, i, width, C(0)), slope = FN(tile_load)(whole, grad, j, i, width, C(0));
+            if (!from_output || of == FN(OF_LOG_SOFTMAX)) e = FN(row_exp)(from_output ? FN(NEARLY) : FN(FROM_AFAR), e, mine, NULL);
+            if (!from_output) e = e * over;
+            FN(tile_store)(whole, streaming, out, j, i, width, FN(gradient)(of, e, slope, total));
+        }
+    })
+}
+
 static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n,
                                               size_t width) {
     FN(Shift) by[FN(TILE_VECTORS)];
@@ -329,7 +301,7 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
         if (from_output) by[v] = FN(no_shift)();
         sum[v] = carry[v] = dot[v] = dot_carry[v] = C(0);
     }
-    EACH_TILE_VECTOR(n, width, {
+    EACH_TILE_VECTOR_BY(FN(PAIR_BLOCK), n, width, {
         const FN(Shift) mine = by[v];
         V s = C(0), d = C(0);
         EACH_BLOCK_ENTRY {
@@ -353,24 +325,17 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
             dot[v] = FN(finite_dots)(of, dot[v], sum[v], by[v], gradient, mine, n, width - i);
         }
     }
-    EACH_TILE_VECTOR(n, width, {
-        const FN(Shift) mine = by[v];
-        const V inverse = sum[v], total = dot[v];
-        EACH_BLOCK_ENTRY {
-            V e = FN(tile_load)(whole, y, j, i, width, C(0)), slope = FN(tile_load)(whole, grad, j, i, width, C(0));
-            if (!from_output || of == FN(OF_LOG_SOFTMAX)) e = FN(row_exp)(from_output ? FN(NEARLY) : FN(FROM_AFAR), e, mine, NULL);
-            if (!from_output) e = e * inverse;
-            FN(tile_store)(whole, streaming, out, j, i, width, FN(gradient)(of, e, slope, total));
-        }
+    EACH_STREAMED(streaming, FN(PAIR_BLOCK), out, n, width, {
+        if (direct)
+            FN(gradient_tile)(of, from_output, 1, grad, y, to, n, width, by, sum, dot);
+        else
+            FN(gradient_tile)(of, from_output, 0, FN(from_entry)(grad, start), FN(from_entry)(y, start), to, count, width, by, sum, dot);
     })
 }
 
 #define BACKWARD(name, of, from_output)                                                                                           \
     static APART void FN(name##_across)(int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n, size_t width) {         \
-        if (streaming)                                                                                                            \
-            FN(backward_tile)(of, from_output, 1, grad, y, out, n, width);                                                        \
-        else                                                                                                                      \
-            FN(backward_tile)(of, from_output, 0, grad, y, out, n, width);                                                        \
+        FN(backward_tile)(of, from_output, streaming, grad, y, out, n, width);                                                    \
     }
 EACH_BACKWARD(BACKWARD)
 #undef BACKWARD
