@@ -84,15 +84,15 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
     }
 }
 
-/* How many of the rows from `row` on make a tile: where there are several and whole lines do not start with the first, they do with the second. */
-static size_t FN(tile_rows)(FN(Operand) out, size_t row, size_t rows, size_t n) {
-    const size_t tile = FN(tile_width)(n), head = row == 0 && rows > tile ? FN(unaligned)((T *)out.data, rows) : 0;
+/* How many of the rows from `row` on make a tile. Streamed are whole lines: of many tiles all but the first start with one. */
+static size_t FN(tile_rows)(int streaming, FN(Operand) out, size_t row, size_t rows, size_t n) {
+    const size_t tile = FN(tile_width)(n), head = streaming && row == 0 && rows >= 4 * tile ? FN(unaligned)((T *)out.data, rows) : 0;
     return head ? tile - LANES + head : rows - row < tile ? rows - row : tile;
 }
 
 static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     for (size_t row = 0, width; row < rows; row += width) {
-        width = FN(tile_rows)(a[what < FN(WEIGHTED) ? 1 : 2], row, rows, n);
+        width = FN(tile_rows)(streaming, a[what < FN(WEIGHTED) ? 1 : 2], row, rows, n);
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         if (what == FN(SOFTMAX))
             FN(softmax_across)(streaming, first, second, n, width, NULL);

@@ -307,7 +307,7 @@ static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_
     for (size_t row = 0, count; row < rows; row += count) {
         const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(a->n) : FN(LOG_ROWS);
         count = rows - row < batch ? rows - row : batch;
-        if (layout == FN(ACROSS)) count = FN(tile_rows)(graded ? a->out : a->logits, row, rows, a->n);
+        if (layout == FN(ACROSS)) count = FN(tile_rows)(streaming, a->out, row, rows, a->n);
         FN(index_batch)(layout, streaming, a, row, count, row_of);
     }
     FN(end_streaming)(streaming);
