@@ -118,7 +118,7 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
         const FN(Factor) f = factor[v];
         EACH_BLOCK_ENTRY {
             const V e = FN(row_exp)(how, FN(tile_load)(whole, x, j, i, width, C(0)), mine, &seen);
-            FN(tile_store)(whole, streaming, out, j, i, width, FN(times)(how, e, f));
+            FN(tile_store)(whole, streaming, out, j, i, width, FN(times)(how, 1, e, f));
         }
     })
     (void)seen;
@@ -158,12 +158,12 @@ static void FN(scale_tile)(int how, FN(Row) out, size_t n, size_t width, const F
     if (how == FN(MODERATELY))
         EACH_TILE_VECTOR(n, width, {
             const FN(Factor) f = factor[v];
-            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(MODERATELY), FN(tile_load)(whole, out, j, i, width, C(0)), f));
+            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(MODERATELY), 1, FN(tile_load)(whole, out, j, i, width, C(0)), f));
         })
     else
         EACH_TILE_VECTOR(n, width, {
             const FN(Factor) f = factor[v];
-            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(NEARLY), FN(tile_load)(whole, out, j, i, width, C(0)), f));
+            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(NEARLY), 1, FN(tile_load)(whole, out, j, i, width, C(0)), f));
         })
 }
 

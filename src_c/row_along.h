@@ -92,16 +92,16 @@ static inline int FN(how_far)(T max) { return max < 8192 && max > -8192 ? FN(NEA
     static APART void FN(exponentials_##name)(int streaming, const T *x, T *to, size_t n, FN(Shift) by, FN(Factor) factor) { \
         V seen = C(0);                                                                                                      \
         if (streaming)                                                                                                      \
-            MAP_ROW(1, x, to, n, C(0), FN(times)(how, FN(row_exp)(how, entry, by, &seen), factor));                         \
+            MAP_ROW(1, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
         else                                                                                                                \
-            MAP_ROW(0, x, to, n, C(0), FN(times)(how, FN(row_exp)(how, entry, by, &seen), factor));                         \
+            MAP_ROW(0, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
         (void)seen;                                                                                                         \
     }                                                                                                                       \
     static APART void FN(scale_##name)(int streaming, const T *p, T *to, size_t n, FN(Factor) factor) {                     \
         if (streaming)                                                                                                      \
-            MAP_ROW(1, p, to, n, C(0), FN(times)(how, entry, factor));                                                      \
+            MAP_ROW(1, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
         else                                                                                                                \
-            MAP_ROW(0, p, to, n, C(0), FN(times)(how, entry, factor));                                                      \
+            MAP_ROW(0, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
     }
 EACH_HOW(EXPONENTIALS)
 #undef EXPONENTIALS
@@ -128,7 +128,7 @@ static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T
     const int along = x.step == 1 && out.step == 1, by_maximum = !FN(is_ordinary)(weight), twice = along && FN(taken_twice)(streaming, n);
     const FN(Row) row = {n <= FN(ROW_CHUNK) ? buffer : out.at, n <= FN(ROW_CHUNK) ? 1 : out.step};
     const FN(Taken) taken = FN(take_row)(x, twice ? NULL : &row, n, by_maximum, NO_ENTRY);
-    const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(taken.sum), C(0));
+    const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(taken.sum), FN(set)(taken.low));
     const int how = FN(how_to_finish)(taken.how, FN(least_size)(quotient.scale, C(1)));
     const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice)

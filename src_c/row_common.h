@@ -90,7 +90,9 @@ static inline FN(Factor) FN(quotient)(V weight, V sum, V sum_low) {
 #ifdef HAVE_FMA
     const V low = FMA(-f.scale, sum_low, FMA(-f.scale, sum, weight)) * inverse;
     f.low = SELECT(LT(ABS(low), ABS(f.scale)), low, C(0)); /* 0 where the quotient is not finite */
-    if (!LOW_FACTORS) f.scale = f.scale + f.low;
+    const V rounded = f.scale + f.low;
+    f.low = (f.scale - rounded) + f.low;
+    f.scale = rounded;
 #endif
     (void)sum_low;
     return f;
@@ -113,9 +115,12 @@ static inline FN(Factor) FN(apart)(int how, FN(Factor) f) {
 
 static inline FN(Factor) FN(factor_in_parts)(V scale, V low, V power) { return (FN(Factor)){scale, low, power}; }
 
-static ALWAYS_INLINE V FN(times)(int how, V e, FN(Factor) f) {
+static ALWAYS_INLINE V FN(times)(int how, int fully, V e, FN(Factor) f) {
     V product = e * f.scale;
-    if (LOW_FACTORS) product = FMA(e, f.scale, e * f.low);
+#ifdef HAVE_FMA
+    if (fully) product = FMA(e, f.scale, e * f.low);
+#endif
+    (void)fully;
 #ifdef HAVE_SCALE
     if (how != FN(MODERATELY)) return OP(scale)(product, f.power);
 #endif

@@ -30,9 +30,9 @@ static inline void FN(store_doubles)(T *p, f64_v value) {
 }
 
 #ifndef HAVE_FLOAT_LOGARITHMS /* of REAL = f32; f64 comes before */
-/* log(sum(e^x)) of `rows` rows as high + low, from the sums of the exponentials of the other entries than those that equal the maximum,
- * and their numbers; or, without numbers, of all but one. The maximum's own exponential, 1, is left out of the sum, so that a
- * small rest keeps its digits, of which `rest_low` has more; and since the result is in two parts, an entry less this is rounded twice only. The arrays have room for whole vectors. */
+/* log(sum(e^x)) of `rows` rows as high + low, so that an entry less this is rounded twice only: from the sums of the exponentials of the
+ * other entries than those that equal the maximum, in two parts, and how many do; or, without `maxima`, of all but one. That one's own
+ * exponential, 1, is left out of the sum, so that a small rest keeps its digits. The arrays have room for whole vectors. */
 static void FN(logarithms)(const T *rest, const T *rest_low, const T *maxima, const T *max, const T *shift, const T *k, T *high, T *low, size_t rows) {
     for (size_t r = 0; r < rows; r += f64_lanes) {
         const f64_v top = LOAD_DOUBLES(max + r);

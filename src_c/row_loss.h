@@ -98,7 +98,7 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice) {
         T product[LANES];
-        STORE(product, FN(times)(how, FN(set)(-rest), factor));
+        STORE(product, FN(times)(how, LOW_FACTORS, FN(set)(-rest), factor));
         HOW(how, exponentials, streaming, x.at, out->at, n, taken.by, factor);
         out->at[index] = product[0];
     } else {
@@ -167,7 +167,7 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
         const V own = LOAD(entry + i), mine = FN(exp_by)(own, by[v].k);
         const M is_far = FN(near_terms)(rest[v], mine, far + i, ratio + i);
         factor[v] = FN(quotient)(FN(load_some)(weight + i, width - i, C(0)), rest[v] + mine, C(0));
-        STORE(product + i, FN(times)(FN(NEARLY), -rest[v], FN(apart)(FN(NEARLY), factor[v])));
+        STORE(product + i, FN(times)(FN(NEARLY), LOW_FACTORS, -rest[v], FN(apart)(FN(NEARLY), factor[v])));
         if (!OP(any)(is_far)) continue;
         if (!has_maxima) FN(tile_maxima)(x, n, width, max);
         has_maxima = 1;

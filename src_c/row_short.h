@@ -92,22 +92,22 @@ static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) {
 #ifdef HAVE_FOLDS
 enum { FN(TOTALS) = LANES };
 static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T *result, T *low) {
-    V r[LANES], rest;
-    for (size_t i = count; i < LANES; i++) r[i] = C(0);
+    V r[LANES], carry[LANES], rest;
+    for (size_t i = count; i < LANES; i++) r[i] = carry[i] = C(0);
     UNROLLED for (size_t i = 0; i < count; i++) {
-        V sum = C(0), carry = C(0);
+        V sum = C(0), lost = C(0);
         if (n <= LANES)
             sum = FN(load_some)(*p, n, C(0));
         else {
             const size_t whole = n / LANES * LANES; /* apart: masks for whole vectors took a cycle each */
-            for (size_t j = 0; j < whole; j += LANES) sum = FN(add_carried)(sum, LOAD(*p + j), &carry);
-            if (whole < n) sum = FN(add_carried)(sum, FN(load_some)(*p + whole, n - whole, C(0)), &carry);
+            for (size_t j = 0; j < whole; j += LANES) sum = FN(add_carried)(sum, LOAD(*p + j), &lost);
+            if (whole < n) sum = FN(add_carried)(sum, FN(load_some)(*p + whole, n - whole, C(0)), &lost);
         }
         r[i] = sum;
-        if (n > LANES) r[i] = sum - carry;
+        carry[i] = lost;
         *p += n;
     }
-    STORE(result, FN(sums_in_parts)(r, &rest));
+    STORE(result, FN(sums_in_parts)(n > LANES, r, carry, &rest));
     STORE(low, rest);
 }
 #else
@@ -233,16 +233,16 @@ typedef struct {
 static APART void FN(multiply_moderately)(const T *e, FN(Place) out, FN(Group) g, const T *restrict scale, const T *restrict low) {
     const V none = C(0);
     if (LOW_FACTORS)
-        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), none)));
+        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), none)));
     else
-        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, none)));
+        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, none)));
 }
 static APART void FN(multiply_apart)(const T *e, FN(Place) out, FN(Group) g, const T *restrict scale, const T *restrict low, const T *restrict power) {
     const V none = C(0);
     if (LOW_FACTORS)
-        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), OP(pick)(power + at, of))));
+        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), OP(pick)(power + at, of))));
     else
-        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, OP(pick)(power + at, of))));
+        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, OP(pick)(power + at, of))));
 }
 
 /* weight (or 1) e / sum, where the exponentials were taken so */

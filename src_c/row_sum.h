@@ -176,29 +176,31 @@ static APART FN(Sum) FN(sum_and_largest)(FN(Row) x, size_t n) {
 /* The exponentials of a row, written to `out` where there is one: their sum without that of the entry `without`, how they were taken and,
  * unless moderately, by what and the maximum. Nothing is written over a row that may have to be read again. */
 typedef struct {
-    T sum, max;
+    T sum, low, max;
     int how;
     FN(Shift) by;
 } FN(Taken);
 
 static FN(Taken) FN(take_row)(FN(Row) x, const FN(Row) *out, size_t n, int by_maximum, size_t without) {
-    FN(Taken) taken = {0, 0, FN(MODERATELY), FN(no_shift)()};
+    FN(Taken) taken = {0, 0, 0, FN(MODERATELY), FN(no_shift)()};
     if (!by_maximum && !(out && out->at == x.at && !FN(row_is_moderate)(x, n))) {
         const FN(Sum) s = out ? FN(take_moderately)(x, *out, n, taken.by, without) : FN(sum_moderately)(x, n, taken.by, without);
         taken.sum = s.sum;
+        taken.low = s.low;
         if (s.is_valid) return taken;
     }
     if (!by_maximum && !out) {
         const FN(Sum) s = FN(sum_online)(x, n, taken.by, without);
-        if (s.is_valid) return (FN(Taken)){s.sum, s.largest, FN(NEARLY), s.by};
+        if (s.is_valid) return (FN(Taken)){s.sum, s.low, s.largest, FN(NEARLY), s.by};
     }
     taken.max = FN(row_maximum)(x, n);
     taken.how = FN(how_far)(taken.max);
     taken.by = FN(row_shift)(FN(set)(taken.max), by_maximum ? 0 : FN(RAISED));
-    if (out)
-        taken.sum = (taken.how == FN(NEARLY) ? FN(take_nearly) : FN(take_from_afar))(x, *out, n, taken.by, without).sum;
-    else
-        taken.sum = FN(sum_from_afar)(x, n, taken.by, without).sum;
+    const FN(Sum) s = !out                        ? FN(sum_from_afar)(x, n, taken.by, without)
+                      : taken.how == FN(NEARLY) ? FN(take_nearly)(x, *out, n, taken.by, without)
+                                                : FN(take_from_afar)(x, *out, n, taken.by, without);
+    taken.sum = s.sum;
+    taken.low = s.low;
     return taken;
 }
 
