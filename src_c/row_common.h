@@ -83,19 +83,39 @@ typedef struct {
 #define LOW_FACTORS 0
 #endif
 
+/* the lanes of floats as doubles are two halves */
+#define f64_first_half(a) (a)
+#define f64_second_half(a) f64_set(0)
+
+#define LOAD_DOUBLES(p) (sizeof(T) == sizeof(double) ? f64_load((const double *)(p)) : mid_load((const float *)(p)))
+
+static inline void FN(store_doubles)(T *p, f64_v value) {
+    if (sizeof(T) == sizeof(double))
+        f64_store((double *)p, value);
+    else
+        mid_store((float *)p, value);
+}
+
 /* weight / (sum + sum_low) */
 static inline FN(Factor) FN(quotient)(V weight, V sum, V sum_low) {
+#ifdef HAVE_FMA
     const V inverse = C(1) / sum; /* one division, which takes as long as 10 multiplications */
     FN(Factor) f = {weight * inverse, C(0), C(0)};
-#ifdef HAVE_FMA
     const V low = FMA(-f.scale, sum_low, FMA(-f.scale, sum, weight)) * inverse;
     f.low = SELECT(LT(ABS(low), ABS(f.scale)), low, C(0)); /* 0 where the quotient is not finite */
     const V rounded = f.scale + f.low;
     f.low = (f.scale - rounded) + f.low;
     f.scale = rounded;
-#endif
-    (void)sum_low;
     return f;
+#else /* in double: with the roundings of the sum and of the quotient, entries were off by up to 5.1 ULP */
+    T over[LANES], parts[2][LANES];
+    STORE(over, weight);
+    STORE(parts[0], sum);
+    STORE(parts[1], sum_low);
+    for (int i = 0; i < LANES; i += f64_lanes)
+        FN(store_doubles)(over + i, LOAD_DOUBLES(over + i) / (LOAD_DOUBLES(parts[0] + i) + LOAD_DOUBLES(parts[1] + i)));
+    return (FN(Factor)){LOAD(over), C(0), C(0)};
+#endif
 }
 
 /* Of factors, the least size but 0; and how to go on with exponentials that were taken so, where it is that */
@@ -127,12 +147,6 @@ static ALWAYS_INLINE V FN(times)(int how, int fully, V e, FN(Factor) f) {
     (void)how;
     return product;
 }
-
-/* the lanes of floats as doubles are two halves */
-#define f64_first_half(a) (a)
-#define f64_second_half(a) f64_set(0)
-
-#define LOAD_DOUBLES(p) (sizeof(T) == sizeof(double) ? f64_load((const double *)(p)) : mid_load((const float *)(p)))
 
 /* s + term, with the rounding of the sum carried to the next: entries of any number add up in order */
 static inline V FN(add_carried)(V s, V term, V *carry) {

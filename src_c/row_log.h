@@ -22,13 +22,6 @@ static inline f64_v FN(log1p)(f64_v x) {
     return f64_select(f64_gt(f64_set(0x1p1000), x), y, x + x); /* what is infinite or NaN stays so */
 }
 
-static inline void FN(store_doubles)(T *p, f64_v value) {
-    if (sizeof(T) == sizeof(double))
-        f64_store((double *)p, value);
-    else
-        mid_store((float *)p, value);
-}
-
 #ifndef HAVE_FLOAT_LOGARITHMS /* of REAL = f32; f64 comes before */
 /* log(sum(e^x)) of `rows` rows as high + low, so that an entry less this is rounded twice only: from the sums of the exponentials of the
  * other entries than those that equal the maximum, in two parts, and how many do; or, without `maxima`, of all but one. That one's own
