@@ -169,14 +169,12 @@ def sum_of_losses(evaluator_of_sums, evaluator, weight, cnp.ndarray rows, cnp.nd
     cdef cnp.npy_intp *counts = [0, cnp.PyArray_DIM(rows, last)]
     cdef cnp.npy_intp *sum_counts = [1, 0]
     cdef cnp.npy_intp *sum_steps = [0, 0, item]
-    if graded:
-        cursors[0] = Cursor(<char *>cnp.PyArray_DATA(grad), 0, 0)
     cursors[graded], cursors[graded + 1] = cursor(rows, last), cursor(targets, last)
     cursors[graded + 2] = Cursor(<char *>&smoothing, 0, 0)
     if summed:
         cursors[graded + 3] = Cursor(<char *>losses, 0, 0)
     if graded:
-        cursors[operands - 1] = cursor(slopes, last)
+        cursors[0], cursors[operands - 1] = Cursor(<char *>cnp.PyArray_DATA(grad), 0, 0), cursor(slopes, last)
         steps[operands + 1] = cnp.PyArray_STRIDE(slopes, last)
     steps[operands] = cnp.PyArray_STRIDE(rows, last)
     for k in range(operands):

@@ -165,11 +165,11 @@ class CrossEntropyCall(LossCall):
         if self.kind == "backward" and type(args[0]) is not float:
             return None
         weight, rows = (args[0] if self.kind == "backward" else 1.0) / target.size, row_view(logits, axis)
-        targets, written = target.reshape(rows.shape[:-1]), (None, None if slope is None else row_view(slope, axis))
+        targets, slopes = target.reshape(rows.shape[:-1]), None if slope is None else row_view(slope, axis)
         if self.sum_of_losses:
-            total = self.sum_of_losses(self.of_index, weight, rows, targets, written[1])
+            total = self.sum_of_losses(self.of_index, weight, rows, targets, slopes)
         else:
-            total = self.by_blocks(self.of_index, None, weight, (rows, targets), 0.0, written, False, logits.dtype)
+            total = self.by_blocks(self.of_index, None, weight, (rows, targets), 0.0, (None, slopes), False, logits.dtype)
         if self.kind == "backward":
             return slope
         loss = logits.dtype.type(total / target.size)

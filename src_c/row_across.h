@@ -148,9 +148,7 @@ static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(
         return FN(sum_tile)(how, FN(BUT_LARGEST), x, NULL, n, width, by, NULL, max, sum, low);                                          \
     }
 EACH_HOW(TILES)
-SUMS(moderately, FN(MODERATELY))
-SUMS(online, FN(ONLINE))
-SUMS(from_afar, FN(FROM_AFAR))
+EACH_HOW_TO_SUM(SUMS)
 #undef TILES
 #undef SUMS
 

@@ -148,6 +148,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
 #define HOW(how, f, ...) \
     ((how) == FN(MODERATELY) ? FN(f##_moderately)(__VA_ARGS__) : (how) == FN(NEARLY) ? FN(f##_nearly)(__VA_ARGS__) : FN(f##_from_afar)(__VA_ARGS__))
 #define EACH_HOW(X) X(moderately, FN(MODERATELY)) X(nearly, FN(NEARLY)) X(from_afar, FN(FROM_AFAR))
+#define EACH_HOW_TO_SUM(X) X(moderately, FN(MODERATELY)) X(online, FN(ONLINE)) X(from_afar, FN(FROM_AFAR)) /* where nothing is written */
 
 #define NO_ENTRY ((size_t)-1)
 #define TAKES(name, how)                                                                                           \
@@ -164,9 +165,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         return FN(sum_exponentials)(how, FN(BUT_LARGEST), 0, x, x, n, by, 0);                                      \
     }
 EACH_HOW(TAKES)
-SUMS(moderately, FN(MODERATELY))
-SUMS(online, FN(ONLINE))
-SUMS(from_afar, FN(FROM_AFAR))
+EACH_HOW_TO_SUM(SUMS)
 #undef TAKES
 #undef SUMS
 static APART FN(Sum) FN(sum_and_largest)(FN(Row) x, size_t n) {

@@ -4,22 +4,27 @@
 #ifdef HAVE_FOLDS
 enum { FN(FOLDS) = LANES == 16 ? 4 : 3 };
 
-/* The expression, of a and b, for each pair of vectors, until one is left */
-#define FOLD(r, expression)                                                             \
-    UNROLLED for (int step = 0; step < FN(FOLDS); step++)                               \
-        UNROLLED for (int i = 0; i < LANES >> (step + 1); i++) {                        \
-            V a, b;                                                                     \
-            OP(fold)(step, (r)[2 * i], (r)[2 * i + 1], &a, &b);                         \
-            (r)[i] = expression;                                                        \
-        }
+/* For each pair of vectors, 2 i and 2 i + 1 of a step, until one is left */
+#define EACH_FOLD                                         \
+    UNROLLED for (int step = 0; step < FN(FOLDS); step++) \
+        UNROLLED for (int i = 0; i < LANES >> (step + 1); i++)
+#define FOLD(r, a, b) OP(fold)(step, (r)[2 * i], (r)[2 * i + 1], a, b)
 
 static ALWAYS_INLINE V FN(sums)(V *r) {
-    FOLD(r, a + b)
+    EACH_FOLD {
+        V a, b;
+        FOLD(r, &a, &b);
+        r[i] = a + b;
+    }
     return r[0];
 }
 
 static ALWAYS_INLINE V FN(maxima)(V *r) {
-    FOLD(r, MAX(a, b))
+    EACH_FOLD {
+        V a, b;
+        FOLD(r, &a, &b);
+        r[i] = MAX(a, b);
+    }
     return r[0];
 }
 
@@ -28,15 +33,14 @@ static ALWAYS_INLINE V FN(maxima)(V *r) {
  * less, and 117 columns by 5.1. */
 static ALWAYS_INLINE V FN(sums_in_parts)(int has_carry, V *r, V *carry, V *low) {
     const int from = has_carry ? 0 : 1;
-    UNROLLED for (int step = 0; step < FN(FOLDS); step++)
-        UNROLLED for (int i = 0; i < LANES >> (step + 1); i++) {
-            V a, b, c = C(0), d = C(0);
-            OP(fold)(step, r[2 * i], r[2 * i + 1], &a, &b);
-            if (step > from || has_carry) OP(fold)(step, carry[2 * i], carry[2 * i + 1], &c, &d);
-            r[i] = a + b;
-            if (step >= from) carry[i] = FN(excess)(a, b, r[i]);
-            if (step > from || has_carry) carry[i] = carry[i] + (c + d);
-        }
+    EACH_FOLD {
+        V a, b, c = C(0), d = C(0);
+        FOLD(r, &a, &b);
+        if (step > from || has_carry) FOLD(carry, &c, &d);
+        r[i] = a + b;
+        if (step >= from) carry[i] = FN(excess)(a, b, r[i]);
+        if (step > from || has_carry) carry[i] = carry[i] + (c + d);
+    }
     *low = -carry[0];
     return r[0];
 }
@@ -44,31 +48,31 @@ static ALWAYS_INLINE V FN(sums_in_parts)(int has_carry, V *r, V *carry, V *low) 
 /* The sums of `rest` and, but for a largest one, of the lanes of `most`, with all that this rounds off: none is negative. `carry` is of the
  * rest already, unless there is none. */
 static ALWAYS_INLINE V FN(sums_of_rest)(int has_rest, V *most, V *rest, V *carry, V *low) {
-    UNROLLED for (int step = 0; step < FN(FOLDS); step++)
-        UNROLLED for (int i = 0; i < LANES >> (step + 1); i++) {
-            V a, b, c, d, e, f;
-            OP(fold)(step, most[2 * i], most[2 * i + 1], &a, &b);
-            most[i] = MAX(a, b);
-            const V lesser = MIN(b, a); /* in that order: NaN stays in one of both */
-            if (step == 0 && !has_rest) {
-                rest[i] = lesser;
-                continue;
-            }
-            OP(fold)(step, rest[2 * i], rest[2 * i + 1], &c, &d);
-            const V sum = c + d, lost = FN(excess)(c, d, sum);
-            rest[i] = sum + lesser;
-            const V both = lost + FN(excess)(sum, lesser, rest[i]);
-            if (step == 1 && !has_rest) {
-                carry[i] = both;
-                continue;
-            }
-            OP(fold)(step, carry[2 * i], carry[2 * i + 1], &e, &f);
-            carry[i] = both + (e + f);
+    EACH_FOLD {
+        V a, b, c, d, e, f;
+        FOLD(most, &a, &b);
+        most[i] = MAX(a, b);
+        const V lesser = MIN(b, a); /* in that order: NaN stays in one of both */
+        if (step == 0 && !has_rest) {
+            rest[i] = lesser;
+            continue;
         }
+        FOLD(rest, &c, &d);
+        const V sum = c + d, lost = FN(excess)(c, d, sum);
+        rest[i] = sum + lesser;
+        const V both = lost + FN(excess)(sum, lesser, rest[i]);
+        if (step == 1 && !has_rest) {
+            carry[i] = both;
+            continue;
+        }
+        FOLD(carry, &e, &f);
+        carry[i] = both + (e + f);
+    }
     const V rounded = rest[0] - carry[0];
     *low = (rest[0] - rounded) - carry[0];
     return rounded + (most[0] - most[0]); /* NaN if the largest is not finite */
 }
+#undef EACH_FOLD
 #undef FOLD
 #else
 static inline V FN(sums)(const V *rows) {

@@ -70,7 +70,7 @@ def test_dominant_entry_of_log_softmax(implementation, dtype, gap, n):
 @pytest.mark.parametrize("gap", [0.3, 5, 20, 50])
 @pytest.mark.parametrize("n", [3, 5, 40, 300])
 def test_dominant_entries_of_many_rows(implementation, gap, n):
-    """In float32, of as many as it takes to find roundings that add up: 3.1 ULP before the rest was summed in double."""
+    """In float32, of as many as it takes to find roundings that add up: 3.1 ULP while the sum of the others lost some."""
     x = -gap - np.abs(rows(np.float32, (400_000 // n, n), 1))
     x[:, 1] = 0
     x += rows(np.float32, (len(x), 1), 5, seed=1)
