@@ -114,11 +114,12 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
     const int operands = what < FN(WEIGHTED) ? 2 : 3;
     T buffer[3][FN(SHORT_BUFFER)];
     int32_t row_of[FN(SHORT_BUFFER)];
-    FN(entry_rows)(row_of, n, rows < LANES ? rows : LANES);
+    FN(entry_rows)(row_of, n, rows);
     const size_t batch = FN(batch_rows)(n);
-    for (size_t row = 0; row < rows; row += batch) {
-        const size_t count = rows - row < batch ? rows - row : batch;
-        const FN(Group) g = {count, n, (count * n + LANES - 1) / LANES * LANES, row_of};
+    for (size_t row = 0, count; row < rows; row += count) {
+        const size_t left = rows - row;
+        count = left >= batch ? batch : left >= LANES ? left / LANES * LANES : left;
+        const FN(Group) g = FN(group)(count, n, row_of);
         T *p[3];
         FN(expect)(streaming, FN(entry)(a[operands - 1], row) + count * n);
         for (int k = 0; k < operands; k++) {
@@ -129,7 +130,7 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
             if (dense || is_output) continue;
             for (size_t i = 0; i < count; i++)
                 for (size_t j = 0; j < entries; j++) buffer[k][i * entries + j] = FN(entry)(a[k], row + i)[j];
-            for (size_t i = count * entries; i < (count * entries + LANES - 1) / LANES * LANES; i++) buffer[k][i] = 0;
+            for (size_t i = count * entries; i < g.entries; i++) buffer[k][i] = 0;
         }
         const int last = operands - 1;
         const FN(Place) out = {p[last], streaming ? FN(entry)(a[last], row) : NULL};

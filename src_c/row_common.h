@@ -46,6 +46,11 @@ static inline V FN(plain_exp)(V x, V by, V floor) {
     return FN(scaled)(C(1) + t, k);
 }
 
+static ALWAYS_INLINE V FN(exp_above)(V x, V by, V floor) {
+    FN(exps_above)(1, &x, by, floor);
+    return x;
+}
+
 static inline V FN(exp_by)(V x, V by) { return FN(exp_above)(x, by, C(-16384)); }
 
 /* Where K is raised on the way: from this x on, e^x 2^-k might make a sum too large. */
@@ -59,10 +64,18 @@ static inline V FN(rescaled)(V a, V k) {
     return FN(scaled)(a, k);
 }
 
+static ALWAYS_INLINE void FN(row_exps)(int how, int count, V *x, FN(Shift) by, V *seen) {
+    if (how == FN(MODERATELY)) {
+        FN(moderate_exps)(count, x, seen);
+        return;
+    }
+    for (int i = 0; i < count && how == FN(FROM_AFAR); i++) x[i] = x[i] - by.shift;
+    FN(exps_above)(count, x, by.k, by.floor);
+}
+
 static ALWAYS_INLINE V FN(row_exp)(int how, V x, FN(Shift) by, V *seen) {
-    if (how == FN(MODERATELY)) return FN(moderate_exp)(x, seen);
-    if (how == FN(NEARLY) || how == FN(ONLINE)) return FN(exp_above)(x, by.k, by.floor);
-    return FN(exp_above)(x - by.shift, by.k, by.floor);
+    FN(row_exps)(how, 1, &x, by, seen);
+    return x;
 }
 
 /* What exponentials are multiplied by: `scale` times 2^power. A product that is subnormal or less takes three times as long as others, a

@@ -30,8 +30,9 @@ static void f32_logarithms(const float *rest, const float *rest_low, const float
     for (size_t r = 0; r < rows; r += f32_lanes) {
         /* e^(shift - max) 2^k in two parts, and the rest times it, plus the number of other maxima */
         const f32_v top = f32_load(max + r), below = f32_load(rest + r);
-        f32_v s, t, lost = f32_set(0);
-        const f32_v z = f32_sixteenths_of(f32_max(f32_set(-16384), f32_load(shift + r) - top), f32_ROUNDER, &s, &t);
+        f32_v z, s, t, lost = f32_set(0);
+        const f32_v below_top = f32_max(f32_set(-16384), f32_load(shift + r) - top);
+        f32_sixteenths_of(1, &below_top, f32_ROUNDER, &z, &s, &t);
         const f32_v power = f32_lookup(f32_sixteenths, z), first = f32_fma(power, t, power), second = f32_fma(power, t, power - first);
         const f32_v by = f32_fma(s, f32_set(0.0625f), f32_load(k + r)), product = below * first;
         const f32_v second_part = f32_fma(f32_load(rest_low + r), first, f32_fma(below, first, -product) + below * second);

@@ -270,7 +270,7 @@ static int FN(index_rows)(int layout, int streaming, const FN(Losses) *a, size_t
     if (layout == FN(ACROSS)) return FN(index_across)(streaming, x, index, weight, out, a->n, rows, far, ratio);
     FN(expect)(streaming, to.at + rows * a->n);
     if (layout == FN(ALONG)) return FN(index_along)(streaming, x, (size_t)*index, *weight, out, a->n, far, ratio);
-    const FN(Group) g = {rows, a->n, (rows * a->n + LANES - 1) / LANES * LANES, row_of};
+    const FN(Group) g = FN(group)(rows, a->n, row_of);
     return FN(index_group)(streaming, a, row, g, index, weight, far, ratio);
 }
 
@@ -303,7 +303,7 @@ static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_
     const int graded = a->what & FN(GRADIENT);
     const int streaming = graded && a->out.data != a->logits.data && FN(is_streamed)(a->out, in_all, a->n, layout != FN(ACROSS), FN(SHORT_ROW));
     int32_t row_of[FN(SHORT_BUFFER)];
-    if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows < LANES ? rows : LANES);
+    if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows);
     for (size_t row = 0, count; row < rows; row += count) {
         const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(a->n) : FN(LOG_ROWS);
         count = rows - row < batch ? rows - row : batch;

@@ -6,7 +6,7 @@
 enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = 2048, FN(SHORT_ROWS) = 256 };
 
 /* Rows of one call of the functions below: `rows` of n entries, contiguous; `row_of` is the row, within its group, of each entry of a
- * group; `entries` are rows * n up to a whole vector. */
+ * group; `entries` are rows * n up to a whole vector, or a whole group. */
 typedef struct {
     size_t rows, n, entries;
     const int32_t *row_of;
@@ -17,9 +17,19 @@ static inline size_t FN(batch_rows)(size_t n) {
     return rows < FN(SHORT_ROWS) ? rows : (size_t)FN(SHORT_ROWS);
 }
 
+#ifndef HAVE_FOLDS
+static inline int FN(is_turned)(size_t n) { return (void)n, 0; }
+#endif
+
+/* Rows that are turned fill their last group. */
+static inline FN(Group) FN(group)(size_t rows, size_t n, const int32_t *row_of) {
+    const size_t filled = FN(is_turned)(n) ? (rows + LANES - 1) / LANES * LANES : rows;
+    return (FN(Group)){rows, n, (filled * n + LANES - 1) / LANES * LANES, row_of};
+}
+
 static void FN(entry_rows)(int32_t *row, size_t n, size_t rows) {
     size_t e = 0;
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < (FN(is_turned)(n) || rows > LANES ? LANES : rows); i++)
         for (size_t j = 0; j < n; j++) row[e++] = (int32_t)i;
     while (e % LANES) row[e++] = 0;
 }
@@ -31,7 +41,7 @@ static void FN(entry_rows)(int32_t *row, size_t n, size_t rows) {
         for (const int32_t *of = (g).row_of; i < end; of += LANES, i += LANES)
 
 /* What is found of each row: its sum, the sum of its products with another, its largest entry. */
-enum { FN(SUM), FN(DOT), FN(LARGEST) };
+enum { FN(SUM), FN(DOT), FN(LARGEST), FN(TOTAL), FN(REST) };
 
 static ALWAYS_INLINE V FN(include)(int what, V r, V a, V b, V *carry) {
     if (what == FN(DOT)) return FMA(a, b, r);
@@ -60,8 +70,48 @@ static ALWAYS_INLINE V FN(reduce_group)(int what, const T **p, const T **q, size
         *p += n;
         *q += n;
     }
-    return what == FN(LARGEST) ? FN(maxima)(r) : FN(sums)(r);
+    return what == FN(LARGEST) ? FN(maxima)(0, 0, r) : FN(sums)(0, 0, r);
 }
+
+/* The same for rows of whole groups that are turned, and their totals and rests */
+#ifdef HAVE_FOLDS
+static ALWAYS_INLINE V FN(turned_group)(int what, int folds, int odd, const T *p, const T *q, V *low) {
+    V r[FN(TURNED)], rest[FN(TURNED)], carry[FN(TURNED)];
+    carry[0] = C(0); /* of 2 entries, which meet at once */
+    UNROLLED for (int i = 0; i < odd << folds; i++) {
+        r[i] = LOAD(p + LANES * i);
+        if (what == FN(DOT)) r[i] = r[i] * LOAD(q + LANES * i);
+    }
+    if (what == FN(LARGEST)) return FN(maxima)(folds, odd, r);
+    if (what == FN(TOTAL)) return FN(sums_in_parts)(folds, odd, 0, r, carry, low);
+    if (what == FN(REST)) return FN(sums_of_rest)(folds, odd, 0, r, rest, carry, low);
+    return FN(sums)(folds, odd, r);
+}
+
+#define TURN(folds, odd)                                                                              \
+    case (odd) << (folds):                                                                            \
+        for (size_t at = 0; at < g.rows; at += LANES, p += g.n * LANES, q += g.n * LANES) {           \
+            V rest = C(0);                                                                            \
+            STORE(result + at, FN(turned_group)(what_, folds, odd, p, q, &rest));                     \
+            if (low) STORE(low + at, rest);                                                           \
+        }                                                                                             \
+        return;
+#define TURNED(name, what)                                                                            \
+    static APART void FN(turned_##name)(const T *p, const T *q, FN(Group) g, T *result, T *low) {     \
+        enum { what_ = what };                                                                        \
+        switch (g.n) { EACH_TURN(TURN) }                                                              \
+    }
+#else
+#define TURNED(name, what) \
+    static inline void FN(turned_##name)(const T *p, const T *q, FN(Group) g, T *result, T *low) { (void)p, (void)q, (void)g, (void)result, (void)low; }
+#endif
+TURNED(sums, FN(SUM))
+TURNED(dots, FN(DOT))
+TURNED(maxima, FN(LARGEST))
+TURNED(totals, FN(TOTAL))
+TURNED(rests, FN(REST))
+#undef TURN
+#undef TURNED
 
 /* The sum of a row without any rounding but the last */
 static T FN(exact_sum)(const T *p, size_t n) {
@@ -83,9 +133,21 @@ static ALWAYS_INLINE void FN(reduce_rows)(int what, const T *p, const T *q, FN(G
         for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_group)(what, &p, &q, g.n, LANES));
     if (at < g.rows) STORE(result + at, FN(reduce_group)(what, &p, &q, g.n, g.rows - at));
 }
-static APART void FN(row_sums)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(SUM), p, p, g, result); }
-static APART void FN(row_maxima)(const T *p, FN(Group) g, T *result) { FN(reduce_rows)(FN(LARGEST), p, p, g, result); }
-static APART void FN(row_dots)(const T *p, const T *q, FN(Group) g, T *result) { FN(reduce_rows)(FN(DOT), p, q, g, result); }
+#define REDUCED(name, what, ...)                                                    \
+    static APART void FN(row_##name)(__VA_ARGS__, FN(Group) g, T *result) {         \
+        if (FN(is_turned)(g.n))                                                     \
+            FN(turned_##name)(p, OTHER, g, result, NULL);                           \
+        else                                                                        \
+            FN(reduce_rows)(what, p, OTHER, g, result);                             \
+    }
+#define OTHER p
+REDUCED(sums, FN(SUM), const T *p)
+REDUCED(maxima, FN(LARGEST), const T *p)
+#undef OTHER
+#define OTHER q
+REDUCED(dots, FN(DOT), const T *p, const T *q)
+#undef OTHER
+#undef REDUCED
 
 /* The sums of `count` rows of up to a vector's lanes, as the result and what that rounds off: if all steps of each sum counted, softmax
  * would be off by up to 5.1 ULP. */
@@ -107,7 +169,7 @@ static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T
         carry[i] = lost;
         *p += n;
     }
-    STORE(result, FN(sums_in_parts)(n > LANES, r, carry, &rest));
+    STORE(result, FN(sums_in_parts)(0, 0, n > LANES, r, carry, &rest));
     STORE(low, rest);
 }
 #else
@@ -124,7 +186,7 @@ static ALWAYS_INLINE void FN(total_group)(const T **p, size_t n, size_t count, T
         }
         *p += n;
     }
-    const f64_v sum = f64_sums(r);
+    const f64_v sum = f64_sums(0, 0, r);
     FN(store_doubles)(result, sum);
     FN(store_doubles)(low, sum - LOAD_DOUBLES(result));
 }
@@ -134,6 +196,10 @@ static APART void FN(row_totals)(const T *p, FN(Group) g, T *result, T *low) {
     if (sizeof(T) == sizeof(double)) {
         FN(row_sums)(p, g, result);
         for (size_t r = 0; r < g.rows; r += LANES) STORE(low + r, C(0));
+        return;
+    }
+    if (FN(is_turned)(g.n)) {
+        FN(turned_totals)(p, p, g, result, low);
         return;
     }
     size_t at = 0;
@@ -167,10 +233,15 @@ static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Sh
 static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g) {
     V seen = C(0);
     for (size_t i = 0, end; i < g.entries;) {
-        for (end = i + 128 < g.entries ? i + 128 : g.entries; i < end; i += LANES) {
+        for (end = i + 128 < g.entries ? i + 128 : g.entries; i + 2 * LANES <= end; i += 2 * LANES) {
+            V both[2] = {LOAD(x + i), LOAD(x + i + LANES)};
             PREFETCH(x + g.entries + i);
-            STORE(e + i, FN(moderate_exp)(LOAD(x + i), &seen));
+            PREFETCH(x + g.entries + i + LANES);
+            FN(moderate_exps)(2, both, &seen);
+            STORE(e + i, both[0]);
+            STORE(e + i + LANES, both[1]);
         }
+        for (; i < end; i += LANES) STORE(e + i, FN(row_exp)(FN(MODERATELY), LOAD(x + i), FN(no_shift)(), &seen));
         if (!FN(is_moderate)(seen)) return 0;
     }
     return 1;
@@ -273,9 +344,9 @@ static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group)
 
 static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, const T *weight) {
     if (weight && g.rows > 1 && !FN(are_ordinary)(weight, g.rows)) { /* each by itself: no other's bits hang on a weight */
-        const FN(Group) one = {1, g.n, (g.n + LANES - 1) / LANES * LANES, g.row_of};
+        const FN(Group) one = FN(group)(1, g.n, g.row_of);
         for (size_t r = 0; r < g.rows; r++) {
-            T row[FN(SHORT_ROW) + LANES] = {0}, own[LANES] = {weight[r]};
+            T row[2 * FN(SHORT_ROW)] = {0}, own[LANES] = {weight[r]};
             memcpy(row, x + r * g.n, g.n * sizeof(T));
             FN(softmax_short)(row, (FN(Place)){row, NULL}, one, own);
             memcpy((out.streamed ? out.streamed : out.at) + r * g.n, row, g.n * sizeof(T));

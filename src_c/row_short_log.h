@@ -16,11 +16,15 @@ static ALWAYS_INLINE void FN(rest_of_group)(const T **e, size_t n, size_t count,
         }
         *e += n;
     }
-    STORE(rest, FN(sums_of_rest)(n > LANES, most, sum, carry, &lost));
+    STORE(rest, FN(sums_of_rest)(0, 0, n > LANES, most, sum, carry, &lost));
     STORE(low, lost);
 }
 
 static APART void FN(row_rests)(const T *e, FN(Group) g, T *rest, T *low) {
+    if (FN(is_turned)(g.n)) {
+        FN(turned_rests)(e, e, g, rest, low);
+        return;
+    }
     size_t at = 0;
     if (g.n <= LANES)
         for (; at + LANES <= g.rows; at += LANES) FN(rest_of_group)(&e, g.n <= LANES ? g.n : LANES, LANES, rest + at, low + at);

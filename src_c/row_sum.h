@@ -46,9 +46,8 @@ static ALWAYS_INLINE void FN(read_block)(int how, int what, int whole, size_t fr
 /* Their exponentials */
 static ALWAYS_INLINE void FN(take_block)(int how, int whole, size_t from, const T *p, size_t count, FN(Shift) by, V *seen, V *e) {
     for (size_t k = 0; k < from; k++) e[k] = C(0);
-    for (size_t k = from; k < FN(BLOCK_VECTORS); k++) {
-        e[k] = FN(row_exp)(how, e[k], by, seen);
-        if (whole) continue;
+    for (size_t k = from; k < FN(BLOCK_VECTORS); k += 2) FN(row_exps)(how, 2, e + k, by, seen);
+    for (size_t k = from; k < FN(BLOCK_VECTORS) && !whole; k++) {
         const size_t at = k * LANES;
         const V read = FN(load_some)(p + at, at < count ? count - at : 0, NOTHING);
         e[k] = SELECT(GT(read, NOTHING), e[k], SELECT(OP(nan)(read), read, C(0)));

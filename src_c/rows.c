@@ -19,11 +19,15 @@
 #include "real.h"
 #include "polynomials.h"
 #include "exp.h"
-#define f64_exp_above f64_plain_exp
 static inline f64_v f64_plain_exp(f64_v x, f64_v by, f64_v floor);
-static inline f64_v f64_moderate_exp(f64_v x, f64_v *seen) {
-    *seen = f64_max(f64_abs(x), *seen);
-    return f64_plain_exp(x, f64_set(0), f64_set(-16384));
+static ALWAYS_INLINE void f64_exps_above(int count, f64_v *x, f64_v by, f64_v floor) {
+    for (int i = 0; i < count; i++) x[i] = f64_plain_exp(x[i], by, floor);
+}
+static ALWAYS_INLINE void f64_moderate_exps(int count, f64_v *x, f64_v *seen) {
+    for (int i = 0; i < count; i++) {
+        *seen = f64_max(f64_abs(x[i]), *seen);
+        x[i] = f64_plain_exp(x[i], f64_set(0), f64_set(-16384));
+    }
 }
 static inline int f64_is_moderate(f64_v seen) { return f64_largest(seen) < f64_MODERATE; }
 static inline f64_v f64_exp_by(f64_v x, f64_v by);
