@@ -129,7 +129,7 @@ def load(str name, dict documents):
         types = "".join([letter for letter, _ in inputs + results])
         ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop_f32, row.loop_f64, NULL, NULL)
         row += 1
-    ufuncs["sum_of_losses"] = functools.partial(sum_of_losses, ufuncs["sum"])
+    ufuncs["mean_of_losses"] = functools.partial(mean_of_losses, ufuncs["sum"])
     return ufuncs
 
 

@@ -146,37 +146,76 @@ ctypedef struct Cursor:
     cnp.npy_intp outer, row  # the steps between blocks of rows, and between rows
 
 
-cdef Cursor cursor(cnp.ndarray array, int last):
-    """An array whose rows lie along axis `last`, 1 or 2, or that has one number for each of them."""
-    return Cursor(<char *>cnp.PyArray_DATA(array), cnp.PyArray_STRIDE(array, 0) if last == 2 else 0, cnp.PyArray_STRIDE(array, last - 1))
+cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
+    """Whether this is a plain array of indices along an axis, one for each row, that are in range."""
+    cdef int dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits), k
+    if not PyArray_CheckExact(target) or cnp.PyArray_TYPE(<cnp.ndarray>target) != cnp.NPY_INT64:
+        return False
+    if cnp.PyArray_NDIM(<cnp.ndarray>target) != dimensions - 1 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>target):
+        return False
+    for k in range(dimensions - 1):
+        if cnp.PyArray_DIM(<cnp.ndarray>target, k) != cnp.PyArray_DIM(<cnp.ndarray>logits, k + (k >= axis)):
+            return False
+    cdef cnp.npy_int64 *index = <cnp.npy_int64 *>cnp.PyArray_DATA(<cnp.ndarray>target)
+    cdef cnp.npy_int64 signs = 0, last = cnp.PyArray_DIM(<cnp.ndarray>logits, axis) - 1
+    cdef cnp.npy_intp i
+    for i in range(cnp.PyArray_SIZE(<cnp.ndarray>target)):
+        signs |= index[i] | (last - index[i])
+    return signs >= 0
 
 
-def sum_of_losses(evaluator_of_sums, evaluator, weight, cnp.ndarray rows, cnp.ndarray targets, slopes):
-    """The sum of the losses of plain rows, and their gradients in `slopes` unless that is None. As by the gufuncs, but losses go through
-    a small buffer; and gradients are streamed where those of all rows, not of a block of them, leave the caches."""
+def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, out):
+    """The mean loss of plain rows, or its gradient, or both; None where something is not plain. As by the gufuncs, but losses go through a
+    small buffer; and gradients are streamed where those of all rows, not of a block of them, leave the caches."""
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
-    cdef int last = cnp.PyArray_NDIM(rows) - 1, which = 0 if cnp.PyArray_TYPE(rows) == cnp.NPY_FLOAT32 else 1
-    cdef int graded = slopes is not None, summed = not graded or ufunc.nout == 2, operands = 2 * graded + summed + 3, k
+    cdef bint graded = kind != "loss", summed = kind != "backward"
+    cdef PyObject *logits = PyTuple_GET_ITEM(<PyObject *>args, graded and not summed)
+    cdef PyObject *target = PyTuple_GET_ITEM(<PyObject *>args, 1 + (graded and not summed))
+    cdef int dtype = float_type(logits), dimensions, axis, k, operands = 2 * graded + summed + 3
+    if dtype < 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>logits) or cnp.PyArray_SIZE(<cnp.ndarray>logits) == 0:
+        return None
+    dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits)
+    if type(axis_) is not int or not -dimensions <= axis_ < dimensions or not (summed or type(args[0]) is float):
+        return None
+    axis = axis_ % dimensions
+    if not are_indices(target, logits, axis):
+        return None
+    if graded and out is None:
+        out = cnp.PyArray_EMPTY(dimensions, cnp.PyArray_DIMS(<cnp.ndarray>logits), dtype, 0)
+    elif graded:
+        if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or not beside(logits, <PyObject *>out):
+            return None
+        if not apart(target, <PyObject *>out):
+            return None
+    elif out is not None:
+        return None
+
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>logits), in_all = cnp.PyArray_SIZE(<cnp.ndarray>target), n, after = 1, step, in_block, outer, row
+    for k in range(axis + 1, dimensions):
+        after *= cnp.PyArray_DIM(<cnp.ndarray>logits, k)
+    n = cnp.PyArray_DIM(<cnp.ndarray>logits, axis)
+    in_block, step = (in_all, n * item) if after == 1 else (after, item)
+    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
     cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
     cdef double[SUMMED_ROWS] losses
     cdef double smoothing = 0, part, total = 0
-    cdef cnp.ndarray grad = number(weight, cnp.PyArray_TYPE(rows))
+    cdef cnp.ndarray weight = number((1.0 if summed else args[0]) / in_all, dtype)
     cdef Cursor[6] cursors
     cdef char *at[6]
     cdef char **sum_at = [<char *>losses, <char *>&part]
     cdef cnp.npy_intp[8] steps
-    cdef cnp.npy_intp outer, row, item = cnp.PyArray_ITEMSIZE(rows), in_block = cnp.PyArray_DIM(rows, last - 1), in_all = cnp.PyArray_SIZE(targets)
-    cdef cnp.npy_intp *counts = [0, cnp.PyArray_DIM(rows, last)]
+    cdef cnp.npy_intp *counts = [0, n]
     cdef cnp.npy_intp *sum_counts = [1, 0]
     cdef cnp.npy_intp *sum_steps = [0, 0, item]
-    cursors[graded], cursors[graded + 1] = cursor(rows, last), cursor(targets, last)
+    cursors[graded] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>logits), in_block * n * item, step)
+    cursors[graded + 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>target), in_block * sizeof(cnp.npy_int64), sizeof(cnp.npy_int64))
     cursors[graded + 2] = Cursor(<char *>&smoothing, 0, 0)
     if summed:
         cursors[graded + 3] = Cursor(<char *>losses, 0, 0)
     if graded:
-        cursors[0], cursors[operands - 1] = Cursor(<char *>cnp.PyArray_DATA(grad), 0, 0), cursor(slopes, last)
-        steps[operands + 1] = cnp.PyArray_STRIDE(slopes, last)
-    steps[operands] = cnp.PyArray_STRIDE(rows, last)
+        cursors[0] = Cursor(<char *>cnp.PyArray_DATA(weight), 0, 0)
+        cursors[operands - 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>out), in_block * n * item, step)
+    steps[operands] = steps[operands + 1] = after * item
     for k in range(operands):
         steps[k] = item if summed and k == graded + 3 else cursors[k].row
     with nogil:
@@ -191,4 +230,7 @@ def sum_of_losses(evaluator_of_sums, evaluator, weight, cnp.ndarray rows, cnp.nd
                     sum_loop(sum_at, sum_counts, sum_steps, NULL)
                     total += part
                 row += SUMMED_ROWS
-    return total
+    if not summed:
+        return out
+    loss = number(total / in_all, dtype)[()]
+    return (loss, out) if graded else loss

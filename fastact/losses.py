@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, answers_for_itself, check_axis
-from .fallback import LOOPS, broadcast, checked_out, loop_dtype
+from .fallback import broadcast, checked_out, loop_dtype
 from .row_calls import finite_number
 from .rows import blocks, overlaps
 
@@ -21,21 +21,6 @@ def sum_quietly(losses):
     """In float64, without a warning where it overflows: as the compiled sum."""
     with np.errstate(all="ignore"):
         return losses.sum(dtype=np.float64)
-
-
-def row_view(array, axis):
-    """A contiguous array as rows along an axis that is not negative: the last axis of a view."""
-    n = array.shape[axis]
-    if axis == array.ndim - 1:
-        return array.reshape(-1, n)
-    rows = array.reshape(math.prod(array.shape[:axis]), n, -1).transpose(0, 2, 1)
-    return rows[0] if len(rows) == 1 else rows
-
-
-def is_alike(out, logits):
-    """Whether the gradient can be written to `out` at once: a plain array like the logits, that is them or lies apart."""
-    plain = type(out) is np.ndarray and out.dtype == logits.dtype and out.shape == logits.shape and out.flags.carray
-    return plain and (out is logits or not np.may_share_memory(out, logits))
 
 
 class LossCall(Call):
@@ -131,49 +116,15 @@ class CrossEntropyCall(LossCall):
         super().__init__(name, kind, {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"})
         suffix = "" if kind == "loss" else f"_{kind}"
         self.of_index, self.of_distribution = (evaluators[f"cross_entropy{of}{suffix}"] for of in ("", "_distribution"))
-        self.sum, self.sum_of_losses = evaluators.get("sum", sum_quietly), evaluators.get("sum_of_losses")
+        self.sum, self.mean_of_losses = evaluators.get("sum", sum_quietly), evaluators.get("mean_of_losses")
 
     def __call__(self, *args, **kwargs):
         """The mean over plain arrays at once, without the 20 us that looking at everything takes; the rest by all the rules."""
-        if len(args) == len(self.operands) and not kwargs.keys() - {"out", "axis"}:
-            result = self.plain_mean(args, kwargs.get("axis", -1), kwargs.get("out"))
+        if self.mean_of_losses and len(args) == len(self.operands) and not kwargs.keys() - {"out", "axis"}:
+            result = self.mean_of_losses(self.of_index, self.kind, args, kwargs.get("axis", -1), kwargs.get("out"))
             if result is not None:
                 return result
         return super().__call__(*args, **kwargs)
-
-    def plain_mean(self, args, axis, out):
-        """The result for contiguous arrays and indices that are in range, none of them ignored; else None."""
-        logits, target = args[-2:]
-        if not (type(logits) is type(target) is np.ndarray and logits.dtype in LOOPS and target.dtype == np.int64):
-            return None
-        if type(axis) is not int or not -logits.ndim <= axis < logits.ndim:
-            return None
-        axis %= logits.ndim
-        if not (logits.flags.carray and target.flags.carray and target.size):
-            return None
-        if target.shape != logits.shape[:axis] + logits.shape[axis + 1 :]:
-            return None
-        if not target.view(np.uint64).max() < logits.shape[axis]:  # a negative index is a large one
-            return None
-        slope = out
-        if self.kind == "loss" or out is None:
-            slope = np.empty_like(logits) if self.kind != "loss" else None
-            if out is not None:
-                return None
-        elif not is_alike(out, logits) or np.may_share_memory(out, target):
-            return None
-        if self.kind == "backward" and type(args[0]) is not float:
-            return None
-        weight, rows = (args[0] if self.kind == "backward" else 1.0) / target.size, row_view(logits, axis)
-        targets, slopes = target.reshape(rows.shape[:-1]), None if slope is None else row_view(slope, axis)
-        if self.sum_of_losses:
-            total = self.sum_of_losses(self.of_index, weight, rows, targets, slopes)
-        else:
-            total = self.by_blocks(self.of_index, None, weight, (rows, targets), 0.0, (None, slopes), False, logits.dtype)
-        if self.kind == "backward":
-            return slope
-        loss = logits.dtype.type(total / target.size)
-        return loss if self.kind == "loss" else (loss, slope)
 
     def compute(self, grad, logits, target, options, out):
         """Check all of it, then compute it in blocks of rows."""
