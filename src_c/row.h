@@ -10,6 +10,7 @@
 #include "row_across.h"
 #include "row_short.h"
 #include "row_short_log.h"
+#include "row_middle.h"
 
 typedef struct {
     char *data;
@@ -54,6 +55,25 @@ static inline void FN(expect)(int streaming, const T *end) {
     if (streaming) PREFETCH_TO_WRITE(end - 1);
 }
 
+#ifdef HAVE_FOLDS
+static void FN(middle_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+    const int weighted = what == FN(WEIGHTED);
+    const size_t fit = FN(MIDDLE_ROOM) / ((n + FN(ROW_BLOCK) - 1) / FN(ROW_BLOCK) * FN(ROW_BLOCK)), together = fit < LANES ? fit : LANES;
+    for (size_t row = 0, count; row < rows; row += count) {
+        FN(Row) x[LANES], out[LANES];
+        T weight[LANES];
+        count = rows - row < together ? rows - row : together;
+        for (size_t i = 0; i < count; i++) {
+            x[i] = FN(row_of)(a[weighted], row + i);
+            out[i] = FN(row_of)(a[1 + weighted], row + i);
+            if (weighted) weight[i] = *FN(entry)(a[0], row + i);
+        }
+        FN(expect)(streaming, out[count - 1].at + n);
+        FN(softmax_middle)(streaming, x, out, count, n, weighted ? weight : NULL);
+    }
+}
+#endif
+
 static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
         const size_t together = n <= 1024 ? FN(LOG_ROWS) : 1;
@@ -72,6 +92,12 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
         }
         return;
     }
+#ifdef HAVE_FOLDS
+    if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && n > FN(SHORT_ROW) && n <= (streaming ? (size_t)384 : FN(MIDDLE_ROW))) {
+        FN(middle_rows)(what, streaming, a, rows, n);
+        return;
+    }
+#endif
     for (size_t row = 0; row < rows; row++) {
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         FN(expect)(streaming, FN(entry)(a[what < FN(WEIGHTED) ? 1 : 2], row) + n);

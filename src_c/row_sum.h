@@ -11,6 +11,22 @@ static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
         }
 }
 
+/* The sum of a row's lanes, in two parts, as row_middle.h has it for rows that it serves */
+static ALWAYS_INLINE T FN(row_total)(size_t n, V sum, V carry, T *low) {
+#ifdef HAVE_FOLDS
+    T sums[LANES], lows[LANES];
+    V lost;
+    if (n <= FN(ROW_CHUNK)) {
+        STORE(sums, FN(sum_of_lanes)(sum, carry, &lost));
+        STORE(lows, lost);
+        *low = *lows;
+        return *sums;
+    }
+#endif
+    (void)n;
+    return FN(total_parts)(sum, carry, low);
+}
+
 /* What is summed: all exponentials, with the largest entry found or not; all but that of one entry, or but that of a largest one. */
 enum { FN(ALL), FN(AND_LARGEST), FN(BUT_ONE), FN(BUT_LARGEST) };
 
@@ -129,7 +145,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
     const T largest = what == FN(AND_LARGEST) || what == FN(BUT_LARGEST) || how == FN(ONLINE) ? OP(largest)(FN(top_of)(m)) : 0;
     if (what != FN(BUT_LARGEST)) {
         found = (FN(Sum)){0, 0, largest, 0, 1, by};
-        found.sum = FN(total_parts)(sum, carry, &found.low);
+        found.sum = FN(row_total)(n, sum, carry, &found.low);
         return found;
     }
     for (size_t k = 0; k < FN(TOPS) && how == FN(MODERATELY); k++)

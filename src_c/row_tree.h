@@ -79,6 +79,21 @@ static ALWAYS_INLINE V FN(sums_in_parts)(int folds, int odd, int has_carry, V *r
     return FN(in_order)(folds, odd, r[0]);
 }
 
+/* The same for one vector of rows that are folded: its sum, to the bit, in every lane */
+#define SWAP(by) {0 ^ by, 1 ^ by, 2 ^ by, 3 ^ by, 4 ^ by, 5 ^ by, 6 ^ by, 7 ^ by, 8 ^ by, 9 ^ by, 10 ^ by, 11 ^ by, 12 ^ by, 13 ^ by, 14 ^ by, 15 ^ by}
+static const int32_t FN(swaps)[2][4][16] = {{SWAP(2), SWAP(1), SWAP(4), SWAP(8)}, {SWAP(1), SWAP(2), SWAP(4)}};
+#undef SWAP
+static inline V FN(sum_of_lanes)(V sum, V carry, V *low) {
+    UNROLLED for (int step = 0; LANES >> step > 1; step++) {
+        const int32_t *from = FN(swaps)[sizeof(T) == sizeof(double)][step];
+        const V a = sum, b = OP(permute)(sum, from);
+        sum = a + b;
+        carry = FN(excess)(a, b, sum) + (carry + OP(permute)(carry, from));
+    }
+    *low = -carry;
+    return sum;
+}
+
 static ALWAYS_INLINE void FN(rest_step)(int folds, int odd, int step, int count, int has_rest, V *most, V *rest, V *carry) {
     const int rested = step > 0 || has_rest, carried = step > 1 || has_rest;
     FN(turn)(folds, odd, step, most);
