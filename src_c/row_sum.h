@@ -1,14 +1,9 @@
 /* The sums of one row's exponentials, for REAL, which are written where they are wanted; in chunks and blocks, as row_along.h has them. */
 
-/* Two entries are added before each step that carries its rounding: of all ways of adding 64 the one that still meets the bound. */
+/* Two entries are added before each step that carries its rounding: of all ways of adding 64 the one that still meets the bound; where
+ * a block is 8 vectors, four before each were off by 4.01 ULP. */
 static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
-    if (FN(BLOCK_VECTORS) < 8)
-        for (int k = 0; k < FN(BLOCK_VECTORS); k += 2) *sum = FN(add_carried)(*sum, e[k] + e[k + 1], carry);
-    else
-        for (int k = 0; k < FN(BLOCK_VECTORS) / 4; k++) {
-            const int quarter = FN(BLOCK_VECTORS) / 4;
-            *sum = FN(add_carried)(*sum, (e[k] + e[k + quarter]) + (e[k + 2 * quarter] + e[k + 3 * quarter]), carry);
-        }
+    for (int k = 0; k < FN(BLOCK_VECTORS); k += 2) *sum = FN(add_carried)(*sum, e[k] + e[k + 1], carry);
 }
 
 /* The sum of a row's lanes, in two parts, as row_middle.h has it for rows that it serves */
