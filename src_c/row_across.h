@@ -30,10 +30,31 @@ static int FN(tile_shifts)(const V *max, size_t width, int by_maximum, FN(Shift)
     return OP(largest)(far) < 8192 ? FN(NEARLY) : FN(FROM_AFAR);
 }
 
+/* One entry of each row of a vector, or two, from j on: as sum_tile has them */
+static ALWAYS_INLINE void FN(tile_entries)(int how, int what, int whole, int count, FN(Row) x, FN(Row) out, size_t j, size_t i, size_t width,
+                                           FN(Shift) by, const V *place, V *top, V *sum, V *lost, V *seen) {
+    V e[2] = {C(0), C(0)};
+    for (int k = 0; k < count; k++) {
+        e[k] = FN(tile_load)(whole, x, j + k, i, width, C(0));
+        if (what != FN(BUT_LARGEST)) continue;
+        const V greater = MAX(e[k], *top);
+        e[k] = MIN(*top, e[k]); /* NaN passes */
+        *top = greater;
+    }
+    FN(row_exps)(how, count, e, by, seen);
+    for (int k = 0; k < count; k++) {
+        if (what == FN(BUT_ONE) && place) e[k] = SELECT(GE(*place, C(j + k)), SELECT(LE(*place, C(j + k)), C(0), e[k]), e[k]);
+        if (out.at) FN(tile_store)(whole, 0, out, j + k, i, width, e[k]);
+        if (what == FN(BUT_LARGEST)) *sum = FN(add_exactly)(*sum, e[k], lost);
+    }
+    if (what != FN(BUT_LARGEST)) *sum = FN(add_carried)(*sum, e[0] + e[1], lost);
+}
+
 /* The sums of a tile's exponentials, which are written to `out` where there is one; or of all but one in each row: that at `place`, or a
  * largest one, which is found on the way; `low` is what rounding took off. 0 where they have to be taken some other way. */
 static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place,
                                       V *max, V *sum, V *low) {
+    const FN(Row) to = out ? *out : (FN(Row)){NULL, 0};
     V carry[FN(TILE_VECTORS)], limit[FN(TILE_VECTORS)];
     EACH_VECTOR(width) {
         sum[v] = carry[v] = C(0);
@@ -41,7 +62,7 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
         if (how == FN(ONLINE)) max[v] = NOTHING;
     }
     EACH_TILE_VECTOR(n, width, {
-        V s = sum[v], lost = carry[v], last = C(0), seen = C(0), at = C(0), top = C(0);
+        V s = sum[v], lost = carry[v], seen = C(0), at = C(0), top = C(0);
         if (how == FN(ONLINE)) { /* as in sum_exponentials, for each lane */
             V m = NOTHING;
             EACH_BLOCK_ENTRY m = MAX(FN(tile_load)(whole, x, j, i, width, C(0)), m);
@@ -69,25 +90,11 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
             top = first ? max[v] : FN(tile_load)(whole, x, 0, i, width, C(0));
             from += first == 0;
         }
-        BY_FOUR for (size_t j = from; j < end; j++) {
-            V entry = FN(tile_load)(whole, x, j, i, width, C(0));
-            if (what == FN(BUT_LARGEST)) {
-                const V greater = MAX(entry, top);
-                entry = MIN(top, entry); /* NaN passes */
-                top = greater;
-            }
-            V e = FN(row_exp)(how, entry, mine, &seen);
-            if (what == FN(BUT_ONE) && inside) e = SELECT(GE(at, C(j)), SELECT(LE(at, C(j)), C(0), e), e);
-            if (out) FN(tile_store)(whole, 0, *out, j, i, width, e);
-            if (what == FN(BUT_LARGEST)) {
-                s = FN(add_exactly)(s, e, &lost);
-                continue;
-            }
-            if ((j - first) % 2) s = FN(add_carried)(s, last + e, &lost);
-            last = (j - first) % 2 ? C(0) : e;
-        }
+        size_t j = from;
+        BY_FOUR for (; j + 2 <= end; j += 2) FN(tile_entries)(how, what, whole, 2, x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen);
+        if (j < end) FN(tile_entries)(how, what, whole, 1, x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen);
         if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return 0;
-        sum[v] = what == FN(BUT_LARGEST) ? s : FN(add_carried)(s, last, &lost);
+        sum[v] = s;
         carry[v] = lost;
         if (what == FN(BUT_LARGEST)) max[v] = top;
     })
