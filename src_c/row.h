@@ -55,7 +55,6 @@ static inline void FN(expect)(int streaming, const T *end) {
     if (streaming) PREFETCH_TO_WRITE(end - 1);
 }
 
-#ifdef HAVE_FOLDS
 static void FN(middle_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     const int weighted = what == FN(WEIGHTED);
     const size_t fit = FN(MIDDLE_ROOM) / ((n + FN(ROW_BLOCK) - 1) / FN(ROW_BLOCK) * FN(ROW_BLOCK)), together = fit < LANES ? fit : LANES;
@@ -72,7 +71,6 @@ static void FN(middle_rows)(int what, int streaming, const FN(Operand) *a, size_
         FN(softmax_middle)(streaming, x, out, count, n, weighted ? weight : NULL);
     }
 }
-#endif
 
 static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
@@ -92,12 +90,10 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
         }
         return;
     }
-#ifdef HAVE_FOLDS
-    if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && n > FN(SHORT_ROW) && n <= (streaming ? (size_t)384 : FN(MIDDLE_ROW))) {
+    if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && FN(is_middle)(streaming, n, a[what == FN(SOFTMAX) ? 1 : 2].outer)) {
         FN(middle_rows)(what, streaming, a, rows, n);
         return;
     }
-#endif
     for (size_t row = 0; row < rows; row++) {
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         FN(expect)(streaming, FN(entry)(a[what < FN(WEIGHTED) ? 1 : 2], row) + n);

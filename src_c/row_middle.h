@@ -1,8 +1,13 @@
 /* Rows of 129 to 1024 entries, for REAL: as many at a time as a buffer holds, so that their sums are folded and divided by together. By
  * itself a row takes 150 cycles for these: 256 columns, .26 ns an entry instead of .17. */
 
-#ifdef HAVE_FOLDS
-enum { FN(MIDDLE_ROW) = FN(ROW_CHUNK), FN(MIDDLE_ROOM) = 2 * FN(ROW_CHUNK) };
+enum { FN(MIDDLE_ROW) = FN(ROW_CHUNK), FN(MIDDLE_ROOM) = 2 * FN(ROW_CHUNK), FN(STREAMED_MIDDLE_ROW) = 384 };
+
+/* Streamed are short ones alone that follow one another in memory: 1024 columns of 8 Mi took .31 ns instead of .19. */
+static inline int FN(is_middle)(int streaming, size_t n, ptrdiff_t outer) {
+    if (streaming && (n > FN(STREAMED_MIDDLE_ROW) || outer != (ptrdiff_t)(n * sizeof(T)))) return 0;
+    return n > FN(SHORT_ROW) && n <= FN(MIDDLE_ROW);
+}
 
 /* The exponentials of a contiguous row, and their sums by lanes; 0 where they have to be taken some other way. */
 static ALWAYS_INLINE int FN(middle_by)(int how, const T *x, T *e, size_t n, FN(Shift) by, V *sum, V *carry) {
@@ -39,7 +44,8 @@ static APART int FN(middle_nearly)(const T *x, T *e, size_t n, V *sum, V *carry)
     return FN(middle_by)(FN(NEARLY), x, e, n, FN(row_shift)(FN(set)(max), FN(RAISED)), sum, carry);
 }
 
-/* Softmax of `count` rows, times the weights; those far from 0, or of a weight that is not ordinary, go by themselves. */
+/* Softmax of `count` rows, times the weights; those far from 0, or of a weight that is not ordinary, go by themselves. The same bits as
+ * softmax_along. */
 static void FN(softmax_middle)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t count, size_t n, const T *weight) {
     const size_t room = (n + FN(ROW_BLOCK) - 1) / FN(ROW_BLOCK) * FN(ROW_BLOCK);
     T e[FN(MIDDLE_ROOM)], buffer[FN(MIDDLE_ROOM)], scale[LANES], low[LANES], power[LANES] = {0}, weights[LANES] = {0};
@@ -74,4 +80,3 @@ static void FN(softmax_middle)(int streaming, const FN(Row) *x, const FN(Row) *o
     }
     if (streaming) FN(stream_tile)(buffer, out[0], 1, count * n);
 }
-#endif

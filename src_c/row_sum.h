@@ -8,18 +8,13 @@ static ALWAYS_INLINE void FN(add_block)(V *sum, const V *e, V *carry) {
 
 /* The sum of a row's lanes, in two parts, as row_middle.h has it for rows that it serves */
 static ALWAYS_INLINE T FN(row_total)(size_t n, V sum, V carry, T *low) {
-#ifdef HAVE_FOLDS
     T sums[LANES], lows[LANES];
     V lost;
-    if (n <= FN(ROW_CHUNK)) {
-        STORE(sums, FN(sum_of_lanes)(sum, carry, &lost));
-        STORE(lows, lost);
-        *low = *lows;
-        return *sums;
-    }
-#endif
-    (void)n;
-    return FN(total_parts)(sum, carry, low);
+    if (n > FN(ROW_CHUNK)) return FN(total_parts)(sum, carry, low);
+    STORE(sums, FN(sum_of_lanes)(sum, carry, &lost));
+    STORE(lows, lost);
+    *low = *lows;
+    return *sums;
 }
 
 /* What is summed: all exponentials, with the largest entry found or not; all but that of one entry, or but that of a largest one. */

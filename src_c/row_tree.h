@@ -154,6 +154,21 @@ static inline V FN(maxima)(int folds, int odd, const V *rows) {
     return LOAD(a);
 }
 
+static ALWAYS_INLINE V FN(sums_in_parts)(int folds, int odd, int has_carry, const V *rows, const V *carry, V *low) {
+    T a[LANES], b[LANES];
+    (void)folds, (void)odd, (void)has_carry;
+    for (int i = 0; i < LANES; i++) a[i] = FN(total_parts)(rows[i], carry[i], b + i);
+    *low = LOAD(b);
+    return LOAD(a);
+}
+
+static inline V FN(sum_of_lanes)(V sum, V carry, V *low) {
+    T rest;
+    const T total = FN(total_parts)(sum, carry, &rest);
+    *low = FN(set)(rest);
+    return FN(set)(total);
+}
+
 static ALWAYS_INLINE V FN(sums_of_rest)(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low) {
     (void)folds, (void)odd;
     T sums[LANES], lows[LANES];

@@ -48,6 +48,20 @@ def test_streamed_results(implementation, layout):
 
 
 @each_compiled
+@pytest.mark.parametrize("n", [10, 300, 1000, 1025])
+def test_rows_apart(implementation, n):
+    """Streamed or not, nothing is written between rows that do not follow one another in memory."""
+    functions = implementations.load(implementation)
+    x = np.random.default_rng(2).standard_normal(((17 << 20) // 4 // n, n), dtype=np.float32) * 5
+    for name in ("softmax", "log_softmax"):
+        wide = np.full((len(x), n + 5), 7, np.float32)
+        y = getattr(functions, name)(x, out=wide[:, :n])
+        assert (wide[:, n:] == 7).all()
+        np.testing.assert_array_equal(y[-3:], getattr(functions, name)(x[-3:]), err_msg=name)
+        np.testing.assert_array_equal(y[:3], getattr(functions, name)(x[:3]), err_msg=name)
+
+
+@each_compiled
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_streamed_losses(implementation, layout):
     """The gradients of cross_entropy, beside and over the logits; and its mean is that of each row's loss."""
