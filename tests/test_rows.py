@@ -36,6 +36,20 @@ def test_every_axis_and_length(implementation, one, dtype):
 @each_implementation
 @each_row_pass
 @each_dtype
+def test_every_short_length(implementation, one, dtype):
+    """Of up to 17 entries, each length of which goes its own way (row_turn.h); in any number of rows the same bits."""
+    function = one.of(implementation)
+    for n in range(2, 18):
+        inputs = logits(one, dtype, (37, n))
+        result = function(*inputs)
+        assert_close(result, plain(one, inputs, -1), f"length {n}")
+        for rows in (1, 5, 16, 33):
+            assert_same_bits(function(*(values[:rows] for values in inputs)), result[:rows], f"length {n}, {rows} rows")
+
+
+@each_implementation
+@each_row_pass
+@each_dtype
 def test_every_layout(implementation, one, dtype):
     """Each layout of the zoo, along each of its axes: a new array, in place and into an out of the same layout."""
     function, inputs = one.of(implementation), [values.ravel() for values in logits(one, dtype, (7, 10))]
