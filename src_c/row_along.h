@@ -109,7 +109,7 @@ EACH_HOW(EXPONENTIALS)
 static inline int FN(taken_twice)(int streaming, size_t n) { return n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)); }
 
 /* With K = 0 only a weight of ordinary size over the sum is neither subnormal nor infinite. */
-static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-32 && ABS_OF(weight) < (T)0x1p32); }
+static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-32 && ABS_OF(weight) < (T)0x1p17); }
 
 static int FN(are_ordinary)(const T *weight, size_t rows) {
     V least = C(1), most = C(1);
@@ -119,7 +119,7 @@ static int FN(are_ordinary)(const T *weight, size_t rows) {
         least = MIN(size, least);
         most = MAX(size, most);
     }
-    return OP(largest)(most) < (T)0x1p32 && !OP(any)(LE(least, C(0x1p-32)));
+    return OP(largest)(most) < (T)0x1p17 && !OP(any)(LE(least, C(0x1p-32)));
 }
 
 /* weight * e^(x - max) / sum. Which of the ways is taken changes no bit: exponentials and sums are the same. */

@@ -8,8 +8,9 @@ typedef struct {
 } FN(Shift);
 
 /* K is that much less than would make the largest exponential 1: those of which something is left after the division by the sum are normal,
- * as they are with K = 0, whatever the weight (is_ordinary). */
-#define f32_RAISED 90
+ * as they are with K = 0, whatever the weight (is_ordinary): 2^(73 + 94) times 2^-17 is 2^150; and 2^-32 over a sum of a million times 2^73
+ * is normal (18 ULP of 2^-31's gradient went with 90). */
+#define f32_RAISED 73
 #define f64_RAISED 200
 /* The least power of two of an exponential: less is nothing over the sum, times any ordinary weight, but subnormal times what rounding
  * took off a factor, which is slow. */
@@ -31,7 +32,7 @@ static inline FN(Shift) FN(row_shift)(V max, T raised) {
     V whole = FMA(SELECT(small, max, C(0)), C(FN(LOG2E)), C(FN(ROUNDER)));
     const V k = (whole - C(FN(ROUNDER))) - C(raised);
     V floor = C(-16384);
-    if (raised > 0) floor = (k + C(FN(LEAST_POWER))) * C(LN2);
+    if (raised > 1) floor = (k + C(FN(LEAST_POWER))) * C(LN2);
     return (FN(Shift)){SELECT(small, C(0), max), k, floor};
 }
 
@@ -84,8 +85,8 @@ typedef struct {
     V scale, low, power; /* `low` is what rounding took off `scale`: without it 1 in a million entries is off by 4.0 to 4.8 ULP */
 } FN(Factor);
 
-#define f32_SMALL_FACTOR 0x1p-61
-#define f64_SMALL_FACTOR 0x1p-500
+#define f32_SMALL_FACTOR 0x1p-37 /* times e^-44 and 2^-25, what rounding took off it: above 2^-126 */
+#define f64_SMALL_FACTOR 0x1p-460
 
 /* Whether exponentials are off by so much that what a factor loses counts. Where it does not, it is rounded once. */
 #if defined(HAVE_FMA) && defined(HAVE_SHORT_TABLE)
@@ -115,10 +116,10 @@ static inline FN(Factor) FN(quotient)(V weight, V sum, V sum_low) {
     const V inverse = C(1) / sum; /* one division, which takes as long as 10 multiplications */
     FN(Factor) f = {weight * inverse, C(0), C(0)};
     const V low = FMA(-f.scale, sum_low, FMA(-f.scale, sum, weight)) * inverse;
-    f.low = SELECT(LT(ABS(low), ABS(f.scale)), low, C(0)); /* 0 where the quotient is not finite */
-    const V rounded = f.scale + f.low;
-    f.low = (f.scale - rounded) + f.low;
-    f.scale = rounded;
+    const M is_finite = LT(ABS(low), ABS(f.scale)); /* or low is NaN */
+    const V rounded = f.scale + low;
+    f.low = SELECT(is_finite, (f.scale - rounded) + low, C(0));
+    f.scale = SELECT(is_finite, rounded, f.scale);
     return f;
 #else /* in double: with the roundings of the sum and of the quotient, entries were off by up to 5.1 ULP */
     T over[LANES], parts[2][LANES];

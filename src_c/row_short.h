@@ -15,7 +15,7 @@ static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Sh
     FN(row_maxima)(x, g, by->max);
     by->how = FN(NEARLY);
     for (size_t r = 0; r < g.rows; r += LANES) {
-        const FN(Shift) mine = FN(row_shift)(LOAD(by->max + r), by_maximum ? 0 : FN(RAISED));
+        const FN(Shift) mine = FN(row_shift)(LOAD(by->max + r), by_maximum ? 1 : FN(RAISED));
         if (OP(any)(GT(ABS(mine.shift), C(0))) || OP(any)(OP(nan)(mine.shift))) by->how = FN(FROM_AFAR);
         STORE(by->shift + r, mine.shift);
         STORE(by->k + r, mine.k);

@@ -199,7 +199,7 @@ static FN(Taken) FN(take_row)(FN(Row) x, const FN(Row) *out, size_t n, int by_ma
     }
     taken.max = FN(row_maximum)(x, n);
     taken.how = FN(how_far)(taken.max);
-    taken.by = FN(row_shift)(FN(set)(taken.max), by_maximum ? 0 : FN(RAISED));
+    taken.by = FN(row_shift)(FN(set)(taken.max), by_maximum ? 1 : FN(RAISED));
     const FN(Sum) s = !out                        ? FN(sum_from_afar)(x, n, taken.by, without)
                       : taken.how == FN(NEARLY) ? FN(take_nearly)(x, *out, n, taken.by, without)
                                                 : FN(take_from_afar)(x, *out, n, taken.by, without);

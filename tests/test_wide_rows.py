@@ -146,9 +146,10 @@ def test_weights_of_any_size(implementation, dtype, axis):
     for n in (2, 40, 300):
         rows = np.random.default_rng(n).normal(0, 2, (20, n)).astype(dtype)
         rows[::2, 1] = -100
+        rows[::3] += dtype(80)  # beyond what needs no maximum
         x, target = np.ascontiguousarray(np.moveaxis(rows, -1, axis)), np.zeros(20, np.int64)
         weight = np.ones(20, dtype)
-        weight[1::2] = np.resize([1e30, -1e-30, 2.0**33, np.inf, 1e20, 1e-20], 10)
+        weight[1::2] = np.resize([1e30, -1e-30, 2.0**33, np.inf, 1e20, 1e-20, 5e-10, 3e38], 10)
         probabilities = exactly(rows)[0]
         slopes = probabilities.copy()
         slopes[:, 0] -= 1
@@ -160,7 +161,19 @@ def test_weights_of_any_size(implementation, dtype, axis):
             assert mixed[::2].tobytes() == ones[::2].tobytes(), f"{name}, {n}"
             finite = np.isfinite(weight)
             right = (weight[finite, None] * expected[finite])[:, 1:].astype(dtype)
-            np.testing.assert_allclose(mixed[finite, 1:], right, 40 * np.finfo(dtype).eps, np.finfo(dtype).tiny)
+            np.testing.assert_allclose(mixed[finite, 1:], right, 8 * np.finfo(dtype).eps, np.finfo(dtype).tiny)
+
+
+@each_implementation
+def test_factors_near_the_smallest(implementation):
+    """A probability of 2^-123 has the same bits beside a row of any other sum, and its digits."""
+    softmax = implementations.load(implementation).softmax
+    row = np.array([41.64008712768555, -43.6568717956543], np.float32)
+    for others in ([-43, 43], [0, 0], [1e4, 3]):
+        for axis in (0, 1):
+            found = np.moveaxis(softmax(np.stack([row, np.float32(others)], 1 - axis), axis=axis), axis, -1)[0, 1]
+            assert abs(float(found) - 9.0365242100841e-38) <= 4 * np.spacing(found), (others, axis)
+            assert found.tobytes() == softmax(np.stack([row, row], 1 - axis), axis=axis).ravel()[[2, 1][axis]].tobytes(), (others, axis)
 
 
 @each_implementation
