@@ -95,7 +95,7 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
             from += first == 0;
         }
         size_t j = from;
-        BY_FOUR for (; j + 2 <= end; j += 2) FN(tile_entries)(how, what, whole, 2, n <= 64, x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen);
+        for (; j + 2 <= end; j += 2) FN(tile_entries)(how, what, whole, 2, n <= 64, x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen);
         if (j < end) FN(tile_entries)(how, what, whole, 1, 0, x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen);
         if (how == FN(MODERATELY) && !FN(is_moderate)(seen)) return 0;
         sum[v] = s;
