@@ -169,8 +169,8 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, ou
     small buffer; and gradients are streamed where those of all rows, not of a block of them, leave the caches."""
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
     cdef bint graded = kind != "loss", summed = kind != "backward"
-    cdef PyObject *logits = PyTuple_GET_ITEM(<PyObject *>args, graded and not summed)
-    cdef PyObject *target = PyTuple_GET_ITEM(<PyObject *>args, 1 + (graded and not summed))
+    cdef PyObject *logits = PyTuple_GET_ITEM(<PyObject *>args, not summed)
+    cdef PyObject *target = PyTuple_GET_ITEM(<PyObject *>args, 1 + (not summed))
     cdef int dtype = float_type(logits), dimensions, axis, k, operands = 2 * graded + summed + 3
     if dtype < 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>logits) or cnp.PyArray_SIZE(<cnp.ndarray>logits) == 0:
         return None

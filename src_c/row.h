@@ -57,7 +57,7 @@ static inline void FN(expect)(int streaming, const T *end) {
 
 static void FN(middle_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     const int weighted = what == FN(WEIGHTED);
-    const size_t fit = FN(MIDDLE_ROOM) / ((n + FN(ROW_BLOCK) - 1) / FN(ROW_BLOCK) * FN(ROW_BLOCK)), together = fit < LANES ? fit : LANES;
+    const size_t fit = FN(MIDDLE_ROOM) / FN(whole_blocks)(n), together = fit < LANES ? fit : LANES;
     for (size_t row = 0, count; row < rows; row += count) {
         FN(Row) x[LANES], out[LANES];
         T weight[LANES];
@@ -90,7 +90,7 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
         }
         return;
     }
-    if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && FN(is_middle)(streaming, n, a[what == FN(SOFTMAX) ? 1 : 2].outer)) {
+    if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && FN(is_middle)(streaming, n, a[what < FN(WEIGHTED) ? 1 : 2].outer)) {
         FN(middle_rows)(what, streaming, a, rows, n);
         return;
     }

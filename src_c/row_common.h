@@ -36,7 +36,9 @@ static inline FN(Shift) FN(row_shift)(V max, T raised) {
     return (FN(Shift)){SELECT(small, C(0), max), k, floor};
 }
 
-/* e^x 2^-by for any x up to 2^14, or of `floor` where x is less */
+/* Of `count` vectors: exps_above are e^x 2^-by for any x up to 2^14, or of `floor` where x is less; moderate_exps are e^x where |x| is below
+ * 44, and tell whether it was. */
+#if !CAT(TABLE_EXP, REAL)
 static inline V FN(plain_exp)(V x, V by, V floor) {
     V k, whole;
     V t = FN(expm1_remainder)(MAX(floor, x), &k, &whole);
@@ -46,6 +48,19 @@ static inline V FN(plain_exp)(V x, V by, V floor) {
 #endif
     return FN(scaled)(C(1) + t, k);
 }
+
+static ALWAYS_INLINE void FN(exps_above)(int count, V *x, V by, V floor) {
+    for (int i = 0; i < count; i++) x[i] = FN(plain_exp)(x[i], by, floor);
+}
+
+static ALWAYS_INLINE void FN(moderate_exps)(int count, V *x, V *seen) {
+    for (int i = 0; i < count; i++) {
+        *seen = MAX(ABS(x[i]), *seen);
+        x[i] = FN(plain_exp)(x[i], C(0), C(-16384));
+    }
+}
+static inline int FN(is_moderate)(V seen) { return OP(largest)(seen) < FN(MODERATE); }
+#endif
 
 static ALWAYS_INLINE V FN(exp_above)(V x, V by, V floor) {
     FN(exps_above)(1, &x, by, floor);

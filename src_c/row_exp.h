@@ -1,9 +1,8 @@
-/* The exponentials of the rows in float32, of `count` vectors. exps_above are e^x 2^-by for any x up to 2^14, or of
- * `floor` where x is less; moderate_exps are e^x where |x| is below 44,
- * and tell whether it was.
- * Where there are 16-entry look-ups, 2^(j/16) by table and a cubic: .53 ULP, since the table's own rounding is made good; 13
- * operations, or 12 cheaper ones without vscalefps, which takes as long as three. Both give the same bits. */
-#ifdef HAVE_SHORT_TABLE
+/* The exponentials of the rows in float32 where there are 16-entry look-ups, in place of those in row_common.h: 2^(j/16) by table and a cubic,
+ * .53 ULP, since the table's own rounding is made good; 13 operations, or 12 cheaper ones without vscalefps, which takes as long as three.
+ * Both give the same bits. */
+#define TABLE_EXP_f32 1
+
 /* e^x = 2^(s / 16) (1 + t), and z = s + rounder; step by step for several, or too many operations wait for others: two vectors at once
  * take 4.5 cycles each instead of 4.9 */
 static ALWAYS_INLINE void f32_sixteenths_of(int count, const f32_v *x, float rounder, f32_v *z, f32_v *s, f32_v *t) {
@@ -35,16 +34,3 @@ static ALWAYS_INLINE void f32_moderate_exps(int count, f32_v *x, f32_v *seen) {
     for (int i = 0; i < count; i++) x[i] = f32_fma(power[i], t[i], power[i]);
 }
 static inline int f32_is_moderate(f32_v seen) { return !f32_any_bit(seen, ~2047u); }
-#else
-static inline f32_v f32_plain_exp(f32_v x, f32_v by, f32_v floor);
-static ALWAYS_INLINE void f32_exps_above(int count, f32_v *x, f32_v by, f32_v floor) {
-    for (int i = 0; i < count; i++) x[i] = f32_plain_exp(x[i], by, floor);
-}
-static ALWAYS_INLINE void f32_moderate_exps(int count, f32_v *x, f32_v *seen) {
-    for (int i = 0; i < count; i++) {
-        *seen = f32_max(f32_abs(x[i]), *seen);
-        x[i] = f32_plain_exp(x[i], f32_set(0), f32_set(-16384));
-    }
-}
-static inline int f32_is_moderate(f32_v seen) { return f32_largest(seen) < f32_MODERATE; }
-#endif

@@ -9,6 +9,8 @@ static inline int FN(is_middle)(int streaming, size_t n, ptrdiff_t outer) {
     return n > FN(SHORT_ROW) && n <= FN(MIDDLE_ROW);
 }
 
+static inline size_t FN(whole_blocks)(size_t n) { return (n + FN(ROW_BLOCK) - 1) / FN(ROW_BLOCK) * FN(ROW_BLOCK); }
+
 /* The exponentials of a contiguous row, and their sums by lanes; 0 where they have to be taken some other way. */
 static ALWAYS_INLINE int FN(middle_by)(int how, const T *x, T *e, size_t n, FN(Shift) by, V *sum, V *carry) {
     V seen = C(0), s = C(0), lost = C(0), entry[FN(BLOCK_VECTORS)];
@@ -47,7 +49,7 @@ static APART int FN(middle_nearly)(const T *x, T *e, size_t n, V *sum, V *carry)
 /* Softmax of `count` rows, times the weights; those far from 0, or of a weight that is not ordinary, go by themselves. The same bits as
  * softmax_along. */
 static void FN(softmax_middle)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t count, size_t n, const T *weight) {
-    const size_t room = (n + FN(ROW_BLOCK) - 1) / FN(ROW_BLOCK) * FN(ROW_BLOCK);
+    const size_t room = FN(whole_blocks)(n);
     T e[FN(MIDDLE_ROOM)], buffer[FN(MIDDLE_ROOM)], scale[LANES], low[LANES], power[LANES] = {0}, weights[LANES] = {0};
     V sum[LANES], carry[LANES], rest;
     int by_itself[LANES], how = FN(MODERATELY);

@@ -14,10 +14,6 @@ static inline size_t FN(batch_rows)(size_t n) {
     return rows < FN(SHORT_ROWS) ? rows : (size_t)FN(SHORT_ROWS);
 }
 
-#ifndef HAVE_FOLDS
-static inline int FN(is_turned)(size_t n) { return (void)n, 0; }
-#endif
-
 /* Rows that are turned fill their last group. */
 static inline FN(Group) FN(group)(size_t rows, size_t n, const int32_t *row_of) {
     const size_t filled = FN(is_turned)(n) ? (rows + LANES - 1) / LANES * LANES : rows;
@@ -71,7 +67,7 @@ static ALWAYS_INLINE V FN(reduce_group)(int what, const T **p, const T **q, size
 }
 
 /* The same for rows of whole groups that are turned, and their totals and rests */
-#ifdef HAVE_FOLDS
+#if CAT(TURNS, REAL)
 static ALWAYS_INLINE V FN(turned_group)(int what, int folds, int odd, const T *p, const T *q, V *low) {
     V r[FN(TURNED)], rest[FN(TURNED)], carry[FN(TURNED)];
     carry[0] = C(0); /* of 2 entries, which meet at once */
@@ -130,20 +126,16 @@ static ALWAYS_INLINE void FN(reduce_rows)(int what, const T *p, const T *q, FN(G
         for (; at + LANES <= g.rows; at += LANES) STORE(result + at, FN(reduce_group)(what, &p, &q, g.n, LANES));
     if (at < g.rows) STORE(result + at, FN(reduce_group)(what, &p, &q, g.n, g.rows - at));
 }
-#define REDUCED(name, what, ...)                                                    \
-    static APART void FN(row_##name)(__VA_ARGS__, FN(Group) g, T *result) {         \
-        if (FN(is_turned)(g.n))                                                     \
-            FN(turned_##name)(p, OTHER, g, result, NULL);                           \
-        else                                                                        \
-            FN(reduce_rows)(what, p, OTHER, g, result);                             \
+#define REDUCED(name, what, q, ...)                                         \
+    static APART void FN(row_##name)(__VA_ARGS__, FN(Group) g, T *result) { \
+        if (FN(is_turned)(g.n))                                             \
+            FN(turned_##name)(p, q, g, result, NULL);                       \
+        else                                                                \
+            FN(reduce_rows)(what, p, q, g, result);                         \
     }
-#define OTHER p
-REDUCED(sums, FN(SUM), const T *p)
-REDUCED(maxima, FN(LARGEST), const T *p)
-#undef OTHER
-#define OTHER q
-REDUCED(dots, FN(DOT), const T *p, const T *q)
-#undef OTHER
+REDUCED(sums, FN(SUM), p, const T *p)
+REDUCED(maxima, FN(LARGEST), p, const T *p)
+REDUCED(dots, FN(DOT), q, const T *p, const T *q)
 #undef REDUCED
 
 /* The sums of `count` rows of up to a vector's lanes, as the result and what that rounds off: if all steps of each sum counted, softmax

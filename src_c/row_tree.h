@@ -2,9 +2,9 @@
  * one. Vectors meet in pairs, until one is left with a row in each lane. They are of a row each, and folded (odd = 0); or of entries as
  * they lie, and turned (row_turn.h). */
 
-#ifdef HAVE_FOLDS
 #include "row_turn.h"
 
+#ifdef HAVE_FOLDS
 /* A step: `count` vectors, the last of which stays alone where that is odd. */
 #define EACH_PAIR UNROLLED for (int i = 0; i < count / 2; i++)
 #define MEET(r, a, b) FN(meet)(folds, odd, step, (r)[2 * i], (r)[2 * i + 1], a, b)
@@ -19,14 +19,10 @@
 #define STEP(step, count, name, ...) if ((count) > 1) FN(name)(folds, odd, step, count, __VA_ARGS__)
 
 static ALWAYS_INLINE void FN(meet)(int folds, int odd, int step, V first, V second, V *a, V *b) {
-    if (!odd)
+    if (odd)
+        FN(meet_turned)(folds, step, first, second, a, b);
+    else
         OP(fold)(step, first, second, a, b);
-    else if (step < folds)
-        OP(neighbours)(first, second, a, b);
-    else {
-        *a = first;
-        *b = OP(permute)(second, FN(ahead_by)[folds][step - folds]);
-    }
 }
 
 static ALWAYS_INLINE void FN(sum_step)(int folds, int odd, int step, int count, int largest, V *r) {

@@ -7,11 +7,13 @@
  * % odd == 1, lane i of vector UP * c % odd has column (c + i) % odd. Lanes are moved on by i % odd vectors, one bit of that at a time, and
  * vector c has column c, with row r in lane (odd * r + c) % LANES: what is one column on is one lane on. */
 
+#if CAT(TURNS, REAL) /* not doubles, which gain 5 to 10 % at the price of 25 KB: a wheel is to stay below 2 MB */
 #define EACH_TURN(X) X(1, 1) X(0, 3) X(2, 1) X(0, 5) X(1, 3) X(0, 7) X(0, 9) X(1, 5) X(0, 11) X(2, 3)
 enum { FN(TURNED) = 12, FN(PART_LANES) = 16 / (int)sizeof(T) };
+static inline int FN(is_turned)(size_t n) { return n > 1 && n <= FN(TURNED) && n != 8; }
 
 /* `neighbours` of two vectors come, within 128 bits, first from the one, then from the other. So after some folds lane l has not number l: */
-#define WIDTH(folds) (FN(PART_LANES) >> (folds) | !(FN(PART_LANES) >> (folds)))
+#define WIDTH(folds) (FN(PART_LANES) >> (folds))
 #define NUMBER_IN(folds, l) \
     ((l) / FN(PART_LANES) * WIDTH(folds) + (l) % FN(PART_LANES) % WIDTH(folds) + (l) % FN(PART_LANES) / WIDTH(folds) * (LANES >> (folds)))
 #define LANE_OF(folds, i) \
@@ -47,7 +49,19 @@ static ALWAYS_INLINE void FN(turn)(int folds, int odd, int step, V *r) {
     }
 }
 
-/* Not doubles, which gain 5 to 10 % at the price of 25 KB: a wheel is to stay below 2 MB. */
-static inline int FN(is_turned)(size_t n) { return FN(PART_LANES) == 4 && n > 1 && n <= FN(TURNED) && n != 8; }
+static ALWAYS_INLINE void FN(meet_turned)(int folds, int step, V first, V second, V *a, V *b) {
+    if (step < folds) {
+        OP(neighbours)(first, second, a, b);
+        return;
+    }
+    *a = first;
+    *b = OP(permute)(second, FN(ahead_by)[folds][step - folds]);
+}
 
 static ALWAYS_INLINE V FN(in_order)(int folds, int odd, V a) { return odd ? OP(permute)(a, FN(row_lanes)[folds][odd / 2]) : a; }
+#else
+static inline int FN(is_turned)(size_t n) { return (void)n, 0; }
+static inline void FN(turn)(int folds, int odd, int step, V *r) { (void)folds, (void)odd, (void)step, (void)r; }
+static inline void FN(meet_turned)(int folds, int step, V first, V second, V *a, V *b) { (void)folds, (void)step, (void)first, (void)second, (void)a, (void)b; }
+static inline V FN(in_order)(int folds, int odd, V a) { return (void)folds, (void)odd, a; }
+#endif

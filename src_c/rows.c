@@ -19,17 +19,6 @@
 #include "real.h"
 #include "polynomials.h"
 #include "exp.h"
-static inline f64_v f64_plain_exp(f64_v x, f64_v by, f64_v floor);
-static ALWAYS_INLINE void f64_exps_above(int count, f64_v *x, f64_v by, f64_v floor) {
-    for (int i = 0; i < count; i++) x[i] = f64_plain_exp(x[i], by, floor);
-}
-static ALWAYS_INLINE void f64_moderate_exps(int count, f64_v *x, f64_v *seen) {
-    for (int i = 0; i < count; i++) {
-        *seen = f64_max(f64_abs(x[i]), *seen);
-        x[i] = f64_plain_exp(x[i], f64_set(0), f64_set(-16384));
-    }
-}
-static inline int f64_is_moderate(f64_v seen) { return f64_largest(seen) < f64_MODERATE; }
 static inline f64_v f64_exp_by(f64_v x, f64_v by);
 #define f64_double_exp_by f64_exp_by
 #include "row.h"
@@ -54,8 +43,8 @@ static inline f64_v f32_double_exp_by(f64_v x, f64_v by) {
 #define BASE f32
 #include "real.h"
 #include "exp.h"
-#include "row_exp.h"
 #ifdef HAVE_SHORT_TABLE
+#include "row_exp.h"
 #include "row_log_pairs.h"
 #endif
 #include "row.h"

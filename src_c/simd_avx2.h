@@ -108,13 +108,10 @@ static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *sec
     *first = step == 0 ? _mm256_unpacklo_pd(a, b) : _mm256_permute2f128_pd(a, b, 0x20);
     *second = step == 0 ? _mm256_unpackhi_pd(a, b) : _mm256_permute2f128_pd(a, b, 0x31);
 }
+#define TURNS_f32 1
 static inline void f32_neighbours(f32_v a, f32_v b, f32_v *first, f32_v *second) {
     *first = _mm256_shuffle_ps(a, b, 0x88);
     *second = _mm256_shuffle_ps(a, b, 0xdd);
-}
-static inline void f64_neighbours(f64_v a, f64_v b, f64_v *first, f64_v *second) {
-    *first = _mm256_unpacklo_pd(a, b);
-    *second = _mm256_unpackhi_pd(a, b);
 }
 static inline f32_v f32_permute(f32_v a, const int32_t *from) { return _mm256_permutevar8x32_ps(a, _mm256_loadu_si256((const __m256i *)from)); }
 static inline f64_v f64_permute(f64_v a, const int32_t *from) { /* each double as two halves, 2 i and 2 i + 1 */
@@ -123,7 +120,6 @@ static inline f64_v f64_permute(f64_v a, const int32_t *from) { /* each double a
     return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(a), halves));
 }
 static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) { return _mm256_blendv_ps(a, b, _mm256_loadu_ps(negative)); }
-static inline f64_v f64_blend(const double *negative, f64_v a, f64_v b) { return _mm256_blendv_pd(a, b, _mm256_loadu_pd(negative)); }
 
 static inline f32_v f32_pick(const float *table, const int *index) {
     return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_loadu_si256((const __m256i *)index));

@@ -104,14 +104,12 @@ static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *sec
     *second = step == 0 ? _mm512_unpackhi_pd(a, b) : _mm512_shuffle_f64x2(a, b, 0xdd);
 }
 
-/* The first of each two lanes, of a and then of b within 128 bits, and the second; a's lanes in another order; b's where `negative` is, and a's */
+/* a's lanes in another order. For turning: the first of each two lanes, of a and then of b within 128 bits, and the second; b's lanes where
+ * `negative` is, and a's. */
+#define TURNS_f32 1
 static inline void f32_neighbours(f32_v a, f32_v b, f32_v *first, f32_v *second) {
     *first = _mm512_shuffle_ps(a, b, 0x88);
     *second = _mm512_shuffle_ps(a, b, 0xdd);
-}
-static inline void f64_neighbours(f64_v a, f64_v b, f64_v *first, f64_v *second) {
-    *first = _mm512_unpacklo_pd(a, b);
-    *second = _mm512_unpackhi_pd(a, b);
 }
 static inline f32_v f32_permute(f32_v a, const int32_t *from) { return _mm512_permutexvar_ps(_mm512_loadu_si512(from), a); }
 static inline f64_v f64_permute(f64_v a, const int32_t *from) {
@@ -119,9 +117,6 @@ static inline f64_v f64_permute(f64_v a, const int32_t *from) {
 }
 static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_loadu_si512(negative)), a, b);
-}
-static inline f64_v f64_blend(const double *negative, f64_v a, f64_v b) {
-    return _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_loadu_si512(negative)), a, b);
 }
 
 /* table[low 4 bits of z] */
