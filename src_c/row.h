@@ -17,6 +17,13 @@ typedef struct {
     ptrdiff_t outer, inner; /* bytes from row to row, and from entry to entry; inner is 0 for one number a row */
 } FN(Operand);
 
+static inline T *FN(entry)(FN(Operand) a, size_t row) { return (T *)(a.data + (ptrdiff_t)row * a.outer); }
+static inline FN(Row) FN(row_of)(FN(Operand) a, size_t row) {
+    return (FN(Row)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
+}
+
+#include "row_held.h"
+
 enum {
     FN(SOFTMAX), FN(LOG_SOFTMAX), FN(LOGSUMEXP), /* x */
     FN(WEIGHTED), /* weight, x: logsumexp's gradient */
@@ -29,11 +36,6 @@ enum {
 #define BACKWARD(what, how)                                                                                                        \
     ((what) == FN(SOFTMAX_BACKWARD) ? FN(softmax_backward_##how) : (what) == FN(SOFTMAX_FROM_OUTPUT) ? FN(softmax_from_output_##how) \
      : (what) == FN(LOG_SOFTMAX_BACKWARD) ? FN(log_softmax_backward_##how) : FN(log_softmax_from_output_##how))
-
-static inline T *FN(entry)(FN(Operand) a, size_t row) { return (T *)(a.data + (ptrdiff_t)row * a.outer); }
-static inline FN(Row) FN(row_of)(FN(Operand) a, size_t row) {
-    return (FN(Row)){FN(entry)(a, row), a.inner / (ptrdiff_t)sizeof(T)};
-}
 
 /* The logsumexp of a row. Where it is small, the difference of a maximum and a logarithm, it is taken once more in double; and it is
  * NaN only where the row has one. */
@@ -92,6 +94,10 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
     }
     if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && FN(is_middle)(streaming, n, a[what < FN(WEIGHTED) ? 1 : 2].outer)) {
         FN(middle_rows)(what, streaming, a, rows, n);
+        return;
+    }
+    if (FROM_OUTPUT(what) && FN(is_held)(streaming, n, a)) {
+        KIND(what) == FN(OF_SOFTMAX) ? FN(softmax_held)(streaming, a, rows, n) : FN(log_softmax_held)(streaming, a, rows, n);
         return;
     }
     for (size_t row = 0; row < rows; row++) {
@@ -218,7 +224,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = what < FN(WEIGHTED) ? 2 : 3, last = operands - 1;
     const Flags flags = flags_get();
-    const size_t short_row = FROM_OUTPUT(what) ? FN(SHORT_ROW) / 2 : FN(SHORT_ROW); /* without exponentials to share, rows go by one by one sooner */
+    const size_t short_row = FROM_OUTPUT(what) ? FN(SHORT_FROM_OUTPUT) : FN(SHORT_ROW);
     FN(Operand) a[3];
     int lie_along = 1, lie_across = 1, cores = 0;
     for (int k = 0; k < operands; k++) {

@@ -241,7 +241,9 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
                 e = FN(row_exp)(how, e, by, NULL);
                 sum = FN(add_carried)(sum, e, &carry);
             }
-            dots[0] = FN(add_product)(of, e, slope, dots[0]);
+            const V other = dots[1];
+            dots[1] = FN(add_product)(of, e, slope, dots[0]);
+            dots[0] = other; /* as row_held.h does: by turns */
         }
         dot += OP(sum)(dots[0] + dots[1]);
     }
@@ -249,7 +251,12 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
     const V inverse = FN(set)(1 / total);
     V mean = FN(set)((T)(of == FN(OF_SOFTMAX) ? dot / total : dot));
     if (!from_output && !(dot - dot == 0)) mean = FN(set)(FN(normalized_dot)(of, grad, y, by, inverse, n));
-    EACH_CHUNK(n) {
+    /* what L2 holds is read again from its end: 32768 columns, .128 ns instead of .142; log_softmax's y comes from further away, and took longer */
+    const int back = from_output && of == FN(OF_SOFTMAX) && !streaming;
+    const size_t pairs = (n + 2 * FN(ROW_CHUNK) - 1) / (2 * FN(ROW_CHUNK));
+    for (size_t k = 0; k < 2 * pairs; k++) {
+        const size_t start = (back ? (2 * pairs - 1 - k) ^ 1 : k) * FN(ROW_CHUNK), left = start < n ? n - start : 0;
+        const size_t count = left < FN(ROW_CHUNK) ? left : FN(ROW_CHUNK);
         const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
         T *to = FN(target)(out, start, buffer);
 #define STEP(at, some, load, store)                                                                \

@@ -119,6 +119,9 @@ static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_loadu_si512(negative)), a, b);
 }
 
+/* Vectors of each of two operands for which there are registers, with as many for what is computed */
+#define HELD_f32 8
+
 /* table[low 4 bits of z] */
 #define HAVE_SHORT_TABLE 1
 static inline f32_v f32_lookup(const float *table, f32_v z) {
