@@ -51,13 +51,13 @@ static void FN(put_logsumexp)(FN(Operand) x, FN(Operand) out, size_t row, size_t
 
 /* x, or grad and x or y, and the result: operands that lie as rows; `weight` and the result of logsumexp are one number a row. */
 
-/* The last line of what is streamed is shared with what follows, and written through the caches: fetched late, it holds up all stores
+/* The last line of a row that is streamed, and not followed by another, is written through the caches: fetched late, it holds up all stores
  * behind it, .1 us a row. */
-static inline void FN(expect)(int streaming, const T *end) {
-    if (streaming) PREFETCH_TO_WRITE(end - 1);
+static inline void FN(expect)(const FN(Line) *line, FN(Operand) out, size_t row, size_t n) {
+    if (line && out.outer != (ptrdiff_t)(n * sizeof(T))) PREFETCH_TO_WRITE(FN(entry)(out, row) + n - 1);
 }
 
-static void FN(middle_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static void FN(middle_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
     const int weighted = what == FN(WEIGHTED);
     const size_t fit = FN(MIDDLE_ROOM) / FN(whole_blocks)(n), together = fit < LANES ? fit : LANES;
     for (size_t row = 0, count; row < rows; row += count) {
@@ -69,21 +69,20 @@ static void FN(middle_rows)(int what, int streaming, const FN(Operand) *a, size_
             out[i] = FN(row_of)(a[1 + weighted], row + i);
             if (weighted) weight[i] = *FN(entry)(a[0], row + i);
         }
-        FN(expect)(streaming, out[count - 1].at + n);
-        FN(softmax_middle)(streaming, x, out, count, n, weighted ? weight : NULL);
+        FN(softmax_middle)(line, x, out, count, n, weighted ? weight : NULL);
     }
 }
 
-static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
         const size_t together = n <= 1024 ? FN(LOG_ROWS) : 1;
         for (size_t row = 0; row < rows; row += together) {
             const size_t count = rows - row < together ? rows - row : together;
             FN(Row) x[FN(LOG_ROWS)], out[FN(LOG_ROWS)];
             for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
-            for (size_t i = 0; i < count; i++) FN(expect)(streaming, out[i].at + n);
+            for (size_t i = 0; i < count; i++) FN(expect)(line, a[1], row + i, n);
             if (what == FN(LOG_SOFTMAX)) {
-                FN(log_softmax_along)(streaming, x, out, count, n);
+                FN(log_softmax_along)(line, x, out, count, n);
                 continue;
             }
             T high[FN(LOG_ROOM)], low[FN(LOG_ROOM)];
@@ -92,23 +91,23 @@ static void FN(row_by_row)(int what, int streaming, const FN(Operand) *a, size_t
         }
         return;
     }
-    if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && FN(is_middle)(streaming, n, a[what < FN(WEIGHTED) ? 1 : 2].outer)) {
-        FN(middle_rows)(what, streaming, a, rows, n);
+    if ((what == FN(SOFTMAX) || what == FN(WEIGHTED)) && FN(is_middle)(line != NULL, n, a[what < FN(WEIGHTED) ? 1 : 2].outer)) {
+        FN(middle_rows)(what, line, a, rows, n);
         return;
     }
-    if (FROM_OUTPUT(what) && FN(is_held)(streaming, n, a)) {
-        KIND(what) == FN(OF_SOFTMAX) ? FN(softmax_held)(streaming, a, rows, n) : FN(log_softmax_held)(streaming, a, rows, n);
+    if (FROM_OUTPUT(what) && FN(is_held)(line, n, a)) {
+        KIND(what) == FN(OF_SOFTMAX) ? FN(softmax_held)(line, a, rows, n) : FN(log_softmax_held)(line, a, rows, n);
         return;
     }
     for (size_t row = 0; row < rows; row++) {
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
-        FN(expect)(streaming, FN(entry)(a[what < FN(WEIGHTED) ? 1 : 2], row) + n);
+        FN(expect)(line, a[what < FN(WEIGHTED) ? 1 : 2], row, n);
         if (what == FN(SOFTMAX))
-            FN(softmax_along)(streaming, first, second, n, 1);
+            FN(softmax_along)(line, first, second, n, 1);
         else if (what == FN(WEIGHTED))
-            FN(softmax_along)(streaming, second, FN(row_of)(a[2], row), n, *first.at);
+            FN(softmax_along)(line, second, FN(row_of)(a[2], row), n, *first.at);
         else
-            BACKWARD(what, along)(streaming, first, second, FN(row_of)(a[2], row), n);
+            BACKWARD(what, along)(line, first, second, FN(row_of)(a[2], row), n);
     }
 }
 
@@ -138,7 +137,7 @@ static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size
 }
 
 /* Batch by batch; rows that are not dense, or do not fill their last group, pass through a buffer. */
-static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static void FN(short_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
     const int operands = what < FN(WEIGHTED) ? 2 : 3;
     T buffer[3][FN(SHORT_BUFFER)];
     int32_t row_of[FN(SHORT_BUFFER)];
@@ -149,19 +148,18 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
         count = left >= batch ? batch : left >= LANES ? left / LANES * LANES : left;
         const FN(Group) g = FN(group)(count, n, row_of);
         T *p[3];
-        FN(expect)(streaming, FN(entry)(a[operands - 1], row) + count * n);
         for (int k = 0; k < operands; k++) {
             const size_t entries = a[k].inner ? n : 1;
             const int dense = a[k].outer == (ptrdiff_t)(entries * sizeof(T)) && count % LANES == 0;
             const int is_output = k == operands - 1;
-            p[k] = dense && !(is_output && streaming) ? FN(entry)(a[k], row) : buffer[k];
+            p[k] = dense && !(is_output && line) ? FN(entry)(a[k], row) : buffer[k];
             if (dense || is_output) continue;
             for (size_t i = 0; i < count; i++)
                 for (size_t j = 0; j < entries; j++) buffer[k][i * entries + j] = FN(entry)(a[k], row + i)[j];
             for (size_t i = count * entries; i < g.entries; i++) buffer[k][i] = 0;
         }
         const int last = operands - 1;
-        const FN(Place) out = {p[last], streaming ? FN(entry)(a[last], row) : NULL};
+        const FN(Place) out = {p[last], line ? FN(entry)(a[last], row) : NULL, line};
         if (what == FN(SOFTMAX))
             FN(softmax_short)(p[0], out, g, NULL);
         else if (what == FN(LOG_SOFTMAX))
@@ -175,7 +173,7 @@ static void FN(short_rows)(int what, int streaming, const FN(Operand) *a, size_t
             FN(softmax_short)(p[1], out, g, p[0]);
         else
             FN(backward_short)(KIND(what), FROM_OUTPUT(what), p[0], p[1], out, g);
-        if (p[last] != buffer[last] || streaming) continue;
+        if (p[last] != buffer[last] || line) continue;
         for (size_t i = 0; i < count; i++)
             for (size_t j = 0; j < n; j++) FN(entry)(a[last], row + i)[j] = buffer[last][i * n + j];
     }
@@ -213,11 +211,12 @@ static int FN(is_streamed)(FN(Operand) out, size_t rows, size_t n, int along, si
 #endif
 }
 
-static inline void FN(end_streaming)(int streaming) {
+static inline void FN(end_streaming)(FN(Line) *line) {
 #ifdef HAVE_STREAM
-    if (streaming) stream_end();
+    if (line) FN(flush)(line);
+    if (line) stream_end();
 #endif
-    (void)streaming;
+    (void)line;
 }
 
 static void FN(rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
@@ -235,17 +234,18 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     }
     int streaming = what != FN(LOGSUMEXP) && (lie_along || lie_across) && FN(is_streamed)(a[last], rows, n, lie_along, short_row);
     for (int k = 0; k < last; k++) streaming &= a[k].data != a[last].data;
+    FN(Line) pending = {{0}, NULL, 0}, *line = streaming ? &pending : NULL;
     if (n == 0)
         for (size_t row = 0; row < rows && what == FN(LOGSUMEXP); row++) *FN(entry)(a[last], row) = (T)MINUS_INFINITY;
     else if (n == 1 && !FROM_OUTPUT(what))
         FN(single_entries)(what, a, rows);
     else if (lie_along && n <= short_row && LANES > 1)
-        FN(short_rows)(what, streaming, a, rows, n);
+        FN(short_rows)(what, line, a, rows, n);
     else if (lie_across && !lie_along)
         FN(side_by_side)(what, streaming, a, rows, n);
     else
-        FN(row_by_row)(what, streaming, a, rows, n);
-    FN(end_streaming)(streaming);
+        FN(row_by_row)(what, line, a, rows, n);
+    FN(end_streaming)(line);
     flags_restore(flags);
 }
 

@@ -69,44 +69,47 @@ static inline int FN(how_far)(T max) { return max < 8192 && max > -8192 ? FN(NEA
 
 #include "row_sum.h"
 
-/* to = f(entry) for the entries of p, as vectors; streaming stores start where `to` is aligned. */
-#define MAP_ROW(streaming, p, to, n, fill, expression)                                 \
-    do {                                                                               \
-        size_t i_ = (streaming) ? FN(unaligned)(to, n) : 0;                            \
-        if (i_) {                                                                      \
-            V entry = FN(load_some)(p, i_, fill);                                      \
-            FN(store_some)(to, expression, i_);                                        \
-        }                                                                              \
-        for (; i_ + LANES <= (n); i_ += LANES) {                                       \
-            V entry = LOAD((p) + i_);                                                  \
-            PUT(streaming, (to) + i_, expression);                                     \
-        }                                                                              \
-        if (i_ < (n)) {                                                                \
-            V entry = FN(load_some)((p) + i_, (n) - i_, fill);                         \
-            FN(store_some)((to) + i_, expression, (n) - i_);                           \
-        }                                                                              \
+/* to = f(entry) for the entries of p, as vectors; streamed where there is a line */
+#define MAP_ROW(line, p, to, n, fill, expression)                             \
+    do {                                                                      \
+        size_t i_ = (line) ? FN(unaligned)(to, n) : 0;                        \
+        if (line) {                                                           \
+            V entry = FN(load_some)(p, i_, fill);                             \
+            FN(begin_piece)(line, to, expression, n);                         \
+        }                                                                     \
+        for (; i_ + LANES <= (n); i_ += LANES) {                              \
+            V entry = LOAD((p) + i_);                                         \
+            PUT(line, (to) + i_, expression);                                 \
+        }                                                                     \
+        if (i_ < (n)) {                                                       \
+            V entry = FN(load_some)((p) + i_, (n) - i_, fill);                \
+            if (line)                                                         \
+                FN(end_piece)(line, (to) + i_, expression, (n) - i_);         \
+            else                                                              \
+                FN(store_some)((to) + i_, expression, (n) - i_);              \
+        }                                                                     \
     } while (0)
 
 /* to = e^(x - max) * factor, or p * factor: contiguous entries */
 #define EXPONENTIALS(name, how)                                                                                             \
-    static APART void FN(exponentials_##name)(int streaming, const T *x, T *to, size_t n, FN(Shift) by, FN(Factor) factor) { \
+    static APART void FN(exponentials_##name)(FN(Line) *line, const T *x, T *to, size_t n, FN(Shift) by, FN(Factor) factor) { \
         V seen = C(0);                                                                                                      \
-        if (streaming)                                                                                                      \
-            MAP_ROW(1, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
+        if (line)                                                                                                           \
+            MAP_ROW(line, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
         else                                                                                                                \
-            MAP_ROW(0, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
+            MAP_ROW((FN(Line) *)NULL, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
         (void)seen;                                                                                                         \
     }                                                                                                                       \
-    static APART void FN(scale_##name)(int streaming, const T *p, T *to, size_t n, FN(Factor) factor) {                     \
-        if (streaming)                                                                                                      \
-            MAP_ROW(1, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
+    static APART void FN(scale_##name)(FN(Line) *line, const T *p, T *to, size_t n, FN(Factor) factor) {                     \
+        if (line)                                                                                                           \
+            MAP_ROW(line, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
         else                                                                                                                \
-            MAP_ROW(0, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
+            MAP_ROW((FN(Line) *)NULL, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
     }
 EACH_HOW(EXPONENTIALS)
 #undef EXPONENTIALS
 
-static inline int FN(taken_twice)(int streaming, size_t n) { return n >= FN(LONG_ROW) || (streaming && n > FN(ROW_CHUNK)); }
+static inline int FN(taken_twice)(const FN(Line) *line, size_t n) { return n >= FN(LONG_ROW) || (line && n > FN(ROW_CHUNK)); }
 
 /* With K = 0 only a weight of ordinary size over the sum is neither subnormal nor infinite. */
 static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-32 && ABS_OF(weight) < (T)0x1p17); }
@@ -123,23 +126,23 @@ static int FN(are_ordinary)(const T *weight, size_t rows) {
 }
 
 /* weight * e^(x - max) / sum. Which of the ways is taken changes no bit: exponentials and sums are the same. */
-static void FN(softmax_along)(int streaming, FN(Row) x, FN(Row) out, size_t n, T weight) {
+static void FN(softmax_along)(FN(Line) *line, FN(Row) x, FN(Row) out, size_t n, T weight) {
     T buffer[FN(ROW_CHUNK)];
-    const int along = x.step == 1 && out.step == 1, by_maximum = !FN(is_ordinary)(weight), twice = along && FN(taken_twice)(streaming, n);
+    const int along = x.step == 1 && out.step == 1, by_maximum = !FN(is_ordinary)(weight), twice = along && FN(taken_twice)(line, n);
     const FN(Row) row = {n <= FN(ROW_CHUNK) ? buffer : out.at, n <= FN(ROW_CHUNK) ? 1 : out.step};
     const FN(Taken) taken = FN(take_row)(x, twice ? NULL : &row, n, by_maximum, NO_ENTRY);
     const FN(Factor) quotient = FN(quotient)(FN(set)(weight), FN(set)(taken.sum), FN(set)(taken.low));
     const int how = FN(how_to_finish)(taken.how, FN(least_size)(quotient.scale, C(1)));
     const FN(Factor) factor = FN(apart)(how, quotient);
     if (twice)
-        HOW(how, exponentials, streaming, x.at, out.at, n, taken.by, factor);
+        HOW(how, exponentials, line, x.at, out.at, n, taken.by, factor);
     else if (along)
-        HOW(how, scale, streaming, row.at, out.at, n, factor);
+        HOW(how, scale, line, row.at, out.at, n, factor);
     else
         EACH_CHUNK(n) {
             const T *p = FN(chunk)(row, start, count, buffer);
             T *to = FN(target)(out, start, buffer);
-            HOW(how, scale, 0, p, to, count, factor);
+            HOW(how, scale, NULL, p, to, count, factor);
             FN(put)(out, start, count, to);
         }
 }
@@ -159,25 +162,25 @@ static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high,
     FN(logarithms)(rest, rest_low, maxima, max, shift, k, high, low, rows);
 }
 
-static APART void FN(subtract_row)(int streaming, const T *p, T *to, size_t n, V high, V low) {
-    if (streaming)
-        MAP_ROW(1, p, to, n, C(0), (entry - high) - low);
+static APART void FN(subtract_row)(FN(Line) *line, const T *p, T *to, size_t n, V high, V low) {
+    if (line)
+        MAP_ROW(line, p, to, n, C(0), (entry - high) - low);
     else
         MAP_ROW(0, p, to, n, C(0), (entry - high) - low);
 }
 
-static void FN(log_softmax_along)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t rows, size_t n) {
+static void FN(log_softmax_along)(FN(Line) *line, const FN(Row) *x, const FN(Row) *out, size_t rows, size_t n) {
     T high[FN(LOG_ROOM)], low[FN(LOG_ROOM)], buffer[FN(ROW_CHUNK)];
     FN(log_sums)(x, rows, n, high, low);
     for (size_t i = 0; i < rows; i++) {
         const V first = FN(set)(high[i]), rest = FN(set)(low[i]);
         if (x[i].step == 1 && out[i].step == 1)
-            FN(subtract_row)(streaming, x[i].at, out[i].at, n, first, rest);
+            FN(subtract_row)(line, x[i].at, out[i].at, n, first, rest);
         else
             EACH_CHUNK(n) {
                 const T *p = FN(chunk)(x[i], start, count, buffer);
                 T *to = FN(target)(out[i], start, buffer);
-                FN(subtract_row)(0, p, to, count, first, rest);
+                FN(subtract_row)(NULL, p, to, count, first, rest);
                 FN(put)(out[i], start, count, to);
             }
     }
@@ -212,7 +215,7 @@ static ALWAYS_INLINE V FN(gradient)(int of, V p, V grad, V dot) {
     return grad - p * dot;
 }
 
-static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n,
+static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, FN(Line) *line, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n,
                                           FN(Shift) by) {
     T buffer[FN(ROW_CHUNK)], grad_buffer[FN(ROW_CHUNK)];
     const V nothing = from_output && of == FN(OF_SOFTMAX) ? C(0) : NOTHING;
@@ -225,8 +228,8 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
         size_t i = 0;
         for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
             V e[FN(BLOCK_VECTORS)];
-            if (streaming) FN(ahead)(p + i);
-            if (streaming) FN(ahead)(g + i);
+            if (line) FN(ahead)(p + i);
+            if (line) FN(ahead)(g + i);
             for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
                 e[k] = LOAD(p + i + k * LANES);
                 if (!from_output) e[k] = FN(row_exp)(how, e[k], by, NULL);
@@ -252,11 +255,12 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
     V mean = FN(set)((T)(of == FN(OF_SOFTMAX) ? dot / total : dot));
     if (!from_output && !(dot - dot == 0)) mean = FN(set)(FN(normalized_dot)(of, grad, y, by, inverse, n));
     /* what L2 holds is read again from its end: 32768 columns, .128 ns instead of .142; log_softmax's y comes from further away, and took longer */
-    const int back = from_output && of == FN(OF_SOFTMAX) && !streaming;
+    const int back = from_output && of == FN(OF_SOFTMAX) && !line;
     const size_t pairs = (n + 2 * FN(ROW_CHUNK) - 1) / (2 * FN(ROW_CHUNK));
     for (size_t k = 0; k < 2 * pairs; k++) {
         const size_t start = (back ? (2 * pairs - 1 - k) ^ 1 : k) * FN(ROW_CHUNK), left = start < n ? n - start : 0;
         const size_t count = left < FN(ROW_CHUNK) ? left : FN(ROW_CHUNK);
+        if (!count) continue;
         const T *p = FN(chunk)(y, start, count, buffer), *g = FN(chunk)(grad, start, count, grad_buffer);
         T *to = FN(target)(out, start, buffer);
 #define STEP(at, some, load, store)                                                                \
@@ -267,27 +271,34 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, int streaming
         store(to + (at), FN(gradient)(of, e, load(g + (at), some, C(0)), mean), some);             \
     } while (0)
 #define WHOLE(p, some, fill) LOAD(p)
-#define STREAMED(p, value, some) PUT(streaming, p, value)
-        size_t i = streaming ? FN(unaligned)(to, count) : 0;
-        if (i) STEP(0, i, FN(load_some), FN(store_some));
+#define STREAMED(p, value, some) PUT(line, p, value)
+#define AS_HEAD(p, value, some) FN(begin_piece)(line, p, value, count)
+#define AS_TAIL(p, value, some) FN(end_piece)(line, p, value, some)
+        size_t i = line ? FN(unaligned)(to, count) : 0;
+        if (line) STEP(0, i, FN(load_some), AS_HEAD);
         for (; i + LANES <= count; i += LANES) STEP(i, LANES, WHOLE, STREAMED);
-        if (i < count) STEP(i, count - i, FN(load_some), FN(store_some));
+        if (i < count && line)
+            STEP(i, count - i, FN(load_some), AS_TAIL);
+        else if (i < count)
+            STEP(i, count - i, FN(load_some), FN(store_some));
 #undef STEP
 #undef WHOLE
 #undef STREAMED
+#undef AS_HEAD
+#undef AS_TAIL
         FN(put)(out, start, count, to);
     }
 }
 
 #define BACKWARD(name, of, from_output)                                                                                          \
-    static APART void FN(name##_along)(int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {                          \
+    static APART void FN(name##_along)(FN(Line) *line, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n) {                          \
         FN(Shift) by = FN(no_shift)();                                                                                             \
         /* by the maximum: gradients of any size times e^x might be subnormal */                                                 \
         if (!from_output) by = FN(row_shift)(FN(set)(FN(row_maximum)(y, n)), 0);                                                  \
-        if (streaming)                                                                                                           \
-            FN(backward_by)(of, from_output, 1, grad, y, out, n, by);                                                            \
+        if (line)                                                                                                           \
+            FN(backward_by)(of, from_output, line, grad, y, out, n, by);                                                            \
         else                                                                                                                     \
-            FN(backward_by)(of, from_output, 0, grad, y, out, n, by);                                                            \
+            FN(backward_by)(of, from_output, NULL, grad, y, out, n, by);                                                            \
     }
 EACH_BACKWARD(BACKWARD)
 #undef BACKWARD

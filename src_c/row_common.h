@@ -242,14 +242,75 @@ static inline void FN(store_some)(T *p, V value, size_t count) {
 }
 #endif
 
+/* Results that are streamed come in pieces, which begin and end within lines. The entries of a line that is not whole wait for the piece that
+ * follows: a part of a line has to be fetched before it is written, and holds up all stores behind it, .15 us a piece (8 Mi elements of 10
+ * columns, .25 ns instead of .20). */
+typedef struct {
+    T held[FN(lanes)], *at; /* `count` entries, of the line that begins at `at` */
+    size_t count;
+} FN(Line);
+
 #ifdef HAVE_STREAM
+#define PUT(streaming, p, value) ((streaming) ? OP(stream)(p, value) : STORE(p, value))
+
 /* The number of entries up to where streaming stores may start */
 static inline size_t FN(unaligned)(const T *p, size_t n) {
     const size_t vector = LANES * sizeof(T), count = (vector - (uintptr_t)p % vector) % vector / sizeof(T);
     return (uintptr_t)p % sizeof(T) || count > n ? n : count;
 }
-#define PUT(streaming, p, value) ((streaming) ? OP(stream)(p, value) : STORE(p, value))
+
+/* Write what waits, now that nothing follows it. */
+static APART void FN(flush)(FN(Line) *line) {
+    if (line->count) FN(store_some)(line->at, LOAD(line->held), line->count);
+    line->count = 0;
+}
+
+/* Of a piece of n entries at `to`, write those before the first whole line, which are the first lanes of `head`. They are joined with what waits
+ * in a register: memory that was written in two parts can be read only when all stores before are done. */
+static APART void FN(begin_piece)(FN(Line) *line, T *to, V head, size_t n) {
+    static const int32_t lanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    static const T numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const size_t count = FN(unaligned)(to, n), waiting = line->count;
+    if (waiting && line->at + waiting != to) {
+        FN(flush)(line);
+        FN(begin_piece)(line, to, head, n);
+    } else if (waiting) {
+        const V joined = SELECT(GT(C(waiting), LOAD(numbers)), LOAD(line->held), OP(permute)(head, lanes + 16 - waiting));
+        STORE(line->held, joined);
+        line->count += count;
+        if (line->count < LANES) return;
+        OP(stream)(line->at, joined);
+        line->count = 0;
+    } else if (count)
+        FN(store_some)(to, head, count);
+}
+
+/* Those after the last whole line, `some` at `to`, the first lanes of `tail` */
+static inline void FN(end_piece)(FN(Line) *line, T *to, V tail, size_t some) {
+    if (!some) return;
+    STORE(line->held, tail);
+    line->at = to;
+    line->count = some;
+}
+
+/* Whole lines of `from`, up to `until` entries; returns how many are done. */
+static ALWAYS_INLINE size_t FN(stream_until)(T *to, const T *from, size_t done, size_t until) {
+    for (; done + LANES <= until; done += LANES) OP(stream)(to + done, LOAD(from + done));
+    return done;
+}
 #else
-static inline size_t FN(unaligned)(const T *p, size_t n) { return (void)p, (void)n, 0; }
 #define PUT(streaming, p, value) ((void)(streaming), STORE(p, value))
+static inline size_t FN(unaligned)(const T *p, size_t n) { return (void)p, (void)n, 0; }
+static inline void FN(flush)(FN(Line) *line) { (void)line; }
+static inline void FN(begin_piece)(FN(Line) *line, T *to, V head, size_t n) { (void)line, (void)to, (void)head, (void)n; }
+static inline void FN(end_piece)(FN(Line) *line, T *to, V tail, size_t some) { (void)line, (void)to, (void)tail, (void)some; }
+static inline size_t FN(stream_until)(T *to, const T *from, size_t done, size_t until) { return (void)to, (void)from, (void)until, done; }
 #endif
+
+/* n entries that follow one another, from a buffer */
+static APART void FN(stream_piece)(FN(Line) *line, T *to, const T *from, size_t n) {
+    const size_t head = FN(unaligned)(to, n);
+    FN(begin_piece)(line, to, FN(load_some)(from, head, C(0)), n);
+    const size_t done = FN(stream_until)(to, from, head, n);
+    FN(end_piece)(line, to + done, FN(load_some)(from + done, n - done, C(0)), n - done);
+}

@@ -9,10 +9,10 @@ enum {
 };
 
 /* Streamed are only rows that follow one another: a line of two rows would be written twice. */
-static int FN(is_held)(int streaming, size_t n, const FN(Operand) *a) {
+static int FN(is_held)(const FN(Line) *line, size_t n, const FN(Operand) *a) {
     for (int k = 0; k < 3; k++)
         if (a[k].inner != sizeof(T)) return 0;
-    return n > FN(SHORT_FROM_OUTPUT) && n <= FN(HELD) * LANES && !(streaming && a[2].outer != (ptrdiff_t)(n * sizeof(T)));
+    return n > FN(SHORT_FROM_OUTPUT) && n <= FN(HELD) * LANES && !(line && a[2].outer != (ptrdiff_t)(n * sizeof(T)));
 }
 
 /* A row of so many vectors */
@@ -38,30 +38,28 @@ static ALWAYS_INLINE void FN(held_row)(int of, size_t vectors, const T *grad, co
 }
 
 /* Streamed rows pass through a buffer, some rows behind. */
-static ALWAYS_INLINE void FN(held_rows)(int of, size_t vectors, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static ALWAYS_INLINE void FN(held_rows)(int of, size_t vectors, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
     T buffer[FN(HELD_BUFFER)];
     const size_t batch = FN(HELD_BUFFER) / n / FN(HELD_STEP) * FN(HELD_STEP);
     for (size_t row = 0, count; row < rows; row += count) {
+        T *out = FN(entry)(a[2], row);
         count = rows - row < batch ? rows - row : batch;
-        const FN(Place) out = {buffer, FN(entry)(a[2], row)};
-        const size_t head = streaming ? FN(unaligned)(out.streamed, n) : 0, all = count * n;
-        size_t done = head;
-        if (streaming) PREFETCH_TO_WRITE(out.streamed + all - 1);
+        size_t done = line ? FN(unaligned)(out, n) : 0;
         for (size_t r = 0; r < count; r++) {
-            FN(held_row)(of, vectors, FN(entry)(a[0], row + r), FN(entry)(a[1], row + r), streaming ? buffer + r * n : FN(entry)(a[2], row + r), n);
-            if (!streaming || r % FN(HELD_STEP)) continue;
-            if (r == 0) FN(store_some)(out.streamed, FN(load_some)(buffer, head, C(0)), head);
-            done = FN(stream_until)(out, done, r * n);
+            FN(held_row)(of, vectors, FN(entry)(a[0], row + r), FN(entry)(a[1], row + r), line ? buffer + r * n : FN(entry)(a[2], row + r), n);
+            if (!line || r % FN(HELD_STEP)) continue;
+            if (r == 0) FN(begin_piece)(line, out, LOAD(buffer), n);
+            done = FN(stream_until)(out, buffer, done, r * n);
         }
-        if (!streaming) continue;
-        done = FN(stream_until)(out, done, all);
-        FN(store_some)(out.streamed + done, FN(load_some)(buffer + done, all - done, C(0)), all - done);
+        if (!line) continue;
+        done = FN(stream_until)(out, buffer, done, count * n);
+        FN(end_piece)(line, out + done, FN(load_some)(buffer + done, count * n - done, C(0)), count * n - done);
     }
 }
 
-#define HELD_BY(vectors) case vectors: FN(held_rows)(of_, vectors, streaming, a, rows, n); return;
+#define HELD_BY(vectors) case vectors: FN(held_rows)(of_, vectors, line, a, rows, n); return;
 #define HOLDING(name, of)                                                                           \
-    static APART void FN(name##_held)(int streaming, const FN(Operand) *a, size_t rows, size_t n) { \
+    static APART void FN(name##_held)(FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) { \
         enum { of_ = of };                                                                          \
         switch ((n + LANES - 1) / LANES) {                                                          \
             HELD_BY(2) HELD_BY(3) HELD_BY(4) HELD_BY(5) HELD_BY(6) HELD_BY(7) HELD_BY(8)             \
@@ -73,7 +71,7 @@ HOLDING(log_softmax, FN(OF_LOG_SOFTMAX))
 #undef HELD_BY
 #else
 enum { FN(SHORT_FROM_OUTPUT) = FN(SHORT_ROW) / 2 }; /* without exponentials to share, rows go one by one sooner */
-static inline int FN(is_held)(int streaming, size_t n, const FN(Operand) *a) { return (void)streaming, (void)n, (void)a, 0; }
-static inline void FN(softmax_held)(int streaming, const FN(Operand) *a, size_t rows, size_t n) { (void)streaming, (void)a, (void)rows, (void)n; }
-static inline void FN(log_softmax_held)(int streaming, const FN(Operand) *a, size_t rows, size_t n) { (void)streaming, (void)a, (void)rows, (void)n; }
+static inline int FN(is_held)(const FN(Line) *line, size_t n, const FN(Operand) *a) { return (void)line, (void)n, (void)a, 0; }
+static inline void FN(softmax_held)(FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) { (void)line, (void)a, (void)rows, (void)n; }
+static inline void FN(log_softmax_held)(FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) { (void)line, (void)a, (void)rows, (void)n; }
 #endif

@@ -75,9 +75,9 @@ static T FN(exp_of)(T x, V k) {
 }
 
 /* One contiguous row: weight * (softmax - 1 at the index), where there is an `out`. 0 where it is left to loss_exactly. */
-static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, const FN(Row) *out, size_t n, T *far, T *ratio) {
+static int FN(index_along)(FN(Line) *line, FN(Row) x, size_t index, T weight, const FN(Row) *out, size_t n, T *far, T *ratio) {
     T buffer[FN(ROW_CHUNK)];
-    const int twice = out && FN(taken_twice)(streaming, n);
+    const int twice = out && FN(taken_twice)(line, n);
     const FN(Row) row = {n <= FN(ROW_CHUNK) || !out ? buffer : out->at, 1};
     const int over = out && row.at == x.at && !twice; /* exponentials are written over x: its maximum may be asked for */
     const T entry = x.at[index], first = over ? FN(row_maximum)(x, n) : 0;
@@ -99,11 +99,12 @@ static int FN(index_along)(int streaming, FN(Row) x, size_t index, T weight, con
     if (twice) {
         T product[LANES];
         STORE(product, FN(times)(how, LOW_FACTORS, FN(set)(-rest), factor));
-        HOW(how, exponentials, streaming, x.at, out->at, n, taken.by, factor);
+        HOW(how, exponentials, line, x.at, out->at, n, taken.by, factor);
+        if (line) FN(flush)(line);
         out->at[index] = product[0];
     } else {
         row.at[index] = -rest;
-        HOW(how, scale, streaming, row.at, out->at, n, factor);
+        HOW(how, scale, line, row.at, out->at, n, factor);
     }
     return 1;
 }
@@ -238,17 +239,17 @@ static void FN(copy_rows)(const char *from, ptrdiff_t inner, ptrdiff_t outer, ch
 }
 
 /* Short rows, through buffers where they are not dense or the gradient is streamed, or not wanted. */
-static int FN(index_group)(int streaming, const FN(Losses) *a, size_t row, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
+static int FN(index_group)(FN(Line) *line, const FN(Losses) *a, size_t row, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
     T x[FN(SHORT_BUFFER)], out[FN(SHORT_BUFFER)];
     const ptrdiff_t dense = (ptrdiff_t)(g.n * sizeof(T));
     const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0, copied = a->logits.inner != sizeof(T) || a->logits.outer != dense || !whole;
-    const int through = streaming || !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
+    const int through = line || !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
     T *to = FN(row_of)(a->out, row).at;
     if (copied) FN(copy_rows)((char *)FN(row_of)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
     for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
-    const FN(Place) place = {!writing ? NULL : through ? out : to, streaming ? to : NULL};
+    const FN(Place) place = {!writing ? NULL : through ? out : to, line ? to : NULL, line};
     if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, place, g, index, weight, far, ratio)) return 0;
-    if (through && writing && !streaming)
+    if (through && writing && !line)
         FN(copy_rows)((char *)out, sizeof(T), dense, (char *)to, a->out.inner, a->out.outer, g.rows, g.n);
     return 1;
 }
@@ -264,19 +265,19 @@ static void FN(exact_terms)(const FN(Losses) *a, size_t row, T *far, T *ratio) {
 enum { FN(ALONG), FN(SHORT), FN(ACROSS) };
 
 /* One row or, unless they lie ALONG, several. 0 where one of them is left to loss_exactly. */
-static int FN(index_rows)(int layout, int streaming, const FN(Losses) *a, size_t row, size_t rows, const int64_t *index, const T *weight,
+static int FN(index_rows)(int layout, FN(Line) *line, const FN(Losses) *a, size_t row, size_t rows, const int64_t *index, const T *weight,
                           const int32_t *row_of, T *far, T *ratio) {
     const FN(Row) x = FN(row_of)(a->logits, row), to = FN(row_of)(a->out, row), *out = a->what & FN(GRADIENT) ? &to : NULL;
-    if (layout == FN(ACROSS)) return FN(index_across)(streaming, x, index, weight, out, a->n, rows, far, ratio);
-    FN(expect)(streaming, to.at + rows * a->n);
-    if (layout == FN(ALONG)) return FN(index_along)(streaming, x, (size_t)*index, *weight, out, a->n, far, ratio);
+    if (layout == FN(ACROSS)) return FN(index_across)(line != NULL, x, index, weight, out, a->n, rows, far, ratio);
+    FN(expect)(line, a->out, row, a->n);
+    if (layout == FN(ALONG)) return FN(index_along)(line, x, (size_t)*index, *weight, out, a->n, far, ratio);
     const FN(Group) g = FN(group)(rows, a->n, row_of);
-    return FN(index_group)(streaming, a, row, g, index, weight, far, ratio);
+    return FN(index_group)(line, a, row, g, index, weight, far, ratio);
 }
 
 /* `rows` of them from `row` on. Among several, one that is left to loss_exactly makes each go by itself: so that no other's bits
  * depend on it. */
-static void FN(index_batch)(int layout, int streaming, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
+static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
     const int writing = a->what & FN(GRADIENT);
     int64_t index[FN(SHORT_ROWS)];
     T weight[FN(SHORT_ROWS) + LANES], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
@@ -285,16 +286,18 @@ static void FN(index_batch)(int layout, int streaming, const FN(Losses) *a, size
     for (size_t i = 0; i < rows; i++) weight[i] = first;
     for (size_t i = 0; i < rows && writing && a->grad.outer; i++) weight[i] = NUMBER_AT(T, a->grad, row + i);
     for (size_t i = rows; i % FN(LOG_ROOM); i++) weight[i] = far[i] = ratio[i] = 0;
-    const int together = layout != FN(ALONG) && FN(index_rows)(layout, streaming, a, row, rows, index, weight, row_of, far, ratio);
+    const int together = layout != FN(ALONG) && FN(index_rows)(layout, line, a, row, rows, index, weight, row_of, far, ratio);
+    if (line && !together && layout != FN(ALONG)) FN(flush)(line);
     for (size_t i = 0; i < rows && !together; i++) {
         T weights[LANES] = {weight[i]};
-        if (FN(index_rows)(layout, streaming && layout == FN(ALONG), a, row + i, 1, index + i, weights, row_of, by_itself[0], by_itself[1])) {
+        if (FN(index_rows)(layout, layout == FN(ALONG) ? line : NULL, a, row + i, 1, index + i, weights, row_of, by_itself[0], by_itself[1])) {
             far[i] = by_itself[0][0];
             ratio[i] = by_itself[1][0];
         } else
             FN(exact_terms)(a, row + i, far + i, ratio + i);
     }
     if (a->what & FN(LOSS)) FN(finish_losses)(a, row, rows, far, ratio);
+    if (line && ignored) FN(flush)(line); /* their last line would be written over what follows */
     for (size_t i = 0; i < rows && ignored; i++)
         if (NUMBER_AT(int64_t, a->target, row + i) < 0) FN(exact_losses)(a, row + i, 1);
 }
@@ -302,15 +305,16 @@ static void FN(index_batch)(int layout, int streaming, const FN(Losses) *a, size
 static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_t in_all) {
     const int graded = a->what & FN(GRADIENT);
     const int streaming = graded && a->out.data != a->logits.data && FN(is_streamed)(a->out, in_all, a->n, layout != FN(ACROSS), FN(SHORT_ROW));
+    FN(Line) pending = {{0}, NULL, 0}, *line = streaming ? &pending : NULL;
     int32_t row_of[FN(SHORT_BUFFER)];
     if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows);
     for (size_t row = 0, count; row < rows; row += count) {
         const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(a->n) : FN(LOG_ROWS);
         count = rows - row < batch ? rows - row : batch;
         if (layout == FN(ACROSS)) count = FN(tile_rows)(streaming, a->out, row, rows, a->n);
-        FN(index_batch)(layout, streaming, a, row, count, row_of);
+        FN(index_batch)(layout, line, a, row, count, row_of);
     }
-    FN(end_streaming)(streaming);
+    FN(end_streaming)(line);
 }
 
 /* `in_all` is NULL, or how many rows there are in this and other calls. */

@@ -1,9 +1,9 @@
 /* Rows of 129 to 1024 entries, for REAL: as many at a time as a buffer holds, so that their sums are folded and divided by together. By
  * itself a row takes 150 cycles for these: 256 columns, .26 ns an entry instead of .17. */
 
-enum { FN(MIDDLE_ROW) = FN(ROW_CHUNK), FN(MIDDLE_ROOM) = 2 * FN(ROW_CHUNK), FN(STREAMED_MIDDLE_ROW) = 384 };
+enum { FN(MIDDLE_ROW) = FN(ROW_CHUNK), FN(MIDDLE_ROOM) = 2 * FN(ROW_CHUNK), FN(STREAMED_MIDDLE_ROW) = 192 };
 
-/* Streamed are short ones alone that follow one another in memory: 1024 columns of 8 Mi took .31 ns instead of .19. */
+/* Streamed are short ones alone that follow one another in memory: 256 columns of 8 Mi took .30 ns instead of .26. */
 static inline int FN(is_middle)(int streaming, size_t n, ptrdiff_t outer) {
     if (streaming && (n > FN(STREAMED_MIDDLE_ROW) || outer != (ptrdiff_t)(n * sizeof(T)))) return 0;
     return n > FN(SHORT_ROW) && n <= FN(MIDDLE_ROW);
@@ -48,7 +48,7 @@ static APART int FN(middle_nearly)(const T *x, T *e, size_t n, V *sum, V *carry)
 
 /* Softmax of `count` rows, times the weights; those far from 0, or of a weight that is not ordinary, go by themselves. The same bits as
  * softmax_along. */
-static void FN(softmax_middle)(int streaming, const FN(Row) *x, const FN(Row) *out, size_t count, size_t n, const T *weight) {
+static void FN(softmax_middle)(FN(Line) *line, const FN(Row) *x, const FN(Row) *out, size_t count, size_t n, const T *weight) {
     const size_t room = FN(whole_blocks)(n);
     T e[FN(MIDDLE_ROOM)], buffer[FN(MIDDLE_ROOM)], scale[LANES], low[LANES], power[LANES] = {0}, weights[LANES] = {0};
     V sum[LANES], carry[LANES], rest;
@@ -71,14 +71,14 @@ static void FN(softmax_middle)(int streaming, const FN(Row) *x, const FN(Row) *o
     STORE(low, f.low);
     if (how != FN(MODERATELY)) STORE(power, f.power);
     for (size_t i = 0; i < count; i++) {
-        const FN(Row) to = streaming ? (FN(Row)){buffer + i * n, 1} : out[i];
+        const FN(Row) to = line ? (FN(Row)){buffer + i * n, 1} : out[i];
         if (by_itself[i]) {
-            FN(softmax_along)(0, x[i], to, n, weights[i]);
+            FN(softmax_along)(NULL, x[i], to, n, weights[i]);
             continue;
         }
         const FN(Factor) mine = FN(factor_in_parts)(FN(set)(scale[i]), FN(set)(low[i]), FN(set)(power[i]));
-        HOW(how, scale, 0, e + i * room, FN(target)(to, 0, buffer), n, mine);
+        HOW(how, scale, NULL, e + i * room, FN(target)(to, 0, buffer), n, mine);
         FN(put)(to, 0, n, buffer);
     }
-    if (streaming) FN(stream_tile)(buffer, out[0], 1, count * n);
+    if (line) FN(stream_piece)(line, out[0].at, buffer, count * n);
 }

@@ -62,32 +62,28 @@ static void FN(group_exponentials)(const T *x, T *e, FN(Group) g, int by_maximum
     (by->how == FN(NEARLY) ? FN(group_nearly) : FN(group_from_afar))(x, e, g, by);
 }
 
-/* Where results go: to `at`, and from there on to `streamed`, unless that is NULL. A group's are streamed while the next is computed:
- * all at once, stores hold up what follows (8 Mi elements of 10 columns: .29 ns an entry instead of .25). */
+/* Where results go: to `at`, and from there on to `streamed` where there is a line. A group's are streamed while the next is computed: all
+ * at once, stores hold up what follows (8 Mi elements of 10 columns: .29 ns an entry instead of .25). */
 typedef struct {
     T *at, *streamed;
+    FN(Line) *line;
 } FN(Place);
 
-static ALWAYS_INLINE size_t FN(stream_until)(FN(Place) out, size_t done, size_t until) {
-    for (; done + LANES <= until; done += LANES) PUT(1, out.streamed + done, LOAD(out.at + done));
-    return done;
-}
-
 /* The expression for each vector of entries, with i, at and of as in EACH_ENTRY_VECTOR */
-#define WRITE_GROUPS(g, out, expression)                                                                                    \
-    do {                                                                                                                   \
-        const size_t all_ = (g).rows * (g).n, head_ = (out).streamed ? FN(unaligned)((out).streamed, all_) : 0;            \
-        size_t done_ = head_;                                                                                              \
-        for (size_t at = 0, i = 0, end; at < (g).rows; at += LANES) {                                                      \
-            const size_t before_ = i;                                                                                      \
-            end = i + (g).n * LANES < (g).entries ? i + (g).n * LANES : (g).entries;                                       \
-            for (const int32_t *of = (g).row_of; i < end; of += LANES, i += LANES) STORE((out).at + i, expression);        \
-            if (before_ == 0 && (out).streamed) FN(store_some)((out).streamed, FN(load_some)((out).at, head_, C(0)), head_); \
-            if ((out).streamed) done_ = FN(stream_until)(out, done_, before_);                                             \
-        }                                                                                                                  \
-        if (!(out).streamed) break;                                                                                        \
-        done_ = FN(stream_until)(out, done_, all_);                                                                        \
-        FN(store_some)((out).streamed + done_, FN(load_some)((out).at + done_, all_ - done_, C(0)), all_ - done_);         \
+#define WRITE_GROUPS(g, out, expression)                                                                              \
+    do {                                                                                                             \
+        const size_t all_ = (g).rows * (g).n;                                                                        \
+        size_t done_ = (out).line ? FN(unaligned)((out).streamed, all_) : 0;                                         \
+        for (size_t at = 0, i = 0, end; at < (g).rows; at += LANES) {                                                \
+            const size_t before_ = i;                                                                                \
+            end = i + (g).n * LANES < (g).entries ? i + (g).n * LANES : (g).entries;                                 \
+            for (const int32_t *of = (g).row_of; i < end; of += LANES, i += LANES) STORE((out).at + i, expression);  \
+            if (before_ == 0 && (out).line) FN(begin_piece)((out).line, (out).streamed, LOAD((out).at), all_);       \
+            if ((out).line) done_ = FN(stream_until)((out).streamed, (out).at, done_, before_);                      \
+        }                                                                                                            \
+        if (!(out).line) break;                                                                                      \
+        done_ = FN(stream_until)((out).streamed, (out).at, done_, all_);                                             \
+        FN(end_piece)((out).line, (out).streamed + done_, FN(load_some)((out).at + done_, all_ - done_, C(0)), all_ - done_); \
     } while (0)
 
 typedef struct {
@@ -142,8 +138,8 @@ static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, cons
         for (size_t r = 0; r < g.rows; r++) {
             T row[2 * FN(SHORT_ROW)] = {0}, own[LANES] = {weight[r]};
             memcpy(row, x + r * g.n, g.n * sizeof(T));
-            FN(softmax_short)(row, (FN(Place)){row, NULL}, one, own);
-            memcpy((out.streamed ? out.streamed : out.at) + r * g.n, row, g.n * sizeof(T));
+            FN(softmax_short)(row, (FN(Place)){row, NULL, NULL}, one, own);
+            memcpy((out.line ? out.streamed : out.at) + r * g.n, row, g.n * sizeof(T));
         }
         return;
     }
@@ -178,7 +174,7 @@ static APART void FN(backward_short)(int of_what, int from_output, const T *grad
         FN(group_exponentials)(y, e, g, 0, &by);
         T sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
         FN(row_totals)(e, g, sum, low);
-        FN(divide_short)(by.how, e, (FN(Place)){e, NULL}, g, NULL, sum, low);
+        FN(divide_short)(by.how, e, (FN(Place)){e, NULL, NULL}, g, NULL, sum, low);
         p = e;
     }
     if (of_what == FN(OF_SOFTMAX))

@@ -35,9 +35,9 @@ static inline FN(Row) FN(from_entry)(FN(Row) t, size_t j) { return (FN(Row)){t.a
 static APART void FN(stream_tile)(const T *from, FN(Row) out, size_t n, size_t width) {
     for (; n; n--, from += width, out = FN(from_entry)(out, 1)) {
         size_t i = FN(unaligned)(out.at, width);
-        FN(store_some)(out.at, FN(load_some)(from, i, C(0)), i);
+        if (i) FN(store_some)(out.at, FN(load_some)(from, i, C(0)), i); /* that of nothing takes as long */
         for (; i + LANES <= width; i += LANES) PUT(1, out.at + i, LOAD(from + i));
-        FN(store_some)(out.at + i, FN(load_some)(from + i, width - i, C(0)), width - i);
+        if (i < width) FN(store_some)(out.at + i, FN(load_some)(from + i, width - i, C(0)), width - i);
     }
 }
 

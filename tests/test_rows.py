@@ -37,9 +37,9 @@ def test_every_axis_and_length(implementation, one, dtype):
 @each_row_pass
 @each_dtype
 def test_every_short_length(implementation, one, dtype):
-    """Of up to 17 entries, each length of which goes its own way (row_turn.h); in any number of rows the same bits."""
+    """Of lengths that go their own ways (row_turn.h, row_held.h); in any number of rows the same bits."""
     function = one.of(implementation)
-    for n in range(2, 18):
+    for n in (*range(2, 18), 24, 25, 32, 33, 50, 64, 65, 80, 100, 113, 128):
         inputs = logits(one, dtype, (37, n))
         result = function(*inputs)
         assert_close(result, plain(one, inputs, -1), f"length {n}")

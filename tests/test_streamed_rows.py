@@ -10,7 +10,9 @@ from passes import each_compiled
 # The axis and the shape of more than 16 MiB, with rows left over in each batch.
 LAYOUTS = {
     "10 columns": (-1, (420_007, 10)),
+    "37 columns": (-1, (113_503, 37)),
     "101 columns": (-1, (41_603, 101)),
+    "128 columns": (-1, (32_801, 128)),
     "300 columns": (-1, (14_003, 300)),
     "1000 columns": (-1, (4_203, 1000)),
     "1024 columns": (-1, (4_099, 1024)),
@@ -48,30 +50,42 @@ def test_streamed_results(implementation, layout):
 
 
 @each_compiled
-@pytest.mark.parametrize("n", [10, 300, 1000, 1025])
-def test_rows_apart(implementation, n):
-    """Streamed or not, nothing is written between rows that do not follow one another in memory."""
+@pytest.mark.parametrize("n", [10, 37, 128, 150, 300, 1000, 1025])
+@pytest.mark.parametrize("gap", [0, 5])
+def test_nothing_beside(implementation, n, gap):
+    """Streamed or not, nothing is written before, after or between rows, wherever in a line they begin."""
     functions = implementations.load(implementation)
-    x = np.random.default_rng(2).standard_normal(((17 << 20) // 4 // n, n), dtype=np.float32) * 5
-    for name in ("softmax", "log_softmax"):
-        wide = np.full((len(x), n + 5), 7, np.float32)
-        y = getattr(functions, name)(x, out=wide[:, :n])
-        assert (wide[:, n:] == 7).all()
-        np.testing.assert_array_equal(y[-3:], getattr(functions, name)(x[-3:]), err_msg=name)
-        np.testing.assert_array_equal(y[:3], getattr(functions, name)(x[:3]), err_msg=name)
+    rows = (17 << 20) // 4 // n
+    x, grad = np.random.default_rng(2).standard_normal((2, rows, n), dtype=np.float32) * 5
+    for offset in (0, 3, 16):
+        room = np.full(16 + rows * (n + gap) + 32, 7, np.float32)
+        first = offset - room.ctypes.data // 4 % 16 + 16
+        around = room[first : first + rows * (n + gap)].reshape(rows, n + gap)
+        out = around[:, :n]
+        for name in ("softmax", "log_softmax"):
+            forward, backward = getattr(functions, name), getattr(functions, name + "_backward")
+            y = forward(x, out=out).copy()
+            np.testing.assert_array_equal(y[-3:], forward(x[-3:]), err_msg=name)
+            np.testing.assert_array_equal(y[:3], forward(x[:3]), err_msg=name)
+            slope = backward(grad, y=y, out=out)
+            np.testing.assert_array_equal(slope[-3:], backward(grad[-3:], y=y[-3:]), err_msg=name)
+            np.testing.assert_array_equal(slope[:3], backward(grad[:3], y=y[:3]), err_msg=name)
+            assert (around[:, n:] == 7).all() and (room[:first] == 7).all() and (room[first + around.size :] == 7).all()
 
 
 @each_compiled
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_streamed_losses(implementation, layout):
-    """The gradients of cross_entropy, beside and over the logits; and its mean is that of each row's loss."""
+    """The gradients of cross_entropy, beside and over the logits; and its mean is that of each row's loss. Some rows go by themselves."""
     functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
     rng = np.random.default_rng(1)
     x = rng.standard_normal(shape, dtype=np.float32) * 5
     target = rng.integers(0, shape[axis], np.delete(shape, axis))
+    target.ravel()[7::97] = -100
+    np.moveaxis(x, axis, -1)[..., 11::301, :] *= 1e4
     loss, slope = functions.cross_entropy_and_grad(x, target, axis=axis)
     each = functions.cross_entropy(x, target, axis=axis, reduction="none")
-    assert loss == pytest.approx(each.mean(dtype=np.float64), rel=2e-7)
+    assert loss == pytest.approx(each[target >= 0].mean(dtype=np.float64), rel=2e-7)
     over = x.copy()
     functions.cross_entropy_and_grad(over, target, axis=axis, out=over)
     np.testing.assert_array_equal(over, slope)
