@@ -287,7 +287,6 @@ static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, siz
     for (size_t i = 0; i < rows && writing && a->grad.outer; i++) weight[i] = NUMBER_AT(T, a->grad, row + i);
     for (size_t i = rows; i % FN(LOG_ROOM); i++) weight[i] = far[i] = ratio[i] = 0;
     const int together = layout != FN(ALONG) && FN(index_rows)(layout, line, a, row, rows, index, weight, row_of, far, ratio);
-    if (line && !together && layout != FN(ALONG)) FN(flush)(line);
     for (size_t i = 0; i < rows && !together; i++) {
         T weights[LANES] = {weight[i]};
         if (FN(index_rows)(layout, layout == FN(ALONG) ? line : NULL, a, row + i, 1, index + i, weights, row_of, by_itself[0], by_itself[1])) {
