@@ -142,7 +142,8 @@ static void FN(short_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_
     T buffer[3][FN(SHORT_BUFFER)];
     int32_t row_of[FN(SHORT_BUFFER)];
     FN(entry_rows)(row_of, n, rows);
-    const size_t batch = FN(batch_rows)(n);
+    /* with next to nothing to compute, memory is to be busy all the time: 8 Mi of 10 columns, .24 ns instead of .19 */
+    const size_t batch = FN(batch_rows)(line && FROM_OUTPUT(what) ? FN(STREAMED_BATCH) : FN(SHORT_BUFFER), n);
     for (size_t row = 0, count; row < rows; row += count) {
         const size_t left = rows - row;
         count = left >= batch ? batch : left >= LANES ? left / LANES * LANES : left;

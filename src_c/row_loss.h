@@ -308,7 +308,7 @@ static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_
     int32_t row_of[FN(SHORT_BUFFER)];
     if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows);
     for (size_t row = 0, count; row < rows; row += count) {
-        const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(a->n) : FN(LOG_ROWS);
+        const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(FN(SHORT_BUFFER), a->n) : FN(LOG_ROWS);
         count = rows - row < batch ? rows - row : batch;
         if (layout == FN(ACROSS)) count = FN(tile_rows)(streaming, a->out, row, rows, a->n);
         FN(index_batch)(layout, line, a, row, count, row_of);

@@ -152,14 +152,15 @@ static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, cons
 
 /* The gradients from softmax's output, from the exponentials of log_softmax's, and from log_softmax's */
 #define GRADIENTS(name, of_what, how)                                                                                             \
-    static ALWAYS_INLINE V FN(name##_entry)(const T *p, const T *grad, V mean, size_t entries) {                                  \
+    static ALWAYS_INLINE V FN(name##_entry)(const T *p, const T *grad, V mean, size_t ahead) {                                    \
         const V entry = LOAD(p);                                                                                                  \
-        PREFETCH(p + entries);                                                                                                    \
-        PREFETCH(grad + entries);                                                                                                 \
+        PREFETCH(p + ahead);                                                                                                      \
+        PREFETCH(grad + ahead);                                                                                                   \
         return FN(gradient)(of_what, how, LOAD(grad), mean);                                                                      \
     }                                                                                                                             \
     static APART void FN(name##_entries)(const T *p, const T *grad, FN(Place) out, FN(Group) g, const T *restrict mean) {         \
-        WRITE_GROUPS(g, out, FN(name##_entry)(p + i, grad + i, OP(pick)(mean + at, of), g.entries));                              \
+        const size_t ahead = out.line ? (size_t)FN(SHORT_BUFFER) : g.entries;                                                     \
+        WRITE_GROUPS(g, out, FN(name##_entry)(p + i, grad + i, OP(pick)(mean + at, of), ahead));                                  \
     }
 GRADIENTS(softmax_gradient, FN(OF_SOFTMAX), entry)
 GRADIENTS(log_softmax_gradient, FN(OF_LOG_SOFTMAX), entry)

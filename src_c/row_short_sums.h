@@ -1,6 +1,6 @@
 /* Short rows, for REAL: groups of them, and what is found of each row, its sum, its largest entry ... */
 
-enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = 2048, FN(SHORT_ROWS) = 256 };
+enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = 2048, FN(SHORT_ROWS) = 256, FN(STREAMED_BATCH) = 640 };
 
 /* Rows of one call of the functions below: `rows` of n entries, contiguous; `row_of` is the row, within its group, of each entry of a
  * group; `entries` are rows * n up to a whole vector, or a whole group. */
@@ -9,8 +9,8 @@ typedef struct {
     const int32_t *row_of;
 } FN(Group);
 
-static inline size_t FN(batch_rows)(size_t n) {
-    const size_t rows = FN(SHORT_BUFFER) / (n * LANES) * LANES;
+static inline size_t FN(batch_rows)(size_t entries, size_t n) {
+    const size_t rows = entries / (n * LANES) * LANES;
     return rows < FN(SHORT_ROWS) ? rows : (size_t)FN(SHORT_ROWS);
 }
 
