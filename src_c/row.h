@@ -53,8 +53,8 @@ static void FN(put_logsumexp)(FN(Operand) x, FN(Operand) out, size_t row, size_t
 
 /* The last line of a row that is streamed, and not followed by another, is written through the caches: fetched late, it holds up all stores
  * behind it, .1 us a row. */
-static inline void FN(expect)(const FN(Line) *line, FN(Operand) out, size_t row, size_t n) {
-    if (line && out.outer != (ptrdiff_t)(n * sizeof(T))) PREFETCH_TO_WRITE(FN(entry)(out, row) + n - 1);
+static inline void FN(expect)(const FN(Line) *line, FN(Operand) out, size_t row, size_t n, int ends) {
+    if (line && (ends || out.outer != (ptrdiff_t)(n * sizeof(T)))) PREFETCH_TO_WRITE(FN(entry)(out, row) + n - 1);
 }
 
 static void FN(middle_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
@@ -80,7 +80,7 @@ static void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a, size_
             const size_t count = rows - row < together ? rows - row : together;
             FN(Row) x[FN(LOG_ROWS)], out[FN(LOG_ROWS)];
             for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
-            for (size_t i = 0; i < count; i++) FN(expect)(line, a[1], row + i, n);
+            for (size_t i = 0; i < count; i++) FN(expect)(line, a[1], row + i, n, 0);
             if (what == FN(LOG_SOFTMAX)) {
                 FN(log_softmax_along)(line, x, out, count, n);
                 continue;
@@ -101,13 +101,16 @@ static void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a, size_
     }
     for (size_t row = 0; row < rows; row++) {
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
-        FN(expect)(line, a[what < FN(WEIGHTED) ? 1 : 2], row, n);
+        /* gradients of a page and more do not wait for the next: 8 Mi of 1024 columns, .25 ns instead of .29 */
+        const int ends = line && what > FN(WEIGHTED) && n >= FN(ROW_CHUNK);
+        FN(expect)(line, a[what < FN(WEIGHTED) ? 1 : 2], row, n, ends);
         if (what == FN(SOFTMAX))
             FN(softmax_along)(line, first, second, n, 1);
         else if (what == FN(WEIGHTED))
             FN(softmax_along)(line, second, FN(row_of)(a[2], row), n, *first.at);
         else
             BACKWARD(what, along)(line, first, second, FN(row_of)(a[2], row), n);
+        if (ends) FN(flush)(line);
     }
 }
 
