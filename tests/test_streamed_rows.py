@@ -76,7 +76,7 @@ def test_nothing_beside(implementation, n, gap):
 @each_compiled
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_streamed_losses(implementation, layout):
-    """The gradients of cross_entropy, beside and over the logits; and its mean is that of each row's loss. Some rows go by themselves."""
+    """The gradients of cross_entropy, beside and over the logits, some rows by themselves; its mean is that of its losses."""
     functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
     rng = np.random.default_rng(1)
     x = rng.standard_normal(shape, dtype=np.float32) * 5
