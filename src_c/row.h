@@ -75,10 +75,10 @@ static void FN(middle_rows)(int what, FN(Line) *line, const FN(Operand) *a, size
 
 static void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
-        const size_t together = n <= 1024 ? FN(LOG_ROWS) : 1;
+        const size_t together = FN(rows_together)(n);
         for (size_t row = 0; row < rows; row += together) {
             const size_t count = rows - row < together ? rows - row : together;
-            FN(Row) x[FN(LOG_ROWS)], out[FN(LOG_ROWS)];
+            FN(Row) x[LANES], out[LANES];
             for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
             for (size_t i = 0; i < count; i++) FN(expect)(line, a[1], row + i, n, 0);
             if (what == FN(LOG_SOFTMAX)) {

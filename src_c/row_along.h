@@ -68,6 +68,7 @@ static APART int FN(row_is_moderate)(FN(Row) x, size_t n) {
 static inline int FN(how_far)(T max) { return max < 8192 && max > -8192 ? FN(NEARLY) : FN(FROM_AFAR); }
 
 #include "row_sum.h"
+#include "row_rests.h"
 
 /* to = f(entry) for the entries of p, as vectors; streamed where there is a line */
 #define MAP_ROW(line, p, to, n, fill, expression)                             \
@@ -145,21 +146,6 @@ static void FN(softmax_along)(FN(Line) *line, FN(Row) x, FN(Row) out, size_t n, 
             HOW(how, scale, NULL, p, to, count, factor);
             FN(put)(out, start, count, to);
         }
-}
-
-/* log(sum(e^x)) of rows, in two parts */
-static APART void FN(log_sums)(const FN(Row) *x, size_t rows, size_t n, T *high, T *low) {
-    T max[FN(LOG_ROOM)] = {0}, rest[FN(LOG_ROOM)] = {0}, rest_low[FN(LOG_ROOM)] = {0}, maxima[FN(LOG_ROOM)] = {0}, shift[LANES + FN(LOG_ROWS)] = {0}, k[LANES + FN(LOG_ROWS)] = {0};
-    for (size_t i = 0; i < rows; i++) {
-        const FN(Sum) s = FN(rest_of_row)(x[i], n);
-        rest[i] = s.sum;
-        rest_low[i] = s.low;
-        max[i] = s.largest;
-        maxima[i] = s.maxima;
-        STORE(shift + i, s.by.shift);
-        STORE(k + i, s.by.k);
-    }
-    FN(logarithms)(rest, rest_low, maxima, max, shift, k, high, low, rows);
 }
 
 static APART void FN(subtract_row)(FN(Line) *line, const T *p, T *to, size_t n, V high, V low) {

@@ -96,7 +96,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         T *to = writing ? FN(target)(out, start, buffer) : buffer;
         for (size_t i = 0; i < count; i += FN(ROW_BLOCK)) {
             const size_t left = count - i;
-            const int first = start + i == 0, opening = first && what == FN(BUT_LARGEST);
+            const int opening = start + i == 0 && what == FN(BUT_LARGEST);
             V e[FN(BLOCK_VECTORS)];
 #define BLOCK(whole, from)                                                              \
     do {                                                                                \
@@ -111,7 +111,6 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
             if (writing) FN(ahead_to_write)(to + i);
             if (opening) {
                 for (size_t k = 0; k < FN(TOPS); k++) m[k] = FN(load_some)(p + k * LANES, k * LANES < left ? left - k * LANES : 0, NOTHING);
-                if (how == FN(MODERATELY) && OP(any)(GE(FN(top_of)(m), C(FN(MODERATE))))) return invalid;
                 if (left >= FN(ROW_BLOCK))
                     BLOCK(1, FN(TOPS));
                 else
@@ -138,8 +137,6 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         found.sum = FN(row_total)(n, sum, carry, &found.low);
         return found;
     }
-    for (size_t k = 0; k < FN(TOPS) && how == FN(MODERATELY); k++)
-        if (OP(any)(GE(SELECT(GT(m[k], NOTHING), ABS(m[k]), C(0)), C(FN(MODERATE))))) return invalid;
     if (how == FN(ONLINE) && !FN(raise_to)(largest, &by, &sum, &carry)) return invalid;
     const T maxima = FN(add_tops)(m, by, largest, &sum, &carry);
     int nan = !(largest - largest == 0);
@@ -165,14 +162,17 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
     static APART FN(Sum) FN(sum_##name)(FN(Row) x, size_t n, FN(Shift) by, size_t without) {                       \
         return without == NO_ENTRY ? FN(sum_exponentials)(how, FN(ALL), 0, x, x, n, by, 0)                         \
                                    : FN(sum_exponentials)(how, FN(BUT_ONE), 0, x, x, n, by, without);              \
-    }                                                                                                              \
-    static APART FN(Sum) FN(rest_##name)(FN(Row) x, size_t n, FN(Shift) by) {                                      \
-        return FN(sum_exponentials)(how, FN(BUT_LARGEST), 0, x, x, n, by, 0);                                      \
     }
 EACH_HOW(TAKES)
 EACH_HOW_TO_SUM(SUMS)
 #undef TAKES
 #undef SUMS
+static APART FN(Sum) FN(rest_online)(FN(Row) x, size_t n, FN(Shift) by) {
+    return FN(sum_exponentials)(FN(ONLINE), FN(BUT_LARGEST), 0, x, x, n, by, 0);
+}
+static APART FN(Sum) FN(rest_from_afar)(FN(Row) x, size_t n, FN(Shift) by) {
+    return FN(sum_exponentials)(FN(FROM_AFAR), FN(BUT_LARGEST), 0, x, x, n, by, 0);
+}
 static APART FN(Sum) FN(sum_and_largest)(FN(Row) x, size_t n) {
     return FN(sum_exponentials)(FN(MODERATELY), FN(AND_LARGEST), 0, x, x, n, FN(no_shift)(), 0);
 }
@@ -222,8 +222,7 @@ static FN(Sum) FN(rest_of_row)(FN(Row) x, size_t n) {
         s.maxima = 1;
         return s;
     }
-    if (s.is_valid) s = FN(rest_moderately)(x, n, by);
-    if (!s.is_valid) s = FN(rest_online)(x, n, by);
+    s = FN(rest_online)(x, n, by);
     if (s.is_valid) return s;
     by = FN(row_shift)(FN(set)(FN(row_maximum)(x, n)), FN(RAISED));
     return FN(rest_from_afar)(x, n, by);
