@@ -55,6 +55,8 @@ static ALWAYS_INLINE void FN(tile_entries)(int how, int what, int whole, int cou
             if (count > 1) *sum = FN(add_exactly)(*sum, e[k + 1], lost);
         } else if (singly && count > 1) /* 9 entries were off by 4.06 ULP */
             *sum = FN(add_carried)(FN(add_carried)(*sum, e[k], lost), e[k + 1], lost);
+        else if (what == FN(BUT_LARGEST))
+            *sum = FN(add_exactly)(*sum, e[k] + e[k + 1], lost);
         else
             *sum = FN(add_carried)(*sum, e[k] + e[k + 1], lost);
 }
