@@ -9,6 +9,7 @@
 #define APART __attribute__((noinline)) /* one copy, however many callers: rows.c took 110 s to compile without, and 3.5 MB */
 #define UNROLLED _Pragma("GCC unroll 16")
 #define BY_FOUR _Pragma("GCC unroll 4")
+#define ROLLED _Pragma("GCC unroll 1")
 #define PREFETCH(p) __builtin_prefetch(p)
 #define PREFETCH_TO_WRITE(p) __builtin_prefetch(p, 1)
 #else
@@ -16,6 +17,7 @@
 #define APART
 #define UNROLLED
 #define BY_FOUR
+#define ROLLED
 #define PREFETCH(p) (void)(p)
 #define PREFETCH_TO_WRITE(p) (void)(p)
 #endif

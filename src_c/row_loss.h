@@ -115,7 +115,7 @@ static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t
     T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], mine[FN(SHORT_ROWS)];
     FN(Shifts) by;
     if (!FN(are_ordinary)(weight, g.rows)) return 0;
-    FN(group_exponentials)(x, e, g, 0, &by);
+    FN(group_exponentials)(x, e, g, 0, &by, NULL);
     if (by.how == FN(FROM_AFAR)) return 0;
     T *target = e;
     for (size_t r = 0; r < g.rows; r++, target += g.n) {
@@ -304,7 +304,7 @@ static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, siz
 static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_t in_all) {
     const int graded = a->what & FN(GRADIENT);
     const int streaming = graded && a->out.data != a->logits.data && FN(is_streamed)(a->out, in_all, a->n, layout != FN(ACROSS), FN(SHORT_ROW));
-    FN(Line) pending = {{0}, NULL, 0}, *line = streaming ? &pending : NULL;
+    FN(Line) pending = NO_LINE, *line = streaming ? &pending : NULL;
     int32_t row_of[FN(SHORT_BUFFER)];
     if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows);
     for (size_t row = 0, count; row < rows; row += count) {

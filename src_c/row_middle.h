@@ -80,5 +80,5 @@ static void FN(softmax_middle)(FN(Line) *line, const FN(Row) *x, const FN(Row) *
         HOW(how, scale, NULL, e + i * room, FN(target)(to, 0, buffer), n, mine);
         FN(put)(to, 0, n, buffer);
     }
-    if (line) FN(stream_piece)(line, out[0].at, buffer, count * n);
+    if (line) FN(hand_over)(line, out[0].at, buffer, count * n), FN(finish_piece)(line);
 }

@@ -9,16 +9,25 @@ static ALWAYS_INLINE void FN(rest_of_group)(const T **e, size_t n, size_t count,
     const size_t whole = n / LANES * LANES;
     V most[LANES], sum[LANES], carry[LANES], lost;
     for (size_t i = count; i < LANES; i++) most[i] = sum[i] = carry[i] = C(0);
-    UNROLLED for (size_t i = 0; i < count; i++) {
-        sum[i] = carry[i] = C(0);
-        most[i] = n <= LANES ? FN(load_some)(*e, n, C(0)) : LOAD(*e);
-        for (size_t j = LANES; j < n; j += LANES) {
-            const V entry = j < whole ? LOAD(*e + j) : FN(load_some)(*e + j, n - j, C(0)), lesser = MIN(most[i], entry);
-            most[i] = MAX(entry, most[i]); /* in that order: NaN stays in one of both */
-            sum[i] = FN(add_exactly)(sum[i], lesser, carry + i);
+    if (n <= LANES)
+        UNROLLED for (size_t i = 0; i < count; i++) {
+            sum[i] = carry[i] = C(0);
+            most[i] = FN(load_some)(*e, n, C(0));
+            *e += n;
         }
-        *e += n;
-    }
+    else /* 21 KB less, in 32 KB of L1: 40 columns, .31 ns instead of .36 */
+        ROLLED for (size_t i = 0; i < count; i++) {
+            V top = LOAD(*e), s = C(0), lost = C(0);
+            for (size_t j = LANES; j < n; j += LANES) {
+                const V entry = j < whole ? LOAD(*e + j) : FN(load_some)(*e + j, n - j, C(0)), lesser = MIN(top, entry);
+                top = MAX(entry, top); /* in that order: NaN stays in one of both */
+                s = FN(add_exactly)(s, lesser, &lost);
+            }
+            most[i] = top;
+            sum[i] = s;
+            carry[i] = lost;
+            *e += n;
+        }
     STORE(rest, FN(sums_of_rest)(0, 0, n > LANES, most, sum, carry, &lost));
     STORE(low, lost);
 }
@@ -36,20 +45,21 @@ static APART void FN(row_rests)(const T *e, FN(Group) g, T *rest, T *low) {
     if (at < g.rows) FN(rest_of_group)(&e, g.n, g.rows - at, rest + at, low + at);
 }
 
-/* As log_sums does for rows apart */
-static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
+/* As log_sums does for rows apart; 0 where what was handed over may not be streamed yet. */
+static APART int FN(short_log_sums)(const T *x, T *e, FN(Group) g, T *high, T *low, FN(Line) *behind) {
     if (g.n >= FN(TAKEN_APART)) {
         FN(Row) rows[LANES];
         for (size_t at = 0; at < g.rows; at += LANES) {
             const size_t count = g.rows - at < LANES ? g.rows - at : LANES;
             for (size_t i = 0; i < count; i++) rows[i] = (FN(Row)){(T *)x + (at + i) * g.n, 1};
             FN(log_sums)(rows, count, g.n, high + at, low + at);
+            FN(stream_behind)(behind, (at + count) * g.n);
         }
-        return;
+        return 1;
     }
-    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], rest_low[FN(SHORT_ROWS)];
+    T rest[FN(SHORT_ROWS)], rest_low[FN(SHORT_ROWS)];
     FN(Shifts) by;
-    FN(group_exponentials)(x, e, g, 0, &by);
+    FN(group_exponentials)(x, e, g, 0, &by, behind);
     if (by.how == FN(MODERATELY)) {
         FN(row_maxima)(x, g, by.max);
         for (size_t r = 0; r < g.rows; r += LANES) {
@@ -59,6 +69,7 @@ static APART void FN(short_log_sums)(const T *x, FN(Group) g, T *high, T *low) {
     }
     FN(row_rests)(e, g, rest, rest_low);
     FN(logarithms)(rest, rest_low, NULL, by.max, by.shift, by.k, high, low, g.rows);
+    return by.how == FN(MODERATELY);
 }
 
 static APART void FN(subtract_short)(const T *x, FN(Place) out, FN(Group) g, const T *restrict high, const T *restrict low) {
@@ -66,7 +77,9 @@ static APART void FN(subtract_short)(const T *x, FN(Place) out, FN(Group) g, con
 }
 
 static void FN(log_softmax_short)(const T *x, FN(Place) out, FN(Group) g) {
-    T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
-    FN(short_log_sums)(x, g, high, low);
-    FN(subtract_short)(x, out, g, high, low);
+    T buffer[FN(SHORT_BUFFER)], high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+    FN(Line) *behind = FN(line_behind)(out, g);
+    const int as_usual = FN(short_log_sums)(x, FN(scratch)(out, buffer), g, high, low, behind);
+    FN(subtract_short)(x, FN(place_behind)(out, behind, as_usual), g, high, low);
+    FN(end_behind)(out, g, behind, as_usual);
 }

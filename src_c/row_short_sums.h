@@ -1,6 +1,6 @@
 /* Short rows, for REAL: groups of them, and what is found of each row, its sum, its largest entry ... */
 
-enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = 2048, FN(SHORT_ROWS) = 256, FN(STREAMED_BATCH) = 640 };
+enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = 2048, FN(SHORT_ROWS) = 256, FN(STREAMED_BATCH) = 640, FN(STREAMED_FORWARD) = 1280 };
 
 /* Rows of one call of the functions below: `rows` of n entries, contiguous; `row_of` is the row, within its group, of each entry of a
  * group; `entries` are rows * n up to a whole vector, or a whole group. */
