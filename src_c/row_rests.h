@@ -25,16 +25,18 @@ static ALWAYS_INLINE V FN(take_lesser)(V entry, V *top) {
 }
 
 /* The exponentials of the lesser entries of some vectors */
-static ALWAYS_INLINE void FN(add_lesser)(int how, size_t count, const T *x, FN(Shift) by, V *seen, V *top, V *sum, V *carry) {
+static ALWAYS_INLINE void FN(add_lesser)(int how, size_t count, const T *x, size_t reach, FN(Shift) by, V *seen, V *top, V *sum, V *carry) {
     V e[4];
     for (size_t k = 0; k < count; k++) e[k] = FN(take_lesser)(LOAD(x + k * LANES), top + k % 2);
-    for (size_t i = 0; i < count * LANES; i += 64 / sizeof(T)) PREFETCH(x + FN(REACH) + i);
+    for (size_t i = 0; i < count * LANES; i += 64 / sizeof(T)) PREFETCH(x + reach + i);
     for (size_t k = 0; k < count; k += 2) FN(row_exps)(how, 2, e + k, by, seen);
     for (size_t k = 0; k < count; k += 2) *sum = FN(add_carried)(*sum, e[k] + e[k + 1], carry);
 }
 
 /* As many rows as there are lanes; 0 where exponentials have to be taken some other way. Rows shorter than two vectors never are moderate. */
 static ALWAYS_INLINE int FN(rests_by)(int how, const FN(Row) *x, size_t rows, size_t n, FN(Rests) *r) {
+    /* the maxima of the next rows are looked for first, all at once: 8 Mi elements of 1024 columns, .23 ns instead of .28 */
+    const size_t reach = how == FN(MODERATELY) ? (size_t)FN(REACH) : rows * n;
     T buffer[FN(ROW_CHUNK)];
     V top[LANES], most[LANES], rest[LANES], carry[LANES], seen = C(0), low;
     for (size_t i = rows; i < LANES; i++) top[i] = most[i] = rest[i] = carry[i] = C(0);
@@ -43,8 +45,8 @@ static ALWAYS_INLINE int FN(rests_by)(int how, const FN(Row) *x, size_t rows, si
         const T *p = FN(chunk)(x[i], 0, n, buffer);
         V m[2] = {FN(load_some)(p, n, NOTHING), FN(load_some)(p + LANES, n > LANES ? n - LANES : 0, NOTHING)}, e[2], sum = C(0), lost = C(0);
         size_t j = 2 * LANES;
-        for (; j + 4 * LANES <= n; j += 4 * LANES) FN(add_lesser)(how, 4, p + j, by, &seen, m, &sum, &lost);
-        if (j + 2 * LANES <= n) FN(add_lesser)(how, 2, p + j, by, &seen, m, &sum, &lost), j += 2 * LANES;
+        for (; j + 4 * LANES <= n; j += 4 * LANES) FN(add_lesser)(how, 4, p + j, reach, by, &seen, m, &sum, &lost);
+        if (j + 2 * LANES <= n) FN(add_lesser)(how, 2, p + j, reach, by, &seen, m, &sum, &lost), j += 2 * LANES;
         for (; j < n; j += LANES) {
             const V read = FN(load_some)(p + j, n - j, NOTHING);
             const M none = LE(read, NOTHING);
