@@ -73,7 +73,7 @@ static void FN(middle_rows)(int what, FN(Line) *line, const FN(Operand) *a, size
     }
 }
 
-static void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
+static APART void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
     if (what == FN(LOG_SOFTMAX) || what == FN(LOGSUMEXP)) {
         const size_t together = FN(rows_together)(n);
         for (size_t row = 0; row < rows; row += together) {
@@ -120,7 +120,7 @@ static size_t FN(tile_rows)(int streaming, FN(Operand) out, size_t row, size_t r
     return head ? tile - LANES + head : rows - row < tile ? rows - row : tile;
 }
 
-static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+static APART void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
     for (size_t row = 0, width; row < rows; row += width) {
         width = FN(tile_rows)(streaming, a[what < FN(WEIGHTED) ? 1 : 2], row, rows, n);
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
@@ -129,7 +129,7 @@ static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size
         else if (what == FN(LOG_SOFTMAX))
             FN(log_softmax_across)(streaming, first, second, n, width);
         else if (what == FN(LOGSUMEXP)) {
-            T high[FN(TILE)], low[FN(TILE)];
+            ALIGNED T high[FN(TILE)], low[FN(TILE)];
             FN(tile_log_sums)(first, n, width, high, low);
             for (size_t i = 0; i < width; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
         } else if (what == FN(WEIGHTED))
@@ -140,18 +140,13 @@ static void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size
 }
 
 /* Batch by batch; rows that are not dense, or do not fill their last group, pass through a buffer. */
-static void FN(short_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
+static APART void FN(short_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
     const int operands = what < FN(WEIGHTED) ? 2 : 3;
-    T buffer[3][FN(SHORT_BUFFER)];
-    int32_t row_of[FN(SHORT_BUFFER)];
+    ALIGNED T buffer[3][FN(SHORT_BUFFER)];
+    ALIGNED int32_t row_of[FN(SHORT_BUFFER)];
     FN(entry_rows)(row_of, n, rows);
-    /* with next to nothing to compute, memory is to be busy all the time: 8 Mi of 10 columns, .24 ns instead of .19; with more, a batch that leaves room
-     * in L1: standard deviation 30, .375 -> .315 */
-    const size_t streamed = FROM_OUTPUT(what) ? FN(STREAMED_BATCH) : n <= 12 ? FN(STREAMED_FORWARD) : FN(SHORT_BUFFER);
-    const size_t batch = FN(batch_rows)(line ? streamed : FN(SHORT_BUFFER), n);
-    const int behind = operands == 2 && line && n >= FN(BEHIND); /* then results are in one of two buffers by turns */
-    int odd = 0;
-    for (size_t row = 0, count; row < rows; row += count, odd = !odd) {
+    const size_t batch = FN(batch_rows)(FN(batch_entries)(line != NULL, !FROM_OUTPUT(what), n), n);
+    for (size_t row = 0, count; row < rows; row += count) {
         const size_t left = rows - row;
         count = left >= batch ? batch : left >= LANES ? left / LANES * LANES : left;
         const FN(Group) g = FN(group)(count, n, row_of);
@@ -160,30 +155,29 @@ static void FN(short_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_
             const size_t entries = a[k].inner ? n : 1;
             const int dense = a[k].outer == (ptrdiff_t)(entries * sizeof(T)) && count % LANES == 0;
             const int is_output = k == operands - 1;
-            p[k] = dense && !(is_output && line) ? FN(entry)(a[k], row) : buffer[is_output && behind ? 1 + odd : k];
+            p[k] = is_output && line ? FN(room)(line) : dense ? FN(entry)(a[k], row) : buffer[k];
             if (dense || is_output) continue;
             for (size_t i = 0; i < count; i++)
                 for (size_t j = 0; j < entries; j++) buffer[k][i * entries + j] = FN(entry)(a[k], row + i)[j];
             for (size_t i = count * entries; i < g.entries; i++) buffer[k][i] = 0;
         }
-        const int last = operands - 1;
-        const FN(Place) out = {p[last], line ? FN(entry)(a[last], row) : NULL, line};
+        T *out = p[operands - 1], *to = FN(entry)(a[operands - 1], row);
         if (what == FN(SOFTMAX))
-            FN(softmax_short)(p[0], out, g, NULL);
+            FN(softmax_short)(p[0], out, g, NULL, line);
         else if (what == FN(LOG_SOFTMAX))
-            FN(log_softmax_short)(p[0], out, g);
+            FN(log_softmax_short)(p[0], out, g, line);
         else if (what == FN(LOGSUMEXP)) {
-            T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+            ALIGNED T high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
             FN(short_log_sums)(p[0], buffer[1], g, high, low, NULL);
             for (size_t i = 0; i < count; i++) FN(put_logsumexp)(a[0], a[1], row + i, n, high[i]);
             continue;
         } else if (what == FN(WEIGHTED))
-            FN(softmax_short)(p[1], out, g, p[0]);
+            FN(softmax_short)(p[1], out, g, p[0], line);
         else
-            FN(backward_short)(KIND(what), FROM_OUTPUT(what), p[0], p[1], out, g);
-        if (p[last] == FN(entry)(a[last], row) || line) continue;
-        for (size_t i = 0; i < count; i++)
-            for (size_t j = 0; j < n; j++) FN(entry)(a[last], row + i)[j] = p[last][i * n + j];
+            FN(backward_short)(KIND(what), FROM_OUTPUT(what), p[0], p[1], out, g, line);
+        if (line) FN(hand_over)(line, to, out, count * n);
+        for (size_t i = 0; i < count && !line && out != to; i++)
+            for (size_t j = 0; j < n; j++) FN(entry)(a[operands - 1], row + i)[j] = out[i * n + j];
     }
 }
 
@@ -245,7 +239,8 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     }
     int streaming = what != FN(LOGSUMEXP) && (lie_along || lie_across) && FN(is_streamed)(a[last], rows, n, lie_along, short_row);
     for (int k = 0; k < last; k++) streaming &= a[k].data != a[last].data;
-    FN(Line) pending = NO_LINE, *line = streaming ? &pending : NULL;
+    ALIGNED T rooms[2][FN(ROOM)];
+    FN(Line) pending = {.rooms = rooms}, *line = streaming ? &pending : NULL;
     if (n == 0)
         for (size_t row = 0; row < rows && what == FN(LOGSUMEXP); row++) *FN(entry)(a[last], row) = (T)MINUS_INFINITY;
     else if (n == 1 && !FROM_OUTPUT(what))

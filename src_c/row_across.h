@@ -36,13 +36,9 @@ static ALWAYS_INLINE void FN(tile_entries)(int how, int what, int whole, int cou
     V e[4] = {C(0), C(0), C(0), C(0)};
     for (int k = 0; k < count; k++) e[k] = FN(tile_load)(whole, x, j + k, i, width, C(0));
     for (int k = 0; k < count && what == FN(BUT_LARGEST); k += 2) {
-        V greater = e[k];
-        if (count > 1) { /* by pairs, since what waits for `top` is slow */
-            greater = MAX(e[k], e[k + 1]);
-            e[k] = MIN(e[k + 1], e[k]); /* in that order: NaN stays in one of both */
-        }
-        e[count > 1 ? k + 1 : k] = MIN(*top, greater);
-        *top = MAX(greater, *top);
+        V *greater = count > 1 ? e + k + 1 : e; /* by pairs, since what waits for `top` is slow */
+        if (count > 1) e[k] = FN(take_lesser)(e[k], greater);
+        *greater = FN(take_lesser)(*greater, top);
     }
     for (int k = 0; k < count; k += 2) FN(row_exps)(how, count > 1 ? 2 : 1, e + k, by, seen);
     for (int k = 0; k < count; k++) {
@@ -268,7 +264,7 @@ static ALWAYS_INLINE void FN(subtract_tile)(int streaming, FN(Row) x, FN(Row) ou
 }
 
 static void FN(log_softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width) {
-    T high[FN(TILE)], low[FN(TILE)];
+    ALIGNED T high[FN(TILE)], low[FN(TILE)];
     FN(tile_log_sums)(x, n, width, high, low);
     EACH_STREAMED(streaming, FN(TILE_BLOCK), out, n, width, {
         if (direct)

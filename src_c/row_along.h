@@ -37,17 +37,21 @@ static ALWAYS_INLINE void FN(ahead_to_write)(T *p) {
     for (size_t i = 0; i < FN(ROW_BLOCK); i += 64 / sizeof(T)) PREFETCH_TO_WRITE(p + FN(ROW_CHUNK) + i);
 }
 
+/* The maximum of contiguous entries, by lanes */
+static ALWAYS_INLINE V FN(maximum_by_lanes)(const T *p, size_t n) {
+    V m[4] = {NOTHING, NOTHING, NOTHING, NOTHING};
+    size_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        for (size_t k = 0; k < 4; k++) m[k] = MAX(LOAD(p + i + k * LANES), m[k]);
+    for (; i < n; i += LANES) m[0] = MAX(FN(load_some)(p + i, n - i, NOTHING), m[0]);
+    return MAX(MAX(m[0], m[1]), MAX(m[2], m[3]));
+}
+
 static APART T FN(row_maximum)(FN(Row) x, size_t n) {
     T buffer[FN(ROW_CHUNK)];
-    V m[4] = {NOTHING, NOTHING, NOTHING, NOTHING};
-    EACH_CHUNK(n) {
-        const T *p = FN(chunk)(x, start, count, buffer);
-        size_t i = 0;
-        for (; i + 4 * LANES <= count; i += 4 * LANES)
-            for (size_t k = 0; k < 4; k++) m[k] = MAX(LOAD(p + i + k * LANES), m[k]);
-        for (; i < count; i += LANES) m[0] = MAX(FN(load_some)(p + i, count - i, NOTHING), m[0]);
-    }
-    return OP(largest)(MAX(MAX(m[0], m[1]), MAX(m[2], m[3])));
+    V m = NOTHING;
+    EACH_CHUNK(n) m = MAX(FN(maximum_by_lanes)(FN(chunk)(x, start, count, buffer), count), m);
+    return OP(largest)(m);
 }
 
 static APART int FN(row_is_moderate)(FN(Row) x, size_t n) {

@@ -162,8 +162,6 @@ static inline FN(Factor) FN(apart)(int how, FN(Factor) f) {
     return f;
 }
 
-static inline FN(Factor) FN(factor_in_parts)(V scale, V low, V power) { return (FN(Factor)){scale, low, power}; }
-
 static ALWAYS_INLINE V FN(times)(int how, int fully, V e, FN(Factor) f) {
     V product = e * f.scale;
 #ifdef HAVE_FMA
@@ -192,6 +190,13 @@ static inline V FN(add_exactly)(V s, V term, V *carry) {
     const V next = s + term;
     *carry = *carry + FN(excess)(s, term, next);
     return next;
+}
+
+/* The lesser of an entry and the largest before it, which then is the greater. NaN stays in one of both. */
+static ALWAYS_INLINE V FN(take_lesser)(V entry, V *top) {
+    const V lesser = MIN(*top, entry);
+    *top = MAX(entry, *top);
+    return lesser;
 }
 
 /* The sum of the lanes without their roundings, which would be units in the last place of a row with one large entry: floats
@@ -245,14 +250,18 @@ static inline void FN(store_some)(T *p, V value, size_t count) {
 /* Results that are streamed come in pieces, which begin and end within lines. The entries of a line that is not whole wait for the piece that
  * follows: a part of a line has to be fetched before it is written, and holds up all stores behind it, .15 us a piece (8 Mi elements of 10
  * columns, .25 ns instead of .20). */
+enum { FN(ROOM) = 2048 };
 typedef struct {
     T held[FN(lanes)], *at; /* `count` entries, of the line that begins at `at` */
     size_t count;
     const T *from; /* a piece of `all` entries that goes to `to` while the next is computed; `done` are there */
     T *to;
     size_t done, all;
+    T (*rooms)[FN(ROOM)]; /* two, for pieces that are handed over */
 } FN(Line);
-#define NO_LINE {{0}, NULL, 0, NULL, NULL, 0, 0}
+
+/* That of them which is not being streamed */
+static inline T *FN(room)(const FN(Line) *line) { return line->rooms[line->all && line->from == line->rooms[0]]; }
 
 #ifdef HAVE_STREAM
 #define PUT(streaming, p, value) ((streaming) ? OP(stream)(p, value) : STORE(p, value))

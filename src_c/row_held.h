@@ -5,7 +5,7 @@
 enum {
     FN(HELD) = CAT(HELD, REAL),
     FN(SHORT_FROM_OUTPUT) = 24, /* up to here, several rows in a vector take less (20 columns: .15 instead of .16) */
-    FN(HELD_BUFFER) = 2048, FN(HELD_STEP) = 4,
+    FN(HELD_BATCH) = FN(ROOM),
 };
 
 /* Streamed are only rows that follow one another: a line of two rows would be written twice. */
@@ -37,23 +37,17 @@ static ALWAYS_INLINE void FN(held_row)(int of, size_t vectors, const T *grad, co
     }
 }
 
-/* Streamed rows pass through a buffer, some rows behind. */
+/* Streamed rows are handed over by the batch, and go out while the next are computed. */
 static ALWAYS_INLINE void FN(held_rows)(int of, size_t vectors, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
-    T buffer[FN(HELD_BUFFER)];
-    const size_t batch = FN(HELD_BUFFER) / n / FN(HELD_STEP) * FN(HELD_STEP);
+    const size_t batch = line ? FN(HELD_BATCH) / n : rows;
     for (size_t row = 0, count; row < rows; row += count) {
-        T *out = FN(entry)(a[2], row);
+        T *results = line ? FN(room)(line) : NULL;
         count = rows - row < batch ? rows - row : batch;
-        size_t done = line ? FN(unaligned)(out, n) : 0;
         for (size_t r = 0; r < count; r++) {
-            FN(held_row)(of, vectors, FN(entry)(a[0], row + r), FN(entry)(a[1], row + r), line ? buffer + r * n : FN(entry)(a[2], row + r), n);
-            if (!line || r % FN(HELD_STEP)) continue;
-            if (r == 0) FN(begin_piece)(line, out, LOAD(buffer), n);
-            done = FN(stream_until)(out, buffer, done, r * n);
+            FN(held_row)(of, vectors, FN(entry)(a[0], row + r), FN(entry)(a[1], row + r), line ? results + r * n : FN(entry)(a[2], row + r), n);
+            FN(stream_behind)(line, r * n);
         }
-        if (!line) continue;
-        done = FN(stream_until)(out, buffer, done, count * n);
-        FN(end_piece)(line, out + done, FN(load_some)(buffer + done, count * n - done, C(0)), count * n - done);
+        if (line) FN(hand_over)(line, FN(entry)(a[2], row), results, count * n);
     }
 }
 

@@ -109,13 +109,14 @@ static int FN(index_along)(FN(Line) *line, FN(Row) x, size_t index, T weight, co
     return 1;
 }
 
-/* A batch of short rows, with what is at `target` for each; without an `out.at` there is no gradient. 0 where one of them is left to
+/* A batch of short rows, with what is at `target` for each; without an `out` there is no gradient. 0 where one of them is left to
  * loss_exactly. */
-static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
-    T e[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], mine[FN(SHORT_ROWS)];
+static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio, FN(Line) *behind) {
+    ALIGNED T buffer[FN(SHORT_BUFFER)], rest[FN(SHORT_ROWS)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], mine[FN(SHORT_ROWS)];
+    T *e = FN(scratch)(behind, out, buffer);
     FN(Shifts) by;
     if (!FN(are_ordinary)(weight, g.rows)) return 0;
-    FN(group_exponentials)(x, e, g, 0, &by, NULL);
+    FN(group_exponentials)(x, e, g, 0, &by, behind);
     if (by.how == FN(FROM_AFAR)) return 0;
     T *target = e;
     for (size_t r = 0; r < g.rows; r++, target += g.n) {
@@ -138,7 +139,7 @@ static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t
         const V top = FN(exp_by)(LOAD(by.max + r), by.how == FN(MODERATELY) ? C(0) : LOAD(by.k + r));
         FN(far_terms)(is_far, others, own, top, LOAD(entry), LOAD(by.max + r), far + r, ratio + r);
     }
-    if (!out.at) return 1;
+    if (!out) return 1;
     target = e;
     for (size_t r = 0; r < g.rows; r++, target += g.n) target[index[r]] = -rest[r];
     FN(divide_short)(by.how, e, out, g, weight, sum, low);
@@ -149,7 +150,7 @@ static int FN(index_short)(const T *x, FN(Place) out, FN(Group) g, const int64_t
 static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far, T *ratio) {
     V max[FN(TILE_VECTORS)] = {C(0)}, rest[FN(TILE_VECTORS)], place[FN(TILE_VECTORS)];
     FN(Factor) factor[FN(TILE_VECTORS)] = {{C(0), C(0), C(0)}};
-    T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
+    ALIGNED T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
     FN(Shift) by[FN(TILE_VECTORS)];
     for (size_t i = 0; i < width; i++) {
         at[i] = (T)index[i];
@@ -240,16 +241,18 @@ static void FN(copy_rows)(const char *from, ptrdiff_t inner, ptrdiff_t outer, ch
 
 /* Short rows, through buffers where they are not dense or the gradient is streamed, or not wanted. */
 static int FN(index_group)(FN(Line) *line, const FN(Losses) *a, size_t row, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
-    T x[FN(SHORT_BUFFER)], out[FN(SHORT_BUFFER)];
+    ALIGNED T x[FN(SHORT_BUFFER)], buffer[FN(SHORT_BUFFER)];
     const ptrdiff_t dense = (ptrdiff_t)(g.n * sizeof(T));
     const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0, copied = a->logits.inner != sizeof(T) || a->logits.outer != dense || !whole;
-    const int through = line || !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
+    const int through = !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
     T *to = FN(row_of)(a->out, row).at;
     if (copied) FN(copy_rows)((char *)FN(row_of)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
     for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
-    const FN(Place) place = {!writing ? NULL : through ? out : to, line ? to : NULL, line};
-    if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, place, g, index, weight, far, ratio)) return 0;
-    if (through && writing && !line)
+    T *out = !writing ? NULL : line ? FN(room)(line) : through ? buffer : to;
+    if (!FN(index_short)(copied ? x : FN(row_of)(a->logits, row).at, out, g, index, weight, far, ratio, line)) return 0;
+    if (line)
+        FN(hand_over)(line, to, out, g.rows * g.n);
+    else if (through && writing)
         FN(copy_rows)((char *)out, sizeof(T), dense, (char *)to, a->out.inner, a->out.outer, g.rows, g.n);
     return 1;
 }
@@ -280,7 +283,7 @@ static int FN(index_rows)(int layout, FN(Line) *line, const FN(Losses) *a, size_
 static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
     const int writing = a->what & FN(GRADIENT);
     int64_t index[FN(SHORT_ROWS)];
-    T weight[FN(SHORT_ROWS) + LANES], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
+    ALIGNED T weight[FN(SHORT_ROWS) + LANES], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
     const int ignored = FN(read_indices)(a->target, row, rows, index);
     const T first = writing ? NUMBER_AT(T, a->grad, row) : 0;
     for (size_t i = 0; i < rows; i++) weight[i] = first;
@@ -296,7 +299,7 @@ static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, siz
             FN(exact_terms)(a, row + i, far + i, ratio + i);
     }
     if (a->what & FN(LOSS)) FN(finish_losses)(a, row, rows, far, ratio);
-    if (line && ignored) FN(flush)(line); /* their last line would be written over what follows */
+    if (line && ignored) FN(finish_piece)(line), FN(flush)(line); /* what is not written yet would go over what follows */
     for (size_t i = 0; i < rows && ignored; i++)
         if (NUMBER_AT(int64_t, a->target, row + i) < 0) FN(exact_losses)(a, row + i, 1);
 }
@@ -304,11 +307,12 @@ static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, siz
 static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_t in_all) {
     const int graded = a->what & FN(GRADIENT);
     const int streaming = graded && a->out.data != a->logits.data && FN(is_streamed)(a->out, in_all, a->n, layout != FN(ACROSS), FN(SHORT_ROW));
-    FN(Line) pending = NO_LINE, *line = streaming ? &pending : NULL;
-    int32_t row_of[FN(SHORT_BUFFER)];
+    ALIGNED T rooms[2][FN(ROOM)];
+    FN(Line) pending = {.rooms = rooms}, *line = streaming ? &pending : NULL;
+    ALIGNED int32_t row_of[FN(SHORT_BUFFER)];
     if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows);
     for (size_t row = 0, count; row < rows; row += count) {
-        const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(FN(SHORT_BUFFER), a->n) : FN(LOG_ROWS);
+        const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(FN(batch_entries)(streaming, 1, a->n), a->n) : FN(LOG_ROWS);
         count = rows - row < batch ? rows - row : batch;
         if (layout == FN(ACROSS)) count = FN(tile_rows)(streaming, a->out, row, rows, a->n);
         FN(index_batch)(layout, line, a, row, count, row_of);

@@ -14,15 +14,8 @@ static inline size_t FN(rows_together)(size_t n) {
 
 /* Of each row the sum, in two parts, the maximum, and by what the exponentials were taken */
 typedef struct {
-    T rest[FN(LOG_ROOM)], low[FN(LOG_ROOM)], max[FN(LOG_ROOM)], shift[FN(LOG_ROOM)], k[FN(LOG_ROOM)], floor[FN(LOG_ROOM)];
+    ALIGNED T rest[FN(LOG_ROOM)], low[FN(LOG_ROOM)], max[FN(LOG_ROOM)], shift[FN(LOG_ROOM)], k[FN(LOG_ROOM)], floor[FN(LOG_ROOM)];
 } FN(Rests);
-
-/* The lesser of an entry and the largest before it, which then is the greater. NaN stays in one of both. */
-static ALWAYS_INLINE V FN(take_lesser)(V entry, V *top) {
-    const V lesser = MIN(*top, entry);
-    *top = MAX(entry, *top);
-    return lesser;
-}
 
 /* The exponentials of the lesser entries of some vectors */
 static ALWAYS_INLINE void FN(add_lesser)(int how, size_t count, const T *x, size_t reach, FN(Shift) by, V *seen, V *top, V *sum, V *carry) {
@@ -68,16 +61,6 @@ static ALWAYS_INLINE int FN(rests_by)(int how, const FN(Row) *x, size_t rows, si
 }
 static APART int FN(rests_moderately)(const FN(Row) *x, size_t rows, size_t n, FN(Rests) *r) { return FN(rests_by)(FN(MODERATELY), x, rows, n, r); }
 static APART void FN(rests_from_afar)(const FN(Row) *x, size_t rows, size_t n, FN(Rests) *r) { FN(rests_by)(FN(FROM_AFAR), x, rows, n, r); }
-
-/* The maximum of a contiguous row, by lanes */
-static ALWAYS_INLINE V FN(maximum_by_lanes)(const T *x, size_t n) {
-    V m[2] = {NOTHING, NOTHING};
-    size_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES)
-        for (size_t k = 0; k < 2; k++) m[k] = MAX(LOAD(x + i + k * LANES), m[k]);
-    for (; i < n; i += LANES) m[0] = MAX(FN(load_some)(x + i, n - i, NOTHING), m[0]);
-    return MAX(m[0], m[1]);
-}
 
 static void FN(rests_together)(const FN(Row) *x, size_t rows, size_t n, FN(Rests) *r) {
     T buffer[FN(ROW_CHUNK)];

@@ -8,7 +8,7 @@
 /* How the exponentials of a group are taken: by what and, unless moderately, the rows' maxima. */
 typedef struct {
     int how;
-    T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], floor[FN(SHORT_ROWS)];
+    ALIGNED T max[FN(SHORT_ROWS)], shift[FN(SHORT_ROWS)], k[FN(SHORT_ROWS)], floor[FN(SHORT_ROWS)];
 } FN(Shifts);
 
 static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Shifts) *by) {
@@ -23,11 +23,12 @@ static APART void FN(find_shifts)(const T *x, FN(Group) g, int by_maximum, FN(Sh
     }
 }
 
-/* With K = 0: 0 where that will not do for all of them. What was handed over before is streamed meanwhile. */
+/* With K = 0: 0 where that will not do for all of them. What was handed over before (`behind`) is streamed meanwhile. */
 static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g, FN(Line) *behind) {
     V seen = C(0);
     for (size_t i = 0, end; i < g.entries;) {
-        for (end = i + 128 < g.entries ? i + 128 : g.entries; i + 2 * LANES <= end; i += 2 * LANES) {
+        const size_t step = i ? (size_t)FN(STREAMED_STEP) : 128; /* most batches that are not moderate show it soon */
+        for (end = i + step < g.entries ? i + step : g.entries; i + 2 * LANES <= end; i += 2 * LANES) {
             V both[2] = {LOAD(x + i), LOAD(x + i + LANES)};
             PREFETCH(x + g.entries + i);
             PREFETCH(x + g.entries + i + LANES);
@@ -42,14 +43,14 @@ static APART int FN(group_moderately)(const T *x, T *e, FN(Group) g, FN(Line) *b
     return 1;
 }
 
-#define GROUPS(name, shifted)                                                                 \
-    static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const FN(Shifts) *restrict by) { \
-        EACH_ENTRY_VECTOR(g) {                                                                \
-            V entry = LOAD(x + i);                                                            \
-            PREFETCH(x + g.entries + i);                                                      \
-            if (shifted) entry = entry - OP(pick)(by->shift + at, of);                        \
-            STORE(e + i, FN(exp_above)(entry, OP(pick)(by->k + at, of), OP(pick)(by->floor + at, of))); \
-        }                                                                                     \
+#define GROUPS(name, shifted)                                                                                            \
+    static APART void FN(group_##name)(const T *x, T *e, FN(Group) g, const FN(Shifts) *restrict by, FN(Line) *behind) { \
+        EACH_ENTRY_VECTOR(g, behind, {                                                                                   \
+            V entry = LOAD(x + i);                                                                                       \
+            PREFETCH(x + g.entries + i);                                                                                 \
+            if (shifted) entry = entry - OP(pick)(by->shift + at, of);                                                   \
+            STORE(e + i, FN(exp_above)(entry, OP(pick)(by->k + at, of), OP(pick)(by->floor + at, of)));                  \
+        })                                                                                                               \
     }
 GROUPS(nearly, 0)
 GROUPS(from_afar, 1)
@@ -60,71 +61,30 @@ static void FN(group_exponentials)(const T *x, T *e, FN(Group) g, int by_maximum
     by->how = FN(MODERATELY);
     if (!by_maximum && FN(group_moderately)(x, e, g, behind)) return;
     FN(find_shifts)(x, g, by_maximum, by);
-    (by->how == FN(NEARLY) ? FN(group_nearly) : FN(group_from_afar))(x, e, g, by);
+    (by->how == FN(NEARLY) ? FN(group_nearly) : FN(group_from_afar))(x, e, g, by, behind);
 }
-
-/* Where results go: to `at`, and from there on to `streamed` where there is a line. A group's are streamed while the next is computed: all
- * at once, stores hold up what follows (8 Mi elements of 10 columns: .29 ns an entry instead of .25). */
-typedef struct {
-    T *at, *streamed;
-    FN(Line) *line;
-} FN(Place);
-
-/* Room for exponentials: what is streamed goes to a buffer first, which has it. With another 8 KiB L1 is full: 10 columns of standard deviation
- * 30, .40 ns instead of .35. */
-static inline T *FN(scratch)(FN(Place) out, T *buffer) { return out.line ? out.at : buffer; }
-
-/* Longer rows of a batch where all goes as usual are handed over, to be streamed while the next batch's exponentials are taken: 8 Mi elements of 128
- * columns, .19 ns instead of .22; of 40 columns they take as long, or 5 % longer. */
-enum { FN(BEHIND) = 48 };
-static inline FN(Line) *FN(line_behind)(FN(Place) out, FN(Group) g) { return g.n >= FN(BEHIND) ? out.line : NULL; }
-static inline FN(Place) FN(place_behind)(FN(Place) out, FN(Line) *behind, int as_usual) {
-    if (behind && !as_usual) FN(finish_piece)(behind);
-    return behind && as_usual ? (FN(Place)){out.at, NULL, NULL} : out;
-}
-static inline void FN(end_behind)(FN(Place) out, FN(Group) g, FN(Line) *behind, int as_usual) {
-    if (behind && as_usual) FN(hand_over)(behind, out.streamed, out.at, g.rows * g.n);
-}
-
-/* The expression for each vector of entries, with i, at and of as in EACH_ENTRY_VECTOR */
-#define WRITE_GROUPS(g, out, expression)                                                                              \
-    do {                                                                                                             \
-        const size_t all_ = (g).rows * (g).n;                                                                        \
-        size_t done_ = (out).line ? FN(unaligned)((out).streamed, all_) : 0;                                         \
-        for (size_t at = 0, i = 0, end; at < (g).rows; at += LANES) {                                                \
-            const size_t before_ = i;                                                                                \
-            end = i + (g).n * LANES < (g).entries ? i + (g).n * LANES : (g).entries;                                 \
-            for (const int32_t *of = (g).row_of; i < end; of += LANES, i += LANES) STORE((out).at + i, expression);  \
-            if (before_ == 0 && (out).line) FN(begin_piece)((out).line, (out).streamed, LOAD((out).at), all_);       \
-            if ((out).line) done_ = FN(stream_until)((out).streamed, (out).at, done_, before_);                      \
-        }                                                                                                            \
-        if (!(out).line) break;                                                                                      \
-        done_ = FN(stream_until)((out).streamed, (out).at, done_, all_);                                             \
-        FN(end_piece)((out).line, (out).streamed + done_, FN(load_some)((out).at + done_, all_ - done_, C(0)), all_ - done_); \
-    } while (0)
 
 typedef struct {
-    T scale[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], power[FN(SHORT_ROWS)];
+    ALIGNED T scale[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], power[FN(SHORT_ROWS)];
 } FN(Factors);
 
 /* restrict, and not through a pointer to all three: or the tables are loaded again for each vector, 1 cycle of 2.6 */
-static APART void FN(multiply_moderately)(const T *e, FN(Place) out, FN(Group) g, const T *restrict scale, const T *restrict low) {
-    const V none = C(0);
-    if (LOW_FACTORS)
-        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), none)));
-    else
-        WRITE_GROUPS(g, out, FN(times)(FN(MODERATELY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, none)));
-}
-static APART void FN(multiply_apart)(const T *e, FN(Place) out, FN(Group) g, const T *restrict scale, const T *restrict low, const T *restrict power) {
-    const V none = C(0);
-    if (LOW_FACTORS)
-        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), OP(pick)(low + at, of), OP(pick)(power + at, of))));
-    else
-        WRITE_GROUPS(g, out, FN(times)(FN(NEARLY), LOW_FACTORS, LOAD(e + i), FN(factor_in_parts)(OP(pick)(scale + at, of), none, OP(pick)(power + at, of))));
-}
+#define MULTIPLY(name, how)                                                                                                             \
+    static APART void FN(multiply_##name)(const T *e, T *out, FN(Group) g, const T *restrict scale, const T *restrict low, const T *restrict power) { \
+        EACH_ENTRY_VECTOR(g, NULL, {                                                                                                    \
+            FN(Factor) f = {OP(pick)(scale + at, of), C(0), C(0)};                                                                      \
+            if (LOW_FACTORS) f.low = OP(pick)(low + at, of);                                                                            \
+            if (how != FN(MODERATELY)) f.power = OP(pick)(power + at, of);                                                              \
+            STORE(out + i, FN(times)(how, LOW_FACTORS, LOAD(e + i), f));                                                                \
+        })                                                                                                                              \
+        (void)low, (void)power;                                                                                                         \
+    }
+MULTIPLY(moderately, FN(MODERATELY))
+MULTIPLY(apart, FN(NEARLY))
+#undef MULTIPLY
 
 /* weight (or 1) e / sum, where the exponentials were taken so */
-static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group) g, const T *weight, const T *sum, const T *sum_low) {
+static APART void FN(divide_short)(int how, const T *e, T *out, FN(Group) g, const T *weight, const T *sum, const T *sum_low) {
     FN(Factors) factors;
     V least = C(1);
     for (size_t r = 0; r < g.rows; r += LANES) {
@@ -137,7 +97,7 @@ static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group)
     }
     how = FN(how_to_finish)(how, least);
     if (how == FN(MODERATELY)) {
-        FN(multiply_moderately)(e, out, g, factors.scale, factors.low);
+        FN(multiply_moderately)(e, out, g, factors.scale, factors.low, NULL);
         return;
     }
     for (size_t r = 0; r < g.rows; r += LANES) {
@@ -149,24 +109,27 @@ static APART void FN(divide_short)(int how, const T *e, FN(Place) out, FN(Group)
     FN(multiply_apart)(e, out, g, factors.scale, factors.low, factors.power);
 }
 
-static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, const T *weight) {
+/* Results that are to be streamed go to a buffer, which has room for exponentials. With another 8 KiB L1 is full: 10 columns of standard deviation
+ * 30, .40 ns instead of .35. */
+static inline T *FN(scratch)(const FN(Line) *behind, T *out, T *buffer) { return behind ? out : buffer; }
+
+static APART void FN(softmax_short)(const T *x, T *out, FN(Group) g, const T *weight, FN(Line) *behind) {
     if (weight && g.rows > 1 && !FN(are_ordinary)(weight, g.rows)) { /* each by itself: no other's bits hang on a weight */
         const FN(Group) one = FN(group)(1, g.n, g.row_of);
         for (size_t r = 0; r < g.rows; r++) {
             T row[2 * FN(SHORT_ROW)] = {0}, own[LANES] = {weight[r]};
             memcpy(row, x + r * g.n, g.n * sizeof(T));
-            FN(softmax_short)(row, (FN(Place)){row, NULL, NULL}, one, own);
-            memcpy((out.line ? out.streamed : out.at) + r * g.n, row, g.n * sizeof(T));
+            FN(softmax_short)(row, row, one, own, NULL);
+            memcpy(out + r * g.n, row, g.n * sizeof(T));
         }
         return;
     }
-    T buffer[FN(SHORT_BUFFER)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)], *e = FN(scratch)(out, buffer);
+    ALIGNED T buffer[FN(SHORT_BUFFER)], sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+    T *e = FN(scratch)(behind, out, buffer);
     FN(Shifts) by;
-    FN(Line) *behind = weight ? NULL : FN(line_behind)(out, g);
     FN(group_exponentials)(x, e, g, weight && !FN(are_ordinary)(weight, g.rows), &by, behind);
     FN(row_totals)(e, g, sum, low);
-    FN(divide_short)(by.how, e, FN(place_behind)(out, behind, by.how == FN(MODERATELY)), g, weight, sum, low);
-    FN(end_behind)(out, g, behind, by.how == FN(MODERATELY));
+    FN(divide_short)(by.how, e, out, g, weight, sum, low);
 }
 
 /* The gradients from softmax's output, from the exponentials of log_softmax's, and from log_softmax's */
@@ -177,24 +140,24 @@ static APART void FN(softmax_short)(const T *x, FN(Place) out, FN(Group) g, cons
         PREFETCH(grad + ahead);                                                                                                   \
         return FN(gradient)(of_what, how, LOAD(grad), mean);                                                                      \
     }                                                                                                                             \
-    static APART void FN(name##_entries)(const T *p, const T *grad, FN(Place) out, FN(Group) g, const T *restrict mean) {         \
-        const size_t ahead = out.line ? (size_t)FN(SHORT_BUFFER) : g.entries;                                                     \
-        WRITE_GROUPS(g, out, FN(name##_entry)(p + i, grad + i, OP(pick)(mean + at, of), ahead));                                  \
+    static APART void FN(name##_entries)(const T *p, const T *grad, T *out, FN(Group) g, const T *restrict mean, FN(Line) *behind) { \
+        const size_t ahead = behind ? (size_t)FN(SHORT_BUFFER) : g.entries;                                                       \
+        EACH_ENTRY_VECTOR(g, behind, STORE(out + i, FN(name##_entry)(p + i, grad + i, OP(pick)(mean + at, of), ahead));)          \
     }
 GRADIENTS(softmax_gradient, FN(OF_SOFTMAX), entry)
 GRADIENTS(log_softmax_gradient, FN(OF_LOG_SOFTMAX), entry)
 GRADIENTS(log_softmax_gradient_from_output, FN(OF_LOG_SOFTMAX), FN(exp_by)(entry, C(0)))
 #undef GRADIENTS
 
-static APART void FN(backward_short)(int of_what, int from_output, const T *grad, const T *y, FN(Place) out, FN(Group) g) {
-    T e[FN(SHORT_BUFFER)], mean[FN(SHORT_ROWS)];
+static APART void FN(backward_short)(int of_what, int from_output, const T *grad, const T *y, T *out, FN(Group) g, FN(Line) *behind) {
+    ALIGNED T e[FN(SHORT_BUFFER)], mean[FN(SHORT_ROWS)];
     const T *p = y;
     if (!from_output) {
         FN(Shifts) by;
         FN(group_exponentials)(y, e, g, 0, &by, NULL);
-        T sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+        ALIGNED T sum[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
         FN(row_totals)(e, g, sum, low);
-        FN(divide_short)(by.how, e, (FN(Place)){e, NULL, NULL}, g, NULL, sum, low);
+        FN(divide_short)(by.how, e, e, g, NULL, sum, low);
         p = e;
     }
     if (of_what == FN(OF_SOFTMAX))
@@ -202,9 +165,9 @@ static APART void FN(backward_short)(int of_what, int from_output, const T *grad
     else
         FN(row_sums)(grad, g, mean);
     if (of_what == FN(OF_SOFTMAX))
-        FN(softmax_gradient_entries)(p, grad, out, g, mean);
+        FN(softmax_gradient_entries)(p, grad, out, g, mean, behind);
     else if (from_output)
-        FN(log_softmax_gradient_from_output_entries)(p, grad, out, g, mean);
+        FN(log_softmax_gradient_from_output_entries)(p, grad, out, g, mean, behind);
     else
-        FN(log_softmax_gradient_entries)(p, grad, out, g, mean);
+        FN(log_softmax_gradient_entries)(p, grad, out, g, mean, behind);
 }

@@ -19,9 +19,8 @@ static ALWAYS_INLINE void FN(rest_of_group)(const T **e, size_t n, size_t count,
         ROLLED for (size_t i = 0; i < count; i++) {
             V top = LOAD(*e), s = C(0), lost = C(0);
             for (size_t j = LANES; j < n; j += LANES) {
-                const V entry = j < whole ? LOAD(*e + j) : FN(load_some)(*e + j, n - j, C(0)), lesser = MIN(top, entry);
-                top = MAX(entry, top); /* in that order: NaN stays in one of both */
-                s = FN(add_exactly)(s, lesser, &lost);
+                const V entry = j < whole ? LOAD(*e + j) : FN(load_some)(*e + j, n - j, C(0));
+                s = FN(add_exactly)(s, FN(take_lesser)(entry, &top), &lost);
             }
             most[i] = top;
             sum[i] = s;
@@ -45,8 +44,8 @@ static APART void FN(row_rests)(const T *e, FN(Group) g, T *rest, T *low) {
     if (at < g.rows) FN(rest_of_group)(&e, g.n, g.rows - at, rest + at, low + at);
 }
 
-/* As log_sums does for rows apart; 0 where what was handed over may not be streamed yet. */
-static APART int FN(short_log_sums)(const T *x, T *e, FN(Group) g, T *high, T *low, FN(Line) *behind) {
+/* As log_sums does for rows apart */
+static APART void FN(short_log_sums)(const T *x, T *e, FN(Group) g, T *high, T *low, FN(Line) *behind) {
     if (g.n >= FN(TAKEN_APART)) {
         FN(Row) rows[LANES];
         for (size_t at = 0; at < g.rows; at += LANES) {
@@ -55,9 +54,9 @@ static APART int FN(short_log_sums)(const T *x, T *e, FN(Group) g, T *high, T *l
             FN(log_sums)(rows, count, g.n, high + at, low + at);
             FN(stream_behind)(behind, (at + count) * g.n);
         }
-        return 1;
+        return;
     }
-    T rest[FN(SHORT_ROWS)], rest_low[FN(SHORT_ROWS)];
+    ALIGNED T rest[FN(SHORT_ROWS)], rest_low[FN(SHORT_ROWS)];
     FN(Shifts) by;
     FN(group_exponentials)(x, e, g, 0, &by, behind);
     if (by.how == FN(MODERATELY)) {
@@ -69,17 +68,14 @@ static APART int FN(short_log_sums)(const T *x, T *e, FN(Group) g, T *high, T *l
     }
     FN(row_rests)(e, g, rest, rest_low);
     FN(logarithms)(rest, rest_low, NULL, by.max, by.shift, by.k, high, low, g.rows);
-    return by.how == FN(MODERATELY);
 }
 
-static APART void FN(subtract_short)(const T *x, FN(Place) out, FN(Group) g, const T *restrict high, const T *restrict low) {
-    WRITE_GROUPS(g, out, (LOAD(x + i) - OP(pick)(high + at, of)) - OP(pick)(low + at, of));
+static APART void FN(subtract_short)(const T *x, T *out, FN(Group) g, const T *restrict high, const T *restrict low) {
+    EACH_ENTRY_VECTOR(g, NULL, STORE(out + i, (LOAD(x + i) - OP(pick)(high + at, of)) - OP(pick)(low + at, of));)
 }
 
-static void FN(log_softmax_short)(const T *x, FN(Place) out, FN(Group) g) {
-    T buffer[FN(SHORT_BUFFER)], high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
-    FN(Line) *behind = FN(line_behind)(out, g);
-    const int as_usual = FN(short_log_sums)(x, FN(scratch)(out, buffer), g, high, low, behind);
-    FN(subtract_short)(x, FN(place_behind)(out, behind, as_usual), g, high, low);
-    FN(end_behind)(out, g, behind, as_usual);
+static void FN(log_softmax_short)(const T *x, T *out, FN(Group) g, FN(Line) *behind) {
+    ALIGNED T buffer[FN(SHORT_BUFFER)], high[FN(SHORT_ROWS)], low[FN(SHORT_ROWS)];
+    FN(short_log_sums)(x, FN(scratch)(behind, out, buffer), g, high, low, behind);
+    FN(subtract_short)(x, out, g, high, low);
 }

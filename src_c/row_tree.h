@@ -98,8 +98,8 @@ static ALWAYS_INLINE void FN(rest_step)(int folds, int odd, int step, int count,
     EACH_PAIR {
         V a, b, c, d, e, f;
         MEET(most, &a, &b);
-        most[i] = MAX(a, b);
-        const V lesser = MIN(b, a); /* in that order: NaN stays in one of both */
+        const V lesser = FN(take_lesser)(a, &b);
+        most[i] = b;
         if (!rested) {
             rest[i] = lesser;
             continue;
