@@ -30,9 +30,10 @@ static int FN(tile_shifts)(const V *max, size_t width, int by_maximum, FN(Shift)
     return OP(largest)(far) < 8192 ? FN(NEARLY) : FN(FROM_AFAR);
 }
 
-/* One entry of each row of a vector, or several, from j on: as sum_tile has them. Of few entries what a pair rounds off counts: these are added singly. */
-static ALWAYS_INLINE void FN(tile_entries)(int how, int what, int whole, int count, int singly, FN(Row) x, FN(Row) out, size_t j, size_t i, size_t width,
-                                           FN(Shift) by, const V *place, V *top, V *sum, V *lost, V *seen) {
+/* One entry of each row of a vector, or several, from j on: as sum_tile has them. Of few entries what a pair rounds off counts: these are added
+ * singly. */
+static ALWAYS_INLINE void FN(tile_entries)(int how, int what, int whole, int count, int singly, FN(Row) x, FN(Row) out, size_t j, size_t i,
+                                           size_t width, FN(Shift) by, const V *place, V *top, V *sum, V *lost, V *seen) {
     V e[4] = {C(0), C(0), C(0), C(0)};
     for (int k = 0; k < count; k++) e[k] = FN(tile_load)(whole, x, j + k, i, width, C(0));
     for (int k = 0; k < count && what == FN(BUT_LARGEST); k += 2) {
@@ -57,12 +58,14 @@ static ALWAYS_INLINE void FN(tile_entries)(int how, int what, int whole, int cou
             *sum = FN(add_carried)(*sum, e[k] + e[k + 1], lost);
 }
 
-#define ENTRIES(count) FN(tile_entries)(how, what, whole, count, n <= (what == FN(BUT_LARGEST) ? 512 : 64), x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen)
+#define ENTRIES(count) \
+    FN(tile_entries)(how, what, whole, count, singly, x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen)
 /* The sums of a tile's exponentials, which are written to `out` where there is one; or of all but one in each row: that at `place`, or a
  * largest one, which is found on the way; `low` is what rounding took off. 0 where they have to be taken some other way. */
 static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place,
                                       V *max, V *sum, V *low) {
     const FN(Row) to = out ? *out : (FN(Row)){NULL, 0};
+    const int singly = n <= (what == FN(BUT_LARGEST) ? 512 : 64);
     V carry[FN(TILE_VECTORS)], limit[FN(TILE_VECTORS)];
     EACH_VECTOR(width) {
         sum[v] = carry[v] = C(0);
@@ -128,7 +131,8 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
 }
 #undef ENTRIES
 
-static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, const FN(Factor) *factor) {
+static ALWAYS_INLINE void FN(finish_tile)(int how, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,
+                                          const FN(Factor) *factor) {
     V seen = C(0);
     EACH_TILE_VECTOR(n, width, {
         const FN(Shift) mine = how == FN(MODERATELY) ? FN(no_shift)() : by[v];
@@ -169,17 +173,17 @@ EACH_HOW_TO_SUM(SUMS)
 #undef TILES
 #undef SUMS
 
+static ALWAYS_INLINE void FN(scale_tile_by)(int how, FN(Row) out, size_t n, size_t width, const FN(Factor) *factor) {
+    EACH_TILE_VECTOR(n, width, {
+        const FN(Factor) f = factor[v];
+        EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(how, 1, FN(tile_load)(whole, out, j, i, width, C(0)), f));
+    })
+}
 static void FN(scale_tile)(int how, FN(Row) out, size_t n, size_t width, const FN(Factor) *factor) {
     if (how == FN(MODERATELY))
-        EACH_TILE_VECTOR(n, width, {
-            const FN(Factor) f = factor[v];
-            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(MODERATELY), 1, FN(tile_load)(whole, out, j, i, width, C(0)), f));
-        })
+        FN(scale_tile_by)(FN(MODERATELY), out, n, width, factor);
     else
-        EACH_TILE_VECTOR(n, width, {
-            const FN(Factor) f = factor[v];
-            EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(FN(NEARLY), 1, FN(tile_load)(whole, out, j, i, width, C(0)), f));
-        })
+        FN(scale_tile_by)(FN(NEARLY), out, n, width, factor);
 }
 
 static void FN(no_shifts)(size_t width, FN(Shift) *by) {
@@ -205,13 +209,16 @@ static int FN(take_tile)(FN(Row) x, const FN(Row) *out, size_t n, size_t width, 
 }
 
 /* A tile's exponentials times the factors: those that are in `out` already, or taken once more. */
-static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by, FN(Factor) *factor) {
+static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,
+                              FN(Factor) *factor) {
     V least = C(1);
     EACH_VECTOR(width) least = FN(least_size)(factor[v].scale, least);
     how = FN(how_to_finish)(how, least);
     EACH_VECTOR(width) factor[v] = FN(apart)(how, factor[v]);
     if (twice)
-        EACH_STREAMED(streaming, FN(TILE_BLOCK), out, n, width, HOW(how, tile_finish, direct, FN(from_entry)(x, start), to, count, width, by, factor);)
+        EACH_STREAMED(streaming, FN(TILE_BLOCK), out, n, width, {
+            HOW(how, tile_finish, direct, FN(from_entry)(x, start), to, count, width, by, factor);
+        })
     else
         FN(scale_tile)(how, out, n, width, factor);
 }
@@ -290,8 +297,8 @@ static V FN(finite_dots)(int of, V dots, V inverse, FN(Shift) by, FN(Row) grad, 
     return LOAD(dot);
 }
 
-static ALWAYS_INLINE void FN(gradient_tile)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n, size_t width, const FN(Shift) *by,
-                                            const V *inverse, const V *dot) {
+static ALWAYS_INLINE void FN(gradient_tile)(int of, int from_output, int streaming, FN(Row) grad, FN(Row) y, FN(Row) out, size_t n, size_t width,
+                                            const FN(Shift) *by, const V *inverse, const V *dot) {
     EACH_TILE_VECTOR_BY(FN(PAIR_BLOCK), n, width, {
         const FN(Shift) mine = by[v];
         const V over = inverse[v], total = dot[v];

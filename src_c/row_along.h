@@ -29,7 +29,8 @@ static inline void FN(put)(FN(Row) row, size_t start, size_t count, const T *buf
     for (size_t i = 0; i < count; i++) row.at[(ptrdiff_t)(start + i) * row.step] = buffer[i];
 }
 
-/* Ask for the block that stands a chunk ahead of one, in the next row, while there is more to compute than to load: 1024 columns, .14 ns instead of .18. */
+/* Ask for the block that stands a chunk ahead of one, in the next row, while there is more to compute than to load: 1024 columns, .14 ns instead
+ * of .18. */
 static ALWAYS_INLINE void FN(ahead)(const T *p) {
     for (size_t i = 0; i < FN(ROW_BLOCK); i += 64 / sizeof(T)) PREFETCH(p + FN(ROW_CHUNK) + i);
 }
@@ -102,14 +103,14 @@ static inline int FN(how_far)(T max) { return max < 8192 && max > -8192 ? FN(NEA
         if (line)                                                                                                           \
             MAP_ROW(line, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
         else                                                                                                                \
-            MAP_ROW((FN(Line) *)NULL, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor));                         \
+            MAP_ROW((FN(Line) *)NULL, x, to, n, C(0), FN(times)(how, LOW_FACTORS, FN(row_exp)(how, entry, by, &seen), factor)); \
         (void)seen;                                                                                                         \
     }                                                                                                                       \
     static APART void FN(scale_##name)(FN(Line) *line, const T *p, T *to, size_t n, FN(Factor) factor) {                     \
         if (line)                                                                                                           \
             MAP_ROW(line, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
         else                                                                                                                \
-            MAP_ROW((FN(Line) *)NULL, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor));                                                      \
+            MAP_ROW((FN(Line) *)NULL, p, to, n, C(0), FN(times)(how, LOW_FACTORS, entry, factor)); \
     }
 EACH_HOW(EXPONENTIALS)
 #undef EXPONENTIALS

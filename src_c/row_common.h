@@ -17,7 +17,8 @@ typedef struct {
 #define f32_LEAST_POWER -94
 #define f64_LEAST_POWER -950
 
-/* How a row's exponentials are taken: with K = 0; by K; from x - shift; by a K that is raised on the way. A constant where it is used, as is every `int` below. */
+/* How a row's exponentials are taken: with K = 0; by K; from x - shift; by a K that is raised on the way. A constant where it is used, as is every
+ * `int` below. */
 enum { FN(MODERATELY), FN(NEARLY), FN(FROM_AFAR), FN(ONLINE) };
 
 #define NOTHING C(MINUS_INFINITY)

@@ -47,7 +47,10 @@ static void FN(loss_exactly)(const FN(Logits) *l, FN(Target) t, double grad, T *
     EACH_PART(l->n) {
         FN(part)(l, start, count, &part);
         FN(read_target)(t, start, count, target);
-        PART_VECTORS(count) f64_store(part.high + i, f64_set(grad) * (f64_set(all) * (FN(part_exp)(&part, i) / f64_set(whole)) - f64_load(target + i)));
+        PART_VECTORS(count) {
+            const f64_v p = FN(part_exp)(&part, i) / f64_set(whole);
+            f64_store(part.high + i, f64_set(grad) * (f64_set(all) * p - f64_load(target + i)));
+        }
         if (l->first - start < count) part.high[l->first - start] = grad * ((others - first * rest) / whole);
         FN(write)(*out, start, count, part.high);
     }
@@ -147,7 +150,8 @@ static int FN(index_short)(const T *x, T *out, FN(Group) g, const int64_t *index
 }
 
 /* A tile of rows side by side */
-static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far, T *ratio) {
+static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, const T *weight, const FN(Row) *out, size_t n, size_t width, T *far,
+                            T *ratio) {
     V max[FN(TILE_VECTORS)] = {C(0)}, rest[FN(TILE_VECTORS)], place[FN(TILE_VECTORS)];
     FN(Factor) factor[FN(TILE_VECTORS)] = {{C(0), C(0), C(0)}};
     ALIGNED T entry[FN(TILE)] = {0}, at[FN(TILE)] = {0}, product[FN(TILE)];
@@ -233,7 +237,8 @@ static int FN(read_indices)(FN(Operand) target, size_t row, size_t rows, int64_t
 }
 
 /* Rows of n entries from `from` to `to`, with the steps of each in bytes: from entry to entry, and from row to row */
-static void FN(copy_rows)(const char *from, ptrdiff_t inner, ptrdiff_t outer, char *to, ptrdiff_t to_inner, ptrdiff_t to_outer, size_t rows, size_t n) {
+static void FN(copy_rows)(const char *from, ptrdiff_t inner, ptrdiff_t outer, char *to, ptrdiff_t to_inner, ptrdiff_t to_outer, size_t rows,
+                          size_t n) {
     for (size_t j = 0; j < n; j++)
         for (size_t i = 0; i < rows; i++)
             *(T *)(to + (ptrdiff_t)j * to_inner + (ptrdiff_t)i * to_outer) = *(const T *)(from + (ptrdiff_t)j * inner + (ptrdiff_t)i * outer);
@@ -243,7 +248,8 @@ static void FN(copy_rows)(const char *from, ptrdiff_t inner, ptrdiff_t outer, ch
 static int FN(index_group)(FN(Line) *line, const FN(Losses) *a, size_t row, FN(Group) g, const int64_t *index, const T *weight, T *far, T *ratio) {
     ALIGNED T x[FN(SHORT_BUFFER)], buffer[FN(SHORT_BUFFER)];
     const ptrdiff_t dense = (ptrdiff_t)(g.n * sizeof(T));
-    const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0, copied = a->logits.inner != sizeof(T) || a->logits.outer != dense || !whole;
+    const int writing = a->what & FN(GRADIENT), whole = g.rows % LANES == 0;
+    const int copied = a->logits.inner != sizeof(T) || a->logits.outer != dense || !whole;
     const int through = !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
     T *to = FN(row_of)(a->out, row).at;
     if (copied) FN(copy_rows)((char *)FN(row_of)(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);

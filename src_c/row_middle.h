@@ -3,7 +3,8 @@
 
 enum { FN(MIDDLE_ROW) = FN(ROW_CHUNK), FN(MIDDLE_ROOM) = FN(ROOM), FN(STREAMED_MIDDLE_ROW) = 384 };
 
-/* Streamed are those alone that follow one another in memory, up to where a row by itself takes no longer: 256 columns of 8 Mi, .25 ns instead of .30. */
+/* Streamed are those alone that follow one another in memory, up to where a row by itself takes no longer: 256 columns of 8 Mi, .25 ns instead
+ * of .30. */
 static inline int FN(is_middle)(int streaming, size_t n, ptrdiff_t outer) {
     if (streaming && (n > FN(STREAMED_MIDDLE_ROW) || outer != (ptrdiff_t)(n * sizeof(T)))) return 0;
     return n > FN(SHORT_ROW) && n <= FN(MIDDLE_ROW);

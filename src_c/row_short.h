@@ -70,7 +70,8 @@ typedef struct {
 
 /* restrict, and not through a pointer to all three: or the tables are loaded again for each vector, 1 cycle of 2.6 */
 #define MULTIPLY(name, how)                                                                                                             \
-    static APART void FN(multiply_##name)(const T *e, T *out, FN(Group) g, const T *restrict scale, const T *restrict low, const T *restrict power) { \
+    static APART void FN(multiply_##name)(const T *e, T *out, FN(Group) g, const T *restrict scale, const T *restrict low,              \
+                                          const T *restrict power) {                                                                     \
         EACH_ENTRY_VECTOR(g, NULL, {                                                                                                    \
             FN(Factor) f = {OP(pick)(scale + at, of), C(0), C(0)};                                                                      \
             if (LOW_FACTORS) f.low = OP(pick)(low + at, of);                                                                            \

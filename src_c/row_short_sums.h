@@ -2,8 +2,9 @@
 
 enum { FN(SHORT_ROW) = 128, FN(SHORT_BUFFER) = FN(ROOM), FN(SHORT_ROWS) = 256, FN(STREAMED_STEP) = 256 };
 
-/* How many entries go through these functions at a time. Streamed, with next to nothing to compute, memory is to be busy all the time: gradients of 8 Mi
- * elements of 10 columns, .19 ns instead of .24; and with few columns a batch leaves room in L1: softmax of standard deviation 30, .315 instead of .375. */
+/* How many entries go through these functions at a time. Streamed, with next to nothing to compute, memory is to be busy all the time: gradients
+ * of 8 Mi elements of 10 columns, .19 ns instead of .24; and with few columns a batch leaves room in L1: softmax of standard deviation 30, .315
+ * instead of .375. */
 static inline size_t FN(batch_entries)(int streaming, int with_exponentials, size_t n) {
     return !streaming ? (size_t)FN(SHORT_BUFFER) : !with_exponentials ? 640 : n <= 12 ? 1280 : (size_t)FN(SHORT_BUFFER);
 }
