@@ -220,7 +220,7 @@ static void FN(finish_across)(int how, int twice, int streaming, FN(Row) x, FN(R
             HOW(how, tile_finish, direct, FN(from_entry)(x, start), to, count, width, by, factor);
         })
     else
-        FN(scale_tile)(how, out, n, width, factor);
+        FN(scale_tile)(how, FN(entries)(1, out, 0, n), n, width, factor);
 }
 
 static void FN(softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *weight) {
@@ -277,7 +277,7 @@ static void FN(log_softmax_across)(int streaming, FN(Row) x, FN(Row) out, size_t
         if (direct)
             FN(subtract_tile)(1, x, to, n, width, high, low);
         else
-            FN(subtract_tile)(0, FN(from_entry)(x, start), to, count, width, high, low);
+            FN(subtract_tile)(0, FN(entries)(backwards, x, start, count), FN(entries)(backwards, to, 0, count), count, width, high, low);
     })
 }
 
@@ -351,7 +351,8 @@ static ALWAYS_INLINE void FN(backward_tile)(int of, int from_output, int streami
         if (direct)
             FN(gradient_tile)(of, from_output, 1, grad, y, to, n, width, by, sum, dot);
         else
-            FN(gradient_tile)(of, from_output, 0, FN(from_entry)(grad, start), FN(from_entry)(y, start), to, count, width, by, sum, dot);
+            FN(gradient_tile)(of, from_output, 0, FN(entries)(backwards, grad, start, count), FN(entries)(backwards, y, start, count),
+                              FN(entries)(backwards, to, 0, count), count, width, by, sum, dot);
     })
 }
 

