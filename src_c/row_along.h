@@ -117,8 +117,10 @@ EACH_HOW(EXPONENTIALS)
 
 static inline int FN(taken_twice)(const FN(Line) *line, size_t n) { return n >= FN(LONG_ROW) || (line && n > FN(ROW_CHUNK)); }
 
-/* With K = 0 only a weight of ordinary size over the sum is neither subnormal nor infinite. */
-static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)0x1p-32 && ABS_OF(weight) < (T)0x1p17); }
+/* With K = 0 only a weight of ordinary size over the sum is neither subnormal nor infinite; otherwise, what is nothing stays so (row_common.h). */
+#define LEAST_WEIGHT 0x1p-32
+#define MOST_WEIGHT 0x1p16
+static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)LEAST_WEIGHT && ABS_OF(weight) < (T)MOST_WEIGHT); }
 
 static int FN(are_ordinary)(const T *weight, size_t rows) {
     V least = C(1), most = C(1);
@@ -128,7 +130,7 @@ static int FN(are_ordinary)(const T *weight, size_t rows) {
         least = MIN(size, least);
         most = MAX(size, most);
     }
-    return OP(largest)(most) < (T)0x1p17 && !OP(any)(LE(least, C(0x1p-32)));
+    return OP(largest)(most) < (T)MOST_WEIGHT && !OP(any)(LE(least, C(LEAST_WEIGHT)));
 }
 
 /* weight * e^(x - max) / sum. Which of the ways is taken changes no bit: exponentials and sums are the same. */
@@ -293,3 +295,5 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, FN(Line) *lin
     }
 EACH_BACKWARD(BACKWARD)
 #undef BACKWARD
+#undef LEAST_WEIGHT
+#undef MOST_WEIGHT

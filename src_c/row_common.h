@@ -8,8 +8,8 @@ typedef struct {
 } FN(Shift);
 
 /* K is that much less than would make the largest exponential 1: those of which something is left after the division by the sum are normal,
- * as they are with K = 0, whatever the weight (is_ordinary): 2^(73 + 94) times 2^-17 is 2^150; and 2^-32 over a sum of a million times 2^73
- * is normal (18 ULP of 2^-31's gradient went with 90). */
+ * as they are with K = 0, whatever the weight (is_ordinary): the largest is at least 2^72.5, and 2^(-94 - 72.5) times 2^16 is less than 2^-150 and
+ * rounds to 0; and 2^-32 over a sum of a million times 2^73 is normal (18 ULP of 2^-31's gradient went with 90). */
 #define f32_RAISED 73
 #define f64_RAISED 200
 /* The least power of two of an exponential: less is nothing over the sum, times any ordinary weight, but subnormal times what rounding
@@ -227,6 +227,8 @@ static inline T FN(total)(V sum, V carry) {
     return FN(total_parts)(sum, carry, &rest);
 }
 
+static const T FN(lane_numbers)[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
 #ifndef HAVE_PARTIAL
 /* The first `count` entries at p, and `fill` in the lanes beyond; and the same for storing */
 static inline V FN(load_some)(const T *p, size_t count, V fill) {
@@ -283,13 +285,12 @@ static APART void FN(flush)(FN(Line) *line) {
  * in a register: memory that was written in two parts can be read only when all stores before are done. */
 static APART void FN(begin_piece)(FN(Line) *line, T *to, V head, size_t n) {
     static const int32_t lanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    static const T numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const size_t count = FN(unaligned)(to, n), waiting = line->count;
     if (waiting && line->at + waiting != to) {
         FN(flush)(line);
         FN(begin_piece)(line, to, head, n);
     } else if (waiting) {
-        const V joined = SELECT(GT(C(waiting), LOAD(numbers)), LOAD(line->held), OP(permute)(head, lanes + 16 - waiting));
+        const V joined = SELECT(GT(C(waiting), LOAD(FN(lane_numbers))), LOAD(line->held), OP(permute)(head, lanes + 16 - waiting));
         STORE(line->held, joined);
         line->count += count;
         if (line->count < LANES) return;

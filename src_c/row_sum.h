@@ -50,14 +50,11 @@ static ALWAYS_INLINE void FN(read_block)(int how, int what, int whole, size_t fr
 }
 
 /* Their exponentials */
-static ALWAYS_INLINE void FN(take_block)(int how, int whole, size_t from, const T *p, size_t count, FN(Shift) by, V *seen, V *e) {
+static ALWAYS_INLINE void FN(take_block)(int how, int whole, size_t from, size_t count, FN(Shift) by, V *seen, V *e) {
     for (size_t k = 0; k < from; k++) e[k] = C(0);
     for (size_t k = from; k < FN(BLOCK_VECTORS); k += 2) FN(row_exps)(how, 2, e + k, by, seen);
-    for (size_t k = from; k < FN(BLOCK_VECTORS) && !whole; k++) {
-        const size_t at = k * LANES;
-        const V read = FN(load_some)(p + at, at < count ? count - at : 0, NOTHING);
-        e[k] = SELECT(GT(read, NOTHING), e[k], SELECT(OP(nan)(read), read, C(0)));
-    }
+    for (size_t k = from; k < FN(BLOCK_VECTORS) && !whole; k++)
+        e[k] = SELECT(GT(C(count) - C(k * LANES), LOAD(FN(lane_numbers))), e[k], C(0));
 }
 
 static ALWAYS_INLINE V FN(top_of)(const V *m) { return MAX(MAX(m[0], m[1]), MAX(m[2], m[3])); }
@@ -105,7 +102,7 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
             if (!FN(raise_to)(OP(largest)(FN(top_of)(m)), &by, &sum, &carry)) return invalid; \
             limit = FN(largest_by)(by.k);                                               \
         }                                                                               \
-        FN(take_block)(how, whole, from, p + i, left, by, &seen, e);                    \
+        FN(take_block)(how, whole, from, left, by, &seen, e);                        \
     } while (0)
             FN(ahead)(p + i);
             if (writing) FN(ahead_to_write)(to + i);

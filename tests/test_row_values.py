@@ -145,6 +145,25 @@ def test_logsumexp_at_its_edges(implementation, dtype):
 
 @each_implementation
 @each_dtype
+@pytest.mark.parametrize("n", [3, 40, 300, 1011, 1500])
+def test_minus_infinity_has_no_part_in_logsumexp(implementation, dtype, n):
+    """Its gradient is 0, of one sign in a row wherever it stands, whatever the weight and the maximum."""
+    backward = of(implementation, "logsumexp_backward")
+    top = np.linspace(-90, 90, 241)
+    x = rows(dtype, (len(top), n)) + top[:, np.newaxis].astype(dtype)
+    nothing = np.random.default_rng(1).random(x.shape) < 0.5
+    nothing[:, 1] = False
+    x[nothing] = -np.inf
+    for weight in (1, -0.1, 65000, -131000, 3e38):
+        weights = np.full(len(top), weight, dtype)
+        for got in (backward(weights, x), backward(weights, np.asfortranarray(x))):
+            assert (got[nothing] == 0).all()
+            negative = np.signbit(got)
+            assert not ((negative & nothing).any(axis=1) & (~negative & nothing).any(axis=1)).any()
+
+
+@each_implementation
+@each_dtype
 @pytest.mark.parametrize("name", MASKING)
 def test_masks(implementation, dtype, name):
     """A masked entry counts nothing, whatever it holds; a row that is masked as a whole is 0, its gradient too."""
