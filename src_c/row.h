@@ -53,8 +53,8 @@ static void FN(put_logsumexp)(FN(Operand) x, FN(Operand) out, size_t row, size_t
 
 /* The last line of a row that is streamed, and not followed by another, is written through the caches: fetched late, it holds up all stores
  * behind it, .1 us a row. */
-static inline void FN(expect)(const FN(Line) *line, FN(Operand) out, size_t row, size_t n, int ends) {
-    if (line && (ends || out.outer != (ptrdiff_t)(n * sizeof(T)))) PREFETCH_TO_WRITE(FN(entry)(out, row) + n - 1);
+static inline void FN(expect)(const FN(Line) *line, FN(Operand) out, size_t row, size_t n) {
+    if (line && out.outer != (ptrdiff_t)(n * sizeof(T))) PREFETCH_TO_WRITE(FN(entry)(out, row) + n - 1);
 }
 
 static void FN(middle_rows)(int what, FN(Line) *line, const FN(Operand) *a, size_t rows, size_t n) {
@@ -80,7 +80,7 @@ static APART void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a,
             const size_t count = rows - row < together ? rows - row : together;
             FN(Row) x[LANES], out[LANES];
             for (size_t i = 0; i < count; i++) x[i] = FN(row_of)(a[0], row + i), out[i] = FN(row_of)(a[1], row + i);
-            for (size_t i = 0; i < count; i++) FN(expect)(line, a[1], row + i, n, 0);
+            for (size_t i = 0; i < count; i++) FN(expect)(line, a[1], row + i, n);
             if (what == FN(LOG_SOFTMAX)) {
                 FN(log_softmax_along)(line, x, out, count, n);
                 continue;
@@ -101,16 +101,13 @@ static APART void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a,
     }
     for (size_t row = 0; row < rows; row++) {
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
-        /* gradients of a page and more do not wait for the next: 8 Mi of 1024 columns, .25 ns instead of .29 */
-        const int ends = line && what > FN(WEIGHTED) && n >= FN(ROW_CHUNK);
-        FN(expect)(line, a[what < FN(WEIGHTED) ? 1 : 2], row, n, ends);
+        FN(expect)(line, a[what < FN(WEIGHTED) ? 1 : 2], row, n);
         if (what == FN(SOFTMAX))
             FN(softmax_along)(line, first, second, n, 1);
         else if (what == FN(WEIGHTED))
             FN(softmax_along)(line, second, FN(row_of)(a[2], row), n, *first.at);
         else
             BACKWARD(what, along)(line, first, second, FN(row_of)(a[2], row), n);
-        if (ends) FN(flush)(line);
     }
 }
 
@@ -245,7 +242,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
         for (size_t row = 0; row < rows && what == FN(LOGSUMEXP); row++) *FN(entry)(a[last], row) = (T)MINUS_INFINITY;
     else if (n == 1 && !FROM_OUTPUT(what))
         FN(single_entries)(what, a, rows);
-    else if (lie_along && n <= short_row && LANES > 1)
+    else if (lie_along && n <= short_row && LANES > 1 && !(line && what == FN(LOG_SOFTMAX) && n >= FN(TAKEN_APART)))
         FN(short_rows)(what, line, a, rows, n);
     else if (lie_across && !lie_along)
         FN(side_by_side)(what, streaming, a, rows, n);

@@ -213,6 +213,12 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, FN(Line) *lin
     T buffer[FN(ROW_CHUNK)], grad_buffer[FN(ROW_CHUNK)];
     const V nothing = from_output && of == FN(OF_SOFTMAX) ? C(0) : NOTHING;
     const int exponential = !from_output || of == FN(OF_LOG_SOFTMAX), how = from_output ? FN(NEARLY) : FN(FROM_AFAR);
+    /* Memory is to be read while gradients are streamed, too: that far ahead y is asked for then; or, if 0, with the sums. 8 Mi of 1024 columns,
+     * .24 ns instead of .29; log_softmax's, of 2048 to 32768, whose sums are without y, .25 instead of .41 */
+    const size_t ahead = !line || !from_output                                   ? 0
+                         : of == FN(OF_LOG_SOFTMAX) || n < (size_t)FN(ROW_CHUNK) ? (size_t)FN(ROW_CHUNK)
+                         : n <= 4 * (size_t)FN(ROW_CHUNK)                        ? n
+                                                                                 : 0;
     V sum = C(0), carry = C(0);
     double dot = 0; /* the lanes start anew with every chunk */
     EACH_CHUNK(n) {
@@ -221,7 +227,7 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, FN(Line) *lin
         size_t i = 0;
         for (; i + FN(ROW_BLOCK) <= count; i += FN(ROW_BLOCK)) {
             V e[FN(BLOCK_VECTORS)];
-            if (line) FN(ahead)(p + i);
+            if (line && !ahead) FN(ahead)(p + i);
             if (line) FN(ahead)(g + i);
             for (int k = 0; k < FN(BLOCK_VECTORS); k++) {
                 e[k] = LOAD(p + i + k * LANES);
@@ -269,7 +275,10 @@ static ALWAYS_INLINE void FN(backward_by)(int of, int from_output, FN(Line) *lin
 #define AS_TAIL(p, value, some) FN(end_piece)(line, p, value, some)
         size_t i = line ? FN(unaligned)(to, count) : 0;
         if (line) STEP(0, i, FN(load_some), AS_HEAD);
-        for (; i + LANES <= count; i += LANES) STEP(i, LANES, WHOLE, STREAMED);
+        for (; i + LANES <= count; i += LANES) {
+            if (ahead) PREFETCH(p + i + ahead);
+            STEP(i, LANES, WHOLE, STREAMED);
+        }
         if (i < count && line)
             STEP(i, count - i, FN(load_some), AS_TAIL);
         else if (i < count)

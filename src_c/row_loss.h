@@ -278,7 +278,7 @@ static int FN(index_rows)(int layout, FN(Line) *line, const FN(Losses) *a, size_
                           const int32_t *row_of, T *far, T *ratio) {
     const FN(Row) x = FN(row_of)(a->logits, row), to = FN(row_of)(a->out, row), *out = a->what & FN(GRADIENT) ? &to : NULL;
     if (layout == FN(ACROSS)) return FN(index_across)(line != NULL, x, index, weight, out, a->n, rows, far, ratio);
-    FN(expect)(line, a->out, row, a->n, 0);
+    FN(expect)(line, a->out, row, a->n);
     if (layout == FN(ALONG)) return FN(index_along)(line, x, (size_t)*index, *weight, out, a->n, far, ratio);
     const FN(Group) g = FN(group)(rows, a->n, row_of);
     return FN(index_group)(line, a, row, g, index, weight, far, ratio);

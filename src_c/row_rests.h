@@ -37,6 +37,7 @@ static ALWAYS_INLINE int FN(rests_by)(int how, const FN(Row) *x, size_t rows, si
         const FN(Shift) by = {FN(set)(r->shift[i]), FN(set)(r->k[i]), FN(set)(r->floor[i])};
         const T *p = FN(chunk)(x[i], 0, n, buffer);
         V m[2] = {FN(load_some)(p, n, NOTHING), FN(load_some)(p + LANES, n > LANES ? n - LANES : 0, NOTHING)}, e[2], sum = C(0), lost = C(0);
+        for (size_t k = 0; k < 2 * LANES; k += 64 / sizeof(T)) PREFETCH(p + reach + k);
         size_t j = 2 * LANES;
         for (; j + 4 * LANES <= n; j += 4 * LANES) FN(add_lesser)(how, 4, p + j, reach, by, &seen, m, &sum, &lost);
         if (j + 2 * LANES <= n) FN(add_lesser)(how, 2, p + j, reach, by, &seen, m, &sum, &lost), j += 2 * LANES;
