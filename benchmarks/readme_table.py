@@ -114,8 +114,8 @@ def rows_beside_others():
         others = [t for library, t in times.items() if library != "fastact"]
         ratio = f"{min(others) / times['fastact']:.2f}x"
         entries = [f"{times[library]:.2f}" if library in times else "" for library in libraries]
-        lines.append([f"`{cell['function']}`", cell["layout"], cell["size"], *entries, ratio, f"{cell['one pass']:.2f}"])
-    table = rows(["ns", "rows", "elements", *libraries, "beside the best", "one pass"], lines)
+        lines.append([f"`{cell['function']}`", cell["layout"], cell["size"], *entries, ratio, f"{cell['floor']:.2f}"])
+    table = rows(["ns", "rows", "elements", *libraries, "beside the best", "floor"], lines)
     own = [[one["function"], one["layout"], one["size"], f"{one['ratio']:.2f} times {one['base']}"] for one in record["own"]]
     return f"{table}\n{rows(['fastact', 'rows', 'elements', 'takes'], own)}"
 
