@@ -65,6 +65,8 @@ static ALWAYS_INLINE void FN(tile_entries)(int how, int what, int whole, int cou
 static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row) *out, size_t n, size_t width, FN(Shift) *by, const V *place,
                                       V *max, V *sum, V *low) {
     const FN(Row) to = out ? *out : (FN(Row)){NULL, 0};
+    const int by_less = what == FN(BUT_LARGEST) || (out && FN(tile_width)(n) == FN(TILE)); /* else 4096 entries, written: .86 ns instead of .70 */
+    const size_t block = by_less ? FN(tile_block)(x) : (size_t)FN(TILE_BLOCK);
     const int singly = n <= (what == FN(BUT_LARGEST) ? 512 : 64);
     V carry[FN(TILE_VECTORS)], limit[FN(TILE_VECTORS)];
     EACH_VECTOR(width) {
@@ -72,7 +74,7 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
         limit[v] = NOTHING;
         if (how == FN(ONLINE)) max[v] = NOTHING;
     }
-    EACH_TILE_VECTOR(n, width, {
+    EACH_TILE_VECTOR_BY(block, n, width, {
         V s = sum[v], lost = carry[v], seen = C(0), at = C(0), top = C(0);
         if (how == FN(ONLINE)) { /* as in sum_exponentials, for each lane */
             V m = NOTHING;
@@ -174,7 +176,7 @@ EACH_HOW_TO_SUM(SUMS)
 #undef SUMS
 
 static ALWAYS_INLINE void FN(scale_tile_by)(int how, FN(Row) out, size_t n, size_t width, const FN(Factor) *factor) {
-    EACH_TILE_VECTOR(n, width, {
+    EACH_TILE_VECTOR_BY(FN(tile_block)(out), n, width, {
         const FN(Factor) f = factor[v];
         EACH_BLOCK_ENTRY FN(tile_store)(whole, 0, out, j, i, width, FN(times)(how, 1, FN(tile_load)(whole, out, j, i, width, C(0)), f));
     })
@@ -263,7 +265,7 @@ static APART void FN(tile_log_sums)(FN(Row) x, size_t n, size_t width, T *high, 
 }
 
 static ALWAYS_INLINE void FN(subtract_tile)(int streaming, FN(Row) x, FN(Row) out, size_t n, size_t width, const T *high, const T *low) {
-    EACH_TILE_VECTOR(n, width, {
+    EACH_TILE_VECTOR_BY(FN(tile_block)(x), n, width, {
         const V first_part = LOAD(high + i), rest = LOAD(low + i);
         EACH_BLOCK_ENTRY FN(tile_store)(whole, streaming, out, j, i, width, (FN(tile_load)(whole, x, j, i, width, C(0)) - first_part) - rest);
         (void)v;

@@ -317,10 +317,11 @@ static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_
     FN(Line) pending = {.rooms = rooms}, *line = streaming ? &pending : NULL;
     ALIGNED int32_t row_of[FN(SHORT_BUFFER)];
     if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows);
+    const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(FN(batch_entries)(streaming, 1, a->n), a->n) : FN(LOG_ROWS);
+    const size_t head = layout == FN(SHORT) && streaming ? FN(rows_before_line)(a->logits, rows, a->n) : 0; /* else a call is of few rows */
     for (size_t row = 0, count; row < rows; row += count) {
-        const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(FN(batch_entries)(streaming, 1, a->n), a->n) : FN(LOG_ROWS);
-        count = rows - row < batch ? rows - row : batch;
-        if (layout == FN(ACROSS)) count = FN(tile_rows)(streaming, a->out, row, rows, a->n);
+        count = layout == FN(SHORT) ? FN(short_count)(row, rows, head, batch) : rows - row < batch ? rows - row : batch;
+        if (layout == FN(ACROSS)) count = FN(tile_rows)(a->out, row, rows, a->n);
         FN(index_batch)(layout, line, a, row, count, row_of);
     }
     FN(end_streaming)(line);

@@ -13,6 +13,12 @@ static inline size_t FN(tile_width)(size_t n) {
     return width < 64 || width > FN(TILE) ? (size_t)FN(TILE) : width;
 }
 
+/* How many entries of each vector follow one another. Those of rows 4 KiB apart share lines of L1, which holds 12 of these: with 8 of what is read,
+ * written and asked for, 256 rows of 1024 entries took .24 ns an entry instead of .21, their logarithms .29 instead of .23. */
+static inline size_t FN(tile_block)(FN(Row) t) {
+    return t.step % (ptrdiff_t)(4096 / sizeof(T)) ? (size_t)FN(TILE_BLOCK) : (size_t)FN(TILE_BLOCK) / 2;
+}
+
 static inline int FN(tile_twice)(size_t n, size_t width) { return n * width > FN(TILE_ENTRIES); }
 
 static ALWAYS_INLINE V FN(tile_load)(int whole, FN(Row) t, size_t j, size_t i, size_t width, V fill) {
