@@ -252,6 +252,28 @@ def test_a_row_does_not_depend_on_its_neighbours(implementation, one, dtype, axi
 @each_implementation
 @each_row_pass
 @each_dtype
+def test_wherever_in_a_line_rows_begin(implementation, one, dtype):
+    """Many rows, of which the first go by themselves where the others then begin on whole lines: the bits of few rows."""
+    function = one.of(implementation)
+    for axis, shape in ((-1, (5501, 3)), (-1, (1702, 10)), (-1, (833, 20)), (-1, (170, 100)), (0, (5, 1100)), (0, (9, 2048))):
+        inputs = logits(one, dtype, shape)
+        parts = [slice(None, 17), slice(7, 40), slice(-21, None)]
+        if axis == 0:
+            parts = [(slice(None), part) for part in parts]
+        expected = [function(*(np.ascontiguousarray(values[part]) for values in inputs), axis=axis) for part in parts]
+        for offset in (0, 1, 3, 4, 8, 15):
+            rooms = np.empty((len(inputs) + 1, inputs[0].size + 16), dtype)[:, offset : offset - 16]
+            *given, out = (room.reshape(shape) for room in rooms)
+            for room, values in zip(given, inputs, strict=True):
+                room[...] = values
+            function(*given, axis=axis, out=out)
+            for part, few in zip(parts, expected, strict=True):
+                assert_same_bits(out[part], few, f"{shape}, axis {axis}, offset {offset}")
+
+
+@each_implementation
+@each_row_pass
+@each_dtype
 def test_one_dimension_and_a_batch_of_one(implementation, one, dtype):
     """A vector, the same as the only row of a matrix, and as one row of many: the same bits."""
     function = one.of(implementation)
