@@ -111,16 +111,23 @@ static APART void FN(row_by_row)(int what, FN(Line) *line, const FN(Operand) *a,
     }
 }
 
+/* Larger than caches are */
+enum { FN(LARGE_BYTES) = 16 << 20 };
+static inline int FN(is_large)(size_t rows, size_t n) { return rows * n * sizeof(T) >= FN(LARGE_BYTES); }
+
 /* How many of the rows from `row` on make a tile. Of many tiles all but the first start with a whole line: softmax of 128 entries of 2048 rows takes
  * .26 ns an entry instead of .35. */
-static size_t FN(tile_rows)(FN(Operand) out, size_t row, size_t rows, size_t n) {
-    const size_t tile = FN(tile_width)(n), head = row == 0 && rows >= 4 * tile ? FN(unaligned)((T *)out.data, rows) : 0;
+static size_t FN(tile_rows)(size_t tile, FN(Operand) out, size_t row, size_t rows) {
+    const size_t head = row == 0 && rows >= 4 * tile ? FN(unaligned)((T *)out.data, rows) : 0;
     return head ? tile - LANES + head : rows - row < tile ? rows - row : tile;
 }
 
 static APART void FN(side_by_side)(int what, int streaming, const FN(Operand) *a, size_t rows, size_t n) {
+    const FN(Operand) out = a[what < FN(WEIGHTED) ? 1 : 2], x = a[what == FN(WEIGHTED)];
+    const int kept = (what == FN(SOFTMAX) || what == FN(WEIGHTED)) && !(FN(FAST) && (streaming || x.data == out.data));
+    const size_t tile = FN(tile_width)(kept, FN(is_large)(2 * rows, n), n);
     for (size_t row = 0, width; row < rows; row += width) {
-        width = FN(tile_rows)(a[what < FN(WEIGHTED) ? 1 : 2], row, rows, n);
+        width = FN(tile_rows)(tile, out, row, rows);
         const FN(Row) first = FN(row_of)(a[0], row), second = FN(row_of)(a[1], row);
         if (what == FN(SOFTMAX))
             FN(softmax_across)(streaming, first, second, n, width, NULL);
@@ -213,11 +220,9 @@ static void FN(single_entries)(int what, const FN(Operand) *a, size_t rows) {
 
 /* Streaming stores pay where the arrays leave the caches, and the output is not an input, whose lines are there. A call may be of
  * some of the rows: then what else NumPy hands a loop, `data`, tells how many there are in all. */
-enum { FN(STREAMED_BYTES) = 16 << 20 };
-
 static int FN(is_streamed)(FN(Operand) out, size_t rows, size_t n, int along, size_t short_row) {
 #ifdef HAVE_STREAM
-    if (rows * n * sizeof(T) < FN(STREAMED_BYTES) || (uintptr_t)out.data % sizeof(T)) return 0;
+    if (!FN(is_large)(rows, n) || (uintptr_t)out.data % sizeof(T)) return 0;
     return !along || n > short_row || out.outer == (ptrdiff_t)(n * sizeof(T));
 #else
     (void)out, (void)rows, (void)n, (void)along, (void)short_row;

@@ -161,7 +161,7 @@ static int FN(index_across)(int streaming, FN(Row) x, const int64_t *index, cons
         entry[i] = x.at[index[i] * x.step + (ptrdiff_t)i];
     }
     EACH_VECTOR(width) place[v] = LOAD(at + i);
-    const int twice = FN(tile_twice)(n, width);
+    const int twice = FN(tile_twice)(streaming, x, out ? *out : (FN(Row)){NULL, 0}, n, width);
     int has_maxima = out && out->at == x.at && !twice; /* exponentials are written over x */
     if (!FN(are_ordinary)(weight, width)) return 0;
     if (has_maxima) FN(tile_maxima)(x, n, width, max);
@@ -317,11 +317,13 @@ static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_
     FN(Line) pending = {.rooms = rooms}, *line = streaming ? &pending : NULL;
     ALIGNED int32_t row_of[FN(SHORT_BUFFER)];
     if (layout == FN(SHORT)) FN(entry_rows)(row_of, a->n, rows);
+    const int kept = graded && !(FN(FAST) && (streaming || a->out.data == a->logits.data));
+    const size_t tile = FN(tile_width)(kept, FN(is_large)(2 * in_all, a->n), a->n);
     const size_t batch = layout == FN(SHORT) ? FN(batch_rows)(FN(batch_entries)(streaming, 1, a->n), a->n) : FN(LOG_ROWS);
     const size_t head = layout == FN(SHORT) && streaming ? FN(rows_before_line)(a->logits, rows, a->n) : 0; /* else a call is of few rows */
     for (size_t row = 0, count; row < rows; row += count) {
         count = layout == FN(SHORT) ? FN(short_count)(row, rows, head, batch) : rows - row < batch ? rows - row : batch;
-        if (layout == FN(ACROSS)) count = FN(tile_rows)(a->out, row, rows, a->n);
+        if (layout == FN(ACROSS)) count = FN(tile_rows)(tile, a->out, row, rows);
         FN(index_batch)(layout, line, a, row, count, row_of);
     }
     FN(end_streaming)(line);
