@@ -117,12 +117,14 @@ static ALWAYS_INLINE int FN(sum_tile)(int how, int what, FN(Row) x, const FN(Row
         if (low) low[v] = (sum[v] - rounded) - carry[v];
         sum[v] = rounded;
     }
+    EACH_VECTOR(width) {
+        if (how == FN(ONLINE) && OP(any)(GE(ABS(max[v]), C(8192)))) return 0; /* as by the maximum, though K is raised by a lesser entry */
+    }
     if (what != FN(BUT_LARGEST)) return 1;
     EACH_VECTOR(width) {
         if (how == FN(MODERATELY) && OP(any)(GE(ABS(max[v]), C(FN(MODERATE))))) return 0;
         if (how == FN(ONLINE)) {
             const FN(Shift) raised = FN(row_shift)(max[v], FN(RAISED));
-            if (OP(any)(GE(ABS(max[v]), C(8192)))) return 0;
             sum[v] = FN(rescaled)(sum[v], by[v].k - raised.k);
             if (low) low[v] = FN(rescaled)(low[v], by[v].k - raised.k);
             by[v] = raised;

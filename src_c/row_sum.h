@@ -129,12 +129,13 @@ static ALWAYS_INLINE FN(Sum) FN(sum_exponentials)(int how, int what, int writing
         if (writing) FN(put)(out, start, count, to);
     }
     const T largest = what == FN(AND_LARGEST) || what == FN(BUT_LARGEST) || how == FN(ONLINE) ? OP(largest)(FN(top_of)(m)) : 0;
+    if (how == FN(ONLINE) && FN(how_far)(largest) == FN(FROM_AFAR)) return invalid; /* as by the maximum, though K is raised by a lesser entry */
     if (what != FN(BUT_LARGEST)) {
         found = (FN(Sum)){0, 0, largest, 0, 1, by};
         found.sum = FN(row_total)(n, sum, carry, &found.low);
         return found;
     }
-    if (how == FN(ONLINE) && !FN(raise_to)(largest, &by, &sum, &carry)) return invalid;
+    if (how == FN(ONLINE)) FN(raise_to)(largest, &by, &sum, &carry);
     const T maxima = FN(add_tops)(m, by, largest, &sum, &carry);
     int nan = !(largest - largest == 0);
     for (size_t k = 0; k < FN(TOPS); k++) nan |= OP(any)(OP(nan)(m[k]));

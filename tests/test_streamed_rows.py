@@ -20,6 +20,7 @@ LAYOUTS = {
     "50,000 columns": (-1, (85, 50_001)),
     "one row": (-1, (1, 4_200_005)),
     "axis 0": (0, (271, 15_488)),
+    "axis 0, some tiles": (0, (3_001, 1_440)),
     "axis 0, a tile": (0, (17_003, 256)),
     "axis 1": (1, (5, 211, 4_000)),
 }
@@ -37,6 +38,9 @@ def test_streamed_results(implementation, layout):
     number = np.arange(shape[rows])
     wide = (number % 7 == 0) & (number // 331 % 2 == 0)  # some rows of some batches
     np.moveaxis(x, rows, 0)[wide] *= 10  # beyond what exponentials can be taken of without the row's maximum
+    # And about where they are taken of the difference to the maximum, which is found last
+    for i, (least, most) in enumerate(((8185, 8193), (8177, 8193), (-8196, -8180))):
+        np.moveaxis(x, (rows, axis), (0, -1))[13 + 133 * i :: 401] = np.linspace(least, most, shape[axis], dtype=np.float32)
     for name in ("softmax", "log_softmax"):
         y = getattr(functions, name)(x, axis=axis, out=np.empty_like(x))
         slope = getattr(functions, name + "_backward")(grad, y=y, axis=axis, out=np.empty_like(x))
