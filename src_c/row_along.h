@@ -130,7 +130,9 @@ static inline int FN(taken_twice)(const FN(Line) *line, size_t n) { return n >= 
 /* With K = 0 only a weight of ordinary size over the sum is neither subnormal nor infinite; otherwise, what is nothing stays so (row_common.h). */
 #define LEAST_WEIGHT 0x1p-32
 #define MOST_WEIGHT 0x1p16
-static inline int FN(is_ordinary)(T weight) { return weight == 0 || (ABS_OF(weight) > (T)LEAST_WEIGHT && ABS_OF(weight) < (T)MOST_WEIGHT); }
+static inline int FN(is_ordinary)(T weight) { /* NaN, too */
+    return weight == 0 || !(ABS_OF(weight) <= (T)LEAST_WEIGHT || ABS_OF(weight) >= (T)MOST_WEIGHT);
+}
 
 static int FN(are_ordinary)(const T *weight, size_t rows) {
     V least = C(1), most = C(1);
