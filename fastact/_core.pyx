@@ -14,7 +14,10 @@ from libc.stdint cimport intptr_t
 from libc.string cimport memcpy, strcpy
 cimport numpy as cnp
 
+import numpy as np
+
 from .declare import REQUIRED
+from .fallback import refuse_dtype
 from .rows import parse
 
 cdef extern from "fastact.h":
@@ -34,6 +37,9 @@ cdef extern from "fastact.h":
         const char *name
         f32_block *block
         f32_block *general
+    ctypedef struct LossCall:
+        intptr_t rows
+        int wrong
     ctypedef struct RowKernel:
         const char *name
         const char *signature
@@ -54,12 +60,23 @@ cdef extern from "fastact.h":
     const InstructionSet *const *fastact_instruction_sets()
     inner_loop fastact_loop_f32, fastact_loop_f64
 
+cdef extern from "flags.h":
+    ctypedef struct FloatState:
+        pass
+    FloatState enter_default_state() noexcept nogil
+    void restore_state(FloatState) noexcept nogil
+
 cdef extern from "numpy/ufuncobject.h":
     ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
+    ctypedef struct PyUFuncObject
+    ctypedef int (*PyUFunc_TypeResolutionFunc)(PyUFuncObject *, cnp.NPY_CASTING, PyObject **, PyObject *, PyObject **) except -1
     ctypedef struct PyUFuncObject:
         PyUFuncGenericFunction *functions
         void **data
-        int nout
+        int nin, nout
+        const char *name
+        PyUFunc_TypeResolutionFunc type_resolver
+    int PyUFunc_DefaultTypeResolver(PyUFuncObject *, cnp.NPY_CASTING, PyObject **, PyObject *, PyObject **) except -1
     int _import_umath() except -1
     enum: PyUFunc_None
     object PyUFunc_FromFuncAndDataAndSignature(
@@ -79,6 +96,7 @@ cdef extern from "Python.h":
     bint PyLong_CheckExact(PyObject *)
     bint PyUnicode_CheckExact(PyObject *)
     double PyFloat_AS_DOUBLE(PyObject *)
+    PyObject *Py_TYPE(PyObject *)
     double PyLong_AsDouble(PyObject *) except? -1
     PyObject *Py_None
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
@@ -169,14 +187,40 @@ cdef object make_ufunc(str name, str document, str operands, int nout, const cha
     for i in range(n):
         types[i], types[n + i] = TYPES.get(operands[i], cnp.NPY_FLOAT32), TYPES.get(operands[i], cnp.NPY_FLOAT64)
     # With out=x NumPy makes no copy, of rows neither: it assumes that a loop reads an element (a row) before it writes it.
-    return PyUFunc_FromFuncAndDataAndSignature(
+    ufunc = PyUFunc_FromFuncAndDataAndSignature(
         loops, data, types, 2, n - nout, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
+    (<PyUFuncObject *>ufunc).type_resolver = resolve_types
+    return ufunc
 
 
-cdef class Shortcut:
-    """What the fast path of one public function knows; calling.Call, `call`, knows the rest."""
+cdef int resolve_types(
+    PyUFuncObject *ufunc, cnp.NPY_CASTING casting, PyObject **operands, PyObject *types, PyObject **resolved
+) except -1:
+    """Choose a loop as NumPy does; of what has none, say the dtype."""
+    cdef int i
+    for i in range(ufunc.nin):
+        refuse_dtype(ufunc.name.decode(), <cnp.ndarray>operands[i])
+    return PyUFunc_DefaultTypeResolver(ufunc, casting, operands, types, resolved)
 
-    cdef object call, from_input, from_output, sum
+
+cdef class Rules:
+    """A public function without a fast path: its calling.Call does all of it."""
+
+    cdef object call
+
+    def __init__(self, call):
+        self.call = call
+
+    def __reduce__(self):
+        # A builtin function pickles as getattr(its self, its name): here the package.
+        import importlib
+        return importlib.import_module, ("fastact",)
+
+
+cdef class Shortcut(Rules):
+    """What the fast path of one public function knows; its calling.Call knows the rest."""
+
+    cdef object from_input, from_output, sum
     cdef object condition, output_condition  # functions of the parameters, or None
     cdef str option
     cdef dict evaluators
@@ -185,7 +229,7 @@ cdef class Shortcut:
     cdef bint rows, splits
 
     def __init__(self, call, rows):
-        self.call = call
+        super().__init__(call)
         self.from_input, self.from_output = call.default
         self.option, self.evaluators = call.option, call.evaluators
         self.operands = len(call.operands)
@@ -200,11 +244,6 @@ cdef class Shortcut:
         self.condition = all_of(self.names, call.requires)
         self.output_condition = all_of(self.names, call.requires + call.output_requires)
 
-    def __reduce__(self):
-        # A builtin function pickles as getattr(its self, its name): here the package.
-        import importlib
-        return importlib.import_module, ("fastact",)
-
 
 cdef tuple ONLY_OUT = ("out",)
 
@@ -217,10 +256,18 @@ def all_of(names, conditions):
     return eval(f"lambda {', '.join(names)}: {text}", {"__builtins__": {}})
 
 
-cdef double plain_number(PyObject *given):
-    """A Python number that both dtypes hold, else NaN."""
+cdef PyObject *FLOAT32 = <PyObject *>np.float32
+cdef PyObject *FLOAT64 = <PyObject *>np.float64
+
+
+cdef double plain_number(PyObject *given, int dtype):
+    """A number that both dtypes hold and that leaves a computation in `dtype`, else NaN."""
     cdef double value = NAN
-    if PyFloat_CheckExact(given):
+    cdef float single
+    if Py_TYPE(given) == FLOAT32:
+        cnp.PyArray_ScalarAsCtype(<object>given, &single)
+        value = single
+    elif PyFloat_CheckExact(given) or (dtype == cnp.NPY_FLOAT64 and Py_TYPE(given) == FLOAT64):  # np.float64 is a float
         value = PyFloat_AS_DOUBLE(given)
     elif PyLong_CheckExact(given):
         try:
@@ -249,7 +296,7 @@ cdef int float_type(PyObject *operand):
     return dtype if dtype == cnp.NPY_FLOAT32 or dtype == cnp.NPY_FLOAT64 else -1
 
 
-cdef object slow(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+cdef object slow(Rules self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
     cdef Py_ssize_t i
     keywords = {}
     if kwnames != NULL:
@@ -293,8 +340,26 @@ cdef bint take(tuple names, object name, PyObject *given, PyObject **values):
     return False
 
 
-cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
-    cdef Shortcut self = <Shortcut>self_
+# The functions that Python calls: in the default floating-point state, so that casts and sums beside the kernels are in it, too.
+
+cdef object invoke(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    cdef FloatState callers = enter_default_state()
+    try:
+        return quick(<Shortcut>self, args, nargs, kwnames)
+    finally:
+        restore_state(callers)
+
+
+cdef object invoke_rules(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    cdef FloatState callers = enter_default_state()
+    try:
+        return slow(<Rules>self, args, nargs, kwnames)
+    finally:
+        restore_state(callers)
+
+
+cdef object quick(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    """The fast path, as far as it goes."""
     cdef PyObject *stack[MAX_INPUTS + 16]
     cdef PyObject *values[MAX_PARAMETERS]  # the parameters given, else NULL
     cdef double value
@@ -374,7 +439,7 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
                 stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
                 continue
             any_given = True
-            value = plain_number(values[i])
+            value = plain_number(values[i], dtype)
             if value != value or (condition is not None and 0 < abs(value) < 1e-45):  # it may be 0 in float32
                 return slow(self, args, nargs, kwnames)
             made = number(value, dtype)
@@ -409,9 +474,18 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
 
 def shortcut(call, bint rows, str document):
     """A builtin function for a calling.Call whose evaluators are ufuncs."""
+    return builtin(call, Shortcut(call, rows), <void *>invoke, document)
+
+
+def rules(call, str document):
+    """A builtin function for any other calling.Call."""
+    return builtin(call, Rules(call), <void *>invoke_rules, document)
+
+
+cdef object builtin(call, Rules self, void *function, str document):
     cdef PyMethodDef *method = <PyMethodDef *>forever(sizeof(PyMethodDef))
     method.ml_name = keep(call.name)
-    method.ml_meth = <void *>invoke
+    method.ml_meth = function
     method.ml_flags = METH_FASTCALL | METH_KEYWORDS
     method.ml_doc = keep(f"{call.name}{call.signature}\n--\n\n{document}")
-    return PyCFunction_NewEx(method, Shortcut(call, rows), "fastact")
+    return PyCFunction_NewEx(method, self, "fastact")

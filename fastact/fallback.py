@@ -17,6 +17,17 @@ PAIR_BLOCK = 4096
 LOOPS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
+def refuse_dtype(name, array):
+    """Refuse an array of no real numbers, or of more digits than float64 has."""
+    dtype = array.dtype
+    if dtype.kind in "biuf" and dtype.itemsize <= 8:
+        return
+    if dtype.kind == "V" and dtype.names is None and dtype.isbuiltin == 2:
+        return  # of a library (ml_dtypes): NumPy knows what it can be cast to
+    of = f" of {type(array.item()).__name__}" if dtype == object and array.ndim == 0 else ""
+    raise TypeError(f"{name}() takes real numbers in float64, float32 or what NumPy casts to these, not dtype {dtype}{of}")
+
+
 def loop_dtype(name, inputs, dtype=None):
     """The floating dtype that NumPy would pick among float32 and float64 loops for `inputs`."""
     if dtype is not None:
@@ -27,9 +38,12 @@ def loop_dtype(name, inputs, dtype=None):
             )
         return dtype
     weak = [type(value) for value in inputs if type(value) in (int, float)]
-    strong = [np.asarray(value).dtype for value in inputs if type(value) not in (int, float)]
-    if not strong:
+    arrays = [np.asarray(value) for value in inputs if type(value) not in (int, float)]
+    if not arrays:
         return LOOPS[1]
+    for array in arrays:
+        refuse_dtype(name, array)
+    strong = [array.dtype for array in arrays]
     for loop in LOOPS:
         if all(np.can_cast(given, loop, "safe") for given in strong):
             # A Python float is weak beside floats only: beside integers NumPy resolves it as float64.

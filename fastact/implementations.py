@@ -82,14 +82,14 @@ def load(name):
     if name not in available():
         raise ValueError(f"no implementation {name!r} here: this machine has {', '.join(available())}")
     evaluators = numpy_evaluators() if name == "numpy" else _core.load(name, documents())
-    functions = {}
+    functions, publish = {}, in_python if name == "numpy" else in_c
     for activation in ACTIVATIONS.values():
         if activation.public:
-            forward, backward = elementwise(activation, evaluators)
+            forward, backward = elementwise(activation, evaluators, publish)
             for alias in (activation.name, *activation.aliases):
                 functions[alias], functions[alias + "_backward"] = forward, backward
     for row_name in ROWS:
-        functions |= along_axis(row_name, evaluators)
+        functions |= along_axis(row_name, evaluators, publish)
     for call in (
         sampling.GumbelCall("gumbel_softmax", functions["softmax"], functions["hardmax"]),
         sampling.GumbelBackwardCall("gumbel_softmax_backward", functions["softmax_backward"]),
@@ -99,8 +99,8 @@ def load(name):
     return types.SimpleNamespace(**functions)
 
 
-def elementwise(activation, evaluators):
-    """The two public functions of one activation."""
+def elementwise(activation, evaluators, publish):
+    """The two public functions of one activation; `publish` makes one of a call and a docstring."""
     name, operands, parameters = activation.name, activation.operands, activation.parameters
     names = {value: other.name for value, other in activation.alternatives.items()} or {None: name}
     facts = {"option": activation.option, "requires": activation.requires}
@@ -128,7 +128,7 @@ def elementwise(activation, evaluators):
     return forward, publish(backward, documentation.backward(activation))
 
 
-def along_axis(name, evaluators):
+def along_axis(name, evaluators, publish):
     """The public functions of one row of the table."""
     row, functions = ROWS[name], {}
     for suffix, operands, document in (
@@ -164,11 +164,14 @@ def _is_ufunc(evaluator):
     return isinstance(evaluator, np.ufunc)
 
 
-def publish(call, document):
-    """A public function for `call`: the compiled shortcut in front of it where a ufunc does all of it."""
-    if _is_ufunc(call.default[0]) and call.has_shortcut:
+def in_c(call, document):
+    """A public function for `call`: a builtin one, with a fast path in front where a ufunc does all of it."""
+    if call.default[0] is not None and call.has_shortcut:
         return _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
-    return calling.public(call, document)
+    return _core.rules(call, document)
+
+
+in_python = calling.public
 
 
 def numpy_evaluators():

@@ -27,11 +27,15 @@ cdef bint apart(PyObject *operand, PyObject *out):
     return at >= to + cnp.PyArray_NBYTES(<cnp.ndarray>out) or to >= at + cnp.PyArray_NBYTES(<cnp.ndarray>operand)
 
 
+cdef enum:
+    WITH_THE_LOCK = 4096  # bytes up to which a loop takes less time than giving the interpreter's lock back
+
+
 cdef void call_loop(
     PyUFuncGenericFunction loop, char **at, cnp.npy_intp *counts, cnp.npy_intp *steps, void *data, cnp.npy_intp bytes_
 ) noexcept:
-    """Without the interpreter's lock, where it takes longer than giving the lock back."""
-    if bytes_ < 4096:
+    """Without the interpreter's lock, where that pays."""
+    if bytes_ < WITH_THE_LOCK:
         loop(at, counts, steps, data)
     else:
         with nogil:
@@ -106,7 +110,7 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
         return None
     cdef cnp.npy_intp *whole = cnp.PyArray_DIMS(<cnp.ndarray>x)
     cdef cnp.npy_intp half[64]
-    cdef cnp.npy_intp count = whole[dimensions - 1] // 2, row, rows = cnp.PyArray_SIZE(<cnp.ndarray>x) // whole[dimensions - 1]
+    cdef cnp.npy_intp count = whole[dimensions - 1] // 2, rows = cnp.PyArray_SIZE(<cnp.ndarray>x) // whole[dimensions - 1]
     cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>x)
     memcpy(half, whole, dimensions * sizeof(cnp.npy_intp))
     half[dimensions - 1] = count
@@ -131,11 +135,25 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
             at[n_arrays], halves[n_arrays] = <char *>cnp.PyArray_DATA(array) + k * count * item, parts
             n_arrays += 1
     cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
-    for row in range(rows):
-        call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)
-        for k in range(n_arrays):
-            at[k] += halves[k] * count * item
+    if rows * count * item < WITH_THE_LOCK:
+        call_rows(ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
+    else:
+        with nogil:
+            call_rows(ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
     return result
+
+
+cdef void call_rows(
+    PyUFuncGenericFunction loop, char **at, int *halves, int n_arrays, cnp.npy_intp rows, cnp.npy_intp *count, cnp.npy_intp *steps,
+    void *data, cnp.npy_intp item
+) noexcept nogil:
+    """A loop of `count` elements for each row; from row to row, an array goes on by as many `halves`."""
+    cdef cnp.npy_intp row
+    cdef int k
+    for row in range(rows):
+        loop(at, count, steps, data)
+        for k in range(n_arrays):
+            at[k] += halves[k] * count[0] * item
 
 
 cdef enum:
@@ -203,6 +221,7 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, ou
     cdef Cursor[6] cursors
     cdef char *at[6]
     cdef char **sum_at = [<char *>losses, <char *>&part]
+    cdef LossCall call = LossCall(in_all, 0)
     cdef cnp.npy_intp[8] steps
     cdef cnp.npy_intp *counts = [0, n]
     cdef cnp.npy_intp *sum_counts = [1, 0]
@@ -225,11 +244,13 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, ou
                 counts[0] = sum_counts[1] = min(SUMMED_ROWS, in_block - row)
                 for k in range(operands):
                     at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
-                loop(at, counts, steps, &in_all)
+                loop(at, counts, steps, &call)
                 if summed:
                     sum_loop(sum_at, sum_counts, sum_steps, NULL)
                     total += part
                 row += SUMMED_ROWS
+    if call.wrong:
+        raise IndexError(f"cross_entropy needs target indices in 0..{n - 1}: another thread has written others during the call")
     if not summed:
         return out
     loss = number(total / in_all, dtype)[()]

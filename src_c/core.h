@@ -14,6 +14,7 @@
 #define ROLLED _Pragma("GCC unroll 1")
 #define PREFETCH(p) __builtin_prefetch(p)
 #define PREFETCH_TO_WRITE(p) __builtin_prefetch(p, 1)
+#define SETTLE(copy) __asm__ volatile("" : : "r"(copy) : "memory") /* what was copied is not read once more where it came from */
 #else
 #define ALWAYS_INLINE inline
 #define APART
@@ -22,6 +23,7 @@
 #define ROLLED
 #define PREFETCH(p) (void)(p)
 #define PREFETCH_TO_WRITE(p) (void)(p)
+#define SETTLE(copy) (void)(copy)
 #endif
 #define NAN_VALUE NAN
 

@@ -27,6 +27,12 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
+/* What mean_of_losses tells the loop of a loss, which sees a block of the rows at a time; and what it is told */
+typedef struct {
+    intptr_t rows; /* in all blocks */
+    int wrong; /* whether a target was no index in range */
+} LossCall;
+
 /* One function along an axis, with the signature of its gufunc, in which "f" is the float of the loop, "d" a double, "q" an int64 and
  * "?" a bool, as in fastact/row_evaluators.py. */
 typedef struct {

@@ -13,7 +13,7 @@ void CAT(fastact_loop, REAL)(char **args, const intptr_t *dimensions, const intp
     const Elementwise *kernel = data;
     const size_t n = (size_t)dimensions[0], lanes = (size_t)kernel->lanes;
     const int inputs = kernel->arrays + kernel->parameters;
-    const Flags flags = flags_get();
+    const FloatState callers = enter_default_state();
 
     T parameter[MAX_PARAMETERS];
     int uniform = 1;
@@ -54,5 +54,5 @@ void CAT(fastact_loop, REAL)(char **args, const intptr_t *dimensions, const intp
             for (size_t i = 0; i < count; i++) *(T *)(to + (intptr_t)i * steps[inputs + k]) = out[k][i];
         }
     }
-    flags_restore(flags);
+    restore_state(callers);
 }

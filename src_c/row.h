@@ -244,7 +244,7 @@ static inline void FN(end_streaming)(FN(Line) *line) {
 static void FN(rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = what < FN(WEIGHTED) ? 2 : 3, last = operands - 1;
-    const Flags flags = flags_get();
+    const FloatState callers = enter_default_state();
     const size_t short_row = FROM_OUTPUT(what) ? FN(SHORT_FROM_OUTPUT) : FN(SHORT_ROW);
     FN(Operand) a[3];
     int lie_along = 1, lie_across = 1, cores = 0;
@@ -269,7 +269,7 @@ static void FN(rows)(int what, char **args, const intptr_t *dimensions, const in
     else
         FN(row_by_row)(what, line, a, rows, n);
     FN(end_streaming)(line);
-    flags_restore(flags);
+    restore_state(callers);
 }
 
 #define LOOP(name, what)                                                                                      \

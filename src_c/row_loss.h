@@ -190,23 +190,59 @@ typedef struct {
     FN(Operand) grad, logits, target, smoothing, loss, out;
     int what, distribution;
     size_t n;
+    LossCall *call; /* or NULL */
 } FN(Losses);
 
-static void FN(exact_losses)(const FN(Losses) *a, size_t row, size_t rows) {
-    for (; rows; row++, rows--) {
-        FN(Logits) l = FN(logits_of)(FN(row_of)(a->logits, row), a->n);
-        const FN(Row) distribution = FN(row_of)(a->target, row), out = FN(row_of)(a->out, row);
-        const double smoothing = NUMBER_AT(double, a->smoothing, row);
-        const int64_t index = a->distribution ? 0 : NUMBER_AT(int64_t, a->target, row);
-        const FN(Target) t = {a->distribution ? &distribution : NULL, index, 1 - smoothing, smoothing / (double)a->n};
-        T *loss = a->what & FN(LOSS) ? FN(entry)(a->loss, row) : NULL;
-        if (index < 0) { /* ignored */
-            if (loss) *loss = 0;
-            for (size_t j = 0; j < a->n && a->what & FN(GRADIENT); j++) out.at[(ptrdiff_t)j * out.step] = 0;
-            continue;
-        }
-        FN(find_largest)(&l, -HUGE_VAL);
-        FN(loss_exactly)(&l, t, a->what & FN(GRADIENT) ? NUMBER_AT(T, a->grad, row) : 0, loss, a->what & FN(GRADIENT) ? &out : NULL);
+/* What a target says of its row besides an index in range: the row does not count; or there is no such entry, and all results are NaN. The callers of
+ * these loops refuse such a target beforehand, so one that is met here was written meanwhile by another thread. */
+enum { FN(IGNORED) = -1, FN(WRONG) = -2 };
+
+static inline int64_t FN(checked_index)(int64_t index, size_t n) {
+    return index == FN(IGNORED) || (uint64_t)index < n ? index : FN(WRONG);
+}
+
+/* The targets of rows, checked in this copy, from which alone they are used: other threads may write the caller's memory. Returns whether all are
+ * indices in range. */
+static int FN(read_indices)(const FN(Losses) *a, size_t row, size_t rows, int64_t *index) {
+    const int64_t *at = (const int64_t *)(a->target.data + (ptrdiff_t)row * a->target.outer);
+    int64_t all = 0;
+    if (a->target.outer == sizeof(int64_t)) {
+        for (size_t i = 0; i < rows; i += 8) PREFETCH(at + rows + i); /* the next batch's */
+        memcpy(index, at, rows * sizeof(int64_t));
+    } else
+        for (size_t i = 0; i < rows; i++) index[i] = NUMBER_AT(int64_t, a->target, row + i);
+    SETTLE(index);
+    for (size_t i = 0; i < rows; i++) {
+        index[i] = FN(checked_index)(index[i], a->n);
+        all |= index[i];
+    }
+    if (all < 0 && a->call)
+        for (size_t i = 0; i < rows; i++) a->call->wrong |= index[i] == FN(WRONG);
+    return all >= 0;
+}
+
+/* One row, by its index, which has been checked, or its distribution */
+static void FN(exact_loss)(const FN(Losses) *a, size_t row, int64_t index) {
+    const FN(Row) distribution = FN(row_of)(a->target, row), out = FN(row_of)(a->out, row);
+    const double smoothing = NUMBER_AT(double, a->smoothing, row);
+    const FN(Target) t = {a->distribution ? &distribution : NULL, index, 1 - smoothing, smoothing / (double)a->n};
+    T *loss = a->what & FN(LOSS) ? FN(entry)(a->loss, row) : NULL;
+    if (index < 0) {
+        const T value = index == FN(IGNORED) ? 0 : (T)NAN_VALUE;
+        if (loss) *loss = value;
+        for (size_t j = 0; j < a->n && a->what & FN(GRADIENT); j++) out.at[(ptrdiff_t)j * out.step] = value;
+        return;
+    }
+    FN(Logits) l = FN(logits_of)(FN(row_of)(a->logits, row), a->n);
+    FN(find_largest)(&l, -HUGE_VAL);
+    FN(loss_exactly)(&l, t, a->what & FN(GRADIENT) ? NUMBER_AT(T, a->grad, row) : 0, loss, a->what & FN(GRADIENT) ? &out : NULL);
+}
+
+static void FN(exact_losses)(const FN(Losses) *a, size_t rows) {
+    for (size_t row = 0; row < rows; row++) {
+        int64_t index = 0;
+        if (!a->distribution) FN(read_indices)(a, row, 1, &index);
+        FN(exact_loss)(a, row, index);
     }
 }
 
@@ -216,23 +252,6 @@ static void FN(finish_losses)(const FN(Losses) *a, size_t row, size_t rows, cons
         memcpy(FN(entry)(a->loss, row), ratio, rows * sizeof(T));
     else
         for (size_t i = 0; i < rows; i++) *FN(entry)(a->loss, row + i) = ratio[i];
-}
-
-/* The targets of rows, with 0 for -1, which is ignored; and whether there is such a one. One after another in memory, they are read in
- * vectors: one by one took 4 cycles a row. */
-static int FN(read_indices)(FN(Operand) target, size_t row, size_t rows, int64_t *index) {
-    const int64_t *at = (const int64_t *)(target.data + (ptrdiff_t)row * target.outer);
-    int64_t all = 0;
-    if (target.outer == sizeof(int64_t)) {
-        for (size_t i = 0; i < rows; i += 8) PREFETCH(at + rows + i); /* the next batch's: 8 Mi of 10 columns, .44 ns an entry instead of .52 */
-        memcpy(index, at, rows * sizeof(int64_t));
-    } else
-        for (size_t i = 0; i < rows; i++) index[i] = NUMBER_AT(int64_t, target, row + i);
-    for (size_t i = 0; i < rows; i++) {
-        all |= index[i];
-        index[i] &= ~(index[i] >> 63);
-    }
-    return all < 0;
 }
 
 /* Rows of n entries from `from` to `to`, with the steps of each in bytes: from entry to entry, and from row to row */
@@ -263,8 +282,8 @@ static int FN(index_group)(FN(Line) *line, const FN(Losses) *a, size_t row, FN(G
 }
 
 /* The loss that loss_exactly has left, as terms */
-static void FN(exact_terms)(const FN(Losses) *a, size_t row, T *far, T *ratio) {
-    FN(exact_losses)(a, row, 1);
+static void FN(exact_terms)(const FN(Losses) *a, size_t row, int64_t index, T *far, T *ratio) {
+    FN(exact_loss)(a, row, index);
     *far = a->what & FN(LOSS) ? *FN(entry)(a->loss, row) : 0;
     *ratio = 0;
 }
@@ -287,9 +306,10 @@ static int FN(index_rows)(int layout, FN(Line) *line, const FN(Losses) *a, size_
  * depend on it. */
 static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, size_t row, size_t rows, const int32_t *row_of) {
     const int writing = a->what & FN(GRADIENT);
-    int64_t index[FN(SHORT_ROWS)];
+    int64_t target[FN(SHORT_ROWS)], index[FN(SHORT_ROWS)];
     ALIGNED T weight[FN(SHORT_ROWS) + LANES], far[FN(SHORT_ROWS)], ratio[FN(SHORT_ROWS)], by_itself[2][LANES];
-    const int ignored = FN(read_indices)(a->target, row, rows, index);
+    const int every = FN(read_indices)(a, row, rows, target);
+    for (size_t i = 0; i < rows; i++) index[i] = target[i] & ~(target[i] >> 63); /* 0 for a row that does not count, which is computed all the same */
     const T first = writing ? NUMBER_AT(T, a->grad, row) : 0;
     for (size_t i = 0; i < rows; i++) weight[i] = first;
     for (size_t i = 0; i < rows && writing && a->grad.outer; i++) weight[i] = NUMBER_AT(T, a->grad, row + i);
@@ -303,12 +323,13 @@ static void FN(index_batch)(int layout, FN(Line) *line, const FN(Losses) *a, siz
             far[i] = by_itself[0][0];
             ratio[i] = by_itself[1][0];
         } else
-            FN(exact_terms)(a, row + i, far + i, ratio + i);
+            FN(exact_terms)(a, row + i, target[i], far + i, ratio + i);
     }
     if (a->what & FN(LOSS)) FN(finish_losses)(a, row, rows, far, ratio);
-    if (line && ignored) FN(finish_piece)(line), FN(flush)(line); /* what is not written yet would go over what follows */
-    for (size_t i = 0; i < rows && ignored; i++)
-        if (NUMBER_AT(int64_t, a->target, row + i) < 0) FN(exact_losses)(a, row + i, 1);
+    if (every) return;
+    if (line) FN(finish_piece)(line), FN(flush)(line); /* what is not written yet would go over what follows */
+    for (size_t i = 0; i < rows; i++)
+        if (target[i] < 0) FN(exact_loss)(a, row + i, target[i]);
 }
 
 static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_t in_all) {
@@ -330,18 +351,18 @@ static void FN(index_losses)(int layout, const FN(Losses) *a, size_t rows, size_
     FN(end_streaming)(line);
 }
 
-/* `in_all` is NULL, or how many rows there are in this and other calls. */
-static void FN(loss_rows)(int distribution, int what, char **args, const intptr_t *dimensions, const intptr_t *steps, const intptr_t *in_all) {
+/* `call` is NULL where NumPy calls. */
+static void FN(loss_rows)(int distribution, int what, char **args, const intptr_t *dimensions, const intptr_t *steps, LossCall *call) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int graded = (what & FN(GRADIENT)) != 0, operands = graded + 3 + (what == FN(BOTH) ? 2 : 1);
-    const Flags flags = flags_get();
+    const FloatState callers = enter_default_state();
     FN(Operand) list[6], none = {NULL, 0, 0};
     for (int k = 0, cores = 0; k < operands; k++) {
         const int core = k == graded || (distribution && k == graded + 1) || (graded && k == operands - 1);
         list[k] = (FN(Operand)){args[k], steps[k], core ? steps[operands + cores++] : 0};
     }
     const FN(Losses) a = {graded ? list[0] : none, list[graded], list[graded + 1], list[graded + 2],
-                          what & FN(LOSS) ? list[graded + 3] : none, graded ? list[operands - 1] : none, what, distribution, n};
+                          what & FN(LOSS) ? list[graded + 3] : none, graded ? list[operands - 1] : none, what, distribution, n, call};
     const int along = a.logits.inner == sizeof(T) && (!graded || a.out.inner == sizeof(T));
     const int across = a.logits.outer == sizeof(T) && (!graded || a.out.outer == sizeof(T)) && n < 1 << 24; /* places are exact as floats */
     const int layout = along && (n > FN(SHORT_ROW) || LANES == 1) ? FN(ALONG) : across && !along ? FN(ACROSS) : FN(SHORT);
@@ -351,10 +372,10 @@ static void FN(loss_rows)(int distribution, int what, char **args, const intptr_
         if (!a.smoothing.outer) break;
     }
     if (fast)
-        FN(index_losses)(layout, &a, rows, in_all ? (size_t)*in_all : rows);
+        FN(index_losses)(layout, &a, rows, call ? (size_t)call->rows : rows);
     else
-        FN(exact_losses)(&a, 0, rows);
-    flags_restore(flags);
+        FN(exact_losses)(&a, rows);
+    restore_state(callers);
 }
 #define LOSS_LOOP(name, distribution, what)                                                                   \
     static void FN(name##_loop)(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \

@@ -87,7 +87,7 @@ static void FN(masked_backward)(int log, const FN(Logits) *l, FN(Row) grad, cons
 static void FN(masked_rows)(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int arrays = what < FN(WEIGHTED) ? 1 : 2, log = what == FN(LOG_SOFTMAX) || (what > FN(WEIGHTED) && KIND(what) == FN(OF_LOG_SOFTMAX));
-    const Flags flags = flags_get();
+    const FloatState callers = enter_default_state();
     FN(Operand) a[7];
     for (int k = 0, cores = 0; k < arrays + 5; k++) {
         const int core = (k < arrays && !(what == FN(WEIGHTED) && k == 0)) || k == arrays + 3 || (k == arrays + 4 && what != FN(LOGSUMEXP));
@@ -121,7 +121,7 @@ static void FN(masked_rows)(int what, char **args, const intptr_t *dimensions, c
         else
             FN(masked_backward)(log, &l, first, NULL, to, scale);
     }
-    flags_restore(flags);
+    restore_state(callers);
 }
 #define MASKED_LOOP(name, what)                                                                               \
     static void FN(name##_loop)(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \

@@ -11,7 +11,7 @@ static ALWAYS_INLINE f64_v FN(above)(int what, f64_v z, double tau) {
 
 static ALWAYS_INLINE double FN(threshold)(int what, const FN(Logits) *l) {
     FN(Part) part;
-    double tau = -1, count = 0;
+    double tau = -1, count = HUGE_VAL; /* it falls with every step, so that the loop ends, even where another thread writes x */
     for (;;) {
         FN(Adder) sum = {f64_set(0), f64_set(0)}, second = sum;
         EACH_PART(l->n) {
@@ -30,7 +30,7 @@ static ALWAYS_INLINE double FN(threshold)(int what, const FN(Logits) *l) {
         }
         const double first = f64_total(sum.sum, sum.carry), other = f64_total(second.sum, second.carry);
         if (what == FN(SPARSEMAX)) {
-            if (other == count || !(other > 0)) return tau;
+            if (!(other < count) || !(other > 0)) return tau;
             count = other;
             tau = (first - 1) / count;
         } else {
@@ -102,7 +102,7 @@ enum { FN(HARDMAX) = 2, FN(SPARSE_FORWARD) = 0, FN(SPARSE_BACKWARD), FN(SPARSE_F
 static void FN(sparse_rows)(int what, int pass, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = pass == FN(SPARSE_FORWARD) ? 2 : 3;
-    const Flags flags = flags_get();
+    const FloatState callers = enter_default_state();
     FN(Operand) a[3];
     for (int k = 0; k < operands; k++) a[k] = (FN(Operand)){args[k], steps[k], steps[operands + k]};
     for (size_t row = 0; row < rows; row++) {
@@ -117,7 +117,7 @@ static void FN(sparse_rows)(int what, int pass, char **args, const intptr_t *dim
         else
             FN(sparse_backward)(what, pass == FN(SPARSE_FROM_OUTPUT), &l, first, out);
     }
-    flags_restore(flags);
+    restore_state(callers);
 }
 #define SPARSE_LOOP(name, what, pass)                                                                         \
     static void FN(name##_loop)(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \

@@ -42,7 +42,7 @@ static void FN(sum_loop)(char **args, const intptr_t *dimensions, const intptr_t
     const size_t columns = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int side_by_side = columns > 1 && steps[0] == sizeof(FN(t)) && steps[2] != sizeof(FN(t));
     const size_t width = side_by_side ? FN(WIDTH) : 1;
-    const Flags flags = flags_get();
+    const FloatState callers = enter_default_state();
     (void)data;
     for (size_t i = 0; i < columns; i += width) {
         const char *at = args[0] + (ptrdiff_t)i * steps[0];
@@ -57,5 +57,5 @@ static void FN(sum_loop)(char **args, const intptr_t *dimensions, const intptr_t
             sums[0] = FN(sum_column)(at, steps[2], n);
         for (size_t k = 0; k < count; k++) *(double *)(out + (ptrdiff_t)k * steps[1]) = sums[k];
     }
-    flags_restore(flags);
+    restore_state(callers);
 }
