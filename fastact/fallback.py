@@ -17,15 +17,18 @@ PAIR_BLOCK = 4096
 LOOPS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def refuse_dtype(name, array):
-    """Refuse an array of no real numbers, or of more digits than float64 has."""
+def refuse_dtype(name, array, argument=None):
+    """Refuse an array of no real numbers, or of more digits than float64 has; an argument can be named."""
     dtype = array.dtype
     if dtype.kind in "biuf" and dtype.itemsize <= 8:
         return
     if dtype.kind == "V" and dtype.names is None and dtype.isbuiltin == 2:
         return  # of a library (ml_dtypes): NumPy knows what it can be cast to
-    of = f" of {type(array.item()).__name__}" if dtype == object and array.ndim == 0 else ""
-    raise TypeError(f"{name}() takes real numbers in float64, float32 or what NumPy casts to these, not dtype {dtype}{of}")
+    given = f"dtype {dtype}"
+    if dtype == object and array.ndim == 0:
+        given += f" of {type(array.item()).__name__}"
+        given += ": pass its .toarray()" if hasattr(array.item(), "toarray") else ""
+    raise TypeError(f"{name}() takes real numbers, at most float64, not {given}{f' for {argument}' if argument else ''}")
 
 
 def loop_dtype(name, inputs, dtype=None):

@@ -7,14 +7,19 @@ import operator
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .calling import Call, answers_for_itself, check_axis
-from .fallback import broadcast, checked_out, loop_dtype
-from .row_calls import finite_number
+from .calling import Call, check_axis
+from .fallback import broadcast, checked_out, loop_dtype, refuse_dtype
+from .operands import array_to_read
+from .row_calls import finite_number, taking_dtype
 from .rows import blocks, overlaps
 
 REDUCTIONS = ("mean", "sum", "none")
 # Rows of a block: their losses and their targets take 64 KiB at most.
 BLOCK = 8192
+# Entries of a block that has to be cast: 512 KiB at most.
+CAST = 65536
+# What labels between 0 and 1 may be beyond, by roundings.
+SLACK = 1e-6
 
 
 def sum_quietly(losses):
@@ -33,6 +38,7 @@ class LossCall(Call):
     """
 
     keywords = "out=None"
+    instead = {}  # noqa: RUF012  (what to pass in place of masked entries, by operand)
 
     def __init__(self, name, kind, parameters):
         operands = ("logits", "target")
@@ -55,12 +61,15 @@ class LossCall(Call):
         out = kwargs.pop("out", None)
         if kwargs:
             raise TypeError(f"{self.name}() got an unexpected keyword argument {next(iter(kwargs))!r}")
-        for name, value in zip(self.operands, operands, strict=True):
-            if answers_for_itself(value):
-                raise TypeError(f"{self.name}() takes arrays, which it reduces: {name} is {type(value).__name__}")
-        grad, (logits, target) = operands[0] if self.kind == "backward" else 1.0, operands[-2:]
+        arrays = [
+            array_to_read(self.name, name, value, self.instead.get(name, f"{name}.filled(value)"))
+            for name, value in zip(self.operands, operands, strict=True)
+        ]
+        for name, array in zip(self.operands, arrays, strict=True):
+            refuse_dtype(self.name, array, name)
+        *grad, logits, target = arrays
         options = dict(zip(self.parameters, parameters, strict=True))
-        return self.compute(grad, np.asanyarray(logits), np.asarray(target), options, out)
+        return self.compute(grad[0] if grad else np.float64(1), logits, np.asarray(target), options, out)
 
     def loss_out(self, out, shape, loop):
         """Where the loss is to be written, or None."""
@@ -81,9 +90,6 @@ class LossCall(Call):
 
     def weight(self, grad, reduction, count, shape):
         """The gradient of each row's loss: an array of the loss's shape, or one number."""
-        grad = np.asarray(grad)
-        if grad.dtype.kind not in "biuf":
-            raise TypeError(f"{self.name}() argument grad must be real, not {grad.dtype}")
         if reduction == "none":
             try:
                 return np.broadcast_to(grad, shape)
@@ -104,13 +110,15 @@ class LossCall(Call):
 
 
 class CrossEntropyCall(LossCall):
-    """How cross_entropy is called: with indices or distributions, along an axis.
+    """How cross_entropy is called: with indices, rows of labels that are 0 but for one 1, or distributions, along an axis.
 
     Attributes
     ----------
     of_index, of_distribution : callable
         The evaluators for both kinds of targets.
     """
+
+    instead = {"target": "ignore_index in their place, target.filled(-100)"}  # noqa: RUF012
 
     def __init__(self, name, kind, evaluators):
         super().__init__(name, kind, {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"})
@@ -133,10 +141,13 @@ class CrossEntropyCall(LossCall):
         axis = normalize_axis_index(operator.index(options["axis"]), logits.ndim)
         smoothing, reduction = self.smoothing(options["label_smoothing"]), options["reduction"]
         batch = logits.shape[:axis] + logits.shape[axis + 1 :]
-        indices = self.indices(logits, target, batch)
-        loop = loop_dtype(self.name, [logits] if indices else [logits, target])
+        of = self.kind_of_target(logits, target, batch)
+        loop, n = loop_dtype(self.name, [logits]), logits.shape[axis]
         ignored = self.ignored(options["ignore_index"])
-        count = self.checked(target, ignored, logits.shape[axis]) if indices else math.prod(batch)
+        targets = target if of == "indices" else np.moveaxis(target, axis, -1)
+        count = self.checked(targets, ignored, n) if of == "indices" else math.prod(batch)
+        if of == "labels":
+            self.check_labels(targets)
         weight = self.weight(grad, reduction, count, batch)
         # of both one array is where the gradient goes, a tuple has a place for each
         loss_out, slope_out = out if isinstance(out, tuple) and len(out) == 2 and self.kind == "both" else (None, out)
@@ -149,15 +160,18 @@ class CrossEntropyCall(LossCall):
             if loss_out is not None and np.may_share_memory(loss_out, slope_out):
                 raise ValueError(f"{self.name}() needs arrays that do not overlap in out=, for the loss and the gradient")
             slopes = np.moveaxis(slope_out, axis, -1)
-        rows, targets = np.moveaxis(np.asarray(logits), axis, -1), target if indices else np.moveaxis(target, axis, -1)
+        rows = np.moveaxis(np.asarray(logits), axis, -1)
         written = [array for array in (losses, slopes) if array is not None]
         inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
         if reduction == "none" and any(np.may_share_memory(weight, array) for array in written):
             weight = weight.copy()
-        evaluate, prepare = self.of_distribution, None
-        if indices:
-            every = count == target.size
-            evaluate, prepare = self.of_index, as_index if every else functools.partial(as_index, ignored=ignored)
+        if of == "distribution":
+            evaluate, prepare = self.of_distribution, np.asarray
+        elif of == "labels":
+            evaluate, prepare = self.of_index, functools.partial(np.argmax, axis=-1)
+        else:
+            keep = None if count == target.size else ignored
+            evaluate, prepare = self.of_index, functools.partial(as_index, self.name, n, keep)
         total = self.by_blocks(evaluate, prepare, weight, inputs, smoothing, (losses, slopes), reduction == "none", loop)
         if self.kind == "backward":
             return slope_out
@@ -170,8 +184,10 @@ class CrossEntropyCall(LossCall):
     def by_blocks(self, evaluate, prepare, weight, arrays, smoothing, written, each_row, loop):
         """Write the losses of each row, if these are wanted, and gradients; returns the sum of the losses."""
         (rows, targets), (losses, slopes), total = arrays, written, 0.0
-        for part in blocks(rows.shape[:-1], BLOCK):
-            inputs = [rows[part], prepare(targets[part]) if prepare else targets[part], smoothing]
+        evaluate = functools.partial(taking_dtype(evaluate) if isinstance(evaluate, np.ufunc) else evaluate, dtype=loop)
+        cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop)
+        for part in blocks(rows.shape[:-1], max(1, CAST // max(rows.shape[-1], 1)) if cast else BLOCK):
+            inputs = [rows[part], prepare(targets[part]), smoothing]
             if self.kind != "loss":
                 inputs.insert(0, weight[part].astype(loop, copy=False) if each_row else weight)
             if self.kind == "backward":
@@ -183,21 +199,32 @@ class CrossEntropyCall(LossCall):
                 total += float(self.sum(each.reshape(-1)))
         return total
 
-    def indices(self, logits, target, batch):
-        """Whether the target is one of indices; refuses one that is neither of these nor a distribution."""
-        if target.dtype.kind in "iu":
-            if target.shape != batch:
-                reason = f"the shape of logits without the axis, {batch}, got {target.shape}"
-                hint = "; a distribution must be floating" if target.shape == logits.shape else ""
-                raise ValueError(f"{self.name}() needs target indices of {reason}{hint}")
-            return True
-        if target.dtype.kind != "f":
-            right = "of integers, which are indices, or floating, a distribution"
-            raise TypeError(f"{self.name}() argument target must be {right}, not {target.dtype}")
-        if target.shape != logits.shape:
-            reason = f"the shape of logits, {logits.shape}, got {target.shape}"
-            raise ValueError(f"{self.name}() needs a target distribution of {reason}; indices must be integers")
-        return False
+    def kind_of_target(self, logits, target, batch):
+        """What the target has: "indices", "labels" of integers or booleans that are 0 but for one 1 a row, or a "distribution"."""
+        kind, given = target.dtype.kind, f"got {target.dtype} of shape {target.shape}"
+        if target.shape == logits.shape:
+            return "distribution" if kind == "f" or logits.size == 0 else "labels"
+        if target.shape == batch and kind in "iu":
+            return "indices"
+        right = f"integer indices of shape {batch}, which is that of logits without the axis, or a distribution of shape {logits.shape}"
+        hint = ""
+        if kind in "iu" and target.size == math.prod(batch):
+            hint = ": pass target.ravel()" if len(batch) == 1 else f": pass target.reshape({batch})"
+        error = TypeError if target.shape == batch else ValueError
+        raise error(f"{self.name}() argument target must have {right}, {given}{hint}")
+
+    def check_labels(self, targets):
+        """Refuse rows of labels that are not 0 but for one 1."""
+        n = targets.shape[-1]
+        for part in blocks(targets.shape[:-1], max(1, CAST // max(n, 1))):
+            given = targets[part]
+            wrong = ((given != 0) & (given != 1)).any(axis=-1) | (np.count_nonzero(given, axis=-1) != 1)
+            if wrong.any():
+                at = np.argwhere(wrong)[0]
+                row = np.array2string(given[tuple(at)], threshold=8, separator=", ")
+                hint = "; for one logit a row there is binary_cross_entropy_with_logits" if n == 1 else ""
+                right = "labels of the shape of logits that are 0 but for one 1 a row"
+                raise ValueError(f"{self.name}() needs {right}, got {row} at {place(part, at)}{hint}")
 
     def smoothing(self, value):
         """The share that is spread over all entries."""
@@ -239,12 +266,14 @@ def place(part, at):
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def as_index(target, ignored=None):
-    """Targets as the evaluators take them: -1 where a row does not count."""
-    if ignored is None:
-        return target.astype(np.int64, copy=False)
+def as_index(function, n, ignored, target):
+    """A copy of targets as the evaluators take them, -1 where a row does not count; checked once more, since others may write them."""
     made = target.astype(np.int64)
-    made[target == ignored] = -1
+    left_out = made == ignored if ignored is not None else False
+    made[left_out] = 0
+    if made.size and not 0 <= made.min() <= made.max() < n:
+        raise IndexError(f"{function}() needs target indices in 0..{n - 1}: another thread has written others during the call")
+    made[left_out] = -1
     return made
 
 
@@ -265,11 +294,13 @@ class BinaryCrossEntropyCall(LossCall):
         """Check all of it, then compute it, the loss in blocks."""
         weight, reduction = options["pos_weight"], options["reduction"]
         weight = 1.0 if weight is None else weight
+        weight = weight if type(weight) in (int, float) else array_to_read(self.name, "pos_weight", weight)
         inputs = [logits, target, weight]
-        loop = loop_dtype(self.name, inputs)
+        loop = loop_dtype(self.name, [logits, weight])
         if broadcast(self.name, inputs) != logits.shape:
             shapes = f"{logits.shape}, got {target.shape} and {np.shape(weight)}"
             raise ValueError(f"{self.name}() needs target and pos_weight that broadcast to the shape of logits, {shapes}")
+        self.check_labels(target)
         if self.kind == "backward":
             slope = self.weight(grad, reduction, logits.size, logits.shape)
             out = self.gradient_out(out, logits, loop)
@@ -277,7 +308,7 @@ class BinaryCrossEntropyCall(LossCall):
             return self.evaluator(slope, *inputs, out=out, dtype=loop)
         out = self.loss_out(out, logits.shape if reduction == "none" else (), loop)
         if reduction == "none":
-            return self.evaluator(*inputs, out=out)
+            return self.evaluator(*inputs, out=out, dtype=loop)
         targets = np.broadcast_to(target, logits.shape)
         weights = np.broadcast_to(weight, logits.shape) if np.ndim(weight) else None
         total, logits = 0.0, np.asarray(logits)
@@ -285,6 +316,19 @@ class BinaryCrossEntropyCall(LossCall):
             each = self.evaluator(logits[part], targets[part], weight if weights is None else weights[part], dtype=loop)
             total += float(sum_quietly(each))
         return self.reduced(total, reduction, logits.size, loop, out)
+
+
+    def check_labels(self, target):
+        """Refuse labels that are not between 0 and 1; NaN passes."""
+        for part in blocks(target.shape, CAST):
+            given = target[part]
+            if given.size and 0 <= given.min() <= given.max() <= 1:
+                continue
+            wrong = (given < -SLACK) | (given > 1 + SLACK)
+            if wrong.any():
+                at = np.argwhere(wrong)[0]
+                value = given[tuple(at)].item()
+                raise ValueError(f"{self.name}() needs target labels between 0 and 1, got {value} at {place(part, at)}")
 
 
 def calls(evaluators):

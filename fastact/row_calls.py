@@ -42,9 +42,9 @@ class RowCall(Call):
         """The axis is an integer, or several; NumPy says whether they are in range."""
         if name != "axis":
             check_flag(self.name, name, value)
-        elif not (value is None and self.reduces):
+        elif value is not None:
             for one in value if isinstance(value, tuple) else (value,):
-                check_axis(self.name, one, ", a tuple of them or None" if self.reduces else " or a tuple of them")
+                check_axis(self.name, one, ", a tuple of them or None")
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Call the evaluator."""
@@ -52,13 +52,17 @@ class RowCall(Call):
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
         axis, keepdims = (*parameters, False)[:2]
         with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
-        for name, value in zip(self.operands[-len(with_axis) :], with_axis, strict=True):
-            if np.ndim(value) == 0 and not answers_for_itself(value):
-                raise ValueError(f"{self.name}() needs {name} of at least one dimension, along which to normalize; got a scalar")
+        scalars = [name for name, value in zip(self.operands[-len(with_axis) :], with_axis, strict=True) if is_scalar(value)]
+        if len(scalars) == len(with_axis):
+            return self.row_of_one(evaluator, operands, axis, kwargs)
+        if scalars:
+            raise ValueError(f"{self.name}() needs {scalars[0]} with the axis {axis}, got a scalar")
         settings = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
         from_output = evaluator is self.default[1]
         if self.uses(settings, from_output):
             evaluator = self.masked[from_output]
+            if isinstance(evaluator, np.ufunc) and kwargs.get("dtype") is not None:
+                evaluator = taking_dtype(evaluator)
         else:
             settings = None
         if any(map(answers_for_itself, operands)):
@@ -66,6 +70,25 @@ class RowCall(Call):
         if settings is None and isinstance(axis, int) and not self.reduces:
             return self.plainly(evaluator, operands, axis, kwargs)
         return Whole(self, operands, with_axis, axis, keepdims).evaluate(evaluator, settings, kwargs)
+
+    def row_of_one(self, evaluator, operands, axis, kwargs):
+        """A scalar, or an array without dimensions, is a row of one."""
+        if axis is not None:
+            normalize_axis_tuple(axis, 1)
+        out = kwargs.pop("out", None)
+        (out,) = out if isinstance(out, tuple) and len(out) == 1 else (out,)
+        if out is not None and not self.is_per_row:
+            checked_out(self.name, out, loop_dtype(self.name, operands, kwargs.get("dtype")), kwargs.get("casting", "same_kind"))
+        view = out if out is None or self.is_per_row else out[..., None]
+        last = np.asanyarray(operands[-1])[None]
+        row = (*operands[:-1], last) if self.reduces else tuple(np.asanyarray(value)[None] for value in operands)
+        result = self.evaluate(evaluator, row, (-1,), {**kwargs, **({} if out is None else {"out": view})})
+        return result if self.is_per_row else result[..., 0][()] if out is None else out
+
+    @property
+    def is_per_row(self):
+        """Whether the result has one entry for each row."""
+        return self.reduces and len(self.operands) == 1
 
     def plainly(self, evaluator, operands, axis, kwargs):
         """Call an evaluator that has but the operands."""
@@ -159,12 +182,15 @@ class Whole:
     def evaluate(self, evaluator, settings, kwargs):
         """Call the evaluator on the rows, and give the result its shape."""
         inputs = self.arrays if settings is None else [*self.arrays, *self.masking(settings)]
-        per_row = self.call.reduces and len(self.call.operands) == 1
+        per_row = self.call.is_per_row
         out = kwargs.pop("out", None)
         if isinstance(out, tuple):
             if len(out) != 1:
                 raise ValueError(f"{self.call.name}: the 'out' tuple must have exactly one entry, for the one output")
             (out,) = out
+        if per_row and isinstance(out, np.ndarray):
+            # NumPy makes no copy where x and out are one array: it assumes that a result is as large as what it is made of
+            inputs = [one.copy() if isinstance(one, np.ndarray) and np.may_share_memory(one, out) else one for one in inputs]
         if out is None:
             if not per_row and self.plain and not kwargs and len(self.axes) == 1:
                 kwargs["out"] = np.empty_like(self.empty_like)
@@ -191,12 +217,12 @@ class Whole:
         checked_out(name, out, loop, kwargs.get("casting", "same_kind"))
         if out.shape != shape:
             raise ValueError(f"{name}: non-broadcastable output operand with shape {out.shape}, needs {shape}")
-        view = out.reshape(self.batch) if self.call.reduces and len(self.call.operands) == 1 else self.rows(out)
+        view = out.reshape(self.batch) if self.call.is_per_row else self.rows(out)
         if np.may_share_memory(view, out):
             evaluator(*inputs, axis=self.axis, out=view, **kwargs)
         else:
             result = evaluator(*inputs, axis=self.axis, **kwargs)
-            out[...] = self.finished(result, self.call.reduces and len(self.call.operands) == 1)
+            out[...] = self.finished(result, self.call.is_per_row)
         return out
 
     def masking(self, settings):
@@ -218,6 +244,22 @@ class Whole:
                 raise ValueError(f"{name}() with causal=True needs two dimensions or more and the last axis, {reason}")
             limit = np.arange(1, shape[-2] + 1, dtype=np.int64)
         return settings.get("scale", 1.0), sink, limit, self.rows(mask)
+
+
+def is_scalar(value):
+    """Whether an operand has no dimensions, and no functions of its own."""
+    return np.ndim(value) == 0 and not answers_for_itself(value)
+
+
+def taking_dtype(evaluator):
+    """A gufunc takes dtype= for that of every operand. Where some are no floats, the loop is chosen by its signature."""
+
+    def evaluate(*inputs, dtype, **kwargs):
+        loop = loop_dtype(evaluator.__name__, (), dtype)
+        signature = next(types for types in evaluator.types if types.endswith(loop.char))
+        return evaluator(*inputs, signature=signature, **kwargs)
+
+    return evaluate
 
 
 def alike(operands):

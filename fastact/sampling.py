@@ -52,7 +52,7 @@ class GumbelCall(Call):
             raise ValueError(f"{self.name}: non-broadcastable output operand with shape {out.shape}, for x of {x.shape}")
         if x.ndim == 0:
             raise ValueError(f"{self.name}() needs x of at least one dimension, along which to normalize; got a scalar")
-        normalize_axis_tuple(axis, x.ndim)
+        normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
         result = np.empty_like(x, loop) if out is None else out
         add_noise(x.copy() if overlaps(x, result) else x, rng, result)
         return function(result, axis, out=result, **scale, **kwargs)

@@ -28,7 +28,7 @@ from passes import (
 )
 
 X = np.array([0.5, -1.5, 2.5], np.float32)
-NO_LOOP = "not supported for the input types"
+NO_LOOP = "takes real numbers, at most float64, not dtype"
 NO_BROADCAST = r"could not be broadcast together with shapes .*\(4,\)"
 
 
@@ -288,20 +288,19 @@ def test_rows_that_do_not_fit(implementation, one):
 @each_implementation
 @each(ROWS)
 def test_axis(implementation, one):
-    """Out of range: NumPy's AxisError, a ValueError; no integer: a TypeError that says so; a scalar has no axis."""
+    """Out of range: NumPy's AxisError, a ValueError; no integer: a TypeError that says so."""
     function, given = one.of(implementation), operands(one, np.ones((3, 3), np.float32))
     for wrong in (2, -3, 99):
         message = f"axis {wrong} is out of bounds for array of dimension 2"
         refused(np.exceptions.AxisError, message, function, *given, axis=wrong, out=np.ones((3, 3)))
         assert issubclass(np.exceptions.AxisError, ValueError)
-    for wrong in (1.0, None, "0", [0], np.float64(0), X, True):
-        message = rf"{one.function}\(\) argument axis must be an integer or a tuple of them, not {type(wrong).__name__}"
+    for wrong in (1.0, "0", [0], np.float64(0), X, True):
+        message = rf"{one.function}\(\) argument axis must be an integer, a tuple of them or None, not {type(wrong).__name__}"
         refused(TypeError, message, function, *given, axis=wrong, out=np.ones((3, 3)))
     for right in (np.int8(1), np.array(1)):
         assert function(*given, axis=right).tolist() == function(*given, axis=1).tolist()
     for scalar in (1.0, np.float32(1), np.ones(())):
-        message = rf"{one.function}\(\) needs \w+ of at least one dimension"
-        refused(ValueError, message, function, *operands(one, scalar))
+        refused(np.exceptions.AxisError, "axis 1 is out of bounds", function, *operands(one, scalar), axis=1)
     if one.kind != "from_output":
         refused(TypeError, "multiple values for argument 'axis'", function, *given, 1, axis=1)
 

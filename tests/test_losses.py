@@ -188,7 +188,7 @@ def test_other_arrays(implementation):
     assert loss(x.tolist(), target.tolist()).dtype == np.float64
     assert loss(np.arange(10).reshape(2, 5), [0, 1]).dtype == np.float64
     assert loss(x.astype(np.float16), target).dtype == np.float32
-    assert loss(x, np.eye(5)[target]).dtype == np.float64
+    assert loss(x, np.eye(5)[target]).dtype == np.float32
     out = np.empty((), np.float32)
     assert loss(x, target, out=out) is out
     assert out == loss(x, target)
@@ -205,6 +205,21 @@ def test_other_arrays(implementation):
     probabilities = np.eye(5, dtype=np.float32)[target]
     expected = backward(1.0, x, probabilities)
     arrays.assert_same_bits(backward(1.0, x, probabilities, out=probabilities), expected, "in place of the target")
+
+
+def check_labels_are_refused(function, first, x, out):
+    """Labels of the shape of logits, in integers or booleans, that are not 0 but for one 1 a row."""
+    right = np.arange(5) == np.arange(12).reshape(4, 3, 1) % 5
+    for dtype in (bool, np.uint8, int):
+        for row in ([0, 0, 0, 0, 0], [1, 0, 0, 1, 0]):
+            labels = right.astype(dtype)
+            labels[2, 1] = row
+            message = r"needs labels of the shape of logits that are 0 but for one 1 a row, got \[.*\] at \(2, 1\)"
+            refused(ValueError, message, function, *first, x, labels, **out)
+    labels[2, 1] = [0, 0, 2, -1, 0]
+    refused(ValueError, r"got \[ 0,  0,  2, -1,  0\] at \(2, 1\)", function, *first, x, labels, **out)
+    one_class = right[..., :1].astype(int)
+    refused(ValueError, "for one logit a row there is binary_cross_entropy_with_logits", function, *first, x[..., :1], one_class)
 
 
 @each_implementation
@@ -224,12 +239,15 @@ def test_refused(implementation):
             refused(IndexError, message, function, *first, x, t, **out)
         refused(IndexError, "got 7 at 1", function, *first, x[0], np.array([0, 7, 0]))
         refused(IndexError, r"got 18446744073709551615 at \(0, 0\)", function, *first, x, np.full((4, 3), 2**64 - 1, np.uint64))
-        message = r"needs target indices of the shape .*\(4, 3\), got \(4, 2\)"
+        message = r"argument target must have integer indices of shape \(4, 3\), which is .*, got int64 of shape \(4, 2\)"
         refused(ValueError, message, function, *first, x, target[:, :2], **out)
-        refused(ValueError, "a distribution must be floating", function, *first, x, np.ones((4, 3, 5), int), **out)
-        refused(ValueError, "indices must be integers", function, *first, x, target.astype(float), **out)
-        refused(TypeError, "argument target must be of integers", function, *first, x, target > 0, **out)
-        refused(TypeError, "not supported for the input types", function, *first, x.astype(complex), target, **out)
+        for wrong in (target.astype(float), target > 0):
+            message = rf"argument target must have integer indices .*, got {wrong.dtype} of shape \(4, 3\)"
+            refused(TypeError, message, function, *first, x, wrong, **out)
+        refused(ValueError, r": pass target.reshape\(\(4, 3\)\)", function, *first, x, target[..., None], **out)
+        refused(ValueError, r": pass target.ravel\(\)", function, *first, x[0], target[0][:, None])
+        check_labels_are_refused(function, first, x, out)
+        refused(TypeError, "takes real numbers, at most float64, not dtype complex128", function, *first, x.astype(complex), target, **out)
         message = "argument reduction must be 'mean' or 'sum' or 'none', got 'max'"
         refused(ValueError, message, function, *first, x, target, reduction="max")
         refused(TypeError, "argument reduction must be", function, *first, x, target, reduction=None)
@@ -249,7 +267,7 @@ def test_refused(implementation):
     backward = of(implementation, "cross_entropy_backward")
     refused(ValueError, r"with reduction='mean' needs a scalar grad, got shape \(4, 3\)", backward, np.ones((4, 3)), x, target)
     refused(ValueError, r"needs grad of the loss's shape \(4, 3\)", backward, np.ones((4, 2)), x, target, reduction="none")
-    refused(TypeError, "argument grad must be real", backward, 1j, x, target)
+    refused(TypeError, "not dtype complex128 for grad", backward, 1j, x, target)
 
 
 @each_implementation
@@ -304,7 +322,7 @@ def test_binary_of_other_arrays(implementation):
         np.testing.assert_allclose(loss(given, t, weight), each.mean(), rtol=1e-6)
     out = np.empty((), np.float32)
     assert loss(x, t, weight, out=out) is out
-    assert loss(x, t.astype(int)).dtype == np.float64
+    assert loss(x, t.astype(int)).dtype == np.float32
     refused(ValueError, "that broadcast to the shape of logits", loss, x[0], np.ones((3, 5000, 2)))
     refused(ValueError, "could not be broadcast", loss, x, np.ones(3))
     refused(TypeError, "argument pos_weight must be a real number", loss, x, t, "2")

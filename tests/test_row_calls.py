@@ -86,7 +86,7 @@ def test_axes(implementation, name):
     """Repeated, out of range, of a wrong kind; of several the errors are those of one."""
     reduces = row_table.ROWS[name].reduces
     for function, given, out in passes(implementation, name):
-        kinds = "an integer, a tuple of them or None" if reduces else "an integer or a tuple of them"
+        kinds = "an integer, a tuple of them or None"
         for wrong in ((0, 1.0), (None,), [0], (True,), ((0,),)):
             refused(TypeError, f"argument axis must be {kinds}, not", function, *given, axis=wrong, out=out)
         refused(ValueError, "repeated axis", function, *given, axis=(0, -2), out=out)
@@ -142,8 +142,8 @@ def in_place(of, dtype, rows, columns):
         "cross_entropy_backward": lambda: of.cross_entropy_backward(1.0, x, target, out=x),
         "cross_entropy_and_grad": lambda: of.cross_entropy_and_grad(x, target, label_smoothing=0.1, out=x),
         "distribution": lambda: of.cross_entropy_and_grad(x, grad, out=x),
-        "binary": lambda: of.binary_cross_entropy_with_logits(x, grad),
-        "binary backward": lambda: of.binary_cross_entropy_with_logits_backward(1.0, x, grad, out=x),
+        "binary": lambda: of.binary_cross_entropy_with_logits(x, mask),
+        "binary backward": lambda: of.binary_cross_entropy_with_logits_backward(1.0, x, mask, out=x),
     }
     return calls
 

@@ -115,12 +115,12 @@ def test_refused(implementation):
     for wrong in ("seed", 1.5, object(), -1):
         refused((TypeError), "argument rng must be a numpy.random.Generator, a seed or None", function, x, rng=wrong, out=x)
     refused(np.exceptions.AxisError, "axis 2 is out of bounds", function, x, axis=2, out=x)
-    refused(TypeError, "argument axis must be an integer or a tuple of them", function, x, axis=None, out=x)
+    refused(TypeError, "argument axis must be an integer, a tuple of them or None", function, x, axis="last", out=x)
     refused(ValueError, "of at least one dimension", function, 1.0)
     refused(ValueError, "non-broadcastable output operand", function, x, out=np.ones(3, np.float32))
     refused(TypeError, "unexpected keyword argument 'slant'", function, x, slant=1, out=x)
     refused(TypeError, "has no where=", function, x, where=x > 0, out=x)
-    refused(TypeError, "not supported for the input types", function, x.astype(complex), out=x)
+    refused(TypeError, "takes real numbers, at most float64, not dtype complex128", function, x.astype(complex), out=x)
     refused(TypeError, "starts from the output, since the noise has gone", backward, x)
     with pytest.raises(TypeError, match="takes at most"):
         backward(x, -1, x)

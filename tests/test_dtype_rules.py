@@ -1,0 +1,183 @@
+"""The dtype of the data decides: labels, parameters and dtype=; and rows over all axes, or of one scalar."""
+
+import numpy as np
+import pytest
+from test_errors import refused
+
+from fastact import implementations, row_table
+
+import arrays
+from passes import each_implementation
+
+LABEL_TYPES = (bool, np.uint8, np.int64, np.float16, np.float32, np.float64)
+ROW_NAMES = tuple(row_table.ROWS)
+X = np.random.default_rng(0).normal(0, 2, (3, 4, 5))
+GRAD = np.random.default_rng(1).normal(0, 1, (3, 4, 5))
+
+
+def row_calls(of, name, x, grad, **options):
+    """The results of a function along an axis, of its gradient from the input and, where there is one, from the output."""
+    row = row_table.ROWS[name]
+    yield getattr(of, name)(x, **options)
+    if row.slope:
+        backward = getattr(of, name + "_backward")
+        yield backward(grad, x, **options)
+        if not row.reduces:
+            options.pop("sink", None)
+            y = getattr(of, name)(np.asarray(x, options.get("dtype")), **options)
+            yield backward(grad, y=y, **options)
+
+
+@each_implementation
+def test_labels_never_widen(implementation):
+    """Loss and gradient have the dtype of the logits, and the same values, whatever the dtype of the labels."""
+    of = implementations.load(implementation)
+    index = np.arange(12).reshape(3, 4) % 5
+    one_hot, binary = np.eye(5)[index], (X > 0.3).astype(float)
+    for data in (np.float16, np.float32, np.float64):
+        x, expected = X.astype(data), np.float64 if data is np.float64 else np.float32
+        by_index = of.cross_entropy_and_grad(x, index)
+        by_distribution = of.cross_entropy_and_grad(x, one_hot.astype(x.dtype))
+        for dtype in LABEL_TYPES:
+            labels = one_hot.astype(dtype)
+            same = by_distribution if labels.dtype.kind == "f" else by_index
+            for reduction in ("mean", "sum", "none"):
+                for loss in (of.cross_entropy(x, labels, reduction=reduction), *of.cross_entropy_and_grad(x, labels)):
+                    assert loss.dtype == expected, (data, dtype, reduction)
+            for got, right in zip(of.cross_entropy_and_grad(x, labels), same, strict=True):
+                arrays.assert_same_bits(np.asarray(got), np.asarray(right), (data, dtype))
+            along = of.cross_entropy_backward(1.0, x.swapaxes(0, 2), labels.swapaxes(0, 2), axis=0)
+            np.testing.assert_allclose(along.swapaxes(0, 2), by_index[1], rtol=1e-5, atol=1e-8)
+            labels = binary.astype(dtype)
+            for got, right in (
+                (of.binary_cross_entropy_with_logits(x, labels), of.binary_cross_entropy_with_logits(x, binary.astype(x.dtype))),
+                (
+                    of.binary_cross_entropy_with_logits_backward(1.0, x, labels),
+                    of.binary_cross_entropy_with_logits_backward(1.0, x, binary.astype(x.dtype)),
+                ),
+            ):
+                assert got.dtype == expected
+                arrays.assert_same_bits(np.asarray(got), np.asarray(right), (data, dtype, "binary"))
+    assert of.cross_entropy(X.astype(int), index).dtype == np.float64
+
+
+@each_implementation
+def test_labels_smoothed_ignored_and_many(implementation):
+    """One-hot labels in integers are the indices of their ones, in more rows than a block has and over any axis."""
+    of = implementations.load(implementation)
+    rng = np.random.default_rng(2)
+    x, index = rng.normal(0, 2, (20000, 3)).astype(np.float32), rng.integers(0, 3, 20000)
+    labels = np.arange(3) == index[:, None]
+    for options in ({}, {"label_smoothing": 0.25}, {"reduction": "none"}):
+        got = of.cross_entropy_and_grad(x, labels.astype(np.int8), **options)
+        for one, right in zip(got, of.cross_entropy_and_grad(x, index, **options), strict=True):
+            arrays.assert_same_bits(np.asarray(one), np.asarray(right), options)
+    wide = labels.astype(np.float64)
+    np.testing.assert_allclose(of.cross_entropy(x, wide), of.cross_entropy(x, index), rtol=1e-6)
+    assert np.isnan(of.cross_entropy(np.empty((0, 3)), np.empty((0, 3), int)))
+
+
+@each_implementation
+def test_binary_labels_are_between_0_and_1(implementation):
+    """Beyond by more than roundings they are refused, by value and position, and out is untouched; NaN gives NaN."""
+    of = implementations.load(implementation)
+    loss, backward = of.binary_cross_entropy_with_logits, of.binary_cross_entropy_with_logits_backward
+    x, out = X.astype(np.float32), np.full(X.shape, 7, np.float32)
+    for wrong in (-1e-5, 1.00001, 2, -np.inf, np.inf):
+        labels = (x > 0).astype(np.float64)
+        labels[2, 1, 3] = wrong
+        labels[0, 0, 0] = np.nan
+        message = rf"needs target labels between 0 and 1, got {wrong}(\.0)? at \(2, 1, 3\)"
+        refused(ValueError, message, loss, x, labels)
+        refused(ValueError, message, loss, x, labels, reduction="none", out=out)
+        refused(ValueError, message, backward, 1.0, x, labels, out=out)
+        assert (out == 7).all()
+    refused(ValueError, r"got 2 at \(0, 0, 1\)", loss, x, np.arange(60).reshape(x.shape) + 1)
+    labels[2, 1, 3] = 1 + 1e-7
+    each = loss(x, labels, reduction="none")
+    assert np.isnan(each[0, 0, 0]) and np.isfinite(np.delete(each.ravel(), 0)).all()
+
+
+@each_implementation
+@pytest.mark.parametrize("name", ROW_NAMES)
+def test_dtype_of_rows(implementation, name):
+    """dtype= is that of the computation and of the result, with every option: as if the input had it."""
+    of, taken = implementations.load(implementation), row_table.ROWS[name].by_name
+    reduces = row_table.ROWS[name].reduces
+    keep = X > -2
+    options = {"scale": 0.5, "mask": keep, "causal": True, "sink": np.full((3, 4), 0.25)}
+    for given in ({}, *({key: value} for key, value in options.items() if key in taken)):
+        for dtype in (np.float32, np.float64):
+            for data in (np.float16, np.float32, np.float64, np.int64):
+                x, grad = X.astype(data), (GRAD[..., 0] if reduces else GRAD).astype(data)
+                cast = x.astype(dtype), grad.astype(dtype)
+                expected = row_calls(of, name, *cast, **given)
+                got = row_calls(of, name, x, grad, dtype=dtype, **given)
+                for result, right in zip(got, expected, strict=True):
+                    assert result.dtype == dtype
+                    arrays.assert_same_bits(result, right, (given, dtype, data))
+        refused(TypeError, "Cannot cast|same_kind|casting", getattr(of, name), X, dtype=np.float32, casting="safe", **given)
+        refused(TypeError, "float32 or float64|signature", getattr(of, name), X, dtype=np.complex64, **given)
+    if "tau" not in taken and name == "softmax":
+        y = of.gumbel_softmax(X, rng=0, dtype=np.float32)
+        assert y.dtype == of.gumbel_softmax_backward(GRAD, y=y, tau=0.5, dtype=np.float32).dtype == np.float32
+
+
+@each_implementation
+@pytest.mark.parametrize("name", ROW_NAMES)
+def test_rows_over_all_axes(implementation, name):
+    """axis=None is one row of all entries, into new arrays, in place, and where they do not lie in order."""
+    of, reduces = implementations.load(implementation), row_table.ROWS[name].reduces
+    for dtype in (np.float32, np.float64):
+        for x, grad in ((X, GRAD), (X.T, GRAD.T), (X[::2, 1:], GRAD[::2, 1:]), (X[0, 0], GRAD[0, 0])):
+            x, grad = x.astype(dtype), grad.astype(dtype)  # astype keeps the order
+            flat_grad = dtype(0.5) if reduces else grad.ravel()
+            expected = row_calls(of, name, x.ravel(), flat_grad)
+            for got, right in zip(row_calls(of, name, x, dtype(0.5) if reduces else grad, axis=None), expected, strict=True):
+                np.testing.assert_allclose(np.ravel(got), np.ravel(right), rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+                if x.flags.c_contiguous:  # elsewhere the sums go on in the order of memory
+                    arrays.assert_same_bits(np.ravel(got), np.ravel(right), (dtype, x.shape))
+        if not reduces:
+            x = X.astype(dtype)
+            got = getattr(of, name)(x, axis=None, out=x)
+            assert got is x
+            arrays.assert_same_bits(x.ravel(), getattr(of, name)(X.astype(dtype).ravel()), "in place")
+
+
+@each_implementation
+@pytest.mark.parametrize("name", ROW_NAMES)
+def test_scalars_are_rows_of_one(implementation, name):
+    """A number or an array without dimensions is a row of one, over its only axis or all."""
+    of, reduces = implementations.load(implementation), row_table.ROWS[name].reduces
+    for x in (2.5, np.float32(2.5), np.array(2.5), np.array(2.5, np.float32), 3, np.inf, -np.inf, np.nan):
+        for axis in (-1, 0, None, ()):
+            row, one = np.asarray(x)[None], 0.5 if reduces else np.full(1, 0.5)
+            for got, right in zip(row_calls(of, name, x, 0.5, axis=axis), row_calls(of, name, row, one), strict=True):
+                assert np.shape(got) == () and not isinstance(got, np.ndarray), got
+                arrays.assert_same_bits(np.asarray(got), np.asarray(right).reshape(()), (x, axis))
+                assert got.dtype == right.dtype
+    out = np.empty((), np.float32)
+    assert getattr(of, name)(2.5, out=out) is out
+    assert out == getattr(of, name)(np.array([2.5])).item()
+    refused(TypeError, "Cannot cast|same_kind", getattr(of, name), 2.5, out=np.empty((), int))
+    if name == "softmax":
+        assert of.softmax(2.0) == 1 and of.log_softmax(2.0) == 0
+        assert of.softmax(2.0, mask=False) == 0
+        refused(TypeError, "not dtype object", of.softmax, None)
+
+
+@each_implementation
+def test_numpy_scalars_as_parameters(implementation):
+    """A NumPy scalar counts as in NumPy: np.float32 and less leave float32, np.float64 and integers widen it."""
+    of = implementations.load(implementation)
+    for dtype in (np.float32, np.float64):
+        x = X.astype(dtype)
+        for value in (np.float32(0.25), np.float16(0.25), np.int8(2), np.float64(0.3), np.int64(2), np.array(0.25, np.float32)):
+            got, like = of.leaky_relu(x, value), x + value
+            assert got.dtype == like.dtype
+            arrays.assert_same_bits(got, of.leaky_relu(x.astype(like.dtype), float(value)), (dtype, value))
+            assert of.elu_backward(x, x, alpha=value).dtype == like.dtype
+        out = np.empty_like(x)
+        assert of.leaky_relu(x, np.float32(0.1), out=out) is out
+        arrays.assert_same_bits(out, of.leaky_relu(x, float(np.float32(0.1))), dtype)
+    refused(ValueError, "needs beta != 0", of.softplus, x, np.float32(0))
