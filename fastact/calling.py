@@ -14,6 +14,22 @@ from .declare import REQUIRED
 from .fallback import loop_dtype, overrides
 
 
+# What other libraries call a keyword, and what it is here.
+ELSEWHERE = {
+    "dim": "axis",
+    "alpha": "negative_slope",
+    "negative_slope": "alpha",
+    "inplace": "out",
+    "temperature": "tau",
+    "attn_mask": "mask",
+    "is_causal": "causal",
+    "min": "min_val",
+    "max": "max_val",
+    "theta": "threshold",
+    "lambda_": "lambd",
+}
+
+
 class Call:
     """How one elementwise function is called.
 
@@ -69,6 +85,7 @@ class Call:
 
     by_name = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)
     keywords = "out=None, where=True, **kwargs"
+    of_ufuncs = frozenset(("out", "where", "casting", "order", "dtype", "subok", "signature"))  # the keywords that NumPy takes
 
     @property
     def example(self):
@@ -127,6 +144,8 @@ class Call:
                 raise TypeError(f"{self.name}() takes {name} by position only: {self.example}")
         if not args:
             raise TypeError(f"{self.name}() is missing its first argument, {self.operands[0]}: an array")
+        if kwargs.keys() - self.of_ufuncs:
+            self.refuse_unknown(kwargs)
         values = {**self.parameters, **dict(zip(names, args, strict=False))}
         for name in self.parameters:
             if name in kwargs:
@@ -136,6 +155,19 @@ class Call:
             if values[name] is not REQUIRED:
                 self.check(name, values[name])
         return values
+
+    def refuse_unknown(self, kwargs):
+        """Refuse a keyword that does not exist, and say which was meant."""
+        import difflib  # 1 ms, which only an error needs
+
+        names = (*self.parameters, *self.by_name, *(() if self.option is None else (self.option,)))
+        known = {*names, *self.of_ufuncs, *(("y",) if self.operands[0] == "grad" else ())}
+        for name in kwargs:
+            if name not in known:
+                meant = ELSEWHERE.get(str(name).lower())
+                near = [meant] if meant in known else difflib.get_close_matches(str(name), known, 1)
+                hint = f": did you mean {near[0]}=?" if near else f": it takes {', '.join((*names, 'out'))}"
+                raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}{hint}")
 
     def chosen(self, kwargs):
         """The evaluators that the option chooses."""

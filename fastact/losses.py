@@ -38,6 +38,7 @@ class LossCall(Call):
     """
 
     keywords = "out=None"
+    of_ufuncs = frozenset(("out",))
     instead = {}  # noqa: RUF012  (what to pass in place of masked entries, by operand)
 
     def __init__(self, name, kind, parameters):
@@ -59,8 +60,6 @@ class LossCall(Call):
     def evaluate(self, _, operands, parameters, kwargs):
         """Take the operands apart, and compute."""
         out = kwargs.pop("out", None)
-        if kwargs:
-            raise TypeError(f"{self.name}() got an unexpected keyword argument {next(iter(kwargs))!r}")
         arrays = [
             array_to_read(self.name, name, value, self.instead.get(name, f"{name}.filled(value)"))
             for name, value in zip(self.operands, operands, strict=True)

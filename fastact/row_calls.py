@@ -28,6 +28,7 @@ class RowCall(Call):
     """
 
     keywords = "out=None, **kwargs"
+    of_ufuncs = Call.of_ufuncs | {"axes", "keepdims"}
 
     def __init__(self, name, operands, parameters, evaluators, by_name=None, masked=(None, None), fixed=None, reduces=False):
         super().__init__(name, operands, parameters, {None: evaluators})

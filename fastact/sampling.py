@@ -18,6 +18,7 @@ class GumbelCall(Call):
     """How gumbel_softmax is called: the noise is added to x in out, and the softmax or hardmax is made there."""
 
     keywords = "out=None, **kwargs"
+    of_ufuncs = frozenset(("out", "where", "dtype", "casting", "subok"))
     by_name = {"tau": 1.0, "hard": False, "rng": None}  # noqa: RUF012
 
     def __init__(self, name, softmax, hardmax):
@@ -42,9 +43,6 @@ class GumbelCall(Call):
         x = np.asanyarray(x)
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
-        unknown = set(kwargs) - {"out", "dtype", "casting", "subok"}
-        if unknown:
-            raise TypeError(f"{self.name}() got an unexpected keyword argument {unknown.pop()!r}")
         function, scale = (self.hardmax, {}) if hard else (self.softmax, {"scale": 1 / tau})
         loop = loop_dtype(self.name, [x], kwargs.get("dtype"))
         out = checked_out(self.name, kwargs.pop("out", None), loop, kwargs.get("casting", "same_kind"))

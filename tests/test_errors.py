@@ -146,6 +146,29 @@ def test_unknown_keywords(implementation, one):
 
 
 @each_implementation
+def test_unknown_keywords_suggest(implementation):
+    """The names of other libraries, and slips of the hand; else what there is."""
+    of, labels = implementations.load(implementation), np.array([0])
+    for function, args, wrong, meant in (
+        (of.softmax, (X,), "dim", "axis"),
+        (of.log_softmax_backward, (X, X), "dim", "axis"),
+        (of.leaky_relu, (X,), "alpha", "negative_slope"),
+        (of.elu, (X,), "negative_slope", "alpha"),
+        (of.elu, (X,), "inplace", "out"),
+        (of.softmax, (X,), "is_causal", "causal"),
+        (of.softmax, (X,), "attn_mask", "mask"),
+        (of.gelu, (X,), "aproximate", "approximate"),
+        (of.gumbel_softmax, (X,), "temperature", "tau"),
+        (of.hard_tanh_backward, (X, X), "min", "min_val"),
+        (of.glu, (np.ones(4),), "dim", "axis"),
+        (of.cross_entropy, (X[None], labels), "label_smooth", "label_smoothing"),
+    ):
+        message = rf"{function.__name__}\(\) got an unexpected keyword argument '{wrong}': did you mean {meant}=\?"
+        refused(TypeError, message, function, *args, **{wrong: 1})
+    refused(TypeError, "'slant': it takes alpha, out", of.elu, X, slant=1)
+
+
+@each_implementation
 @each([one for one in REPRESENTATIVES + ROWS if one.kind != "from_output"])
 def test_numbers_of_arguments(implementation, one):
     """Too many by position, none, too few, and an operand by keyword."""
