@@ -36,7 +36,7 @@ KEYWORDS = "casting: _Casting = ..., {order}subok: bool = ..."
 
 # The types of what functions along an axis and losses take besides arrays.
 TYPES = {
-    "axis": "int | tuple[int, ...]",
+    "axis": "int | tuple[int, ...] | None",
     "keepdims": "bool",
     "scale": "float",
     "mask": "ArrayLike | None",
@@ -108,8 +108,6 @@ def row(name):
     """A function along an axis and its backward pass."""
     facts = ROWS[name]
     given = [*typed(facts.parameters), "*", *typed(facts.by_name)]
-    if facts.reduces:
-        given[0] = given[0].replace(" = ", " | None = ")
     result = ["Any"] if facts.reduces else ["NDArray[_F]"]
     text = function(name, *([", ".join([f"x: {array}", "/", *given])] for array in ARRAYS), results=result, masked=False)
     if facts.slope:

@@ -311,6 +311,7 @@ def checked_sink(function, value):
         raise TypeError(
             f"{function}() argument sink must be a real number or an array of real numbers, not {type(value).__name__} {value!r}"
         )
+    array = array.astype(np.float64)  # a copy, which no other thread writes once it has been checked
     if not (array < np.inf).all():
         raise ValueError(f"{function}() argument sink must be finite, or -inf for none, got {value!r}")
-    return array.astype(np.float64, copy=False)
+    return array

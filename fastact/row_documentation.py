@@ -69,12 +69,10 @@ OTHERS = {
 }
 
 
-def axis(row, backward):
+def axis(backward):
     """What is said of the axis."""
-    kinds = "int, tuple of int or None" if row.reduces else "int or tuple of int"
-    none = "; None for all" if row.reduces else ""
-    text = f"The axis of a row; several make one row{none}.\n        Several whose strides do not make them one are copied."
-    return f"    axis : {kinds}, default -1\n        {'The axis of the forward pass.' if backward else text}\n"
+    text = "The axis of a row; several make one row, None all of them.\n        Several whose strides do not make them one are copied."
+    return f"    axis : int, tuple of int or None, default -1\n        {'The axis of the forward pass.' if backward else text}\n"
 
 
 def parameters(row):
@@ -85,7 +83,7 @@ def parameters(row):
 
 def raised(row, backward):
     """What can be wrong."""
-    kinds, values = ["an axis that is no integer"], ["a scalar", "an `out` of another shape or read-only"]
+    kinds, values = ["an axis that is no integer"], ["an `out` of another shape or read-only"]
     if "mask" in row.by_name:
         kinds.append("a mask that is not boolean")
         values += ["a mask that does not broadcast", "`causal` off the last axis"]
@@ -132,8 +130,8 @@ def forward(name, row):
     Parameters
     ----------
     x : array_like
-        At least one dimension; {KINDS}
-{axis(row, False)}{parameters(row)}    out : ndarray, optional
+        A scalar is a row of one; {KINDS}
+{axis(False)}{parameters(row)}    out : ndarray, optional
         Where to write{out}.
 {KEYWORDS}
     Returns
@@ -168,7 +166,7 @@ def backward(name, row):
         The gradient of the loss with respect to the output of `{name}`.
     x : array_like
         The input of the forward pass, by position.
-{axis(row, True)}{parameters(row)}{'' if row.reduces else y}    out : ndarray, optional
+{axis(True)}{parameters(row)}{'' if row.reduces else y}    out : ndarray, optional
         Where to write; `out={"x" if row.reduces else "grad"}` works in place.
 {KEYWORDS}
     Returns
@@ -190,8 +188,9 @@ def backward(name, row):
 
 LOGITS = f"    logits : array_like\n        Scores, not probabilities; {KINDS}\n"
 TARGET = """    target : array_like
-        Integers, the index of the right class of each row, in the shape of `logits` without the axis; or a floating array of
-        the shape of `logits`, a distribution for each row.
+        Integers, the index of the right class of each row, in the shape of `logits` without the axis; or an array of the
+        shape of `logits`, a distribution for each row. One of integers or booleans must be one-hot: a single 1 in each row.
+        Its dtype does not change that of the result.
 """
 CROSS = """    axis : int, default -1
         The axis of the classes.
@@ -202,6 +201,9 @@ CROSS = """    axis : int, default -1
 """
 REDUCTION = """    reduction : {'mean', 'sum', 'none'}, default 'mean'
         Of the losses: the mean of those that are not ignored (NaN where there are none), the sum, or the loss of each.
+"""
+LABELS = """    target : array_like
+        Labels from 0 to 1, broadcast against `logits`; their dtype does not change that of the result.
 """
 WEIGHT = """    pos_weight : float or array_like, default None
         The weight of a target of 1 beside one of 0; broadcast against `logits`. None for 1.
@@ -216,7 +218,8 @@ IN_PLACE = "the gradient; `out=logits` works in place"
 def loss(head, tail, given, out, returned, cross, example):
     """The docstring of a loss."""
     wrong = "IndexError\n        For an index that is neither a class nor `ignore_index`.\n    " if cross else ""
-    kinds = "a target that is neither of integers nor floating, " if cross else ""
+    kinds = "indices that are no integers, " if cross else ""
+    labels = "labels that are not one-hot" if cross else "a label below 0 or above 1"
     source = (
         "C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna (2016), Rethinking the Inception architecture (label smoothing)"
         if cross
@@ -239,7 +242,7 @@ def loss(head, tail, given, out, returned, cross, example):
         For {REFUSED}, {kinds}and
         a parameter of a wrong kind.
     ValueError
-        For shapes that do not fit, an unknown reduction, and an `out` of another shape or read-only.
+        For shapes that do not fit, {labels}, an unknown reduction, and an `out` of another shape or read-only.
 
     References
     ----------
@@ -264,8 +267,8 @@ TEXTS = {
     ----------
     x : array_like
         At least one dimension; {KINDS}
-    axis : int or tuple of int, default -1
-        The axis of a row; several make one row.
+    axis : int, tuple of int or None, default -1
+        The axis of a row; several make one row, None all of them.
     tau : float, default 1.0
         The temperature, positive.
     hard : bool, default False
@@ -305,7 +308,7 @@ TEXTS = {
     ----------
     grad : array_like
         The gradient of the loss with respect to the output of `gumbel_softmax`.
-    axis : int or tuple of int, default -1
+    axis : int, tuple of int or None, default -1
         The axis of the forward pass.
     y : array_like
         The output of the forward pass, not hard: the noise has gone, so there is no start from x.
@@ -368,7 +371,7 @@ TEXTS = {
     "binary_cross_entropy_with_logits": loss(
         f"binary_cross_entropy_with_logits: {OTHERS['binary_cross_entropy_with_logits'][2]}",
         "The surprise at labels of 0 and 1 (or between), whose probability is the sigmoid of the logit; without overflow.",
-        LOGITS + "    target : array_like\n        Broadcast against `logits`.\n" + WEIGHT + REDUCTION,
+        LOGITS + LABELS + WEIGHT + REDUCTION,
         "the loss",
         SCALAR.format("element"),
         False,
@@ -377,7 +380,7 @@ TEXTS = {
     "binary_cross_entropy_with_logits_backward": loss(
         f"The gradient of binary_cross_entropy_with_logits: {OTHERS['binary_cross_entropy_with_logits'][3]}",
         "With the factor of the reduction: divided by the number of elements where it is the mean.",
-        GRAD + LOGITS + "    target : array_like\n        Broadcast against `logits`.\n" + WEIGHT + REDUCTION,
+        GRAD + LOGITS + LABELS + WEIGHT + REDUCTION,
         IN_PLACE,
         "ndarray\n        The gradient of `logits`, of their shape.",
         False,

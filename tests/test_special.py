@@ -2,6 +2,8 @@
 
 import inspect
 import pickle
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from fastact import implementations
 
 import arrays
 from arrays import assert_same_bits
-from passes import BY_NAME, each_dtype, each_implementation
+from passes import BY_NAME, each_compiled, each_dtype, each_implementation
 
 
 def of(implementation, name):
@@ -272,3 +274,29 @@ def test_they_are_functions_like_the_others():
     assert str(inspect.signature(fastact.prelu_backward)) == "(grad, x, /, weight, *, out=None, where=True, **kwargs)"
     for function in (fastact.glu, fastact.glu_backward, fastact.prelu_backward):
         assert pickle.loads(pickle.dumps(function)) is function
+
+
+@each_compiled
+@pytest.mark.parametrize("columns", [64, 1024, 2046, 3000])
+def test_glu_lets_other_threads_run(implementation, columns):
+    """While a long call works, another thread goes on, whatever the length of a row."""
+    glu, started, finished = implementations.load(implementation).glu, threading.Event(), []
+    x = np.zeros((40_000_000 // columns, columns), np.float32)
+    out = np.zeros((len(x), columns // 2), np.float32)
+
+    def call():
+        started.set()
+        glu(x, out=out)
+        finished.append(True)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # a thread goes on until it gives up the lock by itself
+    try:
+        caller = threading.Thread(target=call)
+        caller.start()
+        started.wait()
+        meanwhile = not finished
+    finally:
+        sys.setswitchinterval(before)
+        caller.join()
+    assert meanwhile
