@@ -1,10 +1,11 @@
 """Builds the C core where a C compiler works, and a pure Python package where none does.
 
 FASTACT_BUILD=numpy leaves the core out; FASTACT_BUILD=compiled fails where it cannot be built.
+FASTACT_BUILD_SIMD="scalar sse2" builds these instruction sets in place of the usual ones.
 """
 
+import contextlib
 import os
-import platform
 import runpy
 import sys
 import sysconfig
@@ -16,18 +17,27 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-# The instruction sets and what each needs of the compiler: one header, one row.
-SETS = {"scalar": []}
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-if X86:
-    SETS |= {
-        "sse2": ["-msse2"],
-        "avx2": ["-mavx2", "-mfma"],
-        "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
-    }
-# No value changes: contraction would differ between compilers, -ffast-math break NaN and error-free steps. The last two
-# only say that errno and the flags need not be kept in order, which flags.h restores anyway.
-FLAGS = ["-std=c11", "-O3", "-g0", "-Wall", "-Wextra", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+# The instruction sets of x86-64 and what each needs of the compiler: one header, one row.
+X86_SETS = {
+    "scalar": [],
+    "sse2": ["-msse2"],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
+}
+# CFLAGS of the environment come before these. -ffast-math would break NaN and error-free steps, and GCC's negation of it
+# leaves the flags that it stands for where they are given by name. It resets clang's contraction, so that comes after it.
+# Contraction would differ between compilers.
+EXACT = [
+    "-fno-fast-math",
+    "-fno-unsafe-math-optimizations",
+    "-fno-finite-math-only",
+    "-fno-associative-math",
+    "-fno-reciprocal-math",
+    "-fsigned-zeros",
+    "-ffp-contract=off",
+]
+# The last two only say that errno and the flags need not be kept in order, which flags.h restores anyway.
+FLAGS = ["-std=c11", "-O3", "-g0", "-Wall", "-Wextra", *EXACT, "-fno-math-errno", "-fno-trapping-math"]
 
 
 class BuildCore(build_ext):
@@ -35,6 +45,8 @@ class BuildCore(build_ext):
 
     def build_extension(self, extension):
         """Generate the C formulas, compile each set with its own flags, and link them into the extension."""
+        sets, baseline = instruction_sets()
+        exact = exact_flags()
         generated = Path(self.build_temp) / "generated"
         generated.mkdir(parents=True, exist_ok=True)
         text = runpy.run_path("fastact/codegen.py")["translate"]()
@@ -48,43 +60,82 @@ class BuildCore(build_ext):
                     output_dir=str(Path(self.build_temp) / name),
                     include_dirs=["src_c", str(generated)],
                     macros=[("SIMD_HEADER", f'"simd_{name}.h"'), ("SET_NAME", name)],
-                    extra_postargs=[*FLAGS, *SETS[name]],
+                    extra_postargs=[*FLAGS, *exact, *sets[name]],
                     depends=extension.depends,
                 )
             except CompileError as error:
                 return error
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # compilers run side by side: 28 s on two cores instead of 45
-            made = dict(zip(SETS, pool.map(objects, SETS), strict=True))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # compilers run side by side
+            made = dict(zip(sets, pool.map(objects, sets), strict=True))
         for name, result in made.items():
             if not isinstance(result, CompileError):
                 extension.extra_objects += result
                 extension.define_macros.append((f"FASTACT_{name.upper()}", None))
-            elif name == "scalar" or os.environ.get("FASTACT_BUILD") == "compiled":
+            elif name == baseline or os.environ.get("FASTACT_BUILD") == "compiled" or os.environ.get("FASTACT_BUILD_SIMD"):
                 raise result
             else:
                 print(f"fastact: this compiler cannot build the {name} kernels, they are left out: {result}", file=sys.stderr)
+        extension.extra_compile_args += exact
         super().build_extension(extension)
 
 
-def compiler_works():
-    """Whether a C compiler and Python's headers are here: try, on one line of C."""
+@contextlib.contextmanager
+def errors_in(file):
+    """What this process and those that it starts write to stderr goes into the file."""
+    kept = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def complaint(text, *flags, link=False):
+    """What the compiler of the target has against this C, in one line; "" where it takes it."""
     from setuptools._distutils.ccompiler import new_compiler
     from setuptools._distutils.sysconfig import customize_compiler
 
     compiler = new_compiler()
     customize_compiler(compiler)
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "probe.c"
-        source.write_text("#include <Python.h>\nint probe(void) { return PY_VERSION_HEX; }\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+", errors="replace") as printed:
+        source, library = Path(folder) / "probe.c", Path(folder) / "probe.so"
+        source.write_text(text + "\nint probe(void) { return 0; }\n", encoding="utf-8")
+        headers = [sysconfig.get_path("include")]
         try:
-            objects = compiler.compile([str(source)], output_dir=folder, include_dirs=[sysconfig.get_path("include")])
-            compiler.link_shared_object(objects, str(Path(folder) / "probe.so"))
-            if not (Path(folder) / "probe.so").exists():
-                return "the compiler made no library"
+            with errors_in(printed):
+                objects = compiler.compile([str(source)], output_dir=folder, include_dirs=headers, extra_postargs=list(flags))
+                if link:
+                    compiler.link_shared_object(objects, str(library))
         except Exception as error:  # whatever the compiler's absence looks like on this platform
-            return str(error)
-    return ""
+            printed.seek(0)
+            return next((line.strip() for line in printed if "error" in line), str(error))
+        return "" if library.exists() or not link else "the compiler made no library"
+
+
+def instruction_sets():
+    """The sets to build for the target, with their flags, and the one that each of its processors can run.
+
+    The compiler knows the target, which need not be this machine. It sees two at once for a universal library of macOS,
+    and neither of them alone: that gets what is right for both.
+    """
+    x86 = not complaint("#ifndef __x86_64__\n#error not for x86-64: the portable kernels are built\n#endif")
+    known = X86_SETS if x86 else {"scalar": []}
+    baseline = "sse2" if x86 else "scalar"
+    usual = [name for name in known if name != "scalar" or not x86]  # its bits are those of sse2
+    given = os.environ.get("FASTACT_BUILD_SIMD", "")
+    asked = given.replace(",", " ").split() or usual
+    if set(asked) - set(known):
+        raise SystemExit(f"FASTACT_BUILD_SIMD={given!r} is not of the sets that this compiler builds: {', '.join(known)}")
+    if baseline not in asked:
+        raise SystemExit(f"FASTACT_BUILD_SIMD={given!r} must have {baseline}, for processors that have no other")
+    return {name: flags for name, flags in known.items() if name in asked}, baseline
+
+
+def exact_flags():
+    """More flags that undo what changes results, of those that only some compilers know."""
+    return [flag for flag in ("-fno-single-precision-constant", "-mfpmath=sse") if not complaint("", flag, "-Werror")]
 
 
 def extensions():
@@ -92,7 +143,8 @@ def extensions():
     wanted = os.environ.get("FASTACT_BUILD", "")
     if wanted not in ("", "compiled", "numpy"):
         raise SystemExit(f"FASTACT_BUILD must be 'compiled' or 'numpy', not {wanted!r}")
-    problem = "FASTACT_BUILD=numpy is set" if wanted == "numpy" else compiler_works()
+    gnu = "#if !defined(__GNUC__) && !defined(__clang__)\n#error the kernels are in GNU C: gcc or clang can compile it\n#endif"
+    problem = "FASTACT_BUILD=numpy is set" if wanted == "numpy" else complaint(f"{gnu}\n#include <Python.h>", *FLAGS, link=True)
     if problem:
         if wanted == "compiled":
             raise SystemExit(f"fastact: no working C compiler: {problem}")
@@ -101,19 +153,21 @@ def extensions():
     import numpy
     from Cython.Build import cythonize
 
+    own_flags = complaint("#if !defined(__x86_64__) && !defined(__aarch64__)\n#error the flags are those of fenv.h\n#endif")
     core = Extension(
         "fastact._core",
         ["fastact/_core.pyx", "src_c/loops.c", "src_c/dispatch.c"],
         include_dirs=["src_c", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-        extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra"],
-        # without the names of static functions, 30 KB of a wheel that is to stay below 2 MB
-        extra_link_args=["-Wl,-s"] if sys.platform == "linux" else [],
+        extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", *EXACT],
+        # GCC links code that flushes subnormal numbers to zero in the whole process for -ffast-math in CFLAGS, or -Ofast.
+        # -s leaves out the names of static functions, 30 KB of the wheel.
+        extra_link_args=["-O2", *EXACT, *(["-Wl,-s"] if sys.platform == "linux" else [])] if sys.platform != "win32" else [],
         depends=[
             *map(str, sorted(Path("src_c").glob("*"))),
             *(f"fastact/{name}" for name in ("_core.pyx", "in_place.pxi", "codegen.py", "formulas.py")),
         ],
-        libraries=[] if X86 or platform.machine().lower() in ("aarch64", "arm64") else ["m"],  # flags.h: fenv elsewhere
+        libraries=["m"] if own_flags else [],  # flags.h: fenv elsewhere
     )
     return cythonize([core], build_dir="build/cython")
 

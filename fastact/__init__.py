@@ -9,9 +9,14 @@ array([0., 0., 2.], dtype=float32)
 The console command `fastact` has `fastact info` and `fastact bench`.
 """
 
-from . import implementations as _implementations
+import numpy as _numpy
 
 __version__ = "0.3.0"
+
+if int(_numpy.__version__.split(".")[0]) < 2:
+    raise ImportError(f"fastact {__version__} needs NumPy 2.0 or later, found {_numpy.__version__}: pip install 'numpy>=2'")
+
+from . import implementations as _implementations  # which an older NumPy would fail in a way of its own
 
 simd, reason = _implementations.choose()
 backend = "numpy" if simd == "numpy" else "compiled"
@@ -19,3 +24,19 @@ _functions = vars(_implementations.load(simd))
 globals().update(_functions)
 
 __all__ = ["__version__", "backend", "reason", "simd", *_functions]
+
+
+def __dir__():
+    return sorted(__all__)
+
+
+def __getattr__(name):
+    message = f"module 'fastact' has no attribute {name!r}"
+    if not name.startswith("_"):
+        import difflib  # here, for the sake of the time of an import
+
+        public = {each.replace("_", "").lower(): each for each in __all__}
+        for match in difflib.get_close_matches(name.replace("_", "").lower(), public, 1, 0.7):
+            # without `name`, or Python's traceback adds the suggestion once more
+            raise AttributeError(f"{message}: did you mean {public[match]!r}?", obj=__name__)
+    raise AttributeError(message, name=name)

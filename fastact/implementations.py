@@ -55,8 +55,8 @@ def choose(environ=os.environ):
         return "numpy", why
     if simd:
         names = _core.available()
-        if simd == "baseline":
-            simd = "sse2"
+        if simd == "baseline":  # of x86-64, else of any processor
+            simd = "sse2" if "sse2" in names else "scalar"
         if simd not in names:
             raise ValueError(f"FASTACT_SIMD={simd!r} cannot run here: this machine has {', '.join(names)}")
         return simd, "FASTACT_SIMD is set"

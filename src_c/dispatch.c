@@ -1,10 +1,8 @@
 /* Which instruction sets this processor has and the operating system saves the registers of, best first. */
 #include "fastact.h"
 
-extern const InstructionSet fastact_set_scalar;
-
-/* setup.py says which sets the compiler could build: FASTACT_SSE2, FASTACT_AVX2, FASTACT_AVX512. */
-extern const InstructionSet fastact_set_avx512, fastact_set_avx2, fastact_set_sse2;
+/* setup.py says which of these it has built: FASTACT_AVX512, FASTACT_AVX2, FASTACT_SSE2, FASTACT_SCALAR. */
+extern const InstructionSet fastact_set_avx512, fastact_set_avx2, fastact_set_sse2, fastact_set_scalar;
 
 #if defined(FASTACT_AVX2) || defined(FASTACT_AVX512)
 #include <cpuid.h>
@@ -46,7 +44,9 @@ const InstructionSet *const *fastact_instruction_sets(void) {
 #ifdef FASTACT_SSE2
     found[n++] = &fastact_set_sse2;
 #endif
+#ifdef FASTACT_SCALAR
     found[n++] = &fastact_set_scalar;
+#endif
     found[n] = NULL;
     return found;
 }

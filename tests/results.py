@@ -1,0 +1,75 @@
+"""Checksums of what every public function gives: `python results.py` prints those of each compiled implementation as JSON."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from fastact import implementations, row_table
+
+import arrays
+from passes import COMPILED, DTYPES, EVERY, OTHERS, ROWS
+
+ROW, COLUMN = (5, 409), (409, 5)
+
+
+def values(dtype, seed, shape):
+    """The pool, which has every special value, among normal numbers: some rows have none of it."""
+    ordinary = np.random.default_rng(seed).normal(0, 4, np.prod(shape) - arrays.N).astype(dtype)
+    return np.concatenate([arrays.pool(dtype, seed), ordinary]).reshape(shape)
+
+
+def calls(implementation, dtype):
+    """Every function's calls, by a name for each: what it is given, and the function of it."""
+    of = implementations.load(implementation)
+    for one in EVERY:
+        yield str(one), one.of(implementation), [values(dtype, i, ROW) for i in range(one.operands)], {}
+    for shape in (ROW, COLUMN):
+        x, grad = values(dtype, 0, shape), values(dtype, 1, shape)
+        target, kept = np.arange(len(x)) % shape[1], grad > -3
+        labels = np.where(kept, dtype(0.25), dtype(1))
+        for one in ROWS:
+            given = [x] if one.kind == "forward" else [grad, x]
+            options = [{"axis": -1}, {"axis": 0}]
+            if "mask" in row_table.ROWS[one.activation].by_name:
+                options += [{"mask": kept}, {"causal": True, "scale": 0.5}]
+            for keywords in options:
+                yield f"{one} {list(keywords)} {shape}", one.of(implementation), given, keywords
+        others = {
+            "binary_cross_entropy_with_logits": [(x, labels)],
+            "binary_cross_entropy_with_logits_backward": [(dtype(1), x, labels)],
+            "cross_entropy": [(x, target), (x, labels)],
+            "cross_entropy_and_grad": [(x, target), (x, labels)],
+            "cross_entropy_backward": [(dtype(1), x, target), (dtype(1), x, labels)],
+            "gumbel_softmax": [(x,)],
+            "logsumexp": [(x,)],
+            "logsumexp_backward": [(grad[:, 0], x)],
+        }
+        for name in OTHERS:
+            if name == "gumbel_softmax_backward":
+                yield f"{name} {shape}", of.gumbel_softmax_backward, [grad], {"y": x}
+                continue
+            for given in others[name]:
+                keywords = {"rng": 0} if name == "gumbel_softmax" else {}
+                yield f"{name} {[each.dtype.char for each in given]} {shape}", getattr(of, name), given, keywords
+
+
+def checksum(result):
+    """Of the bits of a result, or of several; one NaN is as good as another."""
+    found = hashlib.sha256()
+    for each in result if isinstance(result, tuple) else (result,):
+        found.update(np.where(np.isnan(each), np.nan, each).astype(each.dtype).tobytes())
+    return found.hexdigest()[:12]
+
+
+def checksums(implementation):
+    """By the name of the call and the dtype."""
+    return {
+        f"{name} {dtype.__name__}": checksum(function(*given, **keywords))
+        for dtype in DTYPES
+        for name, function, given, keywords in calls(implementation, dtype)
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps({implementation: checksums(implementation) for implementation in COMPILED}))

@@ -1,0 +1,188 @@
+"""The package as strangers get it: its names and metadata, its source distribution, and builds with other compilers and flags."""
+
+import importlib.metadata
+import json
+import re
+import runpy
+import tarfile
+from pathlib import Path
+
+import pytest
+
+import fastact
+
+import results
+from building import FILES, FOLDERS, install, run, source_in, started
+from passes import COMPILED, needs_core
+
+# All that changes results, at least one flag of each kind, as gcc and clang spell them.
+FAST_MATH = (
+    "-Ofast -ffast-math -funsafe-math-optimizations -ffinite-math-only -fassociative-math -freciprocal-math "
+    "-fno-signed-zeros -ffp-contract=fast"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ReLU", "relu"),
+        ("LeakyReLU", "leaky_relu"),
+        ("leakyrelu", "leaky_relu"),
+        ("Hardtanh", "hard_tanh"),
+        ("SiLU_backward", "silu_backward"),
+        ("log_sum_exp", "logsumexp"),
+        ("CrossEntropyLoss", "cross_entropy"),
+        ("swiss", "swish"),
+        ("sofmax", "softmax"),
+        ("relu_backwards", "relu_backward"),
+        ("version", "__version__"),
+    ],
+)
+def test_a_name_that_is_nearly_right(name, meant):
+    """As other libraries spell it, or with a letter too many or too few."""
+    with pytest.raises(AttributeError, match=f"^module 'fastact' has no attribute '{name}': did you mean '{meant}'\\?$"):
+        getattr(fastact, name)
+
+
+@pytest.mark.parametrize("name", ["convolution", "np", "__wrapped__", "_relu"])
+def test_a_name_like_no_other(name):
+    """No suggestion is better than a wrong one."""
+    with pytest.raises(AttributeError, match=f"^module 'fastact' has no attribute '{name}'$"):
+        getattr(fastact, name)
+
+
+def test_a_suggestion_is_made_once(tmp_path):
+    """Python's own traceback does not add another."""
+    assert started(tmp_path, "-c", "import fastact; fastact.ReLU").stderr.splitlines()[-1].count("mean") == 1
+
+
+def test_modules_are_reached(tmp_path):
+    """By name, and from the package, though dir() shows none."""
+    run(tmp_path, "-c", "import fastact.declare; from fastact import bench, cli; fastact.declare, fastact.cli")
+
+
+def test_import_is_lazy(tmp_path):
+    """What a mistake alone needs is not imported before one."""
+    program = "import sys, numpy; sys.modules.pop('difflib', None); import fastact; assert 'difflib' not in sys.modules"
+    run(tmp_path, "-c", program)
+
+
+def test_an_older_numpy(tmp_path):
+    """The import says what is needed, before anything else fails."""
+    program = "import numpy; numpy.__version__ = '1.26.4'; del numpy.float32; import fastact"
+    last = started(tmp_path, "-c", program).stderr.splitlines()[-1]
+    needed = f"fastact {fastact.__version__} needs NumPy 2.0 or later, found 1.26.4: pip install 'numpy>=2'"
+    assert last == f"ImportError: {needed}"
+
+
+def test_metadata():
+    """What PyPI and installers show of the package, and choose it by."""
+    found = importlib.metadata.metadata("fastact")
+    classifiers = set(found.get_all("Classifier"))
+    systems = {"MacOS", "Microsoft :: Windows", "POSIX :: Linux"}
+    assert {f"Operating System :: {system}" for system in systems} < classifiers
+    assert {f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)} < classifiers
+    assert "Typing :: Typed" in classifiers
+    assert (Path(fastact.__file__).parent / "py.typed").exists()
+    assert any(each.startswith("Intended Audience :: ") for each in classifiers)
+    assert found["Maintainer"]
+    assert found["Requires-Python"] == ">=3.10"
+    wanted = [re.match(r"(\w+)[^;]*(?:; extra == .(\w+).)?$", each).groups() for each in found.get_all("Requires-Dist")]
+    assert [name for name, extra in wanted if not extra] == ["numpy"]
+    ecosystem = {name for name, extra in wanted if extra == "ecosystem"}
+    assert ecosystem == {"dask", "distributed", "joblib", "pandas", "polars", "xarray"}
+
+
+@pytest.mark.build
+def test_the_source_distribution_is_complete(tmp_path):
+    """With the C, the tests and the benchmarks, where it is made without a compiler too."""
+    source = source_in(tmp_path)
+    files = [file for part in FOLDERS for file in (source / part).rglob("*") if file.is_file()]
+    needed = {*FILES, *(str(file.relative_to(source)) for file in files)}
+    assert {"src_c/kernels.c", "fastact/_core.pyx", "fastact/in_place.pxi", "tests/conftest.py"} < needed
+    run(source, "setup.py", "--quiet", "sdist", CC="/nonexistent/cc", CFLAGS="")
+    with tarfile.open(source / "dist" / f"fastact-{fastact.__version__}.tar.gz") as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert needed - packed == set()
+    assert not [name for name in packed if name.startswith("build")]
+
+
+@pytest.mark.build
+@needs_core
+def test_flags_of_the_environment_change_no_result(tmp_path):
+    """-ffast-math and its kin, in the kernels or for the whole process; and the scalar set has the bits of the baseline."""
+    baseline = COMPILED[-1]
+    elsewhere, environment = install(source_in(tmp_path), FASTACT_BUILD_SIMD=" ".join({"scalar", baseline}), CFLAGS=FAST_MATH)
+    program = "import numpy, fastact; assert numpy.float32(1e-40) * numpy.float32(1) > 0; print(fastact.simd)"
+    assert run(elsewhere, "-c", program, **environment).strip() == baseline
+    found = json.loads(run(elsewhere, results.__file__, **environment))
+    assert set(found) == {"scalar", baseline}
+    expected = results.checksums(baseline)
+    for name in found:
+        assert [call for call in expected if found[name][call] != expected[call]] == []
+
+
+@pytest.fixture
+def building(tmp_path, monkeypatch):
+    """The functions of setup.py."""
+    monkeypatch.chdir(source_in(tmp_path))
+    monkeypatch.setattr("setuptools.setup", lambda **options: None)
+    monkeypatch.setenv("FASTACT_BUILD", "numpy")
+    monkeypatch.delenv("FASTACT_BUILD_SIMD", raising=False)
+    functions = runpy.run_path("setup.py")
+    monkeypatch.delenv("FASTACT_BUILD")
+    return functions
+
+
+@pytest.mark.build
+@needs_core
+def test_the_target_decides_what_is_built(building, monkeypatch):
+    """Not the machine that builds: -U__x86_64__ stands for a compiler of another target."""
+    sets, baseline = building["instruction_sets"]()
+    assert (list(sets), baseline) in ((["sse2", "avx2", "avx512"], "sse2"), (["scalar"], "scalar"))
+    monkeypatch.setenv("CFLAGS", "-U__x86_64__")
+    assert building["instruction_sets"]() == ({"scalar": []}, "scalar")
+    monkeypatch.setenv("FASTACT_BUILD_SIMD", "scalar avx2")
+    with pytest.raises(SystemExit, match=r"='scalar avx2' is not of the sets that this compiler builds: scalar$"):
+        building["instruction_sets"]()
+
+
+@pytest.mark.build
+@pytest.mark.skipif("sse2" not in COMPILED, reason="needs a compiler for x86-64")
+def test_the_sets_to_build(building, monkeypatch):
+    """As asked for, with the baseline."""
+    for asked, sets in (("sse2", ["sse2"]), ("avx2, scalar,sse2", ["scalar", "sse2", "avx2"])):
+        monkeypatch.setenv("FASTACT_BUILD_SIMD", asked)
+        assert list(building["instruction_sets"]()[0]) == sets
+    for asked, message in (
+        ("sse2 neon", "FASTACT_BUILD_SIMD='sse2 neon' is not of the sets that this compiler builds: scalar, sse2, avx2, avx512"),
+        ("avx2", "FASTACT_BUILD_SIMD='avx2' must have sse2, for processors that have no other"),
+    ):
+        monkeypatch.setenv("FASTACT_BUILD_SIMD", asked)
+        with pytest.raises(SystemExit, match=f"^{message}$"):
+            building["instruction_sets"]()
+
+
+@pytest.mark.build
+@needs_core
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"CFLAGS": "-U__GNUC__ -U__clang__"}, "the kernels are in GNU C"),
+        ({"CFLAGS": "-include /nonexistent.h"}, "nonexistent.h"),
+        ({"CC": "/nonexistent/cc"}, "/nonexistent/cc"),
+    ],
+    ids=["MSVC", "broken", "none"],
+)
+def test_a_compiler_that_cannot_build_the_core(building, monkeypatch, capsys, variables, reason):
+    """One line says why, and the package is pure Python; FASTACT_BUILD=compiled stops."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert building["extensions"]() == []
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("fastact: installing without the compiled core, pure NumPy will be used: ")
+    assert reason in said[0]
+    monkeypatch.setenv("FASTACT_BUILD", "compiled")
+    with pytest.raises(SystemExit, match=f"^fastact: no working C compiler: .*{reason}"):
+        building["extensions"]()
