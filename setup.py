@@ -24,20 +24,24 @@ X86_SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
 }
-# CFLAGS of the environment come before these. -ffast-math would break NaN and error-free steps, and GCC's negation of it
-# leaves the flags that it stands for where they are given by name. It resets clang's contraction, so that comes after it.
-# Contraction would differ between compilers.
+# What CFLAGS of the environment may ask for changes no result: these come after it. -ffast-math breaks NaN and error-free
+# steps, and its negation leaves in GCC those of its parts that are given by name. Contraction differs between compilers.
+# clang takes the negation of its unsafe optimizations for a wish that exceptions be exact: the last flag says no, as
+# flags.h restores them anyway, and the first that this contradicts nothing.
 EXACT = [
-    "-fno-fast-math",
+    "-fno-trapping-math",
     "-fno-unsafe-math-optimizations",
+    "-fno-fast-math",
     "-fno-finite-math-only",
     "-fno-associative-math",
     "-fno-reciprocal-math",
     "-fsigned-zeros",
     "-ffp-contract=off",
+    "-fno-trapping-math",
 ]
-# The last two only say that errno and the flags need not be kept in order, which flags.h restores anyway.
-FLAGS = ["-std=c11", "-O3", "-g0", "-Wall", "-Wextra", *EXACT, "-fno-math-errno", "-fno-trapping-math"]
+# More of the kind, of which each compiler knows some.
+EXACT_WHERE_KNOWN = ["-fno-single-precision-constant", "-fdenormal-fp-math=ieee", "-mfpmath=sse"]
+FLAGS = ["-std=c11", "-O3", "-g0", "-Wall", "-Wextra", *EXACT, "-fno-math-errno"]
 
 
 class BuildCore(build_ext):
@@ -46,7 +50,7 @@ class BuildCore(build_ext):
     def build_extension(self, extension):
         """Generate the C formulas, compile each set with its own flags, and link them into the extension."""
         sets, baseline = instruction_sets()
-        exact = exact_flags()
+        exact = [flag for flag in EXACT_WHERE_KNOWN if not complaint("", flag, "-Werror")]
         generated = Path(self.build_temp) / "generated"
         generated.mkdir(parents=True, exist_ok=True)
         text = runpy.run_path("fastact/codegen.py")["translate"]()
@@ -131,11 +135,6 @@ def instruction_sets():
     if baseline not in asked:
         raise SystemExit(f"FASTACT_BUILD_SIMD={given!r} must have {baseline}, for processors that have no other")
     return {name: flags for name, flags in known.items() if name in asked}, baseline
-
-
-def exact_flags():
-    """More flags that undo what changes results, of those that only some compilers know."""
-    return [flag for flag in ("-fno-single-precision-constant", "-mfpmath=sse") if not complaint("", flag, "-Werror")]
 
 
 def extensions():

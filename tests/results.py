@@ -34,7 +34,7 @@ def calls(implementation, dtype):
             if "mask" in row_table.ROWS[one.activation].by_name:
                 options += [{"mask": kept}, {"causal": True, "scale": 0.5}]
             for keywords in options:
-                yield f"{one} {list(keywords)} {shape}", one.of(implementation), given, keywords
+                yield f"{one} {keywords.get('axis', list(keywords))} {shape}", one.of(implementation), given, keywords
         others = {
             "binary_cross_entropy_with_logits": [(x, labels)],
             "binary_cross_entropy_with_logits_backward": [(dtype(1), x, labels)],
