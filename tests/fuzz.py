@@ -1,0 +1,253 @@
+"""Calls every public function with random arrays between guard pages: `python tests/fuzz.py --simd avx2 --calls 200000 --seed 0`.
+
+A call must give what it gives for contiguous copies, write nothing but `out`, and leave that alone where it raises. A worker
+makes the calls. Where it dies or hangs, the call is named, and another goes on with the next; `--only N` makes one call again.
+"""
+
+import argparse
+import collections
+import contextlib
+import faulthandler
+import mmap
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+
+import numpy as np
+
+from fastact import implementations
+
+from fuzz_arrays import Array
+from fuzz_cases import Maker
+from guarded import Region
+
+SIZES = (1 << 12, 1 << 16, 1 << 21, 1 << 27)
+REFUSALS = (TypeError, ValueError, IndexError)
+LARGEST_MARGIN = 256  # bytes beside the arrays of a large region that are looked at
+HANGS = 120  # seconds
+
+
+class Memory:
+    """The regions by slot and size, made when they are first needed."""
+
+    def __init__(self):
+        self.regions = {}
+
+    def region(self, slot, size):
+        """The smallest region of a slot that has this room."""
+        size = next(each for each in SIZES if size <= each)
+        if (slot, size) not in self.regions:
+            self.regions[slot, size] = Region(size)
+        return self.regions[slot, size]
+
+
+def windows(case, memory):
+    """Each region that a call uses, and the part of it to look at."""
+    every, found = [*case.inputs, *case.outs], {}
+    for slot in {array.slot for array in every}:
+        room = max(array.bytes for array in every if array.slot == slot)
+        region, found_at = memory.region(slot, room), slice(None)
+        if region.size > SIZES[1]:
+            room = min(room + LARGEST_MARGIN, region.size)
+            ends = {array.at for array in every if array.slot == slot}
+            found_at = slice(None) if len(ends) > 1 else slice(room) if ends == {"start"} else slice(region.size - room, None)
+        found[slot] = region, found_at
+    return found
+
+
+def plainly(value, places):
+    """An argument with the array that lies there, or its copy, in the place of the numbers."""
+    if isinstance(value, tuple):
+        return tuple(plainly(one, places) for one in value)
+    return places.get(value, value) if isinstance(value, Array) else value
+
+
+def call(function, case, places, without=()):
+    """The result or the exception."""
+    args = [plainly(value, places) for value in case.args]
+    kwargs = {name: plainly(value, places) for name, value in case.kwargs.items() if name not in without}
+    if case.name.endswith("_backward") and "y" in kwargs and case.name not in ("gumbel_softmax_backward",):
+        args.append(None)
+    try:
+        return function(*args, **kwargs), None
+    except Exception as error:
+        return None, error
+
+
+def differences(got, expected, size, exactly):
+    """What is wrong with a result, or None; roundings count beside `size`, or each entry's own."""
+    if got.shape != expected.shape:
+        return f"shape {got.shape}, expected {expected.shape}"
+    if exactly:
+        wrong = (got != expected) | (np.signbit(got) != np.signbit(expected)) if got.dtype.kind == "f" else got != expected
+        wrong &= ~(np.isnan(got) & np.isnan(expected)) if got.dtype.kind == "f" else True
+    elif got.dtype.kind != "f":
+        wrong = got != expected
+    else:
+        kept = expected.dtype
+        expected = expected if np.can_cast(expected.dtype, got.dtype) else expected.astype(got.dtype)
+        finite, unit = np.isfinite(expected), max(map(np.finfo, (got.dtype, kept)), key=lambda each: each.eps)
+        size = np.maximum(size, np.where(finite, np.abs(expected.astype(np.float64)), 0))
+        far = np.abs(got.astype(np.float64) - expected.astype(np.float64)) > 32 * float(unit.eps) * size + float(unit.tiny)
+        wrong = np.where(finite, far | ~np.isfinite(got), ~((got == expected) | (np.isnan(got) & np.isnan(expected))))
+    if not wrong.any():
+        return None
+    at = tuple(map(int, np.argwhere(wrong)[0]))
+    return f"{int(wrong.sum())} of {wrong.size} differ, first at {at}: {got[at]!r}, with copies {expected[at]!r}"
+
+
+def array_size(array):
+    """The size that a sum over an array's rows may have."""
+    array = np.asarray(array)
+    return np.abs(array[np.isfinite(array)]).max(initial=0).astype(np.float64) * max((1, *array.shape)) ** 0.5
+
+
+def is_along(case, places):
+    """Whether the rows lie along memory in every array, of one dtype and aligned: then every bit is the copies'."""
+    arrays = [places[a] for a in (*case.args, case.kwargs.get("y"), *case.outs) if isinstance(a, Array)]
+    return len({(array.dtype, array.shape) for array in arrays}) == 1 and all(
+        array.flags.aligned and array.dtype.isnative and array.dtype.itemsize in (4, 8) and array.dtype.kind == "f"
+        and (array.strides[-1] == array.itemsize or array.shape[-1] == 1) for array in arrays
+    )
+
+
+def compare(case, places, result, expected, before):
+    """What is wrong with the results of a call, or None."""
+    results, wanted = (value if isinstance(value, tuple) else (value,) for value in (result, expected))
+    if len(results) != len(wanted):
+        return f"{len(results)} results, with copies {len(wanted)}"
+    outs = [places[out] for out in case.outs]
+    sizes = [array_size(array) for array in case.first(before)] if case.scaled else [0]
+    outs = [None, *outs] if outs and case.single else outs or [None] * len(results)
+    for k, (value, other, out) in enumerate(zip(results, wanted, outs, strict=True)):
+        if out is not None and value is not out:
+            return f"result {k} is not out"
+        got, other = np.array(value, order="C"), np.asarray(other)
+        dtype = got.dtype.newbyteorder("=")
+        if out is None and got.dtype != other.dtype:
+            return f"result {k} of {got.dtype}, with copies {other.dtype}"
+        other = np.array(np.broadcast_to(other, got.shape) if case.valid is None or case.where else other, order="C")
+        if case.where:
+            mask = np.broadcast_to(np.asarray(before[case.kwargs["where"]]), got.shape)
+            other = np.where(mask, other.astype(dtype), got if out is None else before[case.outs[k]]).astype(dtype)
+        exactly = case.exact is True or (case.exact == "rows" and is_along(case, places))
+        if problem := differences(got.astype(dtype, copy=False), other.astype(dtype) if exactly else other, max(sizes), exactly):
+            return f"result {k}: {problem}"
+    return None
+
+
+def run(functions, case, memory, counts):
+    """Make one call, and say what is wrong, or None."""
+    function, found = getattr(functions, case.name), windows(case, memory)
+    for region, part in found.values():
+        region.bytes[part] = 0xC3
+    places = {array: array.lie(found[array.slot][0]) for array in (*case.inputs, *case.outs)}
+    for array in case.inputs:
+        array.fill(places[array])
+    before = {array: place.copy() for array, place in places.items()}
+    images = {slot: region.bytes.copy() for slot, (region, _) in found.items()}
+    result, error = call(function, case, places)
+    if error is None:
+        for array in case.outs:
+            array.lie(found[array.slot][0], images[array.slot])[...] = places[array]
+    for slot, (region, part) in found.items():
+        changed = region.bytes[part] != images[slot][part]
+        if changed.any():
+            what = f"though it raised {error!r}" if error else "that are not of out"
+            first = int(np.argmax(changed)) + (part.start or 0)
+            return f"{int(changed.sum())} bytes of region {slot} changed {what}, the first is {first}"
+    expected, refusal = call(function, case, before, without=("out", "where"))
+    if error is not None:
+        counts[type(error).__name__] += 1
+        if not isinstance(error, REFUSALS):
+            return f"raised {error!r}\n{''.join(traceback.format_exception(error))}"
+        if case.valid and (refusal is None or type(refusal) is not type(error)):
+            return f"raised {error!r}, with copies {refusal!r}"
+        return None
+    counts["results"] += 1
+    if refusal is not None:
+        return f"with copies it raised {refusal!r}"
+    return None if case.exact is None else compare(case, places, result, expected, before)
+
+
+def work(options, start, ring):
+    """Make the calls from `start` on; each is written to the ring before it is made."""
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+    np.seterr(all="ignore")
+    functions, memory, counts = implementations.load(options.simd), Memory(), collections.Counter()
+    numbers = [options.only] if options.only is not None else range(start, options.calls)
+    for number in numbers:
+        ring[:8] = number.to_bytes(8, "little")
+        case = Maker(options.seed, number).make()
+        if options.only is not None:
+            print(case.text, flush=True)
+        counts["calls"] += 1
+        problem = run(functions, case, memory, counts)
+        if problem:
+            counts["faults"] += 1
+            print(f"FAULT {options.simd} --seed {options.seed} --only {number}: {problem}\n    {case.text}", flush=True)
+        ring[8:] = b"".join(counts[name].to_bytes(8, "little") for name in KEPT)
+    return counts
+
+
+KEPT = ("calls", "results", "faults", "TypeError", "ValueError", "IndexError", "AxisError")
+
+
+def watch(options, arguments):
+    """Run workers until all calls are made; a worker that dies or hangs is a fault."""
+    total, start = collections.Counter(), 0
+    with tempfile.TemporaryFile() as file:
+        file.truncate(8 * (1 + len(KEPT)))
+        ring = mmap.mmap(file.fileno(), 0)
+        while start < options.calls:
+            ring[:] = bytes(len(ring))
+            command = [sys.executable, __file__, *arguments, "--worker", str(file.fileno()), "--start", str(start)]
+            process = subprocess.Popen(command, pass_fds=[file.fileno()])
+            seen, since = None, time.monotonic()
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+                if ring[:8] != seen:
+                    seen, since = ring[:8], time.monotonic()
+                elif time.monotonic() - since > HANGS:
+                    process.kill()
+            number, *kept = (int.from_bytes(ring[8 * k : 8 * k + 8], "little") for k in range(1 + len(KEPT)))
+            total.update(dict(zip(KEPT, kept, strict=True)))
+            if process.returncode == 0:
+                break
+            if process.returncode > 0:
+                sys.exit(f"the worker failed at {number}")
+            why = signal.Signals(-process.returncode).name if process.returncode < 0 else f"exit status {process.returncode}"
+            print(f"FAULT {options.simd} --seed {options.seed} --only {number}: the worker ended by {why}", flush=True)
+            print(f"    {Maker(options.seed, number).make().text}", flush=True)
+            total.update(calls=1, faults=1)
+            start = number + 1
+    print(f"{options.simd}, seed {options.seed}: " + ", ".join(f"{total[name]:,} {name}" for name in KEPT if total[name]))
+    return total["faults"]
+
+
+def main():
+    """Parse the command line, and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simd", default=implementations.available()[0], choices=implementations.available())
+    parser.add_argument("--calls", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, help="the number of one call, to be made again")
+    parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker is not None:
+        work(options, options.start, mmap.mmap(options.worker, 0))
+    elif options.only is not None:
+        sys.exit(bool(work(options, 0, bytearray(8 * (1 + len(KEPT))))["faults"]))
+    else:
+        sys.exit(bool(watch(options, sys.argv[1:])))
+
+
+if __name__ == "__main__":
+    main()

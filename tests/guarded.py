@@ -1,0 +1,70 @@
+"""Memory between guard pages, for arrays of any layout: a byte read or written outside it ends the process.
+
+For systems whose C library has mprotect: Linux and macOS.
+"""
+
+import ctypes
+import mmap
+
+import numpy as np
+
+# On either side: an index that is wrong by up to 16,384 floats ends there.
+GUARD = 1 << 16
+FILLING = 0xC3  # what memory holds where no array lies: -391.5 as a float32
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+def extent(shape, strides, itemsize):
+    """The bytes over which an array reaches, before its first element and from there on."""
+    if 0 in shape:
+        return 0, 0
+    spans = [step * (length - 1) for step, length in zip(strides, shape, strict=True)]
+    return -sum(span for span in spans if span < 0), sum(span for span in spans if span > 0) + itemsize
+
+
+def dense(shape, itemsize):
+    """The strides of an array in C order."""
+    strides, step = [], itemsize
+    for length in reversed(shape):
+        strides.append(step)
+        step *= max(length, 1)
+    return tuple(reversed(strides))
+
+
+class Region:
+    """Writable memory between two stretches that nobody may touch.
+
+    Attributes
+    ----------
+    bytes : numpy.ndarray
+        All of it, as uint8.
+    """
+
+    def __init__(self, size):
+        self.size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+        whole = np.frombuffer(mmap.mmap(-1, self.size + 2 * GUARD), np.uint8)  # shared with a process that is forked later
+        for start in (0, GUARD + self.size):
+            if _libc.mprotect(whole.ctypes.data + start, GUARD, 0):
+                raise OSError(ctypes.get_errno(), "mprotect failed")
+        self.bytes = whole[GUARD : GUARD + self.size]
+        self.bytes[...] = FILLING
+
+    def array(self, shape, dtype, strides=None, at="end", shift=0, memory=None):
+        """An array that ends at the upper guard or begins at the lower one, or lies `shift` bytes from there.
+
+        It lies in `memory`, a copy of the region's bytes, where that is given.
+        """
+        dtype = np.dtype(dtype)
+        strides = dense(shape, dtype.itemsize) if strides is None else strides
+        before, after = extent(shape, strides, dtype.itemsize)
+        offset = self.size - after - shift if at == "end" else before + shift
+        return np.ndarray(shape, dtype, self.bytes if memory is None else memory, offset, strides)
+
+    def copy(self, values, at="end", shift=0):
+        """A contiguous copy of these values."""
+        values = np.asarray(values)
+        made = self.array(values.shape, values.dtype, None, at, shift)
+        made[...] = values
+        return made

@@ -1,0 +1,172 @@
+"""The caller's rounding mode, and whether subnormals are flushed, change no bit of a result, and are the caller's afterwards."""
+
+import contextlib
+import ctypes
+import ctypes.util
+import itertools
+import platform
+import sys
+
+import numpy as np
+import pytest
+
+from fastact.declare import ACTIVATIONS, REQUIRED
+from fastact.implementations import load
+from fastact.row_table import ROWS
+
+from arrays import assert_same_bits
+from passes import each_compiled, each_dtype
+
+# Where the control word lies in the C library's fenv_t, the bits of it that are no exception flags, and those of each state.
+STATES = ("up", "down", "towards 0", "flushing", "up, flushing")
+LAYOUTS = {
+    ("linux", "x86_64"): (28, 0xFFC0, (0x4000, 0x2000, 0x6000, 0x8040, 0xC040)),
+    ("linux", "aarch64"): (0, 0x7C80000, (1 << 22, 2 << 22, 3 << 22, 1 << 24, 5 << 22)),
+}
+AT, CONTROL, BITS = LAYOUTS.get((sys.platform, platform.machine()), (0, 0, (0,) * 5))
+pytestmark = pytest.mark.skipif(not CONTROL, reason="the layout of fenv_t is not known here")
+
+
+def environment(library=ctypes.CDLL(ctypes.util.find_library("m"))):  # noqa: B008
+    """The thread's floating-point environment."""
+    room = ctypes.create_string_buffer(256)
+    library.fegetenv(room)
+    return room
+
+
+def control(room):
+    """Its control word without the exception flags."""
+    return int.from_bytes(room.raw[AT : AT + 4], "little") & CONTROL
+
+
+@contextlib.contextmanager
+def state(bits, library=ctypes.CDLL(ctypes.util.find_library("m"))):  # noqa: B008
+    """Another state; the one before is restored whatever happens."""
+    before = environment()
+    other = ctypes.create_string_buffer(before.raw, 256)
+    word = int.from_bytes(before.raw[AT : AT + 4], "little") | bits
+    other[AT : AT + 4] = word.to_bytes(4, "little")
+    try:
+        library.fesetenv(other)
+        yield
+    finally:
+        library.fesetenv(before)
+
+
+def numbers(shape, dtype, seed=0):
+    """Ordinary numbers; wide ones, whose results lie in the tails; and subnormal ones."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 3, shape)
+    wide, tiny = rng.random(shape) < 0.2, rng.random(shape) < 0.1
+    values[wide] *= 30
+    values = values.astype(dtype)
+    values[tiny] = rng.choice(np.array([1, 7, 1000], dtype), int(tiny.sum())) * np.finfo(dtype).smallest_subnormal
+    return values
+
+
+def elementwise(dtype):
+    """Every activation and backward pass: short, long and strided, with its usual parameters; from its output too."""
+    for activation, length in itertools.product(ACTIVATIONS.values(), (17, 3000)):
+        if not activation.public:
+            continue
+        usual = {name: activation.usual[name] for name, default in activation.parameters.items() if default is REQUIRED}
+        usual = {name: np.array(value, dtype) for name, value in usual.items()}  # else NumPy rounds it
+        operands = [numbers((2, length), dtype, k) for k in range(len(activation.operands))]
+        grad = numbers((2, length), dtype, 9)
+        if activation.halves:
+            operands, grad = [numbers((2, 2 * length), dtype)], numbers((2, length), dtype, 9)
+        for option in activation.alternatives or [None]:
+            given = {**usual, **({activation.option: option} if option else {})}
+            yield activation.name, operands, given
+            yield activation.name, [array[:, ::2] if not activation.halves else array for array in operands], given
+            if not activation.halves:
+                yield activation.name, operands, {**given, "out": np.empty_like(operands[0])}
+            yield activation.name + "_backward", (grad, *operands), given
+        if activation.backward_from_output is not None:
+            y = load("numpy").__dict__[activation.name](*operands, **usual).astype(dtype)
+            yield activation.name + "_backward", (grad,), {**usual, "y": y}
+
+
+def along_axes(dtype):
+    """Every function along an axis, of rows of every algorithm; scaled and masked, and from its output too."""
+    shapes = (((40, 10), -1), ((9, 200), -1), ((3, 3000), -1), ((300, 40), 0), ((20, 70), 0))
+    for (name, row), (shape, axis) in itertools.product(ROWS.items(), shapes):
+        x, grad = numbers(shape, dtype), numbers(shape, dtype, 1)
+        first = grad.take(0, axis) if row.reduces else grad
+        settings = [{"axis": axis}]
+        if "mask" in row.by_name:
+            settings.append({"axis": axis, "mask": np.random.default_rng(2).random(shape) < 0.8})
+        if "scale" in row.by_name:
+            settings.append({"axis": axis, "scale": 0.125})
+        if "sink" in row.by_name:
+            settings.append({"axis": axis, "sink": np.linspace(-2, 2, x.size // shape[axis])})
+        for options in settings:
+            yield name, (x,), options
+            if row.slope:
+                yield name + "_backward", (first, x), options
+            if row.slope and not row.reduces:
+                y = load("numpy").__dict__[name](x, **options).astype(dtype)
+                yield name + "_backward", (grad,), {**{key: value for key, value in options.items() if key != "sink"}, "y": y}
+    y = load("numpy").softmax(numbers((9, 20), dtype, 1))
+    yield "gumbel_softmax_backward", (numbers((9, 20), dtype),), {"y": y, "tau": 0.5}
+
+
+def losses(dtype):
+    """Every loss of every reduction, of indices and of distributions."""
+    shapes = ((40, 10), -1), ((9, 200), -1), ((3, 3000), -1), ((300, 40), 0)
+    for (shape, axis), reduction in itertools.product(shapes, ("mean", "sum", "none")):
+        logits, rng = numbers(shape, dtype), np.random.default_rng(3)
+        batch = tuple(np.delete(shape, axis))
+        index, distribution = rng.integers(0, shape[axis], batch), load("numpy").softmax(numbers(shape, dtype, 4), axis=axis)
+        grad = numbers(batch, dtype, 5) if reduction == "none" else 0.75
+        for target in (index, distribution):
+            options = {"axis": axis, "reduction": reduction}
+            yield "cross_entropy", (logits, target), options
+            yield "cross_entropy", (logits, target), {**options, "label_smoothing": 0.125}
+            yield "cross_entropy_backward", (grad, logits, target), options
+            yield "cross_entropy_and_grad", (logits, target), options
+        yield "cross_entropy", (logits, index), {"axis": axis}
+        yield "cross_entropy_and_grad", (logits, index), {"axis": axis}
+        labels, grad = (logits > 1).astype(dtype), numbers(shape, dtype, 5) if reduction == "none" else 0.75
+        options = {"reduction": reduction, "pos_weight": np.array(2, dtype)}
+        yield "binary_cross_entropy_with_logits", (logits, labels), options
+        yield "binary_cross_entropy_with_logits_backward", (grad, logits, labels), options
+
+
+@each_compiled
+@each_dtype
+@pytest.mark.parametrize("bits", BITS, ids=STATES)
+@pytest.mark.parametrize("cases", [elementwise, along_axes, losses], ids=lambda cases: cases.__name__)
+def test_state_of_the_caller(implementation, dtype, bits, cases):
+    """Every public function but gumbel_softmax, whose noise is NumPy's, gives the bits of the default state, and keeps the other."""
+    functions, wrong = load(implementation), {}
+    for name, args, options in list(cases(dtype)):
+        function = getattr(functions, name)
+        with np.errstate(all="ignore"):
+            expected = function(*args, **options)
+            expected = tuple(map(np.copy, expected)) if isinstance(expected, tuple) else np.copy(expected)
+            with state(bits):
+                before = environment()
+                result = function(*args, **options)
+                after = environment()
+        assert control(after) == control(before), f"{name}: the caller's state has changed"
+        result = tuple(map(np.asarray, result)) if isinstance(result, tuple) else np.asarray(result)
+        shapes = [array.shape for array in args if isinstance(array, np.ndarray)]
+        try:
+            assert_same_bits(result, expected, f"{name} {shapes} {sorted(options)}")
+        except AssertionError as error:
+            wrong.setdefault(name, str(error))
+    assert not wrong, f"{len(wrong)} functions:\n" + "\n".join(wrong.values())
+    assert control(environment()) & bits == 0
+
+
+def test_states_are_set():
+    """Under each of them NumPy itself adds otherwise."""
+    one, small = np.ones(1, np.float32), np.full(1, 1e-10, np.float32)
+    tiny = np.full(1, 1e-40, np.float32)
+    expected = {"up": (1.0000001, 1), "down": (1, 1), "towards 0": (1, 1), "flushing": (1, 0), "up, flushing": (1.0000001, 0)}
+    for name, bits in zip(STATES, BITS, strict=True):
+        with state(bits):
+            total, kept = one + small, tiny * one
+        assert (np.float32(expected[name][0]) == total).all(), name
+        assert (kept.view(np.int32) != 0) == expected[name][1], name
