@@ -152,9 +152,9 @@ def losses(functions):
                 grad = grad and (rng.normal(size=batch).astype(dtype),)
                 options["out"] = tuple(out for _, out in outs[::-1]) if len(outs) > 1 else outs[0][1]
             function = getattr(functions, "cross_entropy" + kind)
-            name = f"cross_entropy{kind} {shape} {np.dtype(dtype)} {layout}, {np.dtype(letter)} {target_layout}, {sorted(options)}"
+            facts = shape, str(np.dtype(dtype)), layout, str(np.dtype(letter)), target_layout, sorted(options)
             call = functools.partial(function, *grad, logits, target, **options)
-            yield name, call, [(target, wild_indices(n, letter))], outs
+            yield f"cross_entropy{kind} {facts}", call, [(target, wild_indices(n, letter))], outs
 
 
 def rows(functions):

@@ -138,7 +138,7 @@ def losses(dtype):
 @pytest.mark.parametrize("bits", BITS, ids=STATES)
 @pytest.mark.parametrize("cases", [elementwise, along_axes, losses], ids=lambda cases: cases.__name__)
 def test_state_of_the_caller(implementation, dtype, bits, cases):
-    """Every public function but gumbel_softmax, whose noise is NumPy's, gives the bits of the default state, and keeps the other."""
+    """Every public function but gumbel_softmax, whose noise is NumPy's, gives the default state's bits and keeps the caller's."""
     functions, wrong = load(implementation), {}
     for name, args, options in list(cases(dtype)):
         function = getattr(functions, name)
