@@ -25,7 +25,7 @@ from fuzz_arrays import Array
 from fuzz_cases import Maker
 from guarded import Region
 
-SIZES = (1 << 12, 1 << 16, 1 << 21, 1 << 27)
+SIZES = (1 << 12, 1 << 16, 1 << 21, 9 << 22, 1 << 27)
 REFUSALS = (TypeError, ValueError, IndexError)
 LARGEST_MARGIN = 256  # bytes beside the arrays of a large region that are looked at
 HANGS = 120  # seconds
@@ -149,13 +149,14 @@ def run(functions, case, memory, counts):
     for array in case.inputs:
         array.fill(places[array])
     before = {array: place.copy() for array, place in places.items()}
-    images = {slot: region.bytes.copy() for slot, (region, _) in found.items()}
+    images = {slot: region.bytes[part].copy() for slot, (region, part) in found.items()}
     result, error = call(function, case, places)
     if error is None:
         for array in case.outs:
-            array.lie(found[array.slot][0], images[array.slot])[...] = places[array]
+            region, part = found[array.slot]
+            array.lie(region, images[array.slot], part.start or 0)[...] = places[array]
     for slot, (region, part) in found.items():
-        changed = region.bytes[part] != images[slot][part]
+        changed = region.bytes[part] != images[slot]
         if changed.any():
             what = f"though it raised {error!r}" if error else "that are not of out"
             first = int(np.argmax(changed)) + (part.start or 0)

@@ -36,9 +36,9 @@ class Array:
         """The room that it takes."""
         return sum(extent(self.shape, self.strides, np.dtype(self.dtype).itemsize)) + self.shift
 
-    def lie(self, region, memory=None):
-        """The array in a region."""
-        return region.array(self.shape, self.dtype, self.strides, self.at, self.shift, memory)
+    def lie(self, region, copy=None, start=0):
+        """The array in a region, or in a copy of its bytes from `start` on."""
+        return region.array(self.shape, self.dtype, self.strides, self.at, self.shift, copy, start)
 
     def fill(self, array):
         """Write its values."""

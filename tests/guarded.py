@@ -51,20 +51,13 @@ class Region:
         self.bytes = whole[GUARD : GUARD + self.size]
         self.bytes[...] = FILLING
 
-    def array(self, shape, dtype, strides=None, at="end", shift=0, memory=None):
+    def array(self, shape, dtype, strides=None, at="end", shift=0, copy=None, start=0):
         """An array that ends at the upper guard or begins at the lower one, or lies `shift` bytes from there.
 
-        It lies in `memory`, a copy of the region's bytes, where that is given.
+        It lies in `copy`, one of the region's bytes from `start` on, where that is given.
         """
         dtype = np.dtype(dtype)
         strides = dense(shape, dtype.itemsize) if strides is None else strides
         before, after = extent(shape, strides, dtype.itemsize)
         offset = self.size - after - shift if at == "end" else before + shift
-        return np.ndarray(shape, dtype, self.bytes if memory is None else memory, offset, strides)
-
-    def copy(self, values, at="end", shift=0):
-        """A contiguous copy of these values."""
-        values = np.asarray(values)
-        made = self.array(values.shape, values.dtype, None, at, shift)
-        made[...] = values
-        return made
+        return np.ndarray(shape, dtype, self.bytes if copy is None else copy, offset - start, strides)

@@ -29,7 +29,7 @@ REFUSALS = (IndexError, ValueError)
 HANGS = 60  # seconds that one case may take
 WILD_FLOATS = (np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-40, 1e5, -1e5, 0.0)
 
-REGIONS = [Region(1 << 19) for _ in range(5)]
+REGIONS = [Region(1 << 20) for _ in range(5)]
 
 
 def wild_indices(n, dtype):
@@ -155,6 +155,23 @@ def losses(functions):
             facts = shape, str(np.dtype(dtype)), layout, str(np.dtype(letter)), target_layout, sorted(options)
             call = functools.partial(function, *grad, logits, target, **options)
             yield f"cross_entropy{kind} {facts}", call, [(target, wild_indices(n, letter))], outs
+
+
+def streamed(functions):
+    """Gradients that leave the caches, of targets that change."""
+    rng = np.random.default_rng(3)
+    regions = [Region(size) for size in (1 << 25, 1 << 25, 1 << 22)]
+    shapes = ((450000, 10), -1), ((64, 70000), 0), ((60000, 75), -1)
+    for (shape, axis), kind in itertools.product(shapes, ("_backward", "_and_grad")):
+        for region in regions:
+            region.bytes[...] = FILLING
+        logits, out = (region.array(shape, np.float32) for region in regions[:2])
+        logits[...] = rng.normal(0, 3, shape)
+        target = regions[2].array(tuple(np.delete(shape, axis)), np.int64)
+        target[...] = rng.integers(0, shape[axis], target.shape)
+        given = [1.0] * (kind == "_backward")
+        call = functools.partial(getattr(functions, "cross_entropy" + kind), *given, logits, target, axis=axis, out=out)
+        yield f"cross_entropy{kind} {shape}", call, [(target, wild_indices(shape[axis], np.int64))], [(regions[1], out)]
 
 
 def rows(functions):
@@ -306,7 +323,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simd", default=implementations.available()[0], choices=implementations.available())
     parser.add_argument("--rounds", type=int, default=20)
-    races = ["losses", "rows", "elements", "restless"]
+    races = ["losses", "streamed", "rows", "elements", "restless"]
     parser.add_argument("--what", nargs="*", default=races, help=f"{', '.join(races)}; or objects; or thread")
     options = parser.parse_args()
     faulthandler.enable()
