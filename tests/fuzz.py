@@ -130,7 +130,12 @@ def compare(case, places, result, expected, before):
         dtype = got.dtype.newbyteorder("=")
         if out is None and got.dtype != other.dtype:
             return f"result {k} of {got.dtype}, with copies {other.dtype}"
-        other = np.array(np.broadcast_to(other, got.shape) if case.valid is None or case.where else other, order="C")
+        if case.valid is None or case.where:  # out may have more rows than the result, which repeat it
+            try:
+                other = np.broadcast_to(other, got.shape)
+            except ValueError:
+                return f"result {k} of shape {got.shape}, with copies {other.shape}"
+        other = np.array(other, order="C")
         if case.where:
             mask = np.broadcast_to(np.asarray(before[case.kwargs["where"]]), got.shape)
             other = np.where(mask, other.astype(dtype), got if out is None else before[case.outs[k]]).astype(dtype)
