@@ -106,9 +106,9 @@ def array_size(array):
     return np.abs(array[np.isfinite(array)]).max(initial=0).astype(np.float64) * max((1, *array.shape)) ** 0.5
 
 
-def is_along(case, places):
+def is_along(case, places, result):
     """Whether the rows lie along memory in every array, of one dtype and aligned: then every bit is the copies'."""
-    arrays = [places[a] for a in (*case.args, case.kwargs.get("y"), *case.outs) if isinstance(a, Array)]
+    arrays = [result, *(places[a] for a in (*case.args, case.kwargs.get("y")) if isinstance(a, Array))]
     return len({(array.dtype, array.shape) for array in arrays}) == 1 and all(
         array.flags.aligned and array.dtype.isnative and array.dtype.itemsize in (4, 8) and array.dtype.kind == "f"
         and (array.strides[-1] == array.itemsize or array.shape[-1] == 1) for array in arrays
@@ -139,7 +139,7 @@ def compare(case, places, result, expected, before):
         if case.where:
             mask = np.broadcast_to(np.asarray(before[case.kwargs["where"]]), got.shape)
             other = np.where(mask, other.astype(dtype), got if out is None else before[case.outs[k]]).astype(dtype)
-        exactly = case.exact is True or (case.exact == "rows" and is_along(case, places))
+        exactly = case.exact is True or (case.exact == "rows" and is_along(case, places, value))
         if problem := differences(got.astype(dtype, copy=False), other.astype(dtype) if exactly else other, max(sizes), exactly):
             return f"result {k}: {problem}"
     return None

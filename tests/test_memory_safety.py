@@ -152,6 +152,7 @@ def refused():
     yield "softmax", (logits,), {"out": np.full((9000, 5), 7, np.float32)}
     yield "prelu_backward", (logits, logits), {"weight": 0.25, "out": (np.full_like(logits, 7), np.full(3, 7, np.float32))}
     yield "glu_backward", (logits[:, :2], logits), {"out": np.full((9000, 5), 7, np.float32)}
+    yield "glu_backward", (logits[:, :1], logits[:, :2]), {"out": np.full((9000, 4), 7, np.float32)}  # 1 would broadcast to 2
     yield "softmax", (logits,), {"scale": 2.0, "mask": np.ones((3, 3), bool), "out": np.full_like(logits, 7)}
 
 
