@@ -168,9 +168,10 @@ def run(functions, case, memory, counts):
             return f"{int(changed.sum())} bytes of region {slot} changed {what}, the first is {first}"
     expected, refusal = call(function, case, before, without=("out", "where"))
     if error is not None:
-        counts[type(error).__name__] += 1
-        if not isinstance(error, REFUSALS):
+        kind = next((kind for kind in REFUSALS if isinstance(error, kind)), None)
+        if kind is None:
             return f"raised {error!r}\n{''.join(traceback.format_exception(error))}"
+        counts[kind.__name__] += 1
         if case.valid and (refusal is None or type(refusal) is not type(error)):
             return f"raised {error!r}, with copies {refusal!r}"
         return None
@@ -201,7 +202,7 @@ def work(options, start, ring):
     return counts
 
 
-KEPT = ("calls", "results", "faults", "TypeError", "ValueError", "IndexError", "AxisError")
+KEPT = ("calls", "results", "faults", *(kind.__name__ for kind in REFUSALS))
 
 
 def watch(options, arguments):
