@@ -414,7 +414,7 @@ cdef object quick(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObje
             halves = halves_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc)
         return slow(self, args, nargs, kwnames) if halves is None else halves
 
-    if self.rows and (out_at < 0 or args[out_at] == Py_None):
+    if self.rows and (out_at < 0 or float_type(args[out_at]) < 0):
         return slow(self, args, nargs, kwnames)
     if self.rows and last_axis and rows_in_place(stack, self.operands, args[out_at], <PyUFuncObject *>ufunc):
         return <object>args[out_at]
@@ -423,6 +423,8 @@ cdef object quick(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObje
     dtype = float_type(last)
     if self.rows:
         if dtype < 0 or cnp.PyArray_NDIM(<cnp.ndarray>last) == 0:
+            return slow(self, args, nargs, kwnames)
+        if cnp.PyArray_NDIM(<cnp.ndarray>last) != cnp.PyArray_NDIM(<cnp.ndarray>args[out_at]):
             return slow(self, args, nargs, kwnames)
         if self.operands == 2 and (float_type(args[0]) < 0 or cnp.PyArray_NDIM(<cnp.ndarray>args[0]) != cnp.PyArray_NDIM(<cnp.ndarray>last)):
             return slow(self, args, nargs, kwnames)

@@ -138,9 +138,8 @@ def along_axis(name, evaluators, publish):
         if suffix and not row.slope:
             continue
         plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
-        call = row_calls.RowCall(
-            name + suffix, operands, row.parameters, plain, row.by_name, masked, fixed=row.fixed, reduces=row.reduces
-        )
+        facts = {"fixed": row.fixed, "reduces": row.reduces, "ordered": row.ordered}
+        call = row_calls.RowCall(name + suffix, operands, row.parameters, plain, row.by_name, masked, **facts)
         functions[call.name] = publish(call, document(name, row))
     return functions
 

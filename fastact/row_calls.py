@@ -25,14 +25,17 @@ class RowCall(Call):
         The values of some of these options.
     reduces : bool
         The result, or backward the gradient that is given, has one entry for each row.
+    ordered : bool
+        The first of equal entries counts more than the others.
     """
 
     keywords = "out=None, **kwargs"
     of_ufuncs = Call.of_ufuncs | {"axes", "keepdims"}
 
-    def __init__(self, name, operands, parameters, evaluators, by_name=None, masked=(None, None), fixed=None, reduces=False):
+    def __init__(self, name, operands, parameters, evaluators, by_name=None, masked=(None, None), fixed=None, reduces=False, ordered=False):
         super().__init__(name, operands, parameters, {None: evaluators})
-        self.by_name, self.masked, self.fixed, self.reduces = by_name or {}, masked, fixed or {}, reduces
+        self.by_name, self.masked, self.fixed = by_name or {}, masked, fixed or {}
+        self.reduces, self.ordered = reduces, ordered
 
     @property
     def has_shortcut(self):
@@ -93,12 +96,11 @@ class RowCall(Call):
 
     def plainly(self, evaluator, operands, axis, kwargs):
         """Call an evaluator that has but the operands."""
-        dimensions = [np.ndim(value) for value in operands]
-        if axis >= 0 and len(set(dimensions)) > 1:
-            # NumPy would count the axis in each operand by itself, and not in what they broadcast to
-            axis = normalize_axis_index(axis, max(dimensions)) - max(dimensions)
+        # from the end: NumPy counts an axis in each operand, and in out, by itself, and not in what they broadcast to
+        dimensions = max(map(np.ndim, operands))
+        axis = normalize_axis_index(axis, dimensions) - dimensions
         if all(value is None for value in kwargs.values()) and alike(operands):
-            kwargs["out"] = np.empty_like(operands[-1])  # a gufunc's own output would lie with the axis last
+            kwargs["out"] = new_like(operands[-1])  # a gufunc's own output would lie with the axis last
         return evaluator(*operands, axis=axis, **kwargs)
 
     def delegate(self, evaluator, operands, settings, axis, keepdims, kwargs):
@@ -150,9 +152,9 @@ class Whole:
             raise ValueError(
                 f"{call.name}: operands have a mismatch in their core dimension, axis {axis}: shapes {[a.shape for a in arrays]}"
             )
-        # in the order in which they lie in memory, so that they make one axis without a copy
-        strides = arrays[-1].strides
-        self.order = sorted(self.axes, key=lambda i: -abs(strides[i - len(shape)]) if len(shape) - i <= len(strides) else 0)
+        # in the order in which they lie in memory, so that they make one axis without a copy, unless the order counts
+        strides = (0,) * (len(shape) - arrays[-1].ndim) + arrays[-1].strides
+        self.order = sorted(self.axes, key=lambda i: i if call.ordered else -abs(strides[i]))
         self.axis = self.axes[0] - len(shape) if len(self.axes) == 1 else -1
         others = list(self.per_row(operands[: len(operands) - len(arrays)]))
         self.arrays = [*others, *map(self.rows, arrays)]
@@ -194,7 +196,7 @@ class Whole:
             inputs = [one.copy() if isinstance(one, np.ndarray) and np.may_share_memory(one, out) else one for one in inputs]
         if out is None:
             if not per_row and self.plain and not kwargs and len(self.axes) == 1:
-                kwargs["out"] = np.empty_like(self.empty_like)
+                kwargs["out"] = new_like(self.empty_like)
             return self.finished(evaluator(*inputs, axis=self.axis, **kwargs), per_row)
         if per_row and self.keepdims:
             return self.into(out, evaluator, inputs, [1 if i in self.axes else n for i, n in enumerate(self.shape)], kwargs)
@@ -261,6 +263,11 @@ def taking_dtype(evaluator):
         return evaluator(*inputs, signature=signature, **kwargs)
 
     return evaluate
+
+
+def new_like(array):
+    """A new array that lies in memory as this one does; C order where entries share memory."""
+    return np.empty(array.shape, array.dtype) if 0 in array.strides else np.empty_like(array)
 
 
 def alike(operands):

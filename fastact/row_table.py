@@ -28,7 +28,9 @@ class Row(NamedTuple):
     fixed : dict
         Options of the masked evaluator that this function sets.
     reduces : bool
-        One result for each row: no backward pass from the output, several axes or None as the axis.
+        One result for each row, and no backward pass from the output.
+    ordered : bool
+        The first of equal entries counts more than the others.
     """
 
     definition: str
@@ -42,6 +44,7 @@ class Row(NamedTuple):
     by_name: Mapping = NOTHING
     fixed: Mapping = NOTHING
     reduces: bool = False
+    ordered: bool = False
 
 
 ROWS = {
@@ -95,6 +98,7 @@ ROWS = {
         "ONNX, operator Hardmax",
         "fa.hardmax(np.array([1.0, 3.0, 3.0])).tolist()\n    [0.0, 1.0, 0.0]",
         "hardmax",
+        ordered=True,
     ),
     "softmax_one": Row(
         "exp(x) / (exp(sink) + sum(exp(x)))",

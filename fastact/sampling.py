@@ -51,9 +51,9 @@ class GumbelCall(Call):
         if x.ndim == 0:
             raise ValueError(f"{self.name}() needs x of at least one dimension, along which to normalize; got a scalar")
         normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
-        result = np.empty_like(x, loop) if out is None else out
-        add_noise(x.copy() if overlaps(x, result) else x, rng, result)
-        return function(result, axis, out=result, **scale, **kwargs)
+        noisy = out if out is not None and out.dtype == loop else np.empty_like(x, loop)
+        add_noise(x.copy() if overlaps(x, noisy) else x, rng, noisy)
+        return function(noisy, axis, out=noisy if out is None else out, **scale, **kwargs)
 
 
 class GumbelBackwardCall(RowCall):

@@ -98,7 +98,7 @@ class HalvesCall(Call):
             if not isinstance(out, np.ndarray):
                 kind = type(out).__name__
                 raise TypeError(f"{self.name}: return arrays must be of ArrayType: out must be an array, not {kind}")
-            if out.ndim < -axis:
+            if out.ndim < -axis or out.shape[axis] != x.shape[axis]:
                 raise ValueError(f"{self.name}: non-broadcastable output operand with shape {out.shape}, for x of {x.shape}")
             by_rows(evaluator, (*grad, first, second), tuple(out[half] for half in self.halves("out", out, axis)), kwargs)
             return out
