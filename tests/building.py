@@ -11,9 +11,14 @@ import pytest
 
 import fastact
 
+from passes import COMPILED
+
 ROOT = Path(__file__).parent.parent
 FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
 FOLDERS = ("fastact", "src_c", "tests", "benchmarks")
+# The sets that every processor of the target can run: the one that is always built, and the one that any compiler can build.
+BASELINE = "sse2" if "sse2" in COMPILED else "scalar"
+PORTABLE = {"scalar", BASELINE}
 # What the build needs, and the oldest major version of it.
 TOOLS = {"pip": 1, "numpy": 2, "setuptools": 77} | ({"cython": 3} if fastact.backend == "compiled" else {})
 
