@@ -1,9 +1,13 @@
 """Operands that are more than arrays: lazy (dask), labelled (pandas, polars, xarray) and masked (numpy.ma) ones.
 
-None of these libraries is imported here: a lazy operand is known by dask's own protocol, any other is read by NumPy.
+None of these libraries is imported here: an object is known by dask's own protocol, or by the module of its class.
 """
 
 import numpy as np
+
+# What needs no second look, so that a call on plain arrays does not pay for the others.
+PLAIN = frozenset({np.ndarray, float, int, bool, str, type(None), np.float32, np.float64, np.bool})
+LABELLING = frozenset({"pandas", "polars", "xarray"})
 
 
 def is_lazy(value):
@@ -12,7 +16,49 @@ def is_lazy(value):
     return callable(graph) and not isinstance(value, type) and graph() is not None
 
 
-def array_to_read(function, name, value, instead="x.filled(value)"):
+def is_labelled(value):
+    """Whether this is an object of pandas, polars or xarray, or of a class derived from one."""
+    return any(base.__module__.partition(".")[0] in LABELLING for base in type(value).__mro__)
+
+
+def is_masked(value):
+    """Whether this is an array of numpy.ma, with masked entries or without."""
+    return isinstance(value, np.ma.MaskedArray)
+
+
+def bridge(*values):
+    """The module that takes over a call with these values, None where there is nothing but arrays.
+
+    Labels come off first, since what they label may be lazy; a lazy array may have masked blocks.
+    """
+    if PLAIN.issuperset(map(type, values)):
+        return None
+    parts = [part for value in values for part in (value if type(value) is tuple else (value,)) if type(part) not in PLAIN]
+    if any(map(is_labelled, parts)):
+        from . import labelled
+
+        return labelled
+    if any(map(is_lazy, parts)):
+        from . import lazy
+
+        return lazy
+    if any(map(is_masked, parts)):
+        from . import masked
+
+        return masked
+    return None
+
+
+def unlabelled(function, name, value):
+    """What an object of pandas, polars or xarray holds, an array in memory or a lazy one; anything else as it is."""
+    if type(value) in PLAIN or not is_labelled(value):
+        return value
+    from . import labelled
+
+    return labelled.values(function, name, value)
+
+
+def array_to_read(function, name, value, instead=None):
     """The array of an operand that is only read; refuses a lazy one, and one with masked entries.
 
     Parameters
@@ -20,20 +66,48 @@ def array_to_read(function, name, value, instead="x.filled(value)"):
     function, name : str
         The public function and its argument, for messages.
     value : array_like
-    instead : str
-        What to pass in place of masked entries.
+    instead : str, optional
+        What to pass in place of masked entries, where filling them would not do.
 
     Returns
     -------
     numpy.ndarray
     """
+    value = unlabelled(function, name, value)
     if is_lazy(value):
         raise TypeError(
             f"{function}() takes arrays in memory, and {name} is a lazy {type(value).__name__}: "
             f"call it on each block, dask.array.map_blocks(fastact.{function}, ...), or pass {name}.compute()"
         )
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         if np.ma.is_masked(value):
-            raise TypeError(f"{function}() takes no masked entries, and {name} has {np.ma.count_masked(value)}: pass {instead}")
+            way = instead or f"{name}.filled(value)"
+            raise TypeError(f"{function}() takes no masked entries, and {name} has {np.ma.count_masked(value)}: pass {way}")
         return value.data
-    return value if isinstance(value, np.ndarray) else np.asarray(value)
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "__array_ufunc__") and not hasattr(value, "__array__"):
+        raise TypeError(f"{function}() takes arrays, and {name} is {type(value).__name__}, which cannot be read as one")
+    return np.asarray(value)
+
+
+def beside_frames(operands, parameters):
+    """Python numbers as float32 beside data frames of float32: they are weak, but pandas makes float64 arrays of them."""
+    dtypes = []
+    for value in operands:
+        dtypes += list(value.dtypes) if hasattr(value, "columns") else [getattr(value, "dtype", None)]
+    if not all(dtype == np.float32 for dtype in dtypes):
+        return parameters
+    return [np.float32(value) if type(value) in (int, float) else value for value in parameters]
+
+
+def refuse_out(function, out):
+    """An `out` other than None is an error: a lazy array cannot be written to, and has no values yet that could be."""
+    if any(part is not None for part in (out if isinstance(out, tuple) else (out,))):
+        raise TypeError(f"{function}() takes no out= where it or an operand is lazy: use what it returns")
+
+
+def refuse_lazy_out(function, out):
+    """The same where no operand is lazy."""
+    if any(map(is_lazy, out if isinstance(out, tuple) else (out,))):
+        refuse_out(function, out)

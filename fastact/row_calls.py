@@ -8,6 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .calling import Call, answers_for_itself, check_axis
 from .fallback import checked_out, loop_dtype
+from .operands import bridge
 
 NO_LIMIT = np.int64(2**62)  # on the columns that count, where the call is not causal
 
@@ -54,6 +55,8 @@ class RowCall(Call):
         """Call the evaluator."""
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
+        if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
+            return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         axis, keepdims = (*parameters, False)[:2]
         with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
         scalars = [name for name, value in zip(self.operands[-len(with_axis) :], with_axis, strict=True) if is_scalar(value)]
@@ -75,6 +78,7 @@ class RowCall(Call):
             return self.plainly(evaluator, operands, axis, kwargs)
         return Whole(self, operands, with_axis, axis, keepdims).evaluate(evaluator, settings, kwargs)
 
+<<<<<<< HEAD
     def row_of_one(self, evaluator, operands, axis, kwargs):
         """A scalar, or an array without dimensions, is a row of one."""
         if axis is not None:
@@ -93,6 +97,17 @@ class RowCall(Call):
     def is_per_row(self):
         """Whether the result has one entry for each row."""
         return self.reduces and len(self.operands) == 1
+=======
+    def operand_names(self, evaluator):
+        """The names of the operands that this evaluator takes."""
+        return [*self.operands[:-1], "y"] if evaluator is self.default[1] else list(self.operands)
+
+    def whole(self, operands, axis, keepdims=False):
+        """The shapes of a call, checked: with operands that have a shape and a dtype, and no need of a value."""
+        operands = [np.broadcast_to(np.empty((), value.dtype), value.shape) for value in operands]
+        with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
+        return Whole(self, operands, with_axis, axis, keepdims)
+>>>>>>> 3f69003 (Take masked, labelled and lazy operands in the calls of rows and halves)
 
     def plainly(self, evaluator, operands, axis, kwargs):
         """Call an evaluator that has but the operands."""

@@ -9,7 +9,8 @@ PARAMETERS = {
         Multiplies `x` first: 1 / temperature, or 1 / sqrt(d). The product is not rounded.
 """,
     "mask": """    mask : array_like of bool, optional
-        True where an entry counts; broadcast against `x`. A masked entry may hold anything, NaN included.
+        True where an entry counts (in numpy.ma's masks True hides one); broadcast against `x`. A masked entry may hold
+        anything, NaN included.
 """,
     "causal": """    causal : bool, default False
         Row i of the last axis but one counts columns 0 to i, as in attention; with `mask` both must allow an entry.
@@ -21,6 +22,9 @@ PARAMETERS = {
         Whether the axis stays, with length 1.
 """,
 }
+OTHERWISE = """
+        Entries that a numpy.ma array masks take no part and stay masked; a pandas, polars or xarray object keeps its labels; a
+        dask array or data frame gives a lazy one."""
 KEYWORDS = """    **kwargs
         Other keywords of a NumPy gufunc: `dtype`, `casting`, `subok`.
 """
@@ -83,9 +87,15 @@ def parameters(row):
 
 def raised(row, backward):
     """What can be wrong."""
+<<<<<<< HEAD
     kinds, values = ["an axis that is no integer"], ["an `out` of another shape or read-only"]
+=======
+    kinds, values = ["an axis that is no integer"], ["a scalar", "an `out` of another shape or read-only"]
+    if backward or not row.reduces:
+        kinds.append("a lazy array whose chunks cut rows")
+>>>>>>> 3f69003 (Take masked, labelled and lazy operands in the calls of rows and halves)
     if "mask" in row.by_name:
-        kinds.append("a mask that is not boolean")
+        kinds.append("a mask that is not boolean, or has a numpy.ma mask itself")
         values += ["a mask that does not broadcast", "`causal` off the last axis"]
     if "scale" in row.by_name:
         values.append("a scale that is not finite")
@@ -105,7 +115,8 @@ def returned(name, row):
     """What the forward pass returns."""
     if row.reduces:
         text = "ndarray or scalar\n        One for each row, dimensionless. A row with a NaN is NaN"
-        return text + "; one that is empty, or masked as a whole, -inf."
+        text += f"; one that is empty, or masked as a whole, -inf.{OTHERWISE}"
+        return text + "\n        A row of which numpy.ma masks every entry is masked."
     bound = {
         "softmax": ", each entry within 4 ULP of the exact value",
         "log_softmax": ", a dominant entry within 2 ULP (4 in float64)",
@@ -117,7 +128,7 @@ def returned(name, row):
     if "mask" in row.by_name:
         masked = "-inf" if row.evaluator.startswith("log") else "0"
         text += f"\n        A masked entry is {masked}, and so is every entry of a row that is masked as a whole."
-    return text
+    return text + OTHERWISE
 
 
 def forward(name, row):
@@ -172,7 +183,8 @@ def backward(name, row):
     Returns
     -------
     ndarray
-        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.
+        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{OTHERWISE}
+        A masked entry of `grad` counts 0, and is masked in the result.
 
 {raised(row, True)}
     References
@@ -287,8 +299,8 @@ TEXTS = {
     Raises
     ------
     TypeError
-        For {REFUSED}, an axis that is no
-        integer, an rng that is neither a generator nor a seed.
+        For {REFUSED}, lazy arrays, masked
+        entries (pass `x.filled(-np.inf)` for them), an axis that is no integer, an rng that is neither a generator nor a seed.
     ValueError
         For a scalar, a tau that is not positive, and an `out` of another shape or read-only.
 
@@ -325,7 +337,7 @@ TEXTS = {
     Raises
     ------
     TypeError
-        Where `y` is missing, and for operands as in `softmax_backward`.
+        Where `y` is missing, for masked entries, and for operands as in `softmax_backward`.
     ValueError
         For a tau that is not positive, and as in `softmax_backward`.
 

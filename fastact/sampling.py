@@ -5,8 +5,9 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .calling import Call, answers_for_itself
+from .calling import Call
 from .fallback import checked_out, loop_dtype
+from .operands import array_to_read, is_masked
 from .row_calls import RowCall, check_flag, finite_number
 from .rows import blocks, overlaps
 
@@ -34,13 +35,11 @@ class GumbelCall(Call):
         tau = checked_tau(self.name, kwargs.pop("tau", 1.0))
         hard, rng = kwargs.pop("hard", False), kwargs.pop("rng", None)
         check_flag(self.name, "hard", hard)
-        if answers_for_itself(x):
-            raise TypeError(f"{self.name}() takes arrays, to which it adds noise, not {type(x).__name__}")
+        x = array_to_read(self.name, "x", x)
         try:
             rng = np.random.default_rng(rng)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self.name}() argument rng must be a numpy.random.Generator, a seed or None: {error}") from None
-        x = np.asanyarray(x)
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
         function, scale = (self.hardmax, {}) if hard else (self.softmax, {"scale": 1 / tau})
@@ -71,6 +70,10 @@ class GumbelBackwardCall(RowCall):
         values = self.bind(args, kwargs)
         if y is None:
             raise TypeError(f"{self.name}() starts from the output, since the noise has gone: {self.example}")
+        y, values["grad"] = (
+            array_to_read(self.name, name, value) if is_masked(value) else value
+            for name, value in (("y", y), ("grad", values["grad"]))
+        )
         return self.softmax_backward(values["grad"], None, values["axis"], y=y, scale=1 / tau, **kwargs)
 
 

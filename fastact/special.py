@@ -9,6 +9,34 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, answers_for_itself, check_axis
 from .fallback import broadcast, checked_out, loop_dtype
+from .operands import array_to_read, bridge, is_lazy, refuse_lazy_out, unlabelled
+
+
+def read(call, names, values, kwargs):
+    """Operands without labels and masks as arrays; if one is lazy, then as they are, with the dtype of the computation."""
+    values = [unlabelled(call.name, name, value) for name, value in zip(names, values, strict=True)]
+    if any(map(is_lazy, values)):
+        from . import lazy
+
+        return lazy.read(call, names, values, kwargs)
+    refuse_lazy_out(call.name, kwargs.get("out"))
+    numbers = [type(value) in (int, float) for value in values]  # which are weak
+    arrays = zip(numbers, names, values, strict=True)
+    return [value if number else array_to_read(call.name, name, value) for number, name, value in arrays], None
+
+
+class PairCall(Call):
+    """How a backward pass is called that has a gradient for each of two operands."""
+
+    def evaluate(self, evaluator, operands, parameters, kwargs):
+        """As ever; lazy and labelled operands may need help."""
+        refuse_lazy_out(self.name, kwargs.get("out"))
+        more_than_arrays = bridge(*operands)
+        if hasattr(more_than_arrays, "pair_call"):
+            return more_than_arrays.pair_call(self, evaluator, operands, parameters, kwargs)
+        return self.natively(evaluator, operands, parameters, kwargs)
+
+    natively = Call.evaluate
 
 
 class SummingCall(Call):
@@ -21,12 +49,11 @@ class SummingCall(Call):
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Evaluate, and sum over the axes along which the parameter was broadcast: in float64, rounded once."""
         (parameter,) = self.parameters
-        for name, value in zip((*self.operands, parameter), (*operands, *parameters), strict=True):
-            if answers_for_itself(value):
-                raise TypeError(f"{self.name}() takes arrays, since it sums over them: {name} is {type(value).__name__}")
-        inputs = [*operands, *parameters]
+        inputs, lazy_loop = read(self, (*self.operands, parameter), [*operands, *parameters], kwargs)
+        if lazy_loop is not None:
+            return self.lazily(evaluator, inputs, lazy_loop, kwargs)
         loop = loop_dtype(self.name, inputs, kwargs.get("dtype"))
-        shape, own_shape = broadcast(self.name, inputs), np.shape(parameters[0])
+        shape, own_shape = broadcast(self.name, inputs), np.shape(inputs[-1])
         first, second = self.outputs(kwargs.pop("out", None))
         casting = kwargs.get("casting", "same_kind")
         for name, out, right in (("x", first, shape), (parameter, second, own_shape)):
@@ -36,14 +63,22 @@ class SummingCall(Call):
         # what a mask leaves out counts 0
         every = np.zeros(shape, loop) if kwargs.get("where", True) is not True else None
         result, every = evaluator(*inputs, out=(first, every), **kwargs)
-        offset = len(shape) - len(own_shape)
-        axes = tuple(i for i in range(len(shape)) if i < offset or own_shape[i - offset] != shape[i])
+        axes = broadcast_axes(own_shape, shape)
         with np.errstate(all="ignore"):
             total = self.summed(every, axes).reshape(own_shape).astype(loop) if axes else every
             if second is None:
                 return result, total[()]
             second[...] = total
         return result, second
+
+    def lazily(self, evaluator, inputs, loop, kwargs):
+        """Both gradients as lazy arrays; the sum is over the sums of blocks."""
+        from .lazy import two_results
+
+        result, every = two_results(evaluator, inputs, loop, kwargs)
+        own_shape = np.shape(inputs[-1])
+        total = every.sum(axis=broadcast_axes(own_shape, every.shape), dtype=np.float64)
+        return result, total.reshape(own_shape).astype(loop)
 
     def summed(self, every, axes):
         """The sums over these axes in float64: over successive ones at once, since the compiled sum takes one."""
@@ -69,6 +104,12 @@ class SummingCall(Call):
         return out
 
 
+def broadcast_axes(own_shape, shape):
+    """The axes along which an array of this shape was broadcast."""
+    offset = len(shape) - len(own_shape)
+    return tuple(i for i in range(len(shape)) if i < offset or own_shape[i - offset] != shape[i])
+
+
 class HalvesCall(Call):
     """How a gated pair is called whose operands are the halves of one array."""
 
@@ -80,6 +121,9 @@ class HalvesCall(Call):
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Split the last operand, and evaluate: backward both results go to the halves of one array."""
+        lazy_loop = None
+        if bridge(*operands, kwargs.get("out")):
+            operands, lazy_loop = read(self, self.operands, operands, kwargs)
         *grad, x = operands
         x = x if answers_for_itself(x) else np.asanyarray(x)
         if np.ndim(x) == 0:
@@ -89,6 +133,10 @@ class HalvesCall(Call):
         first, second = (x[half] for half in self.halves("x", x, axis))
         if not grad:
             return evaluator(first, second, **kwargs)
+        if lazy_loop is not None:
+            from .lazy import concatenated, two_results
+
+            return concatenated(two_results(evaluator, (*grad, first, second), lazy_loop, kwargs), axis)
         out = kwargs.pop("out", None)
         if isinstance(out, tuple):
             if len(out) != 1:
