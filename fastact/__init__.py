@@ -22,6 +22,7 @@ simd, reason = _implementations.choose()
 backend = "numpy" if simd == "numpy" else "compiled"
 _functions = vars(_implementations.load(simd))
 globals().update(_functions)
+from . import ufuncs as _ufuncs  # noqa: E402, F401  (where pickle finds what is inside them)
 
 __all__ = ["__version__", "backend", "reason", "simd", *_functions]
 

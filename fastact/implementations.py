@@ -81,8 +81,7 @@ def load(name):
     """The public functions of one implementation, as a namespace."""
     if name not in available():
         raise ValueError(f"no implementation {name!r} here: this machine has {', '.join(available())}")
-    evaluators = numpy_evaluators() if name == "numpy" else _core.load(name, documents())
-    functions, publish = {}, in_python if name == "numpy" else in_c
+    functions, evaluators, publish = {}, evaluators_by_name(name), in_python if name == "numpy" else in_c
     for activation in ACTIVATIONS.values():
         if activation.public:
             forward, backward = elementwise(activation, evaluators, publish)
@@ -99,6 +98,12 @@ def load(name):
     return types.SimpleNamespace(**functions)
 
 
+@functools.cache
+def evaluators_by_name(name):
+    """The evaluators of one implementation."""
+    return numpy_evaluators() if name == "numpy" else _core.load(name, documents())
+
+
 def elementwise(activation, evaluators, publish):
     """The two public functions of one activation; `publish` makes one of a call and a docstring."""
     name, operands, parameters = activation.name, activation.operands, activation.parameters
@@ -108,6 +113,8 @@ def elementwise(activation, evaluators, publish):
     if activation.halves:
         operands, parameters = ("x",), {"axis": -1}
         kind = backward_kind = special.HalvesCall
+    elif len(activation.gradients) > 1 and activation.gradients == activation.operands:
+        backward_kind = special.PairCall
     elif activation.gradients != activation.operands:
         backward_kind = functools.partial(special.SummingCall, sum=evaluators.get("sum"))
     document = documentation.forward(activation)
@@ -166,11 +173,16 @@ def _is_ufunc(evaluator):
 def in_c(call, document):
     """A public function for `call`: a builtin one, with a fast path in front where a ufunc does all of it."""
     if call.default[0] is not None and call.has_shortcut:
-        return _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
-    return _core.rules(call, document)
+        call.function = _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
+    else:
+        call.function = _core.rules(call, document)
+    return call.function
 
 
-in_python = calling.public
+def in_python(call, document):
+    """A public function for `call`: a plain one."""
+    call.function = calling.public(call, document)
+    return call.function
 
 
 def numpy_evaluators():
@@ -186,7 +198,10 @@ def numpy_evaluators():
         ):
             if formula is not None:
                 evaluators[full_name] = fallback.blockwise(full_name, formula, arrays + n_parameters, results, in_pairs)
-    return evaluators | row_evaluators.in_numpy()
+    evaluators |= row_evaluators.in_numpy()
+    for evaluator in evaluators.values():
+        evaluator.__module__ = "fastact.ufuncs"  # where pickle finds it
+    return evaluators
 
 
 def documents():

@@ -55,8 +55,6 @@ class RowCall(Call):
         """Call the evaluator."""
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
-        if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
-            return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         axis, keepdims = (*parameters, False)[:2]
         with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
         scalars = [name for name, value in zip(self.operands[-len(with_axis) :], with_axis, strict=True) if is_scalar(value)]
@@ -64,6 +62,8 @@ class RowCall(Call):
             return self.row_of_one(evaluator, operands, axis, kwargs)
         if scalars:
             raise ValueError(f"{self.name}() needs {scalars[0]} with the axis {axis}, got a scalar")
+        if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
+            return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         settings = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
         from_output = evaluator is self.default[1]
         if self.uses(settings, from_output):
@@ -78,7 +78,6 @@ class RowCall(Call):
             return self.plainly(evaluator, operands, axis, kwargs)
         return Whole(self, operands, with_axis, axis, keepdims).evaluate(evaluator, settings, kwargs)
 
-<<<<<<< HEAD
     def row_of_one(self, evaluator, operands, axis, kwargs):
         """A scalar, or an array without dimensions, is a row of one."""
         if axis is not None:
@@ -97,7 +96,7 @@ class RowCall(Call):
     def is_per_row(self):
         """Whether the result has one entry for each row."""
         return self.reduces and len(self.operands) == 1
-=======
+
     def operand_names(self, evaluator):
         """The names of the operands that this evaluator takes."""
         return [*self.operands[:-1], "y"] if evaluator is self.default[1] else list(self.operands)
@@ -107,7 +106,6 @@ class RowCall(Call):
         operands = [np.broadcast_to(np.empty((), value.dtype), value.shape) for value in operands]
         with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
         return Whole(self, operands, with_axis, axis, keepdims)
->>>>>>> 3f69003 (Take masked, labelled and lazy operands in the calls of rows and halves)
 
     def plainly(self, evaluator, operands, axis, kwargs):
         """Call an evaluator that has but the operands."""

@@ -87,13 +87,9 @@ def parameters(row):
 
 def raised(row, backward):
     """What can be wrong."""
-<<<<<<< HEAD
     kinds, values = ["an axis that is no integer"], ["an `out` of another shape or read-only"]
-=======
-    kinds, values = ["an axis that is no integer"], ["a scalar", "an `out` of another shape or read-only"]
     if backward or not row.reduces:
         kinds.append("a lazy array whose chunks cut rows")
->>>>>>> 3f69003 (Take masked, labelled and lazy operands in the calls of rows and halves)
     if "mask" in row.by_name:
         kinds.append("a mask that is not boolean, or has a numpy.ma mask itself")
         values += ["a mask that does not broadcast", "`causal` off the last axis"]

@@ -1,0 +1,9 @@
+"""The evaluators of the implementation in use, by their names: pickle finds a ufunc only by its name in an imported module.
+
+So dask, joblib and process pools can send what they have taken out of a public function. The names are the same on both
+backends. They stand apart from the public functions, since most of these are called the same and are another object.
+"""
+
+from . import implementations as _implementations
+
+globals().update(_implementations.evaluators_by_name(_implementations.choose()[0]))
