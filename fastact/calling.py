@@ -12,6 +12,7 @@ import numpy as np
 
 from .declare import REQUIRED
 from .fallback import loop_dtype, overrides
+from .operands import beside_frames, is_lazy
 
 
 # What other libraries call a keyword, and what it is here.
@@ -199,6 +200,8 @@ class Call:
         """Refuse parameters that do not fulfil the conditions, NaN among them."""
         for condition in conditions:
             involved = {name: values[name] for name in condition.co_names}
+            if any(map(is_lazy, involved.values())):
+                continue  # to look at the values would compute them
             compared = {
                 name: np.asarray(value) if isinstance(value, (list, tuple)) else value for name, value in involved.items()
             }
@@ -215,7 +218,10 @@ class Call:
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Call the evaluator: a parameter is one more input of the ufunc, NaN where it is None."""
-        return evaluator(*operands, *(np.nan if value is None else value for value in parameters), **kwargs)
+        parameters = [np.nan if value is None else value for value in parameters]
+        if any(hasattr(value, "columns") for value in operands):
+            parameters = beside_frames(operands, parameters)
+        return evaluator(*operands, *parameters, **kwargs)
 
     def check(self, name, value):
         """Refuse a parameter that is no real number and no array of them; what has its own __array_ufunc__ answers for itself."""
