@@ -128,6 +128,11 @@ def wrapped(result, function, inputs, subok):
     return result[()] if result.ndim == 0 else result
 
 
+def given_back(out, context):
+    """An `out` that has been written, told of it as by a ufunc: a masked one takes the masks of the inputs."""
+    return out if type(out) is np.ndarray else out.__array_wrap__(out, context, False)
+
+
 def like_a_ufunc(name, n_inputs, outputs=1, signature=None):
     """Decorate an evaluator: it gives way to an operand's own __array_ufunc__ (pandas, dask ...), and looks like a ufunc."""
 
@@ -255,8 +260,8 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False):
                 with np.errstate(all="ignore"):
                     np.copyto(target, results[i], where=mask, casting=casting)
         finished = [
-            wrapped(result, function, inputs, subok) if target is None else target
-            for target, result in zip(outs, results, strict=True)
+            wrapped(result, function, inputs, subok) if target is None else given_back(target, (function, inputs, i))
+            for i, (target, result) in enumerate(zip(outs, results, strict=True))
         ]
         return finished[0] if outputs == 1 else tuple(finished)
 
