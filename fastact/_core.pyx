@@ -453,6 +453,11 @@ cdef object quick(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObje
             if not PyObject_Vectorcall(<PyObject *>condition, values, self.n_parameters, NULL):
                 return slow(self, args, nargs, kwnames)
 
+    elif (<PyUFuncObject *>ufunc).nout == 2:  # special.PairCall takes what is lazy
+        for i in range(self.operands):
+            if float_type(stack[i]) < 0:
+                return slow(self, args, nargs, kwnames)
+
     if self.sum is not None:
         both = summed_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc, dtype)
         return slow(self, args, nargs, kwnames) if both is None else both
