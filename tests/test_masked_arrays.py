@@ -1,0 +1,298 @@
+"""Arrays of numpy.ma: what is masked takes no part, is masked in the result, and may hold anything."""
+
+import numpy as np
+import pytest
+from test_errors import refused
+
+from fastact import implementations, row_table
+from fastact.declare import ACTIVATIONS
+
+import arrays
+from passes import PASSES, each_dtype, each_implementation
+
+ROWS = tuple(row_table.ROWS)
+MASKED = [name for name, row in row_table.ROWS.items() if "mask" in row.by_name]
+SLOPED = [name for name, row in row_table.ROWS.items() if row.slope]
+each_row = pytest.mark.parametrize("name", ROWS)
+each_sloped = pytest.mark.parametrize("name", SLOPED)
+LARGEST = {np.float32: np.finfo(np.float32).max, np.float64: np.finfo(np.float64).max}
+
+
+def of(implementation, name):
+    """One function of one implementation."""
+    return getattr(implementations.load(implementation), name)
+
+
+def masked(dtype=np.float64, shape=(5, 4, 6), seed=0):
+    """An array of which a third is masked, a whole row along each axis among them."""
+    rng = np.random.default_rng(seed)
+    x = np.ma.array(rng.normal(size=shape), dtype, mask=rng.random(shape) < 1 / 3)
+    x[1, 2], x[:, 3, 0], x[4, :, 5] = np.ma.masked, np.ma.masked, np.ma.masked
+    return x
+
+
+def with_under(x, value):
+    """The same with another value under the mask."""
+    return np.ma.array(np.where(np.ma.getmaskarray(x), x.dtype.type(value), x.data), mask=x.mask)
+
+
+def close(got, expected, dtype):
+    """The same to a few units in the last place: of fewer entries a sum is added up in another order."""
+    np.testing.assert_allclose(got, expected, rtol=64 * np.finfo(dtype).eps, atol=16 * np.finfo(dtype).eps)
+
+
+def row_by_row(function, axis, *operands):
+    """The function of each row's visible entries alone: data, and where there are none."""
+    *others, x = (np.moveaxis(value, axis, -1) for value in operands)
+    result = np.ma.masked_all(x.shape, x.dtype)
+    for at in np.ndindex(x.shape[:-1]):
+        seen = ~np.ma.getmaskarray(x)[at]
+        if seen.any():
+            result[at][seen] = function(*(value.data[at][seen] for value in (*others, x)))
+    return np.moveaxis(result, -1, axis)
+
+
+def test_the_issue_says():
+    """The softmax of ln 2 and ln 3 beside a masked entry is that of both alone."""
+    for implementation in implementations.available():
+        result = of(implementation, "softmax")(np.ma.array([np.log(2), 2, np.log(3)], mask=[0, 1, 0]))
+        close(result.compressed(), [0.4, 0.6], np.float64)
+        assert result.mask.tolist() == [False, True, False]
+
+
+@each_implementation
+@each_dtype
+@each_row
+def test_masked_entries_take_no_part(implementation, dtype, name):
+    """Each row is what its visible entries are alone, along any axis; whatever lies under the mask."""
+    function, x, reduces = of(implementation, name), masked(dtype), row_table.ROWS[name].reduces
+    mask = x.mask.copy()
+    for axis in (-1, 0, 1):
+        result = function(x, axis=axis)
+        assert isinstance(result, np.ma.MaskedArray)
+        assert result.dtype == dtype
+        if reduces:
+            rows = np.moveaxis(x, axis, -1)
+            seen = ~rows.mask.all(axis=-1)
+            assert (result.mask == ~seen).all()
+            close(result[seen], [function(row.compressed()) for row in rows[seen]], dtype)
+            kept = function(x, axis=axis, keepdims=True)
+            arrays.assert_same_bits(kept.filled(7), np.expand_dims(result.filled(7), axis), "keepdims")
+        else:
+            expected = row_by_row(function, axis, x)
+            assert (result.mask == mask).all()
+            assert (expected.mask == mask).all()
+            close(result.compressed(), expected.compressed(), dtype)
+        for value in (np.nan, np.inf, -np.inf, LARGEST[dtype]):
+            other = function(with_under(x, value), axis=axis)
+            assert (other.mask == result.mask).all()
+            arrays.assert_same_bits(other.data, result.data, f"{value} under the mask")
+    assert (x.mask == mask).all()
+
+
+@each_implementation
+@each_row
+def test_several_axes(implementation, name):
+    """Make one row."""
+    function, x = of(implementation, name), masked()
+    flat = x.transpose(1, 0, 2).reshape(4, 30)
+    result, expected = function(x, axis=(0, 2)), function(flat)
+    if row_table.ROWS[name].reduces:
+        assert np.ma.allclose(result, expected, rtol=1e-14)
+        assert abs(function(x, axis=None) - function(x.compressed())) < 1e-14
+        assert function(x, axis=None, keepdims=True).shape == (1, 1, 1)
+    else:
+        expected = expected.reshape(4, 5, 6).transpose(1, 0, 2)
+        close(result.compressed(), expected.compressed(), np.float64)
+    assert (result.mask == expected.mask).all()
+
+
+@each_implementation
+@each_dtype
+@each_sloped
+def test_backward(implementation, dtype, name):
+    """From the input and the output: that of the visible entries, where a masked gradient counts 0 and is masked."""
+    function, backward, reduces = of(implementation, name), of(implementation, f"{name}_backward"), row_table.ROWS[name].reduces
+    x = masked(dtype)
+    if reduces:
+        grad = np.ma.array(np.linspace(1, 2, 20, dtype=dtype).reshape(5, 4))
+        grad[0, 1] = np.ma.masked
+        union = x.mask | np.ma.getmaskarray(grad)[..., None]
+    else:
+        grad = masked(dtype, seed=1)
+        union = x.mask | grad.mask
+    counted = np.ma.array(np.where(grad.mask, 0, grad.data), grad.dtype)
+    each = np.broadcast_to(counted.data[..., None], x.shape) if reduces else counted.data
+    alone = (lambda g, z: backward(g[0], z)) if reduces else backward
+    expected = row_by_row(alone, -1, np.ma.array(each), x)
+    starts = [{}] if reduces else [{}, {"y": function(x)}]
+    for given in starts:
+        operands = [] if given else [x]
+        result = backward(grad, *operands, **given)
+        assert (result.mask == union).all()
+        assert result.dtype == dtype
+        close(result.compressed(), expected[~union], dtype)
+        for value in (np.nan, np.inf):
+            changed = {key: with_under(array, value) for key, array in given.items()}
+            other = backward(with_under(grad, value), *(with_under(array, value) for array in operands), **changed)
+            arrays.assert_same_bits(other.filled(7), result.filled(7), f"{value} under the mask")
+        plain_grad = np.where(grad.mask, 0, grad.data)
+        result = backward(plain_grad, *operands, **given)
+        assert (result.mask == x.mask).all()
+        plain = {key: array.data for key, array in given.items()}
+        result = backward(grad, *([] if given else [x.data]), **plain)
+        assert (result.mask == np.broadcast_to(grad.mask[..., None] if reduces else grad.mask, x.shape)).all()
+
+
+@each_implementation
+@pytest.mark.parametrize("name", MASKED)
+def test_with_options(implementation, name):
+    """mask=, causal=, scale= and sink= are what they are for plain arrays whose entries mask= hides."""
+    function, x, allowed = of(implementation, name), masked(), np.random.default_rng(3).random((4, 6)) < 0.8
+    seen, row = ~x.mask, row_table.ROWS[name]
+    options = [{"mask": allowed}, {"causal": True}, {"mask": allowed, "causal": True}]
+    options += [{"scale": -0.5}, {"scale": 2.0, "mask": allowed[:1]}] if "scale" in row.by_name else []
+    options += [{"sink": np.linspace(-1, 1, 4)}, {"sink": -np.inf, "mask": allowed}] if "sink" in row.by_name else []
+    for given in options:
+        result, expected = function(x, **given), function(x.data, **{**given, "mask": seen & given.get("mask", True)})
+        arrays.assert_same_bits(result.data, expected, str(given))
+        assert (result.mask == (x.mask.all(axis=-1) if row.reduces else x.mask)).all()
+        backward = of(implementation, f"{name}_backward")
+        grad = np.ones(x.shape[:-1] if row.reduces else x.shape)
+        result = backward(grad, x, **given)
+        expected = backward(grad, x.data, **{**given, "mask": seen & given.get("mask", True)})
+        arrays.assert_same_bits(result.data, expected, f"backward, {given}")
+        assert (result.mask == x.mask).all()
+
+
+@each_implementation
+@each_row
+def test_out(implementation, name):
+    """A masked out gets data and mask, a plain one 0 (of a logarithm -inf) where entries are masked; in place too."""
+    function, x, row = of(implementation, name), masked(), row_table.ROWS[name]
+    expected = function(x)
+    nothing = -np.inf if row.evaluator.startswith("log") else 0
+    plain = np.full(expected.shape, 7.0)
+    assert function(x, out=plain) is plain
+    arrays.assert_same_bits(plain, expected.filled(nothing), "plain")
+    out = np.ma.array(np.full(expected.shape, 7.0), mask=np.random.default_rng(5).random(expected.shape) < 0.5)
+    shared = out[:]
+    before = shared.mask.copy()
+    assert function(x, out=(out,)) is out
+    assert (out.mask == expected.mask).all()
+    assert (shared.mask == before).all()
+    arrays.assert_same_bits(out.filled(7), expected.filled(7), "masked")
+    out = np.ma.array(np.full(expected.shape, 7.0), mask=True)
+    assert function(x.filled(0), out=out) is out
+    assert not out.mask.any()
+    if row.reduces:
+        return
+    inside = x.copy()
+    assert function(inside, out=inside) is inside
+    arrays.assert_same_bits(inside.filled(7), expected.filled(7), "in place")
+    assert (inside.mask == x.mask).all()
+    if row.slope:
+        backward, grad = of(implementation, f"{name}_backward"), masked(seed=1)
+        expected, plain = backward(grad, x), np.full(x.shape, 7.0)
+        backward(grad, x, out=plain)
+        arrays.assert_same_bits(plain, expected.filled(0), "backward into a plain array")
+        assert backward(grad, x, out=grad) is grad
+        arrays.assert_same_bits(grad.filled(7), expected.filled(7), "backward in place")
+
+
+@each_implementation
+@each_row
+def test_other_kinds(implementation, name):
+    """Integers, no masked entry, an empty axis, a class of its own."""
+
+    class Own(np.ma.MaskedArray):
+        pass
+
+    function, reduces = of(implementation, name), row_table.ROWS[name].reduces
+    for dtype, expected in ((np.int8, np.float32), (np.int64, np.float64)):
+        x = np.ma.array([[1, 2, 3], [4, 5, 6]], dtype, mask=[[0, 1, 0], [0, 0, 1]])
+        result = function(x)
+        assert result.dtype == expected
+        assert np.ma.allclose(result, function(x.astype(np.float64)), rtol=1e-6)
+    x = masked()
+    bare = np.ma.array(x.data)
+    result = function(bare)
+    assert isinstance(result, np.ma.MaskedArray)
+    assert not np.ma.is_masked(result)
+    arrays.assert_same_bits(result.data, function(x.data), "no masked entry")
+    assert function(np.ma.array(np.ones((2, 0)), mask=True)).shape == ((2,) if reduces else (2, 0))
+    assert type(function(x.view(Own))) is Own
+    if reduces:
+        assert function(np.ma.array([1.0, 2.0], mask=True)) is np.ma.masked
+        assert function(np.ma.array([1.0, 2.0], mask=[1, 0])) == 2.0
+
+
+@each_implementation
+def test_a_setting_with_masked_entries_is_refused(implementation):
+    """Its data would count silently; without masked entries it is an array like any other."""
+    function, x = of(implementation, "softmax_one"), np.zeros((2, 3))
+    mask, sink = np.ma.array([True, False, True]), np.ma.array([0.0, 1.0])
+    arrays.assert_same_bits(function(x, mask=mask, sink=sink), function(x, mask=mask.data, sink=sink.data), "unmasked")
+    mask[1], sink[0] = np.ma.masked, np.ma.masked
+    for given in (x, np.ma.array(x, mask=x > 1)):
+        message = r"softmax_one\(\) takes no masked entries, and {0} has 1: pass {0}.filled\(value\)"
+        refused(TypeError, message.format("mask"), function, given, mask=mask)
+        refused(TypeError, message.format("sink"), function, given, sink=sink)
+        with pytest.raises(TypeError, match="and scale has 1"):
+            function(given, scale=np.ma.masked)
+
+
+@each_implementation
+def test_what_only_reads_refuses_masked_entries(implementation):
+    """Sampling, halves and sums; an array without masked entries is one like any other."""
+    x = np.ma.array([[1.0, 2.0], [3.0, 4.0]])
+    holed = np.ma.array(x, mask=[[1, 0], [0, 0]])
+    calls = {
+        "gumbel_softmax": lambda function, array: function(array, rng=0),
+        "gumbel_softmax_backward": lambda function, array: function(array, y=x.data),
+        "glu": lambda function, array: function(array),
+        "glu_backward": lambda function, array: function(array[:, :1], x.data),
+        "prelu_backward": lambda function, array: function(array, x.data, 0.25)[0],
+    }
+    for name, call in calls.items():
+        function = of(implementation, name)
+        assert type(call(function, x)) is np.ndarray, name
+        arrays.assert_same_bits(call(function, x), call(function, x.data), name)
+        message = rf"{name}\(\) takes no masked entries, and \w+ has 1: pass \w+.filled\(value\)"
+        refused(TypeError, message, call, function, holed)
+    backward = of(implementation, "gumbel_softmax_backward")
+    refused(TypeError, r"takes no masked entries, and y has 1: pass y.filled", backward, x.data, y=holed)
+    backward = of(implementation, "prelu_backward")
+    refused(TypeError, r"and weight has 1: pass weight.filled", backward, x.data, x.data, holed)
+    backward = of(implementation, "glu_backward")
+    refused(TypeError, r"and x has 1: pass x.filled", backward, x.data[:, :1], holed)
+
+
+@each_implementation
+@pytest.mark.parametrize("one", PASSES, ids=str)
+def test_elementwise_functions_join_masks(implementation, one):
+    """As numpy.ma's own functions do, in new arrays and in out=; a plain out= stays plain."""
+    function, rng = one.of(implementation), np.random.default_rng(0)
+    plain = [rng.uniform(0.1, 0.9, (4, 6)) for _ in range(one.operands)]
+    expected = function(*plain)
+    for holed in ((0,), (one.operands - 1,), range(one.operands)):
+        given = [np.ma.array(x, mask=rng.random(x.shape) < 0.3) if i in holed else x for i, x in enumerate(plain)]
+        union = np.logical_or.reduce([np.ma.getmaskarray(x) for x in given])
+        results = function(*given)
+        outs = arrays.apply(np.ma.array, arrays.outs(one, (4, 6), 7.0, np.float64))
+        assert function(*given, out=outs) is outs or one.outputs > 1
+        several = (each if one.outputs > 1 else (each,) for each in (results, outs, expected))
+        for result, out, right in zip(*several, strict=True):
+            for array in (result, out):
+                assert isinstance(array, np.ma.MaskedArray)
+                assert (np.ma.getmaskarray(array) == union).all()
+                arrays.assert_same_bits(array.compressed(), right[~union], "what is seen")
+        bare = arrays.outs(one, (4, 6), 7.0, np.float64)
+        function(*given, out=bare)
+        arrays.assert_same_bits(bare, expected, "a plain out")
+
+
+def test_every_elementwise_function_is_there():
+    """Those that are not a pass of PASSES are tested by name above."""
+    others = {name for name, declared in ACTIVATIONS.items() if declared.public} - {one.public[0] for one in PASSES}
+    assert others == {"glu"}
