@@ -61,7 +61,7 @@ class LossCall(Call):
         """Take the operands apart, and compute."""
         out = kwargs.pop("out", None)
         arrays = [
-            array_to_read(self.name, name, value, self.instead.get(name, f"{name}.filled(value)"))
+            array_to_read(self.name, name, value, self.instead.get(name))
             for name, value in zip(self.operands, operands, strict=True)
         ]
         for name, array in zip(self.operands, arrays, strict=True):

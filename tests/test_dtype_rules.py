@@ -181,3 +181,23 @@ def test_numpy_scalars_as_parameters(implementation):
         assert of.leaky_relu(x, np.float32(0.1), out=out) is out
         arrays.assert_same_bits(out, of.leaky_relu(x, float(np.float32(0.1))), dtype)
     refused(ValueError, "needs beta != 0", of.softplus, x, np.float32(0))
+
+
+@each_implementation
+def test_losses_refuse_masked_entries(implementation):
+    """With what to pass instead; a masked array without masked entries is an array."""
+    of = implementations.load(implementation)
+    x, index, labels = X[0], np.arange(4), (X[0] > 0).astype(float)
+    hidden, indices = np.ma.array(x, mask=x > 1), np.ma.array(index, mask=index > 2)
+    for name, target, masked_target, instead in (
+        ("cross_entropy", index, indices, r"ignore_index in their place, target.filled\(-100\)"),
+        ("binary_cross_entropy_with_logits", labels, np.ma.array(labels, mask=labels > 0), r"target.filled\(value\)"),
+    ):
+        for end, grad in (("", ()), ("_backward", (1.0,))):
+            function, out = getattr(of, name + end), np.full(x.shape if end else (), 7.0)
+            refused(TypeError, r"takes no masked entries, and logits has \d+: pass logits.filled\(value\)", function, *grad, hidden, target)
+            refused(TypeError, f"and target has \\d+: pass {instead}", function, *grad, x, masked_target, out=out)
+            shown = function(*grad, np.ma.array(x), np.ma.array(target))
+            arrays.assert_same_bits(np.asarray(shown), np.asarray(function(*grad, x, target)), name)
+    filled = indices.filled(-100)
+    assert of.cross_entropy(x, filled) == of.cross_entropy(x[:3], index[:3])
