@@ -10,6 +10,8 @@ from .operands import array_to_read, is_masked
 
 def row_call(call, evaluator, operands, parameters, kwargs):
     """Compute with plain arrays, of which masked entries are left out, and put the mask on the result."""
+    if np.ndim(operands[-1]) == 0:
+        return call.row_of_one(evaluator, operands, parameters[0], kwargs)
     names = call.operand_names(evaluator)
     out = kwargs.pop("out", None)
     out = out[0] if isinstance(out, tuple) and len(out) == 1 else out

@@ -55,6 +55,8 @@ class RowCall(Call):
         """Call the evaluator."""
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
+        if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
+            return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         axis, keepdims = (*parameters, False)[:2]
         with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
         scalars = [name for name, value in zip(self.operands[-len(with_axis) :], with_axis, strict=True) if is_scalar(value)]
@@ -62,8 +64,6 @@ class RowCall(Call):
             return self.row_of_one(evaluator, operands, axis, kwargs)
         if scalars:
             raise ValueError(f"{self.name}() needs {scalars[0]} with the axis {axis}, got a scalar")
-        if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
-            return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         settings = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
         from_output = evaluator is self.default[1]
         if self.uses(settings, from_output):

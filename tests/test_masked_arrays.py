@@ -296,3 +296,15 @@ def test_every_elementwise_function_is_there():
     """Those that are not a pass of PASSES are tested by name above."""
     others = {name for name, declared in ACTIVATIONS.items() if declared.public} - {one.public[0] for one in PASSES}
     assert others == {"glu"}
+
+
+@each_implementation
+def test_scalars(implementation):
+    """A masked array without dimensions is a row of one."""
+    of = implementations.load(implementation)
+    assert of.softmax(np.ma.array(2.0, mask=False)) == 1
+    assert of.logsumexp(np.ma.array(2.0)) == 2
+    for function in (of.softmax, of.log_softmax, of.logsumexp, of.sparsemax):
+        assert function(np.ma.masked) is np.ma.masked
+        assert function(np.ma.array(2.0, mask=True)) is np.ma.masked
+    assert of.softmax_backward(1.0, np.ma.array(2.0, mask=True)) is np.ma.masked
