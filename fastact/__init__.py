@@ -11,7 +11,7 @@ The console command `fastact` has `fastact info` and `fastact bench`.
 
 import numpy as _numpy
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 if int(_numpy.__version__.split(".")[0]) < 2:
     raise ImportError(f"fastact {__version__} needs NumPy 2.0 or later, found {_numpy.__version__}: pip install 'numpy>=2'")

@@ -14,7 +14,6 @@ from .declare import REQUIRED
 from .fallback import loop_dtype, overrides
 from .operands import beside_frames, is_lazy
 
-
 # What other libraries call a keyword, and what it is here.
 ELSEWHERE = {
     "dim": "axis",

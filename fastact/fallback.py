@@ -25,7 +25,7 @@ def refuse_dtype(name, array, argument=None):
     if dtype.kind == "V" and dtype.names is None and dtype.isbuiltin == 2:
         return  # of a library (ml_dtypes): NumPy knows what it can be cast to
     given = f"dtype {dtype}"
-    if dtype == object and array.ndim == 0:
+    if dtype.kind == "O" and array.ndim == 0:
         given += f" of {type(array.item()).__name__}"
         given += ": pass its .toarray()" if hasattr(array.item(), "toarray") else ""
     raise TypeError(f"{name}() takes real numbers, at most float64, not {given}{f' for {argument}' if argument else ''}")

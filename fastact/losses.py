@@ -199,13 +199,13 @@ class CrossEntropyCall(LossCall):
         return total
 
     def kind_of_target(self, logits, target, batch):
-        """What the target has: "indices", "labels" of integers or booleans that are 0 but for one 1 a row, or a "distribution"."""
+        """What the target has: "indices", one-hot "labels" of integers or booleans, or a "distribution"."""
         kind, given = target.dtype.kind, f"got {target.dtype} of shape {target.shape}"
         if target.shape == logits.shape:
             return "distribution" if kind == "f" or logits.size == 0 else "labels"
         if target.shape == batch and kind in "iu":
             return "indices"
-        right = f"integer indices of shape {batch}, which is that of logits without the axis, or a distribution of shape {logits.shape}"
+        right = f"integer indices of shape {batch}, which is that of logits without the axis, or a distribution of {logits.shape}"
         hint = ""
         if kind in "iu" and target.size == math.prod(batch):
             hint = ": pass target.ravel()" if len(batch) == 1 else f": pass target.reshape({batch})"
@@ -266,7 +266,7 @@ def place(part, at):
 
 
 def as_index(function, n, ignored, target):
-    """A copy of targets as the evaluators take them, -1 where a row does not count; checked once more, since others may write them."""
+    """A copy of targets as the evaluators take them, -1 where a row does not count; checked, since other threads may write them."""
     made = target.astype(np.int64)
     left_out = made == ignored if ignored is not None else False
     made[left_out] = 0

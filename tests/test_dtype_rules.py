@@ -195,7 +195,8 @@ def test_losses_refuse_masked_entries(implementation):
     ):
         for end, grad in (("", ()), ("_backward", (1.0,))):
             function, out = getattr(of, name + end), np.full(x.shape if end else (), 7.0)
-            refused(TypeError, r"takes no masked entries, and logits has \d+: pass logits.filled\(value\)", function, *grad, hidden, target)
+            message = r"takes no masked entries, and logits has \d+: pass logits.filled\(value\)"
+            refused(TypeError, message, function, *grad, hidden, target)
             refused(TypeError, f"and target has \\d+: pass {instead}", function, *grad, x, masked_target, out=out)
             shown = function(*grad, np.ma.array(x), np.ma.array(target))
             arrays.assert_same_bits(np.asarray(shown), np.asarray(function(*grad, x, target)), name)
