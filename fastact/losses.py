@@ -266,7 +266,7 @@ def place(part, at):
 
 
 def as_index(function, n, ignored, target):
-    """A copy of targets as the evaluators take them, -1 where a row does not count; checked, since other threads may write them."""
+    """A copy of targets as the evaluators take them, -1 where a row does not count; checked, since others may write them."""
     made = target.astype(np.int64)
     left_out = made == ignored if ignored is not None else False
     made[left_out] = 0

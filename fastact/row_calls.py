@@ -34,7 +34,7 @@ class RowCall(Call):
     of_ufuncs = Call.of_ufuncs | {"axes", "keepdims"}
 
     def __init__(
-        self, name, operands, parameters, evaluators, by_name=None, masked=(None, None), *, fixed=None, reduces=False, ordered=False
+        self, name, operands, parameters, evaluators, by_name=None, masked=(None, None), fixed=None, reduces=False, ordered=False
     ):
         super().__init__(name, operands, parameters, {None: evaluators})
         self.by_name, self.masked, self.fixed = by_name or {}, masked, fixed or {}
