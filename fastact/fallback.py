@@ -4,6 +4,8 @@
 the formula sees contiguous or strided blocks of at most `BLOCK` elements, so that its temporaries stay in the cache.
 """
 
+import warnings
+
 import numpy as np
 
 from .pairs import Pair, pair
@@ -114,41 +116,114 @@ def as_loop(name, inputs, loop, casting):
     for array in arrays:
         if not np.can_cast(array.dtype, loop, casting):
             raise TypeError(f"Cannot cast {name} input from {array.dtype!r} to {loop!r} with casting rule {casting!r}")
-    # the iterator of NumPy 2.0 casts a broadcast 0-d array wrongly
-    return [array if array.ndim else array.astype(loop, copy=False) for array in arrays]
+    # What may overflow is cast here, where NumPy says so. The iterator of NumPy 2.0 casts a broadcast 0-d array wrongly.
+    return [
+        array if array.ndim and np.can_cast(array.dtype, loop, "safe") else array.astype(loop, casting=casting, copy=False)
+        for array in arrays
+    ]
 
 
-def wrapped(result, function, inputs, subok):
-    """A new result as the type that its inputs ask for (a subclass, a masked array ...), or a scalar where it is 0-d."""
-    arrays = [value for value in inputs if hasattr(value, "__array_wrap__") and not isinstance(value, np.generic)]
-    others = [value for value in arrays if type(value) is not np.ndarray]
-    if subok and others:
-        first = max(others, key=lambda value: getattr(value, "__array_priority__", 0.0))
-        return first.__array_wrap__(result, (function, inputs, 0), False)
-    return result[()] if result.ndim == 0 else result
+class Casts:
+    """How the results of one call are written: what overflows in a narrower `out` is reported once, at the end, as NumPy does.
+
+    Attributes
+    ----------
+    loop : numpy.dtype
+        Of the computation, to which a result is rounded first, without a report.
+    met : set of str
+        The floating-point errors of the casts to another dtype.
+    """
+
+    # By the name that NumPy gives a handler: a cast that NumPy reports by that name.
+    EXAMPLES = {  # noqa: RUF012
+        "overflow": (1e300, np.float32),
+        "underflow": (1e-300, np.float32),
+        "invalid value": (np.nan, np.int64),
+    }
+
+    def __init__(self, loop, casting):
+        self.loop, self.casting, self.met = loop, casting, set()
+
+    def store(self, target, result, where=True):
+        """Write a result, or what a mask lets through of it."""
+        if target.dtype == self.loop:
+            np.copyto(target, result, where=where)
+            return
+        with np.errstate(all="call", call=lambda kind, _: self.met.add(kind)):
+            np.copyto(target, result.astype(self.loop, copy=False), casting=self.casting, where=where)
+
+    def report(self):
+        """Let NumPy report what was met: by a warning, an error or whatever np.errstate says."""
+        for kind in sorted(self.met):
+            value, dtype = self.EXAMPLES[kind]
+            np.array(value).astype(dtype)
 
 
-def given_back(out, context):
-    """An `out` that has been written, told of it as by a ufunc: a masked one takes the masks of the inputs."""
-    return out if type(out) is np.ndarray else out.__array_wrap__(out, context, False)
+def wrapped(result, function, inputs, out, subok, place=0):
+    """A result as NumPy hands it out: as the type that `out`, or else an input, asks for, or as a scalar where it is 0-d."""
+    scalar = out is None and result.ndim == 0
+    owner = wrapping(inputs) if out is None and subok else out
+    if owner is None or type(owner) is np.ndarray:
+        return result[()] if scalar else result
+    arguments = result, (function, inputs, place), scalar
+    try:
+        return owner.__array_wrap__(*arguments)
+    except TypeError as error:
+        refusal = error
+    for count in (2, 1):  # the signatures of NumPy 1
+        try:
+            made = owner.__array_wrap__(*arguments[:count])
+        except TypeError:
+            continue
+        right = "must accept context and return_scalar arguments (positionally) in the future. (Deprecated NumPy 2.0)"
+        warnings.warn(f"__array_wrap__ {right}", DeprecationWarning, stacklevel=4)
+        return made
+    raise refusal
 
 
-def like_a_ufunc(name, n_inputs, outputs=1, signature=None):
+def wrapping(inputs):
+    """The input whose __array_wrap__ NumPy would call, by priority, or None where a plain array comes first."""
+    found, highest = None, -np.inf
+    for value in inputs:
+        if type(value) is np.ndarray or isinstance(value, (bool, int, float, complex, str, bytes, np.generic)):
+            priority, value = 0.0 if type(value) is np.ndarray else -1000000.0, None
+        elif hasattr(value, "__array_wrap__"):
+            priority = getattr(value, "__array_priority__", 0.0)
+        else:
+            continue
+        if priority > highest or (found is None and value is not None and priority == highest == 0):
+            found, highest = value, priority
+    return found
+
+
+def loop_types(inputs, outputs):
+    """The `types` of a ufunc, from a letter for each input and output: "f" is the dtype of the computation."""
+    return [f"{inputs}->{outputs}".replace("f", loop.char) for loop in LOOPS]
+
+
+def warn_of_uninitialized():
+    """Give NumPy's own warning of `where` without `out`, in its words, in the versions that have one."""
+    np.positive(np.zeros(1), where=np.zeros(1, bool))
+
+
+def like_a_ufunc(name, n_inputs, outputs, types, signature=None):
     """Decorate an evaluator: it gives way to an operand's own __array_ufunc__ (pandas, dask ...), and looks like a ufunc."""
 
     def decorate(evaluate):
         evaluate.__name__ = evaluate.__qualname__ = name  # an unexpected keyword is reported under it
 
         def function(*inputs, **keywords):
-            if not n_inputs <= len(inputs) <= n_inputs + 1:
-                raise TypeError(
-                    f"{name}() takes from {n_inputs} to {n_inputs + 1} positional arguments but {len(inputs)} were given"
-                )
+            if not n_inputs <= len(inputs) <= n_inputs + outputs:
+                most = n_inputs + outputs
+                raise TypeError(f"{name}() takes from {n_inputs} to {most} positional arguments but {len(inputs)} were given")
             out = keywords.get("out")
             operands = (*inputs, *(out if isinstance(out, tuple) else (out,)))
             overriding = [value for value in operands if overrides(value)]
             if not overriding:
-                return evaluate(*inputs, **keywords)
+                result = evaluate(*inputs, **keywords)
+                if keywords.get("where", True) is not True and "out" not in keywords and len(inputs) == n_inputs:
+                    warn_of_uninitialized()
+                return result
             for value in overriding:
                 if type(value).__array_ufunc__ is None:
                     raise TypeError(f"operand '{type(value).__name__}' does not support ufuncs (__array_ufunc__=None)")
@@ -162,6 +237,7 @@ def like_a_ufunc(name, n_inputs, outputs=1, signature=None):
 
         function.__name__ = function.__qualname__ = name
         function.nin, function.nout, function.nargs, function.signature = n_inputs, outputs, n_inputs + outputs, signature
+        function.types, function.ntypes, function.identity = types, len(types), None
         return function
 
     return decorate
@@ -195,16 +271,17 @@ def evaluator(formula, wide):
 
     def evaluate(*arrays):
         dtype = arrays[0].dtype
-        if not wide:
-            results = formula(*arrays)
-        elif dtype == np.float32:
-            results = formula(*(array.astype(np.float64) for array in arrays))
-        else:
-            results = formula(*(Pair(array, np.zeros_like(array)) for array in arrays))
-        results = results if isinstance(results, tuple) else (results,)
-        if wide and dtype == np.float64:
-            return tuple(pair(result).value() for result in results)
-        return tuple(result.astype(dtype, copy=False) for result in results)
+        with np.errstate(all="ignore"):
+            if not wide:
+                results = formula(*arrays)
+            elif dtype == np.float32:
+                results = formula(*(array.astype(np.float64) for array in arrays))
+            else:
+                results = formula(*(Pair(array, np.zeros_like(array)) for array in arrays))
+            results = results if isinstance(results, tuple) else (results,)
+            if wide and dtype == np.float64:
+                return tuple(pair(result).value() for result in results)
+            return tuple(result.astype(dtype, copy=False) for result in results)
 
     return evaluate
 
@@ -213,16 +290,15 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False):
     """Make a function of `n_inputs` arrays, with the keywords of a ufunc, from a formula on blocks."""
     evaluate = evaluator(formula, wide)
 
-    @like_a_ufunc(name, n_inputs, outputs)
+    @like_a_ufunc(name, n_inputs, outputs, loop_types("f" * n_inputs, "f" * outputs))
     def function(*inputs, out=None, where=True, casting="same_kind", order="K", dtype=None, subok=True):
         if len(inputs) > n_inputs:
             if out is not None:
                 raise TypeError("cannot specify 'out' as both a positional and keyword argument")
-            *inputs, out = inputs
+            inputs, out = inputs[:n_inputs], (*inputs[n_inputs:], *[None] * (n_inputs + outputs - len(inputs)))
+            out = out[0] if outputs == 1 else out
         if where is True and dtype is None and casting == "same_kind" and order == "K" and outputs == 1 and is_plain(inputs, out):
-            arrays = [np.asarray(value, inputs[0].dtype) for value in inputs]
-            with np.errstate(all="ignore"):
-                (result,) = evaluate(*arrays)
+            (result,) = evaluate(*[np.asarray(value, inputs[0].dtype) for value in inputs])
             if out is None:
                 return result
             out[...] = result
@@ -230,39 +306,37 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False):
         loop = loop_dtype(name, inputs, dtype)
         outs = checked_outs(name, out, outputs, loop, casting)
         operands = as_loop(name, inputs, loop, casting)
-        mask = None if where is True else checked_mask(where, name, operands)
-        written = [None if mask is not None else given for given in outs]  # under a mask into new arrays first
+        masks = [] if where is True else [checked_mask(where, name, operands)]
+        casts = Casts(loop, casting)
         new = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
-        given = ["writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
-        with (
-            np.errstate(all="ignore"),
-            np.nditer(
-                [*operands, *written],
-                flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc"],
-                # contiguous: NumPy's own functions give other last bits for other strides
-                op_flags=[
-                    *[["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs,
-                    *(new if target is None else given for target in written),
-                ],
-                op_dtypes=[loop] * (n_inputs + outputs),
-                casting=casting if np.can_cast(np.float64, np.float32, casting) else "same_kind",
-                order=order,
-                buffersize=PAIR_BLOCK if wide and loop == np.float64 else BLOCK,
-            ) as blocks,
-        ):
+        # under a mask what lies there stays
+        given = ["readwrite" if masks else "writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
+        with np.nditer(
+            [*operands, *masks, *outs],
+            flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc"],
+            # contiguous: NumPy's own functions give other last bits for other strides
+            op_flags=[
+                *[["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs,
+                *[["readonly", "overlap_assume_elementwise"]] * len(masks),
+                *(new if target is None else given for target in outs),
+            ],
+            op_dtypes=[
+                *[loop] * n_inputs,
+                *[bool] * len(masks),
+                *(loop if target is None else target.dtype.newbyteorder("=") for target in outs),
+            ],
+            casting="same_kind",
+            order=order,
+            buffersize=PAIR_BLOCK if wide and loop == np.float64 else BLOCK,
+        ) as blocks:
             blocks.reset()
             for block in blocks:
-                for target, result in zip(block[n_inputs:], evaluate(*block[:n_inputs]), strict=True):
-                    target[...] = result
-            results = blocks.operands[n_inputs:]
-        for i, target in enumerate(outs):
-            if mask is not None and target is not None:
-                with np.errstate(all="ignore"):
-                    np.copyto(target, results[i], where=mask, casting=casting)
-        finished = [
-            wrapped(result, function, inputs, subok) if target is None else given_back(target, (function, inputs, i))
-            for i, (target, result) in enumerate(zip(outs, results, strict=True))
-        ]
+                where = block[n_inputs] if masks else True
+                for target, result in zip(block[n_inputs + len(masks) :], evaluate(*block[:n_inputs]), strict=True):
+                    casts.store(target, result, where)
+            results = blocks.operands[n_inputs + len(masks) :]
+        casts.report()
+        finished = [wrapped(results[i], function, inputs, outs[i], subok, i) for i in range(outputs)]
         return finished[0] if outputs == 1 else tuple(finished)
 
     return function

@@ -13,10 +13,10 @@ MASKING = ",d(),d(),q(),?(n)"  # scale, sink, limit, mask
 def _family(name, plain, value=None):
     """One of the softmax family, plain and masked, where masked entries are `value`."""
     kernel = getattr(row_formulas, name)
-    with_mask = kernel if value is None else row_formulas.masked(kernel, value)
     inputs, output = plain.split("->")
     stem, *rest = name.split("_backward")
-    return {name: (plain, kernel), "_backward".join([stem + "_masked", *rest]): (f"{inputs}{MASKING}->{output}", with_mask)}
+    masked = f"{inputs}{MASKING}->{output}", row_formulas.masked(kernel, value)
+    return {name: (plain, kernel), "_backward".join([stem + "_masked", *rest]): masked}
 
 
 TABLE = {
@@ -27,7 +27,7 @@ TABLE = {
     **_family("log_softmax_backward", "f(n),f(n)->f(n)", 0),
     **_family("log_softmax_backward_from_output", "f(n),f(n)->f(n)", 0),
     **_family("logsumexp", "f(n)->f()"),
-    **_family("logsumexp_backward", "f(),f(n)->f(n)"),
+    **_family("logsumexp_backward", "f(),f(n)->f(n)", 0),
     "hardmax": ("f(n)->f(n)", sparse_formulas.hardmax),
     "sparsemax": ("f(n)->f(n)", sparse_formulas.sparsemax),
     "sparsemax_backward": ("f(n),f(n)->f(n)", sparse_formulas.sparsemax_backward),

@@ -3,6 +3,9 @@
 All of it comes from one thing, `Logits`: the logits of a row, each less the largest. They are in float64, which keeps the
 digits of x - max for float32 (words.py says why the exponentials are in float64 too); for float64 what rounding takes off is
 kept beside them, since exp would amplify it by its size: 250 ULP without.
+
+A row may be longer than the cache: it comes as `Rows` (rows.py). x(part) gives the entries of one part of the axis, and
+x.of(lambda part: ...) is a row with other entries. What concerns the whole row, its sum or its largest, is found first.
 """
 
 import functools
@@ -10,7 +13,7 @@ import functools
 import numpy as np
 
 from .pairs import clean, product_low
-from .rows import row_sum, sum_low
+from .rows import sum_low
 
 
 class Logits:
@@ -18,113 +21,132 @@ class Logits:
 
     Attributes
     ----------
-    high, low : ndarray
-        The sum of both is the logit less the largest; -inf where masked. low is 0 for float32.
+    differences : Rows
+        Pairs high, low, whose sum is the logit less the largest; high is -inf where masked, low is 0 for float32.
+    exponentials, others : Rows
+        exp(logit - largest); the same with 0 in place of the largest.
     largest, largest_low : ndarray
         The largest, in two parts.
     sink : ndarray or None
         The exponential of the sink less the largest.
     """
 
-    def __init__(self, x, scale=None, sink=None, limit=None, mask=None):
-        self.dtype, self.n, self.sink, self.low, self.largest_low = x.dtype, x.shape[-1], None, 0.0, 0.0
-        if mask is None:
-            self.signed = x
-            self.base = self.largest = x.max(axis=-1, keepdims=True, initial=-np.inf).astype(np.float64)
-            self.high = x - self.base
-            if x.dtype == np.float64:
-                self.low = clean(sum_low(x, -self.base, self.high))
+    def __init__(self, x, scale=None, sink=None, kept=None):
+        self.x, self.dtype, self.sink, self.largest_low = x, x.dtype, None, 0.0
+        self.exponentials, self.others, self.leading = x.of(self._exponentials), x.of(self._others), x.of(self._leading)
+        if kept is None:
+            self.signed, self.differences = x, x.of(self._differences)
+            self.base = self.largest = x.largest()
             return
-        kept = keeps(x, limit, mask)
-        self.signed = np.where(kept, np.where(scale < 0, -x, x), -np.inf)  # float32 stays float32
-        self.base = self.signed.max(axis=-1, keepdims=True, initial=-np.inf).astype(np.float64)
+        self.kept, self.size, self.differences = kept, np.abs(scale), x.of(self._scaled_differences)
+        self.signed = x.of(lambda part: np.where(kept(part), np.where(scale < 0, -x(part), x(part)), -np.inf))
+        self.base = self.signed.largest()
         beside_sink = np.isneginf(self.base) & (sink > -np.inf)  # nothing but the sink counts
         self.base[beside_sink] = 0
-        self._scale(np.abs(scale))
-        self.largest = np.where(beside_sink, -np.inf, self.largest)
+        largest = self.base * self.size
+        self.largest_low = clean(product_low(self.base, self.size, largest))
+        self.largest = np.where(beside_sink, -np.inf, largest)
         if (sink > -np.inf).any():
             self._add(sink)
-        self.high = np.where(kept, self.high, -np.inf)
-        self.low = clean(self.low)
-
-    def _scale(self, size):
-        """The scaled differences, product and all: size (x - base)."""
-        half = np.where(size < 1, 0.5, 1.0)  # of numbers near the largest, whose difference would overflow
-        x, base, factor = self.signed * half, self.base * half, size / half
-        difference = x - base
-        self.high, self.largest = difference * factor, self.base * size
-        if self.dtype == np.float64:
-            lost = clean(sum_low(x, -base, difference))
-            self.low = clean(product_low(difference, factor, self.high)) + lost * factor
-        self.largest_low = clean(product_low(self.base, size, self.largest))
 
     def _add(self, sink):
         """Take the sink for the largest where it is, and its exponential."""
         gap = self.largest - sink
         gap_low = clean(sum_low(self.largest, -sink, gap)) + self.largest_low
-        self.sunk = gap < 0
-        self.sink = np.where(self.sunk, 1, np.exp(-gap) * (1 - gap_low))
-        shift, shift_low = np.where(self.sunk, gap, 0), np.where(self.sunk, gap_low, 0)
-        shifted = self.high + shift
-        if self.dtype == np.float64:
-            self.low = self.low + clean(sum_low(self.high, shift, shifted)) + shift_low
-            self.high = shifted
-        else:
-            self.high = shifted + shift_low
-        self.largest, self.largest_low = np.where(self.sunk, sink, self.largest), np.where(self.sunk, 0, self.largest_low)
+        sunk = gap < 0
+        self.sink = np.where(sunk, 1, np.exp(-gap) * (1 - gap_low))
+        # what there is beside the exponential of the largest of all, which is 1
+        self.beside = np.where(sunk, np.exp(gap) * (1 + gap_low), self.sink)
+        self.shift, self.shift_low = np.where(sunk, gap, 0), np.where(sunk, gap_low, 0)
+        self.largest, self.largest_low = np.where(sunk, sink, self.largest), np.where(sunk, 0, self.largest_low)
 
-    @functools.cached_property
-    def exponentials(self):
-        """exp(logit - largest)."""
-        e = np.exp(self.high)
+    def _differences(self, part):
+        """Without scale and mask."""
+        x = self.x(part)
+        high = x - self.base
+        return high, clean(sum_low(x, -self.base, high)) if self.dtype == np.float64 else 0.0
+
+    def _scaled_differences(self, part):
+        """The scaled ones, product and all: size (x - base)."""
+        half = np.where(self.size < 1, 0.5, 1.0)  # of numbers near the largest, whose difference would overflow
+        x, base, factor = self.signed(part) * half, self.base * half, self.size / half
+        difference = x - base
+        high, low = difference * factor, 0.0
         if self.dtype == np.float64:
-            e += e * self.low
+            lost = clean(sum_low(x, -base, difference))
+            low = clean(product_low(difference, factor, high)) + lost * factor
+        if self.sink is not None:
+            shifted = high + self.shift
+            if self.dtype == np.float64:
+                low = low + clean(sum_low(high, self.shift, shifted)) + self.shift_low
+                high = shifted
+            else:
+                high = shifted + self.shift_low
+        return np.where(self.kept(part), high, -np.inf), clean(low)
+
+    def _exponentials(self, part):
+        high, low = self.differences(part)
+        e = np.exp(high)
+        if self.dtype == np.float64:
+            e += e * low
         return e
 
-    @property
-    def total(self):
-        """The sum of the exponentials, the sink's among them."""
-        total = row_sum(self.exponentials, self.dtype)
-        return total if self.sink is None else total + self.sink
+    def _others(self, part):
+        others = self._exponentials(part)
+        others[self.leading(part)[1]] = 0
+        return others
+
+    def _leading(self, part):
+        """The rows whose first largest entry is in this part, and its indices there."""
+        at = self.first - part.start
+        rows = np.nonzero((at >= 0) & (at < part.stop - part.start))
+        return rows, (*rows[:-1], at[rows])
 
     @functools.cached_property
     def first(self):
-        """Where the first of the largest entries of x is, an index that take_along_axis takes."""
-        return self.signed.argmax(axis=-1, keepdims=True)
+        """Where the first of the largest entries of x is."""
+        return self.signed.position(self.base)
+
+    @functools.cached_property
+    def total(self):
+        """The sum of the exponentials, the sink's among them."""
+        total = self.exponentials.sum()
+        return total if self.sink is None else total + self.sink
 
     @functools.cached_property
     def rest(self):
         """The sum without the largest, whose exponential is 1: what a dominant entry's logarithm and 1 - p are made of."""
-        if self.n == 0:
-            return np.zeros_like(self.base)
-        others = self.exponentials.copy()
-        leading = np.take_along_axis(others, self.first, -1)
-        np.put_along_axis(others, self.first, 0, -1)
-        rest = row_sum(others, self.dtype)
+        if not self.x.parts:
+            return np.zeros(self.x.each)
+        rest = self.others.sum()
         if self.sink is not None:
-            rest += np.where(self.sunk, leading, self.sink)
+            rest = rest + self.beside
         return np.where(np.isfinite(self.base), rest, np.nan)
 
     def softmax(self):
         """The probabilities."""
-        return self.exponentials / self.total
+        e, total = self.exponentials, self.total
+        return self.x.of(lambda part: e(part) / total)
 
     def log_softmax(self):
         """Their logarithms."""
-        return self.high + (self.low - np.log1p(self.rest))
+        differences, log = self.differences, np.log1p(self.rest)
+
+        def entries(part):
+            high, low = differences(part)
+            return high + (low - log)
+
+        return self.x.of(entries)
 
 
-def keeps(x, limit, mask):
-    """Which entries are not masked."""
-    return mask & (np.arange(x.shape[-1]) < limit)
-
-
-def masked(formula, value=0):
-    """A formula with the masking's operands after its arrays: masked entries of the result are `value`."""
+def masked(formula, value=None):
+    """A formula with the masking's operands after its arrays; masked entries of a row are `value`."""
 
     def with_mask(*inputs):
         *arrays, scale, sink, limit, mask = inputs
-        return np.where(keeps(arrays[-1], limit, mask), formula(*arrays, (scale, sink, limit, mask)), value)
+        kept = mask.of(lambda part: mask(part) & (np.arange(part.start, part.stop) < limit))
+        result = formula(*arrays, (scale, sink, kept))
+        return result if value is None else mask.of(lambda part: np.where(kept(part), result(part), value))
 
     return with_mask
 
@@ -139,7 +161,7 @@ def log_softmax(x, masking=()):
     return Logits(x, *masking).log_softmax()
 
 
-def logsumexp(x, *masking):
+def logsumexp(x, masking=()):
     """The logarithm of the sum of the exponentials."""
     logits = Logits(x, *masking)
     total = logits.largest + (logits.largest_low + np.log1p(logits.rest))
@@ -148,47 +170,53 @@ def logsumexp(x, *masking):
 
 def softmax_backward_from_output(grad, y, masking=()):
     """From the probabilities."""
-    return _backward(grad, y, grad.dtype, _softmax_slope, masking)
+    return _backward(grad, y, _softmax_slope, 0, masking)
 
 
 def softmax_backward(grad, x, masking=()):
     """From the logits."""
-    return _backward(grad, softmax(x, masking), grad.dtype, _softmax_slope, masking)
+    return _backward(grad, softmax(x, masking), _softmax_slope, 0, masking)
 
 
 def log_softmax_backward_from_output(grad, y, masking=()):
     """From the logarithms of the probabilities."""
-    return _backward(grad, y, grad.dtype, _log_softmax_slope, masking)
+    return _backward(grad, y, _log_softmax_slope, -np.inf, masking)
 
 
 def log_softmax_backward(grad, x, masking=()):
     """From the logits."""
-    return _backward(grad, log_softmax(x, masking), grad.dtype, _log_softmax_slope, masking)
+    return _backward(grad, log_softmax(x, masking), _log_softmax_slope, -np.inf, masking)
 
 
-def logsumexp_backward(grad, x, *masking):
+def logsumexp_backward(grad, x, masking=()):
     """From the logits."""
-    y = grad * softmax(x, masking)
-    return np.where(keeps(x, *masking[2:]), y * masking[0], 0) if masking else y
+    y, weight = softmax(x, masking), grad * masking[0] if masking else grad
+    return x.of(lambda part: weight * y(part))
 
 
-def _backward(grad, y, dtype, slope, masking):
+def _backward(grad, y, slope, nothing, masking):
     """The gradient of the logits from that of the outputs; what a masked gradient holds does not count."""
     if not masking:
-        return slope(grad, y, dtype)
-    scale, _, limit, mask = masking
-    kept = keeps(y, limit, mask)
-    return scale * slope(np.where(kept, grad, 0), np.where(kept, y, 0 if slope is _softmax_slope else -np.inf), dtype)
+        return slope(grad, y)
+    scale, _, kept = masking
+    counted = slope(
+        grad.of(lambda part: np.where(kept(part), grad(part), 0)), y.of(lambda part: np.where(kept(part), y(part), nothing))
+    )
+    return grad.of(lambda part: scale * counted(part))
 
 
-def _softmax_slope(grad, y, dtype):
+def _softmax_slope(grad, y):
     """The probabilities times what the gradient is more than its mean."""
-    dot = row_sum(np.multiply(grad, y, dtype=np.float64), dtype)
-    return y * np.subtract(grad, dot, dtype=np.float64)
+    dot = grad.of(lambda part: np.multiply(grad(part), y(part), dtype=np.float64)).sum()
+    return grad.of(lambda part: y(part) * np.subtract(grad(part), dot, dtype=np.float64))
 
 
-def _log_softmax_slope(grad, y, dtype):
+def _log_softmax_slope(grad, y):
     """The gradient less the probability's share of its sum: of a dominant entry by 1 - p, which keeps its digits."""
-    y = y.astype(np.float64)  # a copy, since NumPy's functions give other last bits for other strides
-    total = row_sum(grad.astype(np.float64, copy=False), dtype)
-    return np.where(y > -0.5, (grad - total) - np.expm1(y) * total, grad - np.exp(y) * total)
+    total = grad.of(lambda part: grad(part).astype(np.float64, copy=False)).sum()
+
+    def entries(part):
+        g, log = grad(part), y(part).astype(np.float64)  # a copy, since NumPy's functions give other last bits for other strides
+        return np.where(log > -0.5, (g - total) - np.expm1(log) * total, g - np.exp(log) * total)
+
+    return grad.of(entries)

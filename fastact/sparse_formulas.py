@@ -6,60 +6,88 @@ and never passes it. A row that has arrived stays, whatever its neighbours still
 
 import numpy as np
 
-from .rows import row_sum
-
 
 def hardmax(x):
     """1 at the first of the largest, else 0."""
-    top = x.max(axis=-1, keepdims=True)
-    y = (np.arange(x.shape[-1]) == x.argmax(axis=-1, keepdims=True)).astype(x.dtype)
-    return np.where(np.isfinite(top), y, np.nan)
+    top = x.largest()
+    first, nothing = x.position(top), np.where(np.isfinite(top), 0.0, np.nan)
+    return x.of(lambda part: np.where(np.arange(part.start, part.stop) == first, nothing + 1, nothing))
 
 
 def sparsemax(x):
     """max(x - tau, 0), where tau is such that it sums to 1."""
-    top = x.max(axis=-1, keepdims=True)
-    z = np.subtract(x, top, dtype=np.float64)
-    tau, count = np.full(top.shape, -1.0), None
+    top = x.largest()
+    z = x.of(lambda part: x(part) - top)
+    tau, count = np.full(x.each, -1.0), None
     while True:
-        above = z > tau
-        before, count = count, above.sum(axis=-1, keepdims=True)
+        above = larger(z, tau)
+        before, count = count, above.sum()
         if before is not None and (before == count).all():
             break
-        tau = np.where(count > 0, (row_sum(np.where(above, z, 0), x.dtype) - 1) / np.maximum(count, 1), tau)
-    return np.where(np.isfinite(top), np.maximum(z - tau, 0), np.nan)
+        tau = np.where(count > 0, (chosen(z, above).sum() - 1) / np.maximum(count, 1), tau)
+    return finite(top, x.of(lambda part: np.maximum(z(part) - tau, 0)))
+
+
+def larger(z, tau):
+    """1 where an entry is above a threshold, else 0."""
+    return z.of(lambda part: (z(part) > tau).astype(np.float64))
+
+
+def chosen(z, above):
+    """These entries, else 0."""
+    return z.of(lambda part: np.where(above(part) > 0, z(part), 0))
 
 
 def entmax15(x):
     """max(x / 2 - tau, 0)**2, where tau is such that it sums to 1."""
-    top = x.max(axis=-1, keepdims=True)
-    z = 0.5 * np.subtract(x, top, dtype=np.float64)
-    tau = np.full(top.shape, -1.0)
+    top = x.largest()
+    z = x.of(lambda part: 0.5 * (x(part) - top))
+    tau = np.full(x.each, -1.0)
     while True:
-        above = np.maximum(z - tau, 0)
-        step = (row_sum(above * above, x.dtype) - 1) / (2 * row_sum(above, x.dtype))
+        above = excess(z, tau)
+        step = (squares(above).sum() - 1) / (2 * above.sum())
         new = np.maximum(tau, tau + step)
         if not (new > tau).any():
             break
         tau = new
-    return np.where(np.isfinite(top), np.square(np.maximum(z - tau, 0)), np.nan)
+    return finite(top, squares(excess(z, tau)))
+
+
+def excess(z, tau):
+    """What the entries are more than a threshold, else 0."""
+    return z.of(lambda part: np.maximum(z(part) - tau, 0))
+
+
+def squares(z):
+    """The squares of the entries."""
+    return z.of(lambda part: np.square(z(part)))
+
+
+def finite(top, y):
+    """The entries of rows whose largest logit is finite, else NaN."""
+    return y.of(lambda part: np.where(np.isfinite(top), y(part), np.nan))
 
 
 def sparsemax_backward_from_output(grad, y):
     """What the gradient is more than its mean over the entries that are not 0."""
-    return _spread(grad, y, (y > 0).astype(np.float64))
+    return _spread(grad, y, y.of(lambda part: (y(part) > 0).astype(np.float64)))
 
 
 def entmax15_backward_from_output(grad, y):
     """The same with a mean by the roots of the entries, and times these."""
-    return _spread(grad, y, np.sqrt(y, dtype=np.float64))
+    return _spread(grad, y, y.of(lambda part: np.sqrt(y(part), dtype=np.float64)))
 
 
 def _spread(grad, y, weight):
     """The gradient less its weighted mean, times the weight; where there is none an infinite gradient counts nothing."""
-    live = weight > 0
-    mean = row_sum(np.where(live, grad, 0) * weight, grad.dtype) / row_sum(weight, grad.dtype)
-    return np.where(live, weight * (grad - mean), np.where(np.isnan(y), np.nan, 0))
+    weighted = grad.of(lambda part: np.where(weight(part) > 0, grad(part), 0) * weight(part))
+    mean = weighted.sum() / weight.sum()
+
+    def entries(part):
+        live = weight(part) > 0
+        return np.where(live, weight(part) * (grad(part) - mean), np.where(np.isnan(y(part)), np.nan, 0))
+
+    return grad.of(entries)
 
 
 def sparsemax_backward(grad, x):
