@@ -146,8 +146,8 @@ class Casts:
 
     def store(self, target, result, where=True):
         """Write a result, or what a mask lets through of it."""
-        if target.dtype == self.loop:
-            np.copyto(target, result, where=where)
+        if target.dtype == self.loop and where is True:
+            target[...] = result
             return
         with np.errstate(all="call", call=lambda kind, _: self.met.add(kind)):
             np.copyto(target, result.astype(self.loop, copy=False), casting=self.casting, where=where)

@@ -4,6 +4,7 @@ Like the elementwise fallback it works on blocks that stay in the cache, and on 
 row_evaluators.py has the table of such functions.
 """
 
+import functools
 import math
 import re
 
@@ -15,8 +16,14 @@ from .fallback import BLOCK, Casts, as_loop, checked_outs, like_a_ufunc, loop_dt
 # The letters of a typed signature, "f(n),d(),q(),?(n)->f(n)": f is the dtype of the computation, the others are what they are.
 FIXED = {"d": np.dtype(np.float64), "q": np.dtype(np.int64), "?": np.dtype(bool)}
 
-# A float64 sum is made of sums over so many entries, wherever the row is cut into parts.
-UNIT = 128
+# Columns at least in a strip of rows that lie across memory. On 4 Mi elements, ns an element: 2 columns 26, 64 5.3, 256 3.6.
+STRIP = 128
+
+# Entries of a part, of which a formula keeps a dozen at a time, in float64.
+PART = 16384
+
+# A float64 sum of a row across memory is made of sums over so many entries, wherever the row is cut into parts.
+UNIT = PART // STRIP
 
 
 class Rows:
@@ -32,12 +39,14 @@ class Rows:
         They make up the axis: one, unless the block would be too large for the cache; none where the axis is empty.
     each : tuple of int
         The shape of an array with one entry a row, (..., 1).
+    unit : int or None
+        How many entries are summed by themselves; None says that this is a part.
     dtype : numpy.dtype
         The one of the computation.
     """
 
-    def __init__(self, entries, parts, each, dtype):
-        self.entries, self.parts, self.each, self.dtype = entries, parts, each, dtype
+    def __init__(self, entries, parts, each, unit, dtype):
+        self.entries, self.parts, self.each, self.unit, self.dtype = entries, parts, each, unit, dtype
         self.part = self.given = None
 
     def __call__(self, part):
@@ -48,7 +57,7 @@ class Rows:
 
     def of(self, entries):
         """Other entries in as many rows."""
-        return Rows(entries, self.parts, self.each, self.dtype)
+        return Rows(entries, self.parts, self.each, self.unit, self.dtype)
 
     @property
     def n(self):
@@ -57,19 +66,18 @@ class Rows:
 
     def largest(self):
         """The largest entry of each row, in float64; -inf where the axis is empty, NaN where there is one."""
-        top = np.full(self.each, -np.inf)
-        for part in self.parts:
-            top = np.maximum(top, self(part).max(axis=-1, keepdims=True))
-        return top
+        # With `initial` NumPy takes half the time for short rows.
+        tops = [self(part).max(axis=-1, keepdims=True, initial=-np.inf) for part in self.parts] or [np.full(self.each, -np.inf)]
+        return functools.reduce(np.maximum, tops).astype(np.float64)
 
     def position(self, top):
         """Where the first entry is that equals `top`, which each row has; anywhere in a row whose top is NaN."""
-        first = np.zeros(self.each, np.intp)
+        first = 0
         for part in reversed(self.parts):
             entries = self(part)
-            at = entries.argmax(axis=-1, keepdims=True)
+            at = part.start + entries.argmax(axis=-1, keepdims=True)
             # of several parts only those that have it
-            first = at if len(self.parts) == 1 else np.where(entries.max(axis=-1, keepdims=True) == top, part.start + at, first)
+            first = at if len(self.parts) == 1 else np.where(entries.max(axis=-1, keepdims=True) == top, at, first)
         return first
 
     def sum(self):
@@ -78,39 +86,47 @@ class Rows:
         For a float32 computation np.sum will do: off the last axis in memory it adds one by one, which can be continued. In
         float64 that would be 30 ULP in 1024: there halves are added, and what their sums round off.
         """
-        total, lost = np.zeros(self.each), np.zeros(self.each)
+        total = lost = None
         for part in self.parts:
             terms = self(part)
             if self.dtype == np.float32:
-                terms = terms if part.start == 0 else np.concatenate([total, terms], axis=-1)
+                terms = terms if total is None else np.concatenate([total, terms], axis=-1)
                 total = terms.sum(axis=-1, keepdims=True)
-            elif self.n <= UNIT:
+                continue
+            if len(self.parts) == 1 and (self.unit is None or self.n <= self.unit):
                 total, lost = add_halves(terms)
-            else:
-                sums, low = add_halves(in_units(terms))
-                running = np.cumsum(np.concatenate([total, sums[..., 0]], axis=-1), axis=-1)
-                low = low[..., 0] + sum_low(running[..., :-1], sums[..., 0], running[..., 1:])
-                total, lost = running[..., -1:], np.cumsum(np.concatenate([lost, low], axis=-1), axis=-1)[..., -1:]
-        return total + np.where(np.isfinite(lost), lost, 0) if self.dtype == np.float64 else total
+                continue
+            sums, low = (units[..., 0] for units in add_halves(in_units(terms, self.unit)))
+            if total is None:
+                total, lost = np.zeros(self.each), np.zeros(self.each)
+            running = np.cumsum(np.concatenate([total, sums], axis=-1), axis=-1)
+            low = low + sum_low(running[..., :-1], sums, running[..., 1:])
+            total, lost = running[..., -1:], np.cumsum(np.concatenate([lost, low], axis=-1), axis=-1)[..., -1:]
+        if total is None:
+            return np.zeros(self.each)
+        return total if lost is None else total + np.where(np.isfinite(lost), lost, 0)
 
 
-def in_units(terms):
-    """A row of units on an axis of its own, the last one filled up with zeros."""
+def in_units(terms, unit):
+    """The units on an axis of their own, the last one filled up with zeros."""
     *others, n = terms.shape
-    if n % UNIT:
-        terms = np.concatenate([terms, np.zeros_like(terms, shape=(*others, -n % UNIT))], axis=-1)
-    return terms.reshape(*others, -1, UNIT)
+    if unit is None:
+        return terms[..., None, :]
+    if n % unit:
+        terms = np.concatenate([terms, np.zeros_like(terms, shape=(*others, -n % unit))], axis=-1)
+    return terms.reshape(*others, -1, unit)
 
 
 def add_halves(terms):
     """The sum of float64 terms along the last axis, which is kept, and what that lacks."""
-    lost = np.zeros((*terms.shape[:-1], 1))
+    lost = None
     while (n := terms.shape[-1]) > 1:
         a, b = terms[..., : n // 2], terms[..., n - n // 2 :]
         folded = a + b
-        lost += sum_low(a, b, folded).sum(axis=-1, keepdims=True)
+        low = sum_low(a, b, folded).sum(axis=-1, keepdims=True)
+        lost = low if lost is None else lost + low
         terms = np.concatenate([folded, terms[..., n // 2 : n - n // 2]], axis=-1) if n % 2 else folded
-    return terms, lost
+    return terms, np.zeros(terms.shape) if lost is None else lost
 
 
 def sum_low(a, b, high):
@@ -151,20 +167,21 @@ def along_axis(name, signature, kernel):
             shapes = [np.shape(value) for value in operands]
             raise ValueError(f"{name}: operands have a mismatch in their core dimension, axis {axis}: shapes {shapes}")
         (n,) = lengths
-        batch = np.broadcast_shapes(*(view.shape[:-1] for view in views))
+        batch = broadcast_rows({view.shape[:-1] for view in views})
         for given, (_, core) in zip(outs, outputs, strict=True):
             if given is None:
                 continue
             shape = _rows(given, axis, core).shape
             try:
-                larger = np.broadcast_shapes(batch, shape[:-1])  # more rows in out than in the operands repeat the result
+                larger = broadcast_rows({batch, shape[:-1]})  # more rows in out than in the operands repeat the result
             except ValueError:
                 larger = None
             if larger != shape[:-1] or shape[-1] != (n if core else 1):
                 right = np.moveaxis(np.empty((*batch, n)), -1, axis).shape if core else batch
                 raise ValueError(f"{name}: output operand of shape {given.shape} does not match the shape of the result, {right}")
             batch = larger
-        views = [np.broadcast_to(view, (*batch, view.shape[-1])) for view in views]
+        shapes = [(*batch, view.shape[-1]) for view in views]
+        views = [v if v.shape == shape else np.broadcast_to(v, shape) for v, shape in zip(views, shapes, strict=True)]
         guide = next(view for view, (_, core) in zip(views, inputs, strict=True) if core)
         results = []
         for given, (_, core) in zip(outs, outputs, strict=True):
@@ -175,8 +192,9 @@ def along_axis(name, signature, kernel):
         guide = next((target for target, (_, core) in zip(targets, outputs, strict=True) if core), guide)
         casts = Casts(loop, casting)
         cores = [core for _, core in inputs]
+        unit = UNIT if lies_across(guide) else None
         for block in by_blocks(guide, targets + views) if any(target.size for target in targets) else ():
-            compute(kernel, block[: len(targets)], block[len(targets) :], cores, casts)
+            compute(kernel, block[: len(targets)], block[len(targets) :], cores, n, unit, casts)
         casts.report()
         finished = [wrapped(results[i], function, operands, outs[i], subok, i) for i in range(len(outputs))]
         return finished[0] if len(finished) == 1 else tuple(finished)
@@ -186,15 +204,28 @@ def along_axis(name, signature, kernel):
 
 def _rows(array, axis, core):
     """A view with the axis last; a new one of length 1 for an array that has one entry a row."""
-    return np.moveaxis(array, normalize_axis_index(axis, array.ndim), -1) if core else array[..., None]
+    if not core:
+        return array[..., None]
+    axis = normalize_axis_index(axis, array.ndim)
+    return array.transpose(*(i for i in range(array.ndim) if i != axis), axis)
+
+
+def broadcast_rows(shapes):
+    """The shape that a set of shapes broadcasts to."""
+    return np.broadcast_shapes(*shapes) if len(shapes) > 1 else next(iter(shapes))
+
+
+def lies_across(guide):
+    """Whether there is an axis along which neighbours are nearer than along the last one."""
+    *others, along = guide.strides
+    return any(abs(stride) < abs(along) and length > 1 for stride, length in zip(others, guide.shape, strict=False))
 
 
 def by_blocks(guide, arrays):
     """Split along all axes but the last until a block fits the cache, the one with the largest stride first; no slivers."""
     split = max(range(guide.ndim - 1), key=lambda i: (guide.shape[i] > 1, abs(guide.strides[i])), default=None)
     length = guide.shape[split] if split is not None else 1
-    # On 4 Mi elements, ns an element: strips of 2 columns (as many as fit the cache) 26, of 64 columns 5.3, of 256 3.6.
-    fewest = 256 if length > 1 and abs(guide.strides[split]) == guide.itemsize else 1
+    fewest = STRIP if length > 1 and abs(guide.strides[split]) == guide.itemsize else 1
     step = max(fewest, BLOCK * length // max(guide.size, 1))
     # A last row alone would lie along memory, where the others may lie across it: it joins them.
     last = length - (step > 1)
@@ -206,25 +237,26 @@ def by_blocks(guide, arrays):
         yield from by_blocks(guide[part], [array[part] for array in arrays])
 
 
-def compute(kernel, targets, views, cores, casts):
-    """Write the results of one block of rows."""
-    n = next(view.shape[-1] for view, core in zip(views, cores, strict=True) if core)
+def compute(kernel, targets, views, cores, n, unit, casts):
+    """Write the results of one block of rows of n entries."""
     each = (*views[0].shape[:-1], 1)
     parts = cut(n, math.prod(each))
-    given = [Rows(part_of(view), parts, each, casts.loop) if core else view for view, core in zip(views, cores, strict=True)]
+    given = [
+        Rows(part_of(view), parts, each, unit, casts.loop) if core else view for view, core in zip(views, cores, strict=True)
+    ]
     with np.errstate(all="ignore"):
         results = kernel(*given)
         for target, result in zip(targets, results if isinstance(results, tuple) else (results,), strict=True):
             if not isinstance(result, Rows):
                 casts.store(target, result)
                 continue
-            for part in parts:
+            for part in result.parts:
                 casts.store(target[..., part], result(part))
 
 
 def cut(n, rows):
     """The parts of the axis in a block of so many rows: one, unless this has more than twice the entries of a block."""
-    width = n if n * rows <= 2 * BLOCK else max(UNIT, BLOCK // rows // UNIT * UNIT)
+    width = n if n * rows <= 2 * BLOCK else max(UNIT, PART // rows // UNIT * UNIT)
     return [slice(start, min(start + width, n)) for start in range(0, n, max(width, 1))]
 
 
@@ -235,13 +267,12 @@ def part_of(view):
 
 def overlaps(view, target):
     """Whether writing `target` would change what is still to be read of `view`: not so where they are the very same elements."""
-    same = (
+    return np.may_share_memory(view, target) and not (
         view.__array_interface__["data"][0] == target.__array_interface__["data"][0]  # [1] is whether it is read-only
-        and view.strides == target.strides
         and view.shape == target.shape
+        and all(a == b for a, b, n in zip(view.strides, target.strides, view.shape, strict=True) if n > 1)
         and view.dtype == target.dtype
     )
-    return not same and np.may_share_memory(view, target)
 
 
 def blocks(shape, most):

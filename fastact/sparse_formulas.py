@@ -21,21 +21,21 @@ def sparsemax(x):
     tau, count = np.full(x.each, -1.0), None
     while True:
         above = larger(z, tau)
-        before, count = count, above.sum()
+        before, count = count, sum(above(part).sum(axis=-1, keepdims=True) for part in z.parts)
         if before is not None and (before == count).all():
             break
         tau = np.where(count > 0, (chosen(z, above).sum() - 1) / np.maximum(count, 1), tau)
-    return finite(top, x.of(lambda part: np.maximum(z(part) - tau, 0)))
+    return finite(top, excess(z, tau))
 
 
 def larger(z, tau):
-    """1 where an entry is above a threshold, else 0."""
-    return z.of(lambda part: (z(part) > tau).astype(np.float64))
+    """Which entries are above a threshold."""
+    return z.of(lambda part: z(part) > tau)
 
 
 def chosen(z, above):
     """These entries, else 0."""
-    return z.of(lambda part: np.where(above(part) > 0, z(part), 0))
+    return z.of(lambda part: np.where(above(part), z(part), 0))
 
 
 def entmax15(x):
