@@ -220,10 +220,11 @@ def like_a_ufunc(name, n_inputs, outputs, types, signature=None):
             operands = (*inputs, *(out if isinstance(out, tuple) else (out,)))
             overriding = [value for value in operands if overrides(value)]
             if not overriding:
-                result = evaluate(*inputs, **keywords)
                 if keywords.get("where", True) is not True and "out" not in keywords and len(inputs) == n_inputs:
                     warn_of_uninitialized()
-                return result
+                if type(keywords.get("subok", True)) is not bool:
+                    raise TypeError(f"{name}() argument subok must be True or False, not {keywords['subok']!r}")
+                return evaluate(*inputs, **keywords)
             for value in overriding:
                 if type(value).__array_ufunc__ is None:
                     raise TypeError(f"operand '{type(value).__name__}' does not support ufuncs (__array_ufunc__=None)")
@@ -313,7 +314,7 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False):
         given = ["readwrite" if masks else "writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
         with np.nditer(
             [*operands, *masks, *outs],
-            flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc"],
+            flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc", "refs_ok"],
             # contiguous: NumPy's own functions give other last bits for other strides
             op_flags=[
                 *[["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs,

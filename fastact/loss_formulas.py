@@ -28,7 +28,7 @@ def _gradient(grad, shifted, target):
     whole, total, at_leading = 1 + shifted.rest, target.sum(), np.zeros(target.each)
 
     def others(part):
-        entries = target(part).copy()
+        entries = target(part).copy(order="K")
         rows, at = shifted.leading(part)
         at_leading[rows] = entries[at]
         entries[at] = 0

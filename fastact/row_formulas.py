@@ -81,7 +81,7 @@ class Logits:
 
         def entries(part):
             high, low = parts(part)
-            others = exponential(high.copy(), low)
+            others = exponential(high.copy(order="K"), low)
             others[leading(part)[1]] = 0
             return others
 

@@ -151,10 +151,12 @@ def along_axis(name, signature, kernel):
     """
     inputs, outputs, plain = parse(signature)
     floats = [i for i, (letter, _) in enumerate(inputs) if letter == "f"]
-    types = loop_types("".join(letter for letter, _ in inputs), "".join(letter for letter, _ in outputs))
+    types = loop_types(*("".join(FIXED[one].char if one in FIXED else one for one, _ in side) for side in (inputs, outputs)))
 
     @like_a_ufunc(name, len(inputs), len(outputs), types, plain)
-    def function(*operands, out=None, axis=-1, casting="same_kind", dtype=None, subok=True):
+    def function(*operands, out=None, axis=-1, casting="same_kind", order="K", dtype=None, subok=True):
+        if order not in ("K", "A", "C", "F", None):
+            raise ValueError(f"{name}: order must be one of 'C', 'F', 'A' and 'K', not {order!r}")
         loop = loop_dtype(name, [operands[i] for i in floats], dtype)
         outs = checked_outs(name, out, len(outputs), loop, casting)
         views = []
@@ -171,11 +173,11 @@ def along_axis(name, signature, kernel):
         for given, (_, core) in zip(outs, outputs, strict=True):
             if given is None:
                 continue
-            shape = _rows(given, axis, core).shape
             try:
+                shape = _rows(given, axis, core).shape
                 larger = broadcast_rows({batch, shape[:-1]})  # more rows in out than in the operands repeat the result
             except ValueError:
-                larger = None
+                shape, larger = (0,), None
             if larger != shape[:-1] or shape[-1] != (n if core else 1):
                 right = np.moveaxis(np.empty((*batch, n)), -1, axis).shape if core else batch
                 raise ValueError(f"{name}: output operand of shape {given.shape} does not match the shape of the result, {right}")
@@ -185,8 +187,11 @@ def along_axis(name, signature, kernel):
         guide = next(view for view, (_, core) in zip(views, inputs, strict=True) if core)
         results = []
         for given, (_, core) in zip(outs, outputs, strict=True):
-            like = np.moveaxis(guide, -1, axis) if core else np.broadcast_to(np.empty((), loop), batch)
-            results.append(np.empty_like(like, loop, subok=False) if given is None else given)
+            if given is None:
+                like = np.moveaxis(guide, -1, axis) if core and all(guide.strides) else np.empty(0)
+                shape = np.moveaxis(guide, -1, axis).shape if core else batch
+                given = np.empty_like(like, loop, order or "K", subok=False, shape=shape)
+            results.append(given)
         targets = [_rows(result, axis, core) for result, (_, core) in zip(results, outputs, strict=True)]
         views = [view.copy() if any(overlaps(view, target) for target in targets) else view for view in views]
         guide = next((target for target, (_, core) in zip(targets, outputs, strict=True) if core), guide)

@@ -1,0 +1,131 @@
+"""Rows that are longer than a block: the fallback's memory, and that a row's bits do not hang on how it is cut."""
+
+import gc
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from fastact import implementations
+
+from arrays import assert_same_bits
+from passes import each_dtype
+
+F = implementations.load("numpy")
+LONG = 1 << 22
+LAYOUTS = {"one row": (LONG,), "one row of a batch": (1, LONG), "Fortran order": (1024, 4096), "few columns": (3, 1 << 18)}
+
+
+def calls(x, grad, y, log_y):
+    """Every function along an axis, in every variant, as functions of out: those that have none return one number a row."""
+    mask = np.broadcast_to(np.arange(x.shape[-1]) % 3 > 0, x.shape)
+    masked, batch = {"mask": mask, "scale": 0.5}, x.shape[:-1]
+    index, weight = np.full(batch, x.shape[-1] // 3), np.full(batch, 0.5, x.dtype)
+    for name, output in (("softmax", y), ("log_softmax", log_y), ("softmax_one", y)):
+        forward, backward = getattr(F, name), getattr(F, f"{name}_backward")
+        for options in ({}, masked):
+            yield lambda out, forward=forward, options=options: forward(x, out=out, **options)
+            yield lambda out, backward=backward, options=options: backward(grad, x, out=out, **options)
+            yield lambda out, backward=backward, options=options, output=output: backward(grad, y=output, out=out, **options)
+    for name in ("softmin", "hardmax", "sparsemax", "entmax15"):
+        yield lambda out, name=name: getattr(F, name)(x, out=out)
+    for name in ("softmin_backward", "sparsemax_backward", "entmax15_backward"):
+        yield lambda out, name=name: getattr(F, name)(grad, x, out=out)
+        yield lambda out, name=name: getattr(F, name)(grad, y=y, out=out)
+    for options in ({}, {"mask": mask}):
+        yield lambda out, options=options: F.logsumexp(x, **options)
+        yield lambda out, options=options: F.logsumexp_backward(weight, x, out=out, **options)
+    for target in (index, y):
+        for options in ({"reduction": "none"}, {"reduction": "none", "label_smoothing": 0.1}):
+            yield lambda out, target=target, options=options: F.cross_entropy(x, target, **options)
+            yield lambda out, target=target, options=options: F.cross_entropy_backward(weight, x, target, out=out, **options)
+            yield lambda out, target=target, options=options: F.cross_entropy_and_grad(x, target, out=out, **options)
+
+
+def given(dtype, shape, order="C"):
+    """Logits, a gradient, and outputs."""
+    rng = np.random.default_rng(0)
+    x, grad = (np.asarray(rng.normal(0, 3, shape).astype(dtype), order=order) for _ in range(2))
+    return x, grad, F.softmax(x), F.log_softmax(x)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_temporaries(layout):
+    """At most 2 MiB beside the arrays of the caller, without the help of the garbage collector."""
+    arrays = given(np.float32, LAYOUTS[layout], "F" if layout in ("Fortran order", "few columns") else "C")
+    out = np.empty_like(arrays[0])
+    gc.disable()
+    try:
+        for number, call in enumerate(calls(*arrays)):
+            tracemalloc.start()
+            call(out)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak <= 2 * 2**20, f"{layout}, call {number}: {peak / 2**20:.2f} MiB"
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+@each_dtype
+def test_a_row_across_memory_does_not_depend_on_its_neighbours(dtype):
+    """In any number of rows: few are one part, many are cut into parts, and a strip must not end with a single row."""
+    arrays = given(dtype, (300, 700), "F")
+    full = [call(np.empty_like(arrays[0])) for call in calls(*arrays)]
+    for rows in (2, 3, 46, 47, 64, 93, 94, 127, 128, 129, 130, 256, 257, 258):
+        few = [np.asfortranarray(values[:rows]) for values in arrays]
+        for number, (call, expected) in enumerate(zip(calls(*few), full, strict=True)):
+            got = call(np.empty_like(few[0]))
+            first = tuple(v[:rows] for v in expected) if isinstance(expected, tuple) else expected[:rows]
+            assert_same_bits(got, first, f"{rows} rows, call {number}")
+
+
+@each_dtype
+def test_a_long_row_does_not_depend_on_its_neighbours(dtype):
+    """Alone, as a batch of one and as one of three."""
+    arrays = given(dtype, (3, 70_003))
+    full = [call(np.empty_like(arrays[0])) for call in calls(*arrays)]
+    for chosen in (1, slice(1, 2)):
+        few = [values[chosen].copy() for values in arrays]
+        for number, (call, expected) in enumerate(zip(calls(*few), full, strict=True)):
+            got = call(np.empty_like(few[0]))
+            one = tuple(v[chosen] for v in expected) if isinstance(expected, tuple) else expected[chosen]
+            assert_same_bits(got, one, f"{chosen}, call {number}")
+
+
+@each_dtype
+@pytest.mark.parametrize("shape", [(2, 70_003), (200, 700)], ids=["along", "across"])
+def test_in_place(dtype, shape):
+    """In place of each operand the same bits as into a new array, though it is written part by part."""
+    order = "F" if shape[0] > 2 else "C"
+    arrays = given(dtype, shape, order)
+    expected = [call(np.empty_like(arrays[0])) for call in calls(*arrays)]
+    for operand in range(len(arrays)):
+        again = [values.copy(order="K") for values in arrays]
+        for number, (call, right) in enumerate(zip(calls(*again), expected, strict=True)):
+            got = call(again[operand])
+            assert_same_bits(got, right, f"operand {operand}, call {number}")
+            again[operand][...] = arrays[operand]
+
+
+@each_dtype
+def test_values(dtype):
+    """Against the textbook, with the largest entry anywhere, a part of -inf alone, and NaN in one part."""
+    n = 100_003
+    for place in (0, 40_000, n - 1):
+        x = np.random.default_rng(place).normal(0, 2, n).astype(dtype)
+        x[place] += 30
+        x[50_000:90_000] = -np.inf
+        wide = x.astype(np.longdouble)
+        e = np.exp(wide - wide.max())
+        e[place] = 0
+        rest = e.sum()
+        expected = np.exp(wide - wide.max()) / (1 + rest)
+        np.testing.assert_allclose(F.softmax(x), expected, rtol=8 * np.finfo(dtype).eps, atol=0)
+        np.testing.assert_allclose(F.log_softmax(x)[place], -np.log1p(rest), rtol=4 * np.finfo(dtype).eps)
+        assert F.hardmax(x).nonzero()[0].tolist() == [place]
+        slope = F.cross_entropy_backward(1.0, x, np.array(place))
+        np.testing.assert_allclose(slope[place], -rest / (1 + rest), rtol=8 * np.finfo(dtype).eps)
+        x[60_000] = np.nan
+        for result in (F.softmax(x), F.sparsemax(x), F.hardmax(x), F.logsumexp(x)):
+            assert np.isnan(result).all()

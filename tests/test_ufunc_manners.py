@@ -1,0 +1,113 @@
+"""What NumPy's ufuncs do besides computing, and the fallback like them: warn, hand out results, say what they take."""
+
+import warnings
+
+import numpy as np
+import pytest
+from test_backends import FUNCTIONS, Case, X, operands
+
+from fastact import implementations
+
+from passes import COMPILED, each_implementation, needs_core
+
+
+@each_implementation
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "log_softmax_backward", "geglu_backward", "logsumexp_backward"])
+def test_overflow_into_a_narrow_out(implementation, name):
+    """As np.errstate says: a warning, an error, nothing; the result is there all the same, and it is one warning."""
+    case = Case(name, *operands(name))
+    function = getattr(implementations.load(implementation), name)
+    for shape in (X.shape, (3, 70_000)):
+        def call(shape=shape):
+            args, keywords = case.call(lambda array: np.resize(array * 1e150, shape if array.ndim > 1 else shape[:1]))
+            outs = tuple(np.zeros(shape, np.float32) for _ in range(2))
+            return args, {**keywords, "out": outs if name.startswith("geglu") else outs[0]}
+
+        args, keywords = call()
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow encountered in"):
+            function(*args, **keywords)
+        written = np.array(keywords["out"])
+        assert np.isinf(written).any()
+        for mode, expected in (("warn", 1), ("ignore", 0)):
+            args, keywords = call()
+            with np.errstate(over=mode), warnings.catch_warnings(record=True) as given:
+                warnings.simplefilter("always")
+                function(*args, **keywords)
+            assert [warning.category for warning in given] == [RuntimeWarning] * expected, [str(w.message) for w in given]
+            np.testing.assert_array_equal(keywords["out"], written)
+
+
+@each_implementation
+def test_where_without_out(implementation):
+    """The warning is NumPy's, in the versions that have one; what the mask leaves out keeps what out holds."""
+    functions, mask = implementations.load(implementation), np.array([True, False])
+    for call in (
+        lambda **keywords: np.negative(np.ones(2), **keywords),
+        lambda **keywords: functions.relu(np.ones(2), **keywords),
+        lambda **keywords: functions.leaky_relu_backward(np.ones(2), np.ones(2), **keywords),
+    ):
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
+            call(where=mask)
+            call(where=mask, out=None)
+            call(where=True)
+        found = [(warning.category, str(warning.message)) for warning in given]
+        expected = found if call.__code__.co_names[0] == "np" else expected  # noqa: F821
+        assert found == expected
+    assert functions.relu(np.ones(2), where=mask, out=np.full(2, 9.0)).tolist() == [1, 9]
+
+
+class Old:
+    """An array of NumPy 1's protocol, as torch's tensors are: __array_wrap__ takes the array alone, or with the context."""
+
+    __array_priority__ = 1000
+
+    def __init__(self, values, signature):
+        self.values, self.signature = values, signature
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+    @property
+    def __array_wrap__(self):
+        """A function of as many arguments."""
+        return {
+            1: lambda array: ("array alone", array.shape),
+            2: lambda array, context: (context[0].__name__, len(context[1]), context[2]),
+            3: lambda array, context, scalar: ("all", scalar),
+        }[self.signature]
+
+
+@each_implementation
+def test_old_array_wrap(implementation):
+    """With NumPy's DeprecationWarning; an error of its own comes through."""
+    functions, x = implementations.load(implementation), np.ones((2, 3))
+    for signature, expected in ((1, ("array alone", (2, 3))), (2, ("relu", 1, 0))):
+        with pytest.warns(DeprecationWarning, match="__array_wrap__ must accept context and return_scalar"):
+            assert functions.relu(Old(x, signature)) == expected
+    with pytest.warns(DeprecationWarning):
+        assert functions.softmax(Old(x, 1)) == ("array alone", (2, 3))
+    assert functions.relu(Old(x, 3)) == ("all", False)
+    assert functions.relu(Old(np.array(1.0), 3)) == ("all", True)
+    assert functions.sigmoid_backward(x, Old(x, 3)) == ("all", False)
+
+
+class Reader:
+    """An array that looks at a ufunc before it calls it, as a polars Series does."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+        return ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.types, ufunc.ntypes, ufunc.signature, ufunc.identity
+
+
+@needs_core
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in ("glu", "glu_backward")])  # they split it first
+def test_what_a_ufunc_says_of_itself(name):
+    """nin, nout, nargs, types, ntypes, signature and identity, from whatever is handed to __array_ufunc__."""
+    said = []
+    for implementation in (COMPILED[0], "numpy"):
+        args, keywords = Case(name, *operands(name)).single()
+        try:
+            said.append(getattr(implementations.load(implementation), name)(*args[:-1], Reader(), **keywords))
+        except TypeError as error:
+            said.append(type(error))
+    assert said[0] == said[1]
