@@ -453,7 +453,9 @@ cdef object quick(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObje
             if not PyObject_Vectorcall(<PyObject *>condition, values, self.n_parameters, NULL):
                 return slow(self, args, nargs, kwnames)
 
-    elif (<PyUFuncObject *>ufunc).nout == 2:  # special.PairCall takes what is lazy
+    elif (<PyUFuncObject *>ufunc).nout == 2:  # special.PairCall takes what is lazy, and None for out=
+        if out_at >= 0 and args[out_at] == Py_None:
+            return slow(self, args, nargs, kwnames)
         for i in range(self.operands):
             if float_type(stack[i]) < 0:
                 return slow(self, args, nargs, kwnames)

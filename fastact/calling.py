@@ -218,6 +218,8 @@ class Call:
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Call the evaluator: a parameter is one more input of the ufunc, NaN where it is None."""
         parameters = [np.nan if value is None else value for value in parameters]
+        if kwargs.get("out", ...) is None and evaluator.nout > 1:
+            kwargs["out"] = (None,) * evaluator.nout  # a ufunc with several results refuses None
         if any(hasattr(value, "columns") for value in operands):
             parameters = beside_frames(operands, parameters)
         return evaluator(*operands, *parameters, **kwargs)

@@ -161,6 +161,8 @@ class Casts:
 
 def wrapped(result, function, inputs, out, subok, place=0):
     """A result as NumPy hands it out: as the type that `out`, or else an input, asks for, or as a scalar where it is 0-d."""
+    if out is not None:
+        result = out  # the iterator may have written a copy, and then out
     scalar = out is None and result.ndim == 0
     owner = wrapping(inputs) if out is None and subok else out
     if owner is None or type(owner) is np.ndarray:

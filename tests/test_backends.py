@@ -281,11 +281,6 @@ DIFFERS = (
     ("signature .*", ".*", "dtype= says the same: the fallback has no second spelling, and says so by a TypeError."),
     ("casting equiv", ".*", "NumPy refuses to cast a Python number under 'equiv', though not under 'no'."),
     (
-        "where, and out None",
-        "(geglu|reglu|swiglu)_backward",
-        "NumPy takes no out=None where there are two results, though it is the default; the fallback does.",
-    ),
-    (
         "huge, dtype",
         "(?!softm).*",
         "An infinite gradient at an infinite input is 0 * inf: NaN by the formula, and infinite where a table ends before.",
