@@ -65,6 +65,7 @@ cdef extern from "flags.h":
         pass
     FloatState enter_default_state() noexcept nogil
     void restore_state(FloatState) noexcept nogil
+    float nearest_float(double) noexcept nogil
 
 cdef extern from "numpy/ufuncobject.h":
     ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
@@ -282,7 +283,7 @@ cdef object number(object given, int dtype):
     cdef cnp.ndarray made = cnp.PyArray_EMPTY(0, NULL, dtype, 0)
     cdef double value = NAN if given is None or given is REQUIRED else given
     if dtype == cnp.NPY_FLOAT32:
-        (<float *>cnp.PyArray_DATA(made))[0] = <float>value
+        (<float *>cnp.PyArray_DATA(made))[0] = nearest_float(value)
     else:
         (<double *>cnp.PyArray_DATA(made))[0] = value
     return made
@@ -297,12 +298,19 @@ cdef int float_type(PyObject *operand):
 
 
 cdef object slow(Rules self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    """By all the rules, and in the default floating-point state: casts and sums beside the kernels are in it, too."""
     cdef Py_ssize_t i
+    cdef FloatState callers
     keywords = {}
     if kwnames != NULL:
         for i in range(PyTuple_GET_SIZE(kwnames)):
             keywords[<object>PyTuple_GET_ITEM(kwnames, i)] = <object>args[nargs + i]
-    return self.call(*[<object>args[i] for i in range(nargs)], **keywords)
+    operands = [<object>args[i] for i in range(nargs)]
+    callers = enter_default_state()
+    try:
+        return self.call(*operands, **keywords)
+    finally:
+        restore_state(callers)
 
 
 include "in_place.pxi"
@@ -340,26 +348,12 @@ cdef bint take(tuple names, object name, PyObject *given, PyObject **values):
     return False
 
 
-# The functions that Python calls: in the default floating-point state, so that casts and sums beside the kernels are in it, too.
-
-cdef object invoke(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
-    cdef FloatState callers = enter_default_state()
-    try:
-        return quick(<Shortcut>self, args, nargs, kwnames)
-    finally:
-        restore_state(callers)
-
-
 cdef object invoke_rules(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
-    cdef FloatState callers = enter_default_state()
-    try:
-        return slow(<Rules>self, args, nargs, kwnames)
-    finally:
-        restore_state(callers)
+    return slow(<Rules>self, args, nargs, kwnames)
 
 
-cdef object quick(Shortcut self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
-    """The fast path, as far as it goes."""
+cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    cdef Shortcut self = <Shortcut>self_
     cdef PyObject *stack[MAX_INPUTS + 16]
     cdef PyObject *values[MAX_PARAMETERS]  # the parameters given, else NULL
     cdef double value

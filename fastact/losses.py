@@ -143,11 +143,11 @@ class CrossEntropyCall(LossCall):
         of = self.kind_of_target(logits, target, batch)
         loop, n = loop_dtype(self.name, [logits]), logits.shape[axis]
         ignored = self.ignored(options["ignore_index"])
-        targets = target if of == "indices" else np.moveaxis(target, axis, -1)
+        targets = target if of == "indices" else axis_last(target, axis)
         count = self.checked(targets, ignored, n) if of == "indices" else math.prod(batch)
         if of == "labels":
             self.check_labels(targets)
-        weight = self.weight(grad, reduction, count, batch)
+        weight = None if self.kind == "loss" else self.weight(grad, reduction, count, batch)
         # of both one array is where the gradient goes, a tuple has a place for each
         loss_out, slope_out = out if isinstance(out, tuple) and len(out) == 2 and self.kind == "both" else (None, out)
         losses = slopes = None
@@ -158,11 +158,11 @@ class CrossEntropyCall(LossCall):
             slope_out = self.gradient_out(slope_out, logits, loop)
             if loss_out is not None and np.may_share_memory(loss_out, slope_out):
                 raise ValueError(f"{self.name}() needs arrays that do not overlap in out=, for the loss and the gradient")
-            slopes = np.moveaxis(slope_out, axis, -1)
-        rows = np.moveaxis(np.asarray(logits), axis, -1)
+            slopes = axis_last(slope_out, axis)
+        rows = axis_last(np.asarray(logits), axis)
         written = [array for array in (losses, slopes) if array is not None]
         inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
-        if reduction == "none" and any(np.may_share_memory(weight, array) for array in written):
+        if isinstance(weight, np.ndarray) and any(np.may_share_memory(weight, array) for array in written):
             weight = weight.copy()
         if of == "distribution":
             evaluate, prepare = self.of_distribution, np.asarray
@@ -256,6 +256,11 @@ class CrossEntropyCall(LossCall):
         return count
 
 
+def axis_last(array, axis):
+    """A view with this axis as the last."""
+    return array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
+
+
 def place(part, at):
     """The position in an array of a position in a part of it."""
     found, at = [], [int(i) for i in at]
@@ -268,11 +273,13 @@ def place(part, at):
 def as_index(function, n, ignored, target):
     """A copy of targets as the evaluators take them, -1 where a row does not count; checked, since others may write them."""
     made = target.astype(np.int64)
-    left_out = made == ignored if ignored is not None else False
-    made[left_out] = 0
-    if made.size and not 0 <= made.min() <= made.max() < n:
+    left_out = None if ignored is None else made == ignored
+    if left_out is not None:
+        made[left_out] = 0
+    if made.size and made.view(np.uint64).max() >= n:  # a negative one is larger than any other
         raise IndexError(f"{function}() needs target indices in 0..{n - 1}: another thread has written others during the call")
-    made[left_out] = -1
+    if left_out is not None:
+        made[left_out] = -1
     return made
 
 

@@ -61,11 +61,12 @@ class RowCall(Call):
             return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         axis, keepdims = (*parameters, False)[:2]
         with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
-        scalars = [name for name, value in zip(self.operands[-len(with_axis) :], with_axis, strict=True) if is_scalar(value)]
-        if len(scalars) == len(with_axis):
+        scalars = [is_scalar(value) for value in with_axis]
+        if all(scalars):
             return self.row_of_one(evaluator, operands, axis, kwargs)
-        if scalars:
-            raise ValueError(f"{self.name}() needs {scalars[0]} with the axis {axis}, got a scalar")
+        if any(scalars):
+            name = self.operands[scalars.index(True) - len(with_axis)]
+            raise ValueError(f"{self.name}() needs {name} with the axis {axis}, got a scalar")
         settings = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
         from_output = evaluator is self.default[1]
         if self.uses(settings, from_output):
@@ -314,6 +315,8 @@ def check_flag(function, name, value):
 
 def finite_number(function, name, value):
     """One real, finite number as a float."""
+    if type(value) is float and math.isfinite(value):
+        return value
     real = np.ndim(value) == 0 and not isinstance(value, (str, bytes)) and np.asarray(value).dtype.kind in "iuf"
     if not real and not (isinstance(value, int) and not isinstance(value, bool)):  # NumPy takes a huge integer for an object
         raise TypeError(f"{function}() argument {name} must be a real number, not {type(value).__name__} {value!r}")

@@ -56,4 +56,13 @@ static inline FloatState enter_default_state(void) {
 }
 static inline void restore_state(FloatState callers) { fesetenv(&callers); }
 #endif
+
+/* The nearest float, whatever state the caller has set. What is volatile stays between the changes of state. */
+static inline float nearest_float(double value) {
+    const FloatState callers = enter_default_state();
+    volatile double given = value;
+    volatile float rounded = (float)given;
+    restore_state(callers);
+    return rounded;
+}
 #endif
