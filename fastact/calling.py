@@ -6,6 +6,7 @@ parameters checked, a formula chosen where there are several, and a backward pas
 from the output. row_calls.py has the calls along an axis, special.py, sampling.py and losses.py those that do more.
 """
 
+import functools
 import operator
 
 import numpy as np
@@ -144,8 +145,8 @@ class Call:
                 raise TypeError(f"{self.name}() takes {name} by position only: {self.example}")
         if not args:
             raise TypeError(f"{self.name}() is missing its first argument, {self.operands[0]}: an array")
-        if kwargs.keys() - self.of_ufuncs:
-            self.refuse_unknown(kwargs)
+        if unknown := kwargs.keys() - self.known:
+            self.refuse_unknown(unknown)
         values = {**self.parameters, **dict(zip(names, args, strict=False))}
         for name in self.parameters:
             if name in kwargs:
@@ -156,18 +157,21 @@ class Call:
                 self.check(name, values[name])
         return values
 
-    def refuse_unknown(self, kwargs):
-        """Refuse a keyword that does not exist, and say which was meant."""
+    @functools.cached_property
+    def known(self):
+        """All keywords that the call takes."""
+        own = {*self.parameters, *self.by_name, self.option, "y" if self.operands[0] == "grad" else None}
+        return self.of_ufuncs | own - {None}
+
+    def refuse_unknown(self, unknown):
+        """Refuse keywords that do not exist, and say of the first which was meant."""
         import difflib  # 1 ms, which only an error needs
 
-        names = (*self.parameters, *self.by_name, *(() if self.option is None else (self.option,)))
-        known = {*names, *self.of_ufuncs, *(("y",) if self.operands[0] == "grad" else ())}
-        for name in kwargs:
-            if name not in known:
-                meant = ELSEWHERE.get(str(name).lower())
-                near = [meant] if meant in known else difflib.get_close_matches(str(name), known, 1)
-                hint = f": did you mean {near[0]}=?" if near else f": it takes {', '.join((*names, 'out'))}"
-                raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}{hint}")
+        name = min(unknown)
+        meant = ELSEWHERE.get(name.lower())
+        near = [meant] if meant in self.known else difflib.get_close_matches(name, self.known, 1)
+        hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(sorted(self.known - self.of_ufuncs | {'out'}))}"
+        raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}: {hint}")
 
     def chosen(self, kwargs):
         """The evaluators that the option chooses."""

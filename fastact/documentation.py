@@ -82,7 +82,7 @@ def _parameters(activation):
 def _type_errors(activation):
     """What besides the operands can be of a wrong kind."""
     if activation.halves:
-        return ", an axis that is no integer"
+        return ", masked entries, an axis that is no integer"
     return ", a parameter that is missing or of a wrong kind" if activation.parameters else ""
 
 
@@ -195,6 +195,7 @@ def backward(activation):
         given = "Where both or neither of `x` and `y` are given"
         conditions = "".join(f"; with y= for parameters without {condition}" for condition in activation.output_requires)
     rest = "As in the forward pass, by position."
+    masked = " and masked entries, since it sums" if activation.gradients != activation.operands and not activation.halves else ""
     gradients = " and to ".join(f"`{of}`" for of in activation.gradients)
     return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
 
@@ -214,7 +215,7 @@ def backward(activation):
     Raises
     ------
     TypeError
-        {given}, and for operands as in `{name}`.
+        {given}, and for operands as in `{name}`{masked}.
     ValueError
         For shapes that do not broadcast and a read-only `out`{_value_errors(activation)}{conditions}.
 
