@@ -70,14 +70,17 @@ cdef extern from "flags.h":
 cdef extern from "numpy/ufuncobject.h":
     ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
     ctypedef struct PyUFuncObject
-    ctypedef int (*PyUFunc_TypeResolutionFunc)(PyUFuncObject *, cnp.NPY_CASTING, PyObject **, PyObject *, PyObject **) except -1
+    ctypedef struct PyArrayObject
+    ctypedef struct PyArray_Descr
+    ctypedef int (*PyUFunc_TypeResolutionFunc)(
+        PyUFuncObject *, cnp.NPY_CASTING, PyArrayObject **, PyObject *, PyArray_Descr **) except -1
     ctypedef struct PyUFuncObject:
         PyUFuncGenericFunction *functions
         void **data
         int nin, nout
         const char *name
         PyUFunc_TypeResolutionFunc type_resolver
-    int PyUFunc_DefaultTypeResolver(PyUFuncObject *, cnp.NPY_CASTING, PyObject **, PyObject *, PyObject **) except -1
+    int PyUFunc_DefaultTypeResolver(PyUFuncObject *, cnp.NPY_CASTING, PyArrayObject **, PyObject *, PyArray_Descr **) except -1
     int _import_umath() except -1
     enum: PyUFunc_None
     object PyUFunc_FromFuncAndDataAndSignature(
@@ -97,7 +100,8 @@ cdef extern from "Python.h":
     bint PyLong_CheckExact(PyObject *)
     bint PyUnicode_CheckExact(PyObject *)
     double PyFloat_AS_DOUBLE(PyObject *)
-    PyObject *Py_TYPE(PyObject *)
+    ctypedef struct PyTypeObject
+    PyTypeObject *Py_TYPE(PyObject *)
     double PyLong_AsDouble(PyObject *) except? -1
     PyObject *Py_None
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
@@ -195,7 +199,7 @@ cdef object make_ufunc(str name, str document, str operands, int nout, const cha
 
 
 cdef int resolve_types(
-    PyUFuncObject *ufunc, cnp.NPY_CASTING casting, PyObject **operands, PyObject *types, PyObject **resolved
+    PyUFuncObject *ufunc, cnp.NPY_CASTING casting, PyArrayObject **operands, PyObject *types, PyArray_Descr **resolved
 ) except -1:
     """Choose a loop as NumPy does; of what has none, say the dtype."""
     cdef int i
@@ -257,8 +261,8 @@ def all_of(names, conditions):
     return eval(f"lambda {', '.join(names)}: {text}", {"__builtins__": {}})
 
 
-cdef PyObject *FLOAT32 = <PyObject *>np.float32
-cdef PyObject *FLOAT64 = <PyObject *>np.float64
+cdef PyTypeObject *FLOAT32 = <PyTypeObject *>np.float32
+cdef PyTypeObject *FLOAT64 = <PyTypeObject *>np.float64
 
 
 cdef double plain_number(PyObject *given, int dtype):
