@@ -77,7 +77,7 @@ def axis(backward):
     """What is said of the axis."""
     text = "The axis of the forward pass."
     if not backward:
-        text = "The axis of a row; several make one row, None all.\n        Those whose strides do not make them one are copied."
+        text = "The axis of a row; several make one row, None all.\n        Axes whose strides do not make them one are copied."
     return f"    axis : int, tuple of int or None, default -1\n        {text}\n"
 
 
