@@ -3,6 +3,8 @@
 None of these libraries is imported here: an object is known by dask's own protocol, or by the module of its class.
 """
 
+import sys
+
 import numpy as np
 
 # What needs no second look, so that a call on plain arrays does not pay for the others.
@@ -23,7 +25,8 @@ def is_labelled(value):
 
 def is_masked(value):
     """Whether this is an array of numpy.ma, with masked entries or without."""
-    return isinstance(value, np.ma.MaskedArray)
+    # Until numpy.ma is imported there is none: `import numpy` leaves it out.
+    return isinstance(value, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
 
 
 def bridge(*values):
