@@ -181,7 +181,7 @@ def row_call(call, evaluator, operands, parameters, kwargs):
         raise TypeError(f"{call.name}() needs an array for out=, not {type(out).__name__}: use what it returns")
     may_have_labels = {*names, *call.by_name}
     arrays = {of: unlabelled(call.name, of, value) if of in may_have_labels else value for of, value in given.items()}
-    with_axis = names[1:] if call.reduces and len(names) == 2 else names
+    with_axis = call.with_axis(names)
     tables = [given[name] for name in reversed(with_axis) if table_of(given[name])]
     like = max(tables, key=lambda table: len(table.shape), default=None)
     if like is not None:
@@ -194,7 +194,7 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     result = call.evaluate(evaluator, [arrays.pop(name) for name in names], parameters, arrays)
     if like is None or out is not None:
         return result
-    if call.reduces and len(names) == 1:
+    if call.is_per_row:
         return table_of(like).reduced(like, result, axes, keepdims)
     return relabelled(like, result)
 

@@ -78,8 +78,7 @@ class Rows:
 
     def __init__(self, call, names, given, keywords):
         self.call, self.names, self.given, self.keywords = call, names, given, keywords
-        self.with_axis = names[1:] if call.reduces and len(names) == 2 else names
-        self.reducing = call.reduces and len(names) == 1
+        self.with_axis = call.with_axis(names)
         self.tried = self.trial()
         ndim = max(given[name].ndim for name in self.with_axis)
         axis, self.keepdims = keywords["axis"], keywords.get("keepdims", False)
@@ -94,7 +93,7 @@ class Rows:
             small[name] = value
             if hasattr(value, "ndim"):
                 small[name] = np.ones_like(getattr(value, "_meta", value), shape=(1,) * value.ndim)
-        keywords = {**self.keywords, "keepdims": True} if self.reducing else self.keywords
+        keywords = {**self.keywords, "keepdims": True} if self.call.is_per_row else self.keywords
         return on_block(*small.values(), function=self.call.function, names=tuple(small), **keywords)
 
     def check_shapes(self):
@@ -118,14 +117,14 @@ class Rows:
             self.given["mask"] = self.given["mask"].rechunk(dict.fromkeys(mask, -1))
         if any(map(self.along_rows, self.with_axis)):
             return self.by_parts()
-        if self.reducing:
+        if self.call.is_per_row:
             self.keywords["keepdims"] = True
         block = functools.partial(on_block, function=self.call.function, names=tuple(self.given), **self.keywords)
         pairs = [part for name, value in self.given.items() for part in (value, self.index_of(name))]
         meta = np.empty_like(self.tried, shape=(0,) * len(self.index))
-        lengths = dict.fromkeys(self.axes, 1) if self.reducing else None
+        lengths = dict.fromkeys(self.axes, 1) if self.call.is_per_row else None
         result = da.blockwise(block, self.index, *pairs, token=self.call.name, meta=meta, adjust_chunks=lengths)
-        return da.squeeze(result, self.axes) if self.reducing and not self.keepdims else result
+        return da.squeeze(result, self.axes) if self.call.is_per_row and not self.keepdims else result
 
     def index_of(self, name):
         """Which axes of the whole an array has; None for a number."""
@@ -159,7 +158,7 @@ class Rows:
         import dask.array as da
 
         x, name = self.given[self.with_axis[-1]], self.call.name
-        if not self.reducing or isinstance(self.tried, np.ma.MaskedArray):
+        if not self.call.is_per_row or isinstance(self.tried, np.ma.MaskedArray):
             of = next(of for of in self.with_axis if self.along_rows(of))
             axis = self.along_rows(of)[0]
             chunks = f"axis {axis} of {of} has chunks {self.given[of].chunks[axis]}"

@@ -60,7 +60,7 @@ class RowCall(Call):
         if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
             return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         axis, keepdims = (*parameters, False)[:2]
-        with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
+        with_axis = self.with_axis(operands)
         scalars = [is_scalar(value) for value in with_axis]
         if all(scalars):
             return self.row_of_one(evaluator, operands, axis, kwargs)
@@ -79,7 +79,7 @@ class RowCall(Call):
             return self.delegate(evaluator, operands, settings, axis, keepdims, kwargs)
         if settings is None and isinstance(axis, int) and not self.reduces:
             return self.plainly(evaluator, operands, axis, kwargs)
-        return Whole(self, operands, with_axis, axis, keepdims).evaluate(evaluator, settings, kwargs)
+        return Whole(self, operands, axis, keepdims).evaluate(evaluator, settings, kwargs)
 
     def row_of_one(self, evaluator, operands, axis, kwargs):
         """A scalar, or an array without dimensions, is a row of one."""
@@ -100,6 +100,10 @@ class RowCall(Call):
         """Whether the result has one entry for each row."""
         return self.reduces and len(self.operands) == 1
 
+    def with_axis(self, operands):
+        """Those of the operands, or of their names, that have the axis: not a gradient with one entry for each row."""
+        return operands[1:] if self.reduces and len(operands) == 2 else operands
+
     def operand_names(self, evaluator):
         """The names of the operands that this evaluator takes."""
         return [*self.operands[:-1], "y"] if evaluator is self.default[1] else list(self.operands)
@@ -107,8 +111,7 @@ class RowCall(Call):
     def whole(self, operands, axis, keepdims=False):
         """The shapes of a call, checked: with operands that have a shape and a dtype, and no need of a value."""
         operands = [np.broadcast_to(np.empty((), value.dtype), value.shape) for value in operands]
-        with_axis = operands[1:] if self.reduces and len(operands) == 2 else operands
-        return Whole(self, operands, with_axis, axis, keepdims)
+        return Whole(self, operands, axis, keepdims)
 
     def plainly(self, evaluator, operands, axis, kwargs):
         """Call an evaluator that has but the operands."""
@@ -153,9 +156,9 @@ class RowCall(Call):
 class Whole:
     """One call on arrays of one whole shape, along one axis or several, which are merged into a last one."""
 
-    def __init__(self, call, operands, with_axis, axis, keepdims):
+    def __init__(self, call, operands, axis, keepdims):
         self.call, self.keepdims = call, keepdims
-        arrays = [np.asanyarray(value) for value in with_axis]
+        arrays = [np.asanyarray(value) for value in call.with_axis(operands)]
         self.shape = shape = broadcast_rows(call.name, [array.shape for array in arrays])
         self.dtype_of = operands
         if isinstance(axis, tuple) or axis is None:
