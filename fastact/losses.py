@@ -183,7 +183,7 @@ class CrossEntropyCall(LossCall):
     def by_blocks(self, evaluate, prepare, weight, arrays, smoothing, written, each_row, loop):
         """Write the losses of each row, if these are wanted, and gradients; returns the sum of the losses."""
         (rows, targets), (losses, slopes), total = arrays, written, 0.0
-        evaluate = functools.partial(taking_dtype(evaluate) if isinstance(evaluate, np.ufunc) else evaluate, dtype=loop)
+        evaluate = functools.partial(taking_dtype(evaluate), dtype=loop)
         cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop)
         for part in blocks(rows.shape[:-1], max(1, CAST // max(rows.shape[-1], 1)) if cast else BLOCK):
             inputs = [rows[part], prepare(targets[part]), smoothing]
@@ -322,7 +322,6 @@ class BinaryCrossEntropyCall(LossCall):
             each = self.evaluator(logits[part], targets[part], weight if weights is None else weights[part], dtype=loop)
             total += float(sum_quietly(each))
         return self.reduced(total, reduction, logits.size, loop, out)
-
 
     def check_labels(self, target):
         """Refuse labels that are not between 0 and 1; NaN passes."""

@@ -71,7 +71,7 @@ class RowCall(Call):
         from_output = evaluator is self.default[1]
         if self.uses(settings, from_output):
             evaluator = self.masked[from_output]
-            if isinstance(evaluator, np.ufunc) and kwargs.get("dtype") is not None:
+            if kwargs.get("dtype") is not None:
                 evaluator = taking_dtype(evaluator)
         else:
             settings = None
@@ -274,7 +274,9 @@ def is_scalar(value):
 
 
 def taking_dtype(evaluator):
-    """A gufunc takes dtype= for that of every operand. Where some are no floats, the loop is chosen by its signature."""
+    """An evaluator whose dtype= is that of its floats; a gufunc takes it for that of every operand, and needs a signature."""
+    if not isinstance(evaluator, np.ufunc):
+        return evaluator
 
     def evaluate(*inputs, dtype, **kwargs):
         loop = loop_dtype(evaluator.__name__, (), dtype)
