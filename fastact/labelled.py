@@ -60,7 +60,7 @@ class PolarsTable:
         for column in columns:
             array = column.to_numpy()
             if array.dtype.kind not in NUMBERS or array.ndim != 1:
-                refuse_dtype(function, name, column.dtype, column.name, "cast(...)")
+                refuse_column(function, name, column.dtype, column.name, "cast(...)")
             if column.null_count():
                 refuse_missing(function, name, column.dtype, column.name, "fill_null(value)")
         return value.to_numpy()
@@ -118,7 +118,7 @@ TABLES = {
 }
 
 
-def refuse_dtype(function, name, dtype, label, way):
+def refuse_column(function, name, dtype, label, way):
     """A column that holds no numbers."""
     where = "" if label is None else f" in {label!r}"
     raise TypeError(f"{function}() takes real numbers, and {name} has dtype {dtype}{where}: pass numbers, {name}.{way} for one")
@@ -140,7 +140,7 @@ def numbers_of(function, name, value, dtypes):
             wrapper = "subtype" if type(dtype).__name__ == "SparseDtype" else "numpy_dtype"  # of a nullable or an Arrow one
             held = getattr(dtype, wrapper, dtype)
         if not isinstance(held, np.dtype) or held.kind not in NUMBERS:
-            refuse_dtype(function, name, dtype, label, "cat.codes" if str(dtype) == "category" else "astype(float)")
+            refuse_column(function, name, dtype, label, "cat.codes" if str(dtype) == "category" else "astype(float)")
         if held is not dtype and value.isna().any(axis=None):
             refuse_missing(function, name, dtype, label, "fillna(value)")
         plain.append(held)

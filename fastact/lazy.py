@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .fallback import loop_dtype
-from .operands import array_to_read, is_lazy, refuse_out
+from .operands import array_to_read, is_lazy, is_masked, refuse_out
 
 
 def on_block(*arrays, function, names, **keywords):
@@ -33,7 +33,7 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     keywords = {"axis": axis, **({"keepdims": keepdims} if call.reduces else {}), **kwargs}
     if any(map(is_frame, given.values())):
         return rows_of_frames(call, given, keywords)
-    return Rows(call, names, {name: as_array(call.name, name, value) for name, value in given.items()}, keywords).result()
+    return LazyRows(call, names, {name: as_array(call.name, name, value) for name, value in given.items()}, keywords).result()
 
 
 def is_frame(value):
@@ -63,7 +63,7 @@ def read(call, names, values, kwargs):
     return values, loop_dtype(call.name, small, kwargs.get("dtype"))
 
 
-class Rows:
+class LazyRows:
     """A row function of dask arrays.
 
     Attributes
@@ -158,7 +158,7 @@ class Rows:
         import dask.array as da
 
         x, name = self.given[self.with_axis[-1]], self.call.name
-        if not self.call.is_per_row or isinstance(self.tried, np.ma.MaskedArray):
+        if not self.call.is_per_row or is_masked(self.tried):
             of = next(of for of in self.with_axis if self.along_rows(of))
             axis = self.along_rows(of)[0]
             chunks = f"axis {axis} of {of} has chunks {self.given[of].chunks[axis]}"

@@ -169,13 +169,13 @@ def along_axis(name, signature, kernel):
             shapes = [np.shape(value) for value in operands]
             raise ValueError(f"{name}: operands have a mismatch in their core dimension, axis {axis}: shapes {shapes}")
         (n,) = lengths
-        batch = broadcast_rows({view.shape[:-1] for view in views})
+        batch = common_shape({view.shape[:-1] for view in views})
         for given, (_, core) in zip(outs, outputs, strict=True):
             if given is None:
                 continue
             try:
                 shape = _rows(given, axis, core).shape
-                larger = broadcast_rows({batch, shape[:-1]})  # more rows in out than in the operands repeat the result
+                larger = common_shape({batch, shape[:-1]})  # more rows in out than in the operands repeat the result
             except ValueError:
                 shape, larger = (0,), None
             if larger != shape[:-1] or shape[-1] != (n if core else 1):
@@ -215,7 +215,7 @@ def _rows(array, axis, core):
     return array.transpose(*(i for i in range(array.ndim) if i != axis), axis)
 
 
-def broadcast_rows(shapes):
+def common_shape(shapes):
     """The shape that a set of shapes broadcasts to."""
     return np.broadcast_shapes(*shapes) if len(shapes) > 1 else next(iter(shapes))
 
