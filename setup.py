@@ -24,10 +24,10 @@ X86_SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
 }
-# What CFLAGS of the environment may ask for changes no result: these come after it. -ffast-math breaks NaN and error-free
-# steps, and its negation leaves in GCC those of its parts that are given by name. Contraction differs between compilers.
-# clang takes the negation of its unsafe optimizations for a wish that exceptions be exact: the last flag says no, as
-# flags.h restores them anyway, and the first that this contradicts nothing.
+# These come after CFLAGS of the environment, which then change no result. -ffast-math breaks NaN and error-free steps. Its
+# negation does not negate its parts where CFLAGS name them, so they stand here too. Contraction differs between compilers.
+# For clang, -fno-unsafe-math-optimizations asks for exact exceptions; we need none, since flags.h restores the flags. So
+# -fno-trapping-math comes last; it also comes first, so that the negation contradicts nothing.
 EXACT = [
     "-fno-trapping-math",
     "-fno-unsafe-math-optimizations",
@@ -39,8 +39,8 @@ EXACT = [
     "-ffp-contract=off",
     "-fno-trapping-math",
 ]
-# What only some compilers know: more of the kind; the last keeps clang, as GCC does, from unrolling loops that are not marked
-# so, which is a tenth of the wheel and no faster.
+# More of the kind, which only some compilers know. The last is for clang: it would unroll loops that are not marked so, which
+# is a tenth of the wheel and no faster.
 WHERE_KNOWN = ["-fno-single-precision-constant", "-fdenormal-fp-math=ieee", "-mfpmath=sse", "-mllvm -unroll-runtime=0"]
 # Nothing is thrown through a kernel: the tables for it would be 40 KB of the wheel.
 FLAGS = ["-std=c11", "-O3", "-g0", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", *EXACT, "-fno-math-errno"]
@@ -88,7 +88,7 @@ class BuildCore(build_ext):
 
 @contextlib.contextmanager
 def errors_in(file):
-    """What this process and those that it starts write to stderr goes into the file."""
+    """Send into the file what this process, and those that it starts, write to stderr."""
     kept = os.dup(2)
     os.dup2(file.fileno(), 2)
     try:
@@ -120,13 +120,18 @@ def complaint(text, *flags, link=False):
         return "" if library.exists() or not link else "the compiler made no library"
 
 
+def holds(condition):
+    """Whether the compiler of the target takes this condition of the preprocessor for true."""
+    return not complaint(f"#if !({condition})\n#error not so\n#endif")
+
+
 def instruction_sets():
     """The sets to build for the target, with their flags, and the one that each of its processors can run.
 
-    The compiler knows the target, which need not be this machine. It sees two at once for a universal library of macOS,
-    and neither of them alone: that gets what is right for both.
+    The compiler knows the target, which need not be this machine. A universal library of macOS has two targets, for which
+    no one condition holds: it gets the portable set.
     """
-    x86 = not complaint("#ifndef __x86_64__\n#error not for x86-64: the portable kernels are built\n#endif")
+    x86 = holds("defined(__x86_64__)")
     known = X86_SETS if x86 else {"scalar": []}
     baseline = "sse2" if x86 else "scalar"
     usual = [name for name in known if name != "scalar" or not x86]  # its bits are those of sse2
@@ -154,7 +159,7 @@ def extensions():
     import numpy
     from Cython.Build import cythonize
 
-    own_flags = complaint("#if !defined(__x86_64__) && !defined(__aarch64__)\n#error the flags are those of fenv.h\n#endif")
+    without_fenv = holds("defined(__x86_64__) || defined(__aarch64__)")  # as flags.h says
     core = Extension(
         "fastact._core",
         ["fastact/_core.pyx", "src_c/loops.c", "src_c/dispatch.c"],
@@ -168,7 +173,7 @@ def extensions():
             *map(str, sorted(Path("src_c").glob("*"))),
             *(f"fastact/{name}" for name in ("_core.pyx", "in_place.pxi", "codegen.py", "formulas.py")),
         ],
-        libraries=["m"] if own_flags else [],  # flags.h: fenv elsewhere
+        libraries=[] if without_fenv else ["m"],
     )
     return cythonize([core], build_dir="build/cython")
 
