@@ -16,7 +16,7 @@ __version__ = "0.4.0"
 if int(_numpy.__version__.split(".")[0]) < 2:
     raise ImportError(f"fastact {__version__} needs NumPy 2.0 or later, found {_numpy.__version__}: pip install 'numpy>=2'")
 
-from . import implementations as _implementations  # which an older NumPy would fail in a way of its own
+from . import implementations as _implementations  # after the check: an older NumPy would fail inside it
 
 simd, reason = _implementations.choose()
 backend = "numpy" if simd == "numpy" else "compiled"
@@ -34,10 +34,10 @@ def __dir__():
 def __getattr__(name):
     message = f"module 'fastact' has no attribute {name!r}"
     if not name.startswith("_"):
-        import difflib  # here, for the sake of the time of an import
+        import difflib  # only an error needs it
 
         public = {each.replace("_", "").lower(): each for each in __all__}
         for match in difflib.get_close_matches(name.replace("_", "").lower(), public, 1, 0.7):
-            # without `name`, or Python's traceback adds the suggestion once more
+            # Given `name`, Python's traceback would add a suggestion of its own.
             raise AttributeError(f"{message}: did you mean {public[match]!r}?", obj=__name__)
     raise AttributeError(message, name=name)

@@ -15,7 +15,7 @@ from .declare import REQUIRED
 from .fallback import loop_dtype, overrides
 from .operands import beside_frames, is_lazy
 
-# What other libraries call a keyword, and what it is here.
+# What other libraries, or other functions, call a keyword, and what it is here.
 ELSEWHERE = {
     "dim": "axis",
     "alpha": "negative_slope",
@@ -165,7 +165,7 @@ class Call:
 
     def refuse_unknown(self, unknown):
         """Refuse keywords that do not exist, and say of the first which was meant."""
-        import difflib  # 1 ms, which only an error needs
+        import difflib  # only an error needs it
 
         name = min(unknown)
         meant = ELSEWHERE.get(name.lower())

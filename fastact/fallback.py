@@ -134,7 +134,7 @@ class Casts:
         The floating-point errors of the casts to another dtype.
     """
 
-    # By the name that NumPy gives a handler: a cast that NumPy reports by that name.
+    # For each error, by the name that NumPy gives a handler, a cast that has it.
     EXAMPLES = {  # noqa: RUF012
         "overflow": (1e300, np.float32),
         "underflow": (1e-300, np.float32),
@@ -162,7 +162,7 @@ class Casts:
 def wrapped(result, function, inputs, out, subok, place=0):
     """A result as NumPy hands it out: as the type that `out`, or else an input, asks for, or as a scalar where it is 0-d."""
     if out is not None:
-        result = out  # the iterator may have written a copy, and then out
+        result = out  # the iterator may have computed in a copy, and written that to out
     scalar = out is None and result.ndim == 0
     owner = wrapping(inputs) if out is None and subok else out
     if owner is None or type(owner) is np.ndarray:

@@ -18,7 +18,7 @@ REDUCTIONS = ("mean", "sum", "none")
 BLOCK = 8192
 # Entries of a block that has to be cast: 512 KiB at most.
 CAST = 65536
-# What labels between 0 and 1 may be beyond, by roundings.
+# Roundings may take a label so far below 0 or above 1.
 SLACK = 1e-6
 
 

@@ -115,7 +115,7 @@ class RowCall(Call):
 
     def plainly(self, evaluator, operands, axis, kwargs):
         """Call an evaluator that has but the operands."""
-        # from the end: NumPy counts an axis in each operand, and in out, by itself, and not in what they broadcast to
+        # From the end: NumPy counts an axis in each operand and in out alone, not in the shape that they broadcast to.
         dimensions = max(map(np.ndim, operands))
         axis = normalize_axis_index(axis, dimensions) - dimensions
         if all(value is None for value in kwargs.values()) and alike(operands):
@@ -211,7 +211,7 @@ class Whole:
                 raise ValueError(f"{self.call.name}: the 'out' tuple must have exactly one entry, for the one output")
             (out,) = out
         if per_row and isinstance(out, np.ndarray):
-            # NumPy makes no copy where x and out are one array: it assumes that a result is as large as what it is made of
+            # NumPy makes no copy where x and out are one array: it assumes that a result is as large as its input.
             inputs = [one.copy() if isinstance(one, np.ndarray) and np.may_share_memory(one, out) else one for one in inputs]
         if out is None:
             if not per_row and self.plain and not kwargs and len(self.axes) == 1:

@@ -27,7 +27,7 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* What mean_of_losses tells the loop of a loss, which sees a block of the rows at a time; and what it is told */
+/* What mean_of_losses tells the loop of a loss, which sees one block of rows at a time, and what the loop tells it */
 typedef struct {
     intptr_t rows; /* in all blocks */
     int wrong; /* whether a target was no index in range */

@@ -1,7 +1,7 @@
 /* The caller's floating-point state. A kernel computes in the default state: it rounds to nearest and keeps subnormal numbers, whatever the
  * caller has set. It may raise any exception flag on the way (an overflow in a branch not taken, an underflow that is the right
  * result). It must hand back the state that it found, flags included, or NumPy warns. Reading and comparing the state costs nearly nothing;
- * fenv.h's functions cost 160 ns on every call, and would import libm. */
+ * fenv.h's functions are slow, and would import libm. */
 #ifndef FASTACT_FLAGS_H
 #define FASTACT_FLAGS_H
 

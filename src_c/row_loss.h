@@ -193,15 +193,15 @@ typedef struct {
     LossCall *call; /* or NULL */
 } FN(Losses);
 
-/* What a target says of its row besides an index in range: the row does not count; or there is no such entry, and all results are NaN. The callers of
- * these loops refuse such a target beforehand, so one that is met here was written meanwhile by another thread. */
+/* Targets that are no index in range. A row that is ignored does not count: its results are 0. A wrong target names no entry: its results are NaN.
+ * The callers of these loops have refused wrong targets. One that is met here was written by another thread meanwhile. */
 enum { FN(IGNORED) = -1, FN(WRONG) = -2 };
 
 static inline int64_t FN(checked_index)(int64_t index, size_t n) {
     return index == FN(IGNORED) || (uint64_t)index < n ? index : FN(WRONG);
 }
 
-/* The targets of rows, checked in this copy, from which alone they are used: other threads may write the caller's memory. Returns whether all are
+/* Copies and checks the targets of rows. Only this copy is used afterwards: other threads may write the caller's memory. Returns whether all are
  * indices in range. */
 static int FN(read_indices)(const FN(Losses) *a, size_t row, size_t rows, int64_t *index) {
     const int64_t *at = (const int64_t *)(a->target.data + (ptrdiff_t)row * a->target.outer);
