@@ -56,8 +56,8 @@ def loop_dtype(name, inputs, dtype=None):
                 return LOOPS[1]
             return loop
     raise TypeError(
-        f"{name} not supported for the input types {', '.join(map(str, strong))}: they could not be safely coerced to float32 "
-        "or float64 (complex, object, string and long double input is refused)"
+        f"{name} not supported for the input types {', '.join(map(str, strong))}: they could not be safely coerced to "
+        "float32 or float64"
     )
 
 

@@ -81,7 +81,8 @@ def load(name):
     """The public functions of one implementation, as a namespace."""
     if name not in available():
         raise ValueError(f"no implementation {name!r} here: this machine has {', '.join(available())}")
-    functions, evaluators, publish = {}, evaluators_by_name(name), in_python if name == "numpy" else in_c
+    functions, evaluators = {}, evaluators_by_name(name)
+    publish = in_python if name == "numpy" else in_c
     for activation in ACTIVATIONS.values():
         if activation.public:
             forward, backward = elementwise(activation, evaluators, publish)
