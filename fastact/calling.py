@@ -48,6 +48,8 @@ class Call:
         The keyword that chooses among the evaluators.
     requires, output_requires : tuple of str
         What the parameters must fulfil, and what besides to start from the output.
+    function : callable
+        The public function, set by implementations.py, which makes it.
     """
 
     def __init__(self, name, operands, parameters, evaluators, option=None, requires=(), output_requires=()):
