@@ -37,7 +37,11 @@ def __getattr__(name):
         import difflib  # only an error needs it
 
         public = {each.replace("_", "").lower(): each for each in __all__}
-        for match in difflib.get_close_matches(name.replace("_", "").lower(), public, 1, 0.7):
+        wanted = name.replace("_", "").lower()
+        for ending in ("grad", "prime", "derivative"):
+            wanted = wanted.removesuffix(ending) + "backward" if wanted.endswith(ending) else wanted
+        longer = [each for each in sorted(public, key=len) if each.startswith(wanted) and len(wanted) > 3]
+        for match in (longer or difflib.get_close_matches(wanted, public, 1, 0.7))[:1]:
             # Given `name`, Python's traceback would add a suggestion of its own.
             raise AttributeError(f"{message}: did you mean {public[match]!r}?", obj=__name__)
     raise AttributeError(message, name=name)

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "max": "max_val",
     "theta": "threshold",
     "lambda_": "lambd",
+    "weight": "",  # of classes: there is no such keyword, and pos_weight is something else
 }
 
 
@@ -170,9 +171,10 @@ class Call:
         import difflib  # only an error needs it
 
         name = min(unknown)
-        meant = ELSEWHERE.get(name.lower())
+        meant = ELSEWHERE.get(name.lower(), name)
         near = [meant] if meant in self.known else difflib.get_close_matches(name, self.known, 1)
-        hint = f"did you mean {near[0]}=?" if near else f"it takes {', '.join(sorted(self.known - self.of_ufuncs | {'out'}))}"
+        taken = ", ".join(sorted(self.known - self.of_ufuncs | {"out"}))
+        hint = f"did you mean {near[0]}=?" if near and meant else f"it takes {taken}"
         raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}: {hint}")
 
     def chosen(self, kwargs):

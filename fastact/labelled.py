@@ -140,7 +140,8 @@ def numbers_of(function, name, value, dtypes):
             wrapper = "subtype" if type(dtype).__name__ == "SparseDtype" else "numpy_dtype"  # of a nullable or an Arrow one
             held = getattr(dtype, wrapper, dtype)
         if not isinstance(held, np.dtype) or held.kind not in NUMBERS:
-            refuse_column(function, name, dtype, label, "cat.codes" if str(dtype) == "category" else "astype(float)")
+            way = "factorize()[0]" if name == "target" else "astype(float)"
+            refuse_column(function, name, dtype, label, "cat.codes" if str(dtype) == "category" else way)
         if held is not dtype and value.isna().any(axis=None):
             refuse_missing(function, name, dtype, label, "fillna(value)")
         plain.append(held)
@@ -215,6 +216,19 @@ def pair_call(call, evaluator, operands, parameters, kwargs):
     arrays = [unlabelled(call.name, name, value) for name, value in zip(call.operands, operands, strict=True)]
     results = call.evaluate(evaluator, arrays, parameters, kwargs)
     return results if like is None or kwargs.get("out") is not None else tuple(relabelled(like, result) for result in results)
+
+
+def check_alike(function, given, axis):
+    """Refuse operands of a loss that are labelled otherwise than its logits; targets may lack the axis."""
+    logits = given["logits"]
+    if not table_of(logits):
+        return
+    every = table_of(logits).axes(logits)
+    for name, value in given.items():
+        if table_of(value) and value is not logits:
+            lacking = axis is not None and len(table_of(value).axes(value)) < len(every)
+            gone = normalize_axis_tuple(axis, len(every)) if lacking else ()
+            check_labels(function, name, value, [labels for i, labels in enumerate(every) if i not in gone])
 
 
 def check_labels(function, name, value, expected):

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, check_axis
 from .fallback import broadcast, checked_out, loop_dtype, refuse_dtype
-from .operands import array_to_read
+from .operands import array_to_read, is_labelled
 from .row_calls import finite_number, taking_dtype
 from .rows import blocks, overlaps
 
@@ -60,14 +60,18 @@ class LossCall(Call):
     def evaluate(self, _, operands, parameters, kwargs):
         """Take the operands apart, and compute."""
         out = kwargs.pop("out", None)
-        arrays = [
-            array_to_read(self.name, name, value, self.instead.get(name))
-            for name, value in zip(self.operands, operands, strict=True)
-        ]
-        for name, array in zip(self.operands, arrays, strict=True):
-            refuse_dtype(self.name, array, name)
-        *grad, logits, target = arrays
         options = dict(zip(self.parameters, parameters, strict=True))
+        given = dict(zip(self.operands, operands, strict=True))
+        if any(map(is_labelled, given.values())):
+            from .labelled import check_alike
+
+            check_alike(self.name, given, options.get("axis"))
+        blocks = " with reduction='none' and operands of as many dimensions, so that blocks belong together"
+        arrays = []
+        for name, value in given.items():
+            arrays.append(array_to_read(self.name, name, value, self.instead.get(name), blocks))
+            refuse_dtype(self.name, arrays[-1], name)
+        *grad, logits, target = arrays
         return self.compute(grad[0] if grad else np.float64(1), logits, np.asarray(target), options, out)
 
     def loss_out(self, out, shape, loop):
@@ -203,12 +207,14 @@ class CrossEntropyCall(LossCall):
         kind, given = target.dtype.kind, f"got {target.dtype} of shape {target.shape}"
         if target.shape == logits.shape:
             return "distribution" if kind == "f" or logits.size == 0 else "labels"
-        if target.shape == batch and kind in "iu":
+        if target.shape == batch and (kind in "iu" or target.size == 0):
             return "indices"
         right = f"integer indices of shape {batch}, which is that of logits without the axis, or a distribution of {logits.shape}"
         hint = ""
         if kind in "iu" and target.size == math.prod(batch):
-            hint = ": pass target.ravel()" if len(batch) == 1 else f": pass target.reshape({batch})"
+            hint = f": pass np.asarray(target).{'ravel()' if len(batch) == 1 else f'reshape({batch})'}"
+        elif kind == "f" and target.shape == batch:
+            hint = ": pass target.astype(int)"
         error = TypeError if target.shape == batch else ValueError
         raise error(f"{self.name}() argument target must have {right}, {given}{hint}")
 
@@ -301,8 +307,10 @@ class BinaryCrossEntropyCall(LossCall):
         weight, reduction = options["pos_weight"], options["reduction"]
         weight = 1.0 if weight is None else weight
         weight = weight if type(weight) in (int, float) else array_to_read(self.name, "pos_weight", weight)
+        if not np.all(np.asarray(weight) >= 0):
+            raise ValueError(f"{self.name}() needs pos_weight >= 0, got pos_weight={weight!r}")
         inputs = [logits, target, weight]
-        loop = loop_dtype(self.name, [logits, weight])
+        loop = loop_dtype(self.name, [logits])
         if broadcast(self.name, inputs) != logits.shape:
             shapes = f"{logits.shape}, got {target.shape} and {np.shape(weight)}"
             raise ValueError(f"{self.name}() needs target and pos_weight that broadcast to the shape of logits, {shapes}")

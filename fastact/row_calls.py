@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .calling import Call, answers_for_itself, check_axis
-from .fallback import checked_out, loop_dtype
+from .fallback import checked_out, loop_dtype, refuse_dtype
 from .operands import bridge
 
 NO_LIMIT = np.int64(2**62)  # on the columns that count, where the call is not causal
@@ -31,8 +31,6 @@ class RowCall(Call):
     """
 
     keywords = "out=None, **kwargs"
-    of_ufuncs = Call.of_ufuncs | {"axes", "keepdims"}
-
     def __init__(
         self, name, operands, parameters, evaluators, by_name=None, masked=(None, None), fixed=None, reduces=False, ordered=False
     ):
@@ -90,8 +88,10 @@ class RowCall(Call):
         if out is not None and not self.is_per_row:
             checked_out(self.name, out, loop_dtype(self.name, operands, kwargs.get("dtype")), kwargs.get("casting", "same_kind"))
         view = out if out is None or self.is_per_row else out[..., None]
-        last = np.asanyarray(operands[-1])[None]
-        row = (*operands[:-1], last) if self.reduces else tuple(np.asanyarray(value)[None] for value in operands)
+        arrays = [np.asanyarray(value) for value in operands]
+        for name, array in zip(self.operands, arrays, strict=True):
+            refuse_dtype(self.name, array, name)
+        row = [*operands[:-1], arrays[-1][None]] if self.reduces else [array[None] for array in arrays]
         result = self.evaluate(evaluator, row, (-1,), {**kwargs, **({} if out is None else {"out": view})})
         return result if self.is_per_row else result[..., 0][()] if out is None else out
 

@@ -2,11 +2,11 @@
 
 from .row_table import ROWS
 
-KINDS = "float32 and float64 keep their dtype, integers and booleans go to float as NumPy resolves them."
+KINDS = "float32 and float64 keep their dtype, float16 goes to float32, integers and booleans go to float as NumPy resolves them."
 REFUSED = "complex, object, string and long double input, an `out` of a non-floating dtype"
 PARAMETERS = {
     "scale": """    scale : float, default {default}
-        Multiplies `x` first: 1 / temperature, or 1 / sqrt(d). The product is not rounded.
+        Multiplies `x` first: 1 / temperature, or 1 / sqrt(d). The product is not rounded. The backward pass needs the same.
 """,
     "mask": """    mask : array_like of bool, optional
         True where an entry counts (in numpy.ma's masks True hides one); broadcast against `x`. A masked entry may hold
@@ -216,7 +216,7 @@ LABELS = """    target : array_like
         Labels from 0 to 1, broadcast against `logits`; their dtype does not change that of the result.
 """
 WEIGHT = """    pos_weight : float or array_like, default None
-        The weight of a target of 1 beside one of 0; broadcast against `logits`. None for 1.
+        The weight of a target of 1 beside one of 0, not negative; broadcast against `logits`. None for 1.
 """
 GRAD = """    grad : array_like
         The gradient with respect to the loss: a number such as 1.0, or with reduction='none' an array of the loss's shape.

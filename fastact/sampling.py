@@ -35,7 +35,7 @@ class GumbelCall(Call):
         tau = checked_tau(self.name, kwargs.pop("tau", 1.0))
         hard, rng = kwargs.pop("hard", False), kwargs.pop("rng", None)
         check_flag(self.name, "hard", hard)
-        x = array_to_read(self.name, "x", x)
+        x = array_to_read(self.name, "x", x, blocks=" with an rng of its own for each")
         try:
             rng = np.random.default_rng(rng)
         except (TypeError, ValueError) as error:

@@ -6,7 +6,7 @@
 
 #define ALIGNED _Alignas(64) /* arrays that are read in vectors, which otherwise lie across two lines: softmax of 10 columns, .185 ns -> .173 */
 
-#ifdef __GNUC__
+#if defined(__GNUC__) || defined(__clang__)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define APART __attribute__((noinline)) /* one copy, however many callers: rows.c took 110 s to compile without, and 3.5 MB */
 #define UNROLLED _Pragma("GCC unroll 16")

@@ -5,7 +5,7 @@
 #ifndef FASTACT_FLAGS_H
 #define FASTACT_FLAGS_H
 
-#ifdef __GNUC__
+#if defined(__GNUC__) || defined(__clang__)
 /* Neither loads nor stores move across it, and so no arithmetic on what is loaded. */
 #define STAY_HERE() __asm__ volatile("" : : : "memory")
 #else

@@ -93,6 +93,11 @@ def test_binary_labels_are_between_0_and_1(implementation):
         refused(ValueError, message, backward, 1.0, x, labels, out=out)
         assert (out == 7).all()
     refused(ValueError, r"got 2 at \(0, 0, 1\)", loss, x, np.arange(60).reshape(x.shape) + 1)
+    for wrong in (-3, np.nan, [1.0, 1, -1, 1, 1]):
+        refused(ValueError, "needs pos_weight >= 0, got pos_weight=", loss, x, x > 0, wrong)
+        refused(ValueError, "needs pos_weight >= 0", backward, 1.0, x, x > 0, pos_weight=wrong, out=out)
+    for weight in (2, 2.0, np.float64(2), [2.0], np.full(5, 2)):
+        assert loss(x, x > 0, weight).dtype == backward(1.0, x, x > 0, weight).dtype == np.float32
     labels[2, 1, 3] = 1 + 1e-7
     each = loss(x, labels, reduction="none")
     assert np.isnan(each[0, 0, 0]) and np.isfinite(np.delete(each.ravel(), 0)).all()
@@ -163,7 +168,7 @@ def test_scalars_are_rows_of_one(implementation, name):
     if name == "softmax":
         assert of.softmax(2.0) == 1 and of.log_softmax(2.0) == 0
         assert of.softmax(2.0, mask=False) == 0
-        refused(TypeError, "not dtype object", of.softmax, None)
+        refused(TypeError, "not dtype object of NoneType for x", of.softmax, None)
 
 
 @each_implementation

@@ -164,16 +164,25 @@ def test_what_is_only_read(implementation, library, kind):
 @each_implementation
 @each_library
 def test_losses(implementation, library):
-    """The logits, the targets or both."""
+    """The logits, the targets or both; these with the same labels."""
     made, table = pytest.importorskip(library), frame(library)[0]
     target = np.array([0, 1, 2, 0])
-    labels = (made.DataArray if library == "xarray" else made.Series)(target)
+    if library == "xarray":
+        labels, others = table[:, 0].copy(data=target), table[::-1, 0].copy(data=target)
+    else:
+        labels = made.Series(target, index=table.index) if library == "pandas" else made.Series(target)
+        others = labels[::-1]
     for name in ("cross_entropy", "cross_entropy_and_grad"):
         function = of(implementation, name)
         assert_same_bits(function(np.ones((4, 3)), labels), function(np.ones((4, 3)), target), name)
         assert_same_bits(function(table, labels), function(table.to_numpy(), target), name)
     function = of(implementation, "binary_cross_entropy_with_logits")
     assert_same_bits(function(table, table > 0), function(table.to_numpy(), table.to_numpy() > 0), "binary")
+    if library != "polars":  # whose rows have no labels
+        message = "needs operands with the same labels, and those of target differ"
+        refused(ValueError, message, of(implementation, "cross_entropy"), table, others)
+        refused(ValueError, message, of(implementation, "cross_entropy_backward"), 1.0, table, table[::-1] > 0)
+        refused(ValueError, message, function, table, table[::-1] > 0)
 
 
 @each_implementation
