@@ -244,8 +244,8 @@ def test_refused(implementation):
         for wrong in (target.astype(float), target > 0):
             message = rf"argument target must have integer indices .*, got {wrong.dtype} of shape \(4, 3\)"
             refused(TypeError, message, function, *first, x, wrong, **out)
-        refused(ValueError, r": pass target.reshape\(\(4, 3\)\)", function, *first, x, target[..., None], **out)
-        refused(ValueError, r": pass target.ravel\(\)", function, *first, x[0], target[0][:, None])
+        refused(ValueError, r": pass np.asarray\(target\).reshape\(\(4, 3\)\)", function, *first, x, target[..., None], **out)
+        refused(ValueError, r": pass np.asarray\(target\).ravel\(\)", function, *first, x[0], target[0][:, None])
         check_labels_are_refused(function, first, x, out)
         refused(TypeError, "real numbers, .* not dtype complex128", function, *first, x.astype(complex), target, **out)
         message = "argument reduction must be 'mean' or 'sum' or 'none', got 'max'"
