@@ -107,6 +107,7 @@ cdef extern from "Python.h":
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     bint PyArray_CheckExact "PyArray_CheckExact"(PyObject *)
+    bint PyArray_Check "PyArray_Check"(PyObject *)
     bint PyArray_SAMESHAPE "PyArray_SAMESHAPE"(cnp.ndarray, cnp.ndarray)
 
 cnp.import_array()
@@ -462,6 +463,8 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         both = summed_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc, dtype)
         return slow(self, args, nargs, kwnames) if both is None else both
     if out_at >= 0 and not self.rows:
+        if not PyArray_Check(args[out_at]) and type(<object>args[out_at]) is not tuple and args[out_at] != Py_None:
+            return slow(self, args, nargs, kwnames)
         if elements_in_place(stack, self.operands, self.n_parameters, args[out_at], <PyUFuncObject *>ufunc):
             return <object>args[out_at]
 
@@ -476,7 +479,11 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         rest = <object>kwnames if keywords else None
     elif position > inputs:
         rest = ONLY_OUT if position == inputs + 1 and out_at >= 0 else tuple([name for name in <tuple>kwnames if name != "y"])
-    return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if rest is None else <PyObject *>rest)
+    cdef FloatState callers = enter_default_state()  # for the casts of NumPy
+    try:
+        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if rest is None else <PyObject *>rest)
+    finally:
+        restore_state(callers)
 
 
 def shortcut(call, bint rows, str document):

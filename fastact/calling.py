@@ -13,7 +13,7 @@ import numpy as np
 
 from .declare import REQUIRED
 from .fallback import loop_dtype, overrides
-from .operands import beside_frames, is_lazy
+from .operands import is_lazy, refuse_lazy_out, weak_numbers
 
 # What other libraries, or other functions, call a keyword, and what it is here.
 ELSEWHERE = {
@@ -199,7 +199,7 @@ class Call:
         small = [name for name in self.parameters if type(values[name]) is float and 0 < abs(values[name]) < 1e-45]
         if not small or any(map(answers_for_itself, (*operands, *values.values()))):
             return []
-        inputs = [value for value in (*operands, *self.numbers(values)) if value is not None]
+        inputs = [value for value in (*operands, *weak_numbers(operands, self.numbers(values))) if value is not None]
         dtype = loop_dtype(self.name, inputs, kwargs.get("dtype"))
         return [name for name in small if dtype.type(values[name]) == 0]
 
@@ -228,9 +228,8 @@ class Call:
         parameters = [np.nan if value is None else value for value in parameters]
         if kwargs.get("out", ...) is None and evaluator.nout > 1:
             kwargs["out"] = (None,) * evaluator.nout  # a ufunc with several results refuses None
-        if any(hasattr(value, "columns") for value in operands):
-            parameters = beside_frames(operands, parameters)
-        return evaluator(*operands, *parameters, **kwargs)
+        refuse_lazy_out(self.name, kwargs.get("out"))
+        return evaluator(*operands, *weak_numbers(operands, parameters), **kwargs)
 
     def check(self, name, value):
         """Refuse a parameter that is no real number and no array of them; what has its own __array_ufunc__ answers for itself."""

@@ -187,7 +187,8 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     like = max(tables, key=lambda table: len(table.shape), default=None)
     if like is not None:
         every = table_of(like).axes(like)
-        axes = normalize_axis_tuple(range(len(every)) if axis is None else axis, len(every))
+        axes = normalize_axis_tuple(range(len(every)) if axis is None else axis, len(every) or 1)
+        axes = axes if every else ()  # a scalar is a row of one
         rest = every if keepdims else [each for i, each in enumerate(every) if i not in axes]
         for name, value in given.items():
             if table_of(value) and value is not like:

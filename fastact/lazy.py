@@ -24,6 +24,8 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     """A row function as a lazy array: blocks of whole rows."""
     refuse_out(call.name, kwargs.pop("out", None))
     axis, keepdims = (*parameters, False)[:2]
+    if all(is_scalar(value) for value in call.with_axis(operands)):
+        return row_of_one(call, evaluator, operands, axis, kwargs)
     names = call.operand_names(evaluator)
     options = [name for name in ("mask", "sink") if kwargs.get(name) is not None]
     given = dict(zip(names, operands, strict=True)) | {name: kwargs.pop(name) for name in options}
@@ -34,6 +36,20 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     if any(map(is_frame, given.values())):
         return rows_of_frames(call, given, keywords)
     return LazyRows(call, names, {name: as_array(call.name, name, value) for name, value in given.items()}, keywords).result()
+
+
+def is_scalar(value):
+    """Whether this has no dimensions; what is delayed does not tell."""
+    return type(dimensions := getattr(value, "ndim", 0)) is int and dimensions == 0 and np.ndim(value) == 0
+
+
+def row_of_one(call, evaluator, operands, axis, kwargs):
+    """A lazy scalar is a row of one."""
+    if axis is not None:
+        normalize_axis_tuple(axis, 1)
+    rows = [value[None] if is_lazy(value) else np.asarray(value)[None] for value in call.with_axis(operands)]
+    result = row_call(call, evaluator, [*operands[: len(operands) - len(rows)], *rows], (-1, False), kwargs)
+    return result if call.is_per_row else result[0]
 
 
 def is_frame(value):

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, check_axis
 from .fallback import broadcast, checked_out, loop_dtype, refuse_dtype
-from .operands import array_to_read, is_labelled
+from .operands import array_to_read, is_labelled, refuse_masked_out
 from .row_calls import finite_number, taking_dtype
 from .rows import blocks, overlaps
 
@@ -60,6 +60,8 @@ class LossCall(Call):
     def evaluate(self, _, operands, parameters, kwargs):
         """Take the operands apart, and compute."""
         out = kwargs.pop("out", None)
+        out = None if out is ... else out
+        refuse_masked_out(self.name, out)
         options = dict(zip(self.parameters, parameters, strict=True))
         given = dict(zip(self.operands, operands, strict=True))
         if any(map(is_labelled, given.values())):
@@ -278,13 +280,17 @@ def place(part, at):
 
 def as_index(function, n, ignored, target):
     """A copy of targets as the evaluators take them, -1 where a row does not count; checked, since others may write them."""
-    made = target.astype(np.int64)
-    left_out = None if ignored is None else made == ignored
-    if left_out is not None:
-        made[left_out] = 0
-    if made.size and made.view(np.uint64).max() >= n:  # a negative one is larger than any other
+    given = target.copy()
+    made = given.astype(np.int64, copy=False)
+    at = made.view(np.uint64)  # in which a negative index is larger than any other
+    if ignored is None:
+        wrong = made.size and at.max() >= n
+    else:
+        left_out = given == ignored
+        wrong = ((at >= n) & ~left_out).any()
+    if wrong:
         raise IndexError(f"{function}() needs target indices in 0..{n - 1}: another thread has written others during the call")
-    if left_out is not None:
+    if ignored is not None:
         made[left_out] = -1
     return made
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .fallback import loop_dtype
 from .operands import array_to_read, is_masked
+from .row_calls import checked_mask, whole_mask
 
 
 def row_call(call, evaluator, operands, parameters, kwargs):
@@ -23,7 +24,9 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     gone = np.broadcast_to(hidden[-1], whole.shape)
     if gone.any():
         if "mask" in call.by_name:
-            kwargs["mask"] = ~gone if kwargs.get("mask") is None else ~gone & kwargs["mask"]
+            mask = kwargs.get("mask")
+            mask = mask if mask is None else checked_mask(call.name, mask)
+            kwargs["mask"] = ~gone & whole_mask(call.name, mask, whole.shape)
         else:
             plain[-1] = filled(plain[-1], hidden[-1], uncounted(call, names), loop_dtype(call.name, plain, kwargs.get("dtype")))
     if len(names) == 2:

@@ -96,14 +96,30 @@ def array_to_read(function, name, value, instead=None, blocks=""):
     return np.asarray(value)
 
 
-def beside_frames(operands, parameters):
-    """Python numbers as float32 beside data frames of float32: they are weak, but pandas makes float64 arrays of them."""
-    dtypes = []
-    for value in operands:
-        dtypes += list(value.dtypes) if hasattr(value, "columns") else [getattr(value, "dtype", None)]
-    if not all(dtype == np.float32 for dtype in dtypes):
+def weak_numbers(operands, parameters):
+    """Parameters that leave a computation in float32 where the data are; of Python numbers, NumPy would make float64 beside
+    integers, and pandas beside data frames.
+    """
+    if not any(type(value) in (int, float) for value in parameters):
         return parameters
+    dtypes, frames = [], False
+    for value in operands:
+        if getattr(value, "ndim", 0) == 2 and hasattr(value, "dtypes"):
+            dtypes += list(value.dtypes)
+            frames = True
+        elif type(value) not in (int, float):
+            dtypes.append(getattr(value, "dtype", None) or np.asarray(value).dtype)
+    if not all(isinstance(dtype, np.dtype) and np.can_cast(dtype, np.float32) for dtype in dtypes) or not dtypes:
+        return parameters
+    if not frames and any(dtype.kind == "f" for dtype in dtypes):
+        return parameters  # they are weak already
     return [np.float32(value) if type(value) in (int, float) else value for value in parameters]
+
+
+def refuse_masked_out(function, out):
+    """An array of numpy.ma as `out` is an error: its mask would hide results."""
+    if any(map(is_masked, out if isinstance(out, tuple) else (out,))):
+        raise TypeError(f"{function}() needs a plain array for out=, not a masked one: pass out.data")
 
 
 def refuse_out(function, out):

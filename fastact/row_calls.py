@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .calling import Call, answers_for_itself, check_axis
 from .fallback import checked_out, loop_dtype, refuse_dtype
-from .operands import bridge
+from .operands import bridge, weak_numbers
 
 NO_LIMIT = np.int64(2**62)  # on the columns that count, where the call is not causal
 
@@ -55,6 +55,8 @@ class RowCall(Call):
         """Call the evaluator."""
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
+        if kwargs.get("out") is ...:
+            del kwargs["out"]
         if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
             return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
         axis, keepdims = (*parameters, False)[:2]
@@ -144,9 +146,7 @@ class RowCall(Call):
             check_flag(self.name, "causal", settings["causal"])
         mask, sink = settings.get("mask"), settings.get("sink", -math.inf)
         if mask is not None:
-            settings["mask"] = mask = np.asarray(mask)
-            if mask.dtype != bool:
-                raise TypeError(f"{self.name}() argument mask must be boolean, True where an entry counts, not {mask.dtype}")
+            settings["mask"] = mask = checked_mask(self.name, mask)
         if "sink" in settings:
             settings["sink"] = sink = checked_sink(self.name, sink)
         sunk = not from_output and (np.ndim(sink) > 0 or sink > -math.inf)  # an output holds what the sink has done
@@ -159,6 +159,8 @@ class Whole:
     def __init__(self, call, operands, axis, keepdims):
         self.call, self.keepdims = call, keepdims
         arrays = [np.asanyarray(value) for value in call.with_axis(operands)]
+        for operand, array in zip(call.with_axis(call.operands), arrays, strict=True):
+            refuse_dtype(call.name, array, operand)
         self.shape = shape = broadcast_rows(call.name, [array.shape for array in arrays])
         self.dtype_of = operands
         if isinstance(axis, tuple) or axis is None:
@@ -175,7 +177,7 @@ class Whole:
         strides = (0,) * (len(shape) - arrays[-1].ndim) + arrays[-1].strides
         self.order = sorted(self.axes, key=lambda i: i if call.ordered else -abs(strides[i]))
         self.axis = self.axes[0] - len(shape) if len(self.axes) == 1 else -1
-        others = list(self.per_row(operands[: len(operands) - len(arrays)]))
+        others = weak_numbers(arrays, list(self.per_row(operands[: len(operands) - len(arrays)])))
         self.arrays = [*others, *map(self.rows, arrays)]
         loop = arrays[0].dtype
         fitting = [type(value) in (int, float) or (value.dtype, value.shape) == (loop, self.batch) for value in others]
@@ -249,11 +251,8 @@ class Whole:
 
     def masking(self, settings):
         """The masking operands: scale, sink, limit and mask."""
-        name, shape, mask, sink = self.call.name, self.shape, settings.get("mask"), settings.get("sink", -math.inf)
-        try:
-            mask = np.broadcast_to(np.True_ if mask is None else mask, shape)
-        except ValueError:
-            raise ValueError(f"{name}() needs a mask that broadcasts against x: shapes {mask.shape} and {shape}") from None
+        name, shape, sink = self.call.name, self.shape, settings.get("sink", -math.inf)
+        mask = whole_mask(name, settings.get("mask"), shape)
         try:
             np.broadcast_to(sink, self.batch)
         except ValueError:
@@ -332,6 +331,22 @@ def finite_number(function, name, value):
     if not math.isfinite(number):
         raise ValueError(f"{function}() argument {name} must be finite, got {value!r:.20}")
     return number
+
+
+def checked_mask(function, value):
+    """A mask as an array of booleans."""
+    mask = np.asarray(value)
+    if mask.dtype != bool:
+        raise TypeError(f"{function}() argument mask must be boolean, True where an entry counts, not {mask.dtype}")
+    return mask
+
+
+def whole_mask(function, mask, shape):
+    """A mask in the shape of a call, all True where there is none."""
+    try:
+        return np.broadcast_to(np.True_ if mask is None else mask, shape)
+    except ValueError:
+        raise ValueError(f"{function}() needs a mask that broadcasts against x: shapes {mask.shape} and {shape}") from None
 
 
 def checked_sink(function, value):

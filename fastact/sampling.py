@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .calling import Call
 from .fallback import checked_out, loop_dtype
-from .operands import array_to_read, is_masked
+from .operands import array_to_read, is_masked, refuse_masked_out
 from .row_calls import RowCall, check_flag, finite_number
 from .rows import blocks, overlaps
 
@@ -43,6 +43,8 @@ class GumbelCall(Call):
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
         function, scale = (self.hardmax, {}) if hard else (self.softmax, {"scale": 1 / tau})
+        refuse_masked_out(self.name, kwargs.get("out"))
+        check_flag(self.name, "subok", kwargs.get("subok", True))
         loop = loop_dtype(self.name, [x], kwargs.get("dtype"))
         out = checked_out(self.name, kwargs.pop("out", None), loop, kwargs.get("casting", "same_kind"))
         if out is not None and out.shape != x.shape:

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, answers_for_itself, check_axis
 from .fallback import broadcast, checked_out, loop_dtype
-from .operands import array_to_read, bridge, is_lazy, refuse_lazy_out, unlabelled
+from .operands import array_to_read, bridge, is_lazy, refuse_lazy_out, refuse_masked_out, unlabelled, weak_numbers
 
 
 def read(call, names, values, kwargs):
@@ -49,7 +49,8 @@ class SummingCall(Call):
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Evaluate, and sum over the axes along which the parameter was broadcast: in float64, rounded once."""
         (parameter,) = self.parameters
-        inputs, lazy_loop = read(self, (*self.operands, parameter), [*operands, *parameters], kwargs)
+        inputs = [*operands, *weak_numbers(operands, parameters)]
+        inputs, lazy_loop = read(self, (*self.operands, parameter), inputs, kwargs)
         if lazy_loop is not None:
             return self.lazily(evaluator, inputs, lazy_loop, kwargs)
         loop = loop_dtype(self.name, inputs, kwargs.get("dtype"))
@@ -97,11 +98,12 @@ class SummingCall(Call):
         """The two arrays that `out` means."""
         if out is None:
             return None, None
+        refuse_masked_out(self.name, out)
         if not isinstance(out, tuple):
             raise TypeError(f"{self.name}() has two results: 'out' must be a tuple of arrays, not {type(out).__name__}")
         if len(out) != 2:
             raise ValueError(f"{self.name}() has two results: the 'out' tuple must have exactly two entries, not {len(out)}")
-        return out
+        return tuple(None if one is ... else one for one in out)
 
 
 def broadcast_axes(own_shape, shape):
@@ -138,11 +140,12 @@ class HalvesCall(Call):
 
             return concatenated(two_results(evaluator, (*grad, first, second), lazy_loop, kwargs), axis)
         out = kwargs.pop("out", None)
+        refuse_masked_out(self.name, out)
         if isinstance(out, tuple):
             if len(out) != 1:
                 raise ValueError(f"{self.name}(): the 'out' tuple must have exactly one entry, not {len(out)}")
             (out,) = out
-        if out is not None:
+        if out is not None and out is not ...:
             if not isinstance(out, np.ndarray):
                 kind = type(out).__name__
                 raise TypeError(f"{self.name}: return arrays must be of ArrayType: out must be an array, not {kind}")

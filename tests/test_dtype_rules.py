@@ -5,6 +5,7 @@ import pytest
 from test_errors import refused
 
 from fastact import implementations, row_table
+from fastact.declare import ACTIVATIONS
 
 import arrays
 from passes import each_implementation
@@ -207,3 +208,63 @@ def test_losses_refuse_masked_entries(implementation):
             arrays.assert_same_bits(np.asarray(shown), np.asarray(function(*grad, x, target)), name)
     filled = indices.filled(-100)
     assert of.cross_entropy(x, filled) == of.cross_entropy(x[:3], index[:3])
+
+
+@each_implementation
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int16, np.float16, np.float32, np.int32, np.float64])
+def test_parameters_do_not_widen(implementation, dtype):
+    """What float32 holds gives float32 from every function, with parameters or without, given as numbers or not at all."""
+    of = implementations.load(implementation)
+    expected = np.float32 if np.can_cast(dtype, np.float32) else np.float64
+    x = np.array([[0, 1, 1, 0], [1, 1, 0, 1]]).astype(dtype)
+    for name, declared in ACTIVATIONS.items():
+        if not declared.public:
+            continue
+        data = [x] * len(declared.operands) if not declared.halves else [x]
+        required = [declared.values[parameter] for parameter in declared.usual]
+        given = [declared.values[parameter] for parameter in declared.parameters if declared.values[parameter] is not None]
+        grad = x[:, :2] if declared.halves else x
+        for parameters in (required, [] if declared.halves else given):
+            results = getattr(of, name)(*data, *parameters), getattr(of, name + "_backward")(grad, *data, *parameters)
+            for result in (results[0], *(results[1] if isinstance(results[1], tuple) else results[1:])):
+                assert result.dtype == expected, (name, parameters)
+    assert of.binary_cross_entropy_with_logits(x, x > 0).dtype == of.logsumexp_backward(1.0, x).dtype == expected
+    with np.errstate(all="raise"):
+        assert np.isfinite(of.softplus(x, 1e-30)).all()
+
+
+@each_implementation
+def test_outs_that_are_more_than_arrays(implementation):
+    """An ellipsis says that out is to be new, as in NumPy; a masked array is refused where its mask could hide a result."""
+    of, x, index = implementations.load(implementation), X[0], np.arange(4)
+    for call in (
+        lambda **out: of.softmax(x, **out),
+        lambda **out: of.softmax(x, axis=None, **out),
+        lambda **out: of.logsumexp(x, keepdims=True, **out),
+        lambda **out: of.softmax_backward(x, y=x, scale=0.5, **out),
+        lambda **out: of.softmax(np.ma.array(x, mask=x > 1), **out).filled(0),
+        lambda **out: of.gumbel_softmax(x, rng=0, **out),
+        lambda **out: of.cross_entropy(x, index, reduction="none", **out),
+        lambda **out: of.glu_backward(x[:, :2], x[:, :4], **out),
+        lambda **out: of.leaky_relu(x, 0.1, **out),
+    ):
+        arrays.assert_same_bits(call(out=...), call(), "out=...")
+    assert of.softmax(3.0, out=...) == 1
+    hidden = np.ma.array(np.full(x.shape, 7.0), mask=x > 1)
+    refused(TypeError, "needs a plain array for out=", of.cross_entropy_backward, 1.0, x, index, out=hidden)
+    refused(TypeError, "needs a plain array for out=", of.cross_entropy_and_grad, x, index, out=(None, hidden))
+    refused(TypeError, "needs a plain array for out=", of.cross_entropy, x, index, reduction="none", out=np.ma.zeros(4))
+    refused(TypeError, "needs a plain array for out=", of.gumbel_softmax, x, out=hidden)
+    refused(TypeError, "needs a plain array for out=", of.glu_backward, x[:, :2], x[:, :4], out=hidden[:, :4])
+    refused(TypeError, "needs a plain array for out=", of.prelu_backward, x, x, 0.5, out=(hidden, None))
+    refused(TypeError, "argument subok must be", of.gumbel_softmax, x, subok=3, out=hidden.data)
+    assert (hidden.data == 7).all()
+
+
+@each_implementation
+def test_ignored_indices_of_any_kind(implementation):
+    """An ignore_index that int64 cannot hold, and rows of no classes that do not count."""
+    of = implementations.load(implementation)
+    target = np.array([0, 1, 2, 2**63], np.uint64)
+    assert of.cross_entropy(X[0], target, ignore_index=2**63) == of.cross_entropy(X[0, :3], target[:3])
+    assert of.cross_entropy(np.zeros((3, 0)), [-100] * 3, reduction="none").tolist() == [0, 0, 0]

@@ -346,3 +346,19 @@ def test_a_worker_dies(cluster):
     assert_same_bits(future.result(60), fastact.softmax(fastact.gelu(x), causal=True), "after a death")
     cluster.wait_for_workers(2, 60)
     assert set(cluster.run(os.getpid).values()) != before
+
+
+def test_lazy_columns_and_scalars(da):
+    """A column of a lazy frame with a parameter; a lazy scalar, or one of xarray, is a row of one."""
+    pd, dd, xr = (pytest.importorskip(name) for name in ("pandas", "dask.dataframe", "xarray"))
+    column = pd.Series(np.linspace(-2, 2, 6, dtype=np.float32), name="a")
+    lazy = dd.from_pandas(column, 2)
+    for function in (fastact.leaky_relu, fastact.silu, fastact.softplus, fastact.gelu, fastact.sigmoid):
+        pd.testing.assert_series_equal(function(lazy).compute(scheduler="sync"), function(column))
+    scalar, one = da.from_array(np.array([2.5, 1.0]), chunks=1)[0], xr.DataArray(2.5, name="q")
+    assert fastact.softmax(scalar).compute(scheduler="sync") == 1 and fastact.logsumexp(scalar).compute(scheduler="sync") == 2.5
+    assert fastact.softmax_backward(scalar, y=scalar).compute(scheduler="sync") == fastact.softmax_backward(2.5, y=2.5)
+    assert fastact.softmax(one, axis=0).item() == 1 and fastact.softmax(one).name == "q"
+    assert float(fastact.logsumexp(one)) == 2.5
+    with pytest.raises(TypeError, match=r"gelu\(\) takes no out= where it or an operand is lazy"):
+        fastact.gelu(np.ones(2), out=lazy)

@@ -308,3 +308,14 @@ def test_scalars(implementation):
         assert function(np.ma.masked) is np.ma.masked
         assert function(np.ma.array(2.0, mask=True)) is np.ma.masked
     assert of.softmax_backward(1.0, np.ma.array(2.0, mask=True)) is np.ma.masked
+
+
+@each_implementation
+def test_wrong_masks_beside_masked_entries(implementation):
+    """The messages are those of plain arrays."""
+    softmax, hidden = implementations.load(implementation).softmax, np.ma.array([1.0, 2, 3], mask=[0, 1, 0])
+    for wrong in (np.array([1.0, 0, 1]), "yes", [1, 0, 1]):
+        with pytest.raises(TypeError, match=r"softmax\(\) argument mask must be boolean, True where an entry counts, not"):
+            softmax(hidden, mask=wrong)
+    with pytest.raises(ValueError, match=r"softmax\(\) needs a mask that broadcasts against x: shapes \(2,\) and \(3,\)"):
+        softmax(hidden, mask=[True, False])
