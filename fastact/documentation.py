@@ -10,7 +10,6 @@ KEYWORDS = """    where : array_like of bool, optional
     **kwargs
         The other keywords of a NumPy ufunc: `dtype`, `casting`, `order`, `subok`.
 """
-DTYPES = "float32 and float64 keep their dtype, integers and booleans go to float as NumPy resolves them."
 
 
 class Listed(NamedTuple):
@@ -51,7 +50,7 @@ def _also(activation, suffix=""):
     return f"\n\n    Also named {names}." if names else ""
 
 
-def _operands(activation, rest=DTYPES):
+def _operands(activation, rest=row_documentation.KINDS):
     """The arrays of the forward pass."""
     if activation.halves or activation.operands == ("x",):
         return f"    x : array_like\n        {rest}\n"

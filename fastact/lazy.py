@@ -64,7 +64,9 @@ def as_array(function, name, value):
     if type(value) in (int, float) or isinstance(value, da.Array):
         return value
     if is_lazy(value):
-        way = f"{name}.to_dask_array(lengths=True)" if is_frame(value) else "a dask array, or what it computes"
+        way = "a dask array, or what it computes"
+        if is_frame(value):
+            way = f"{name}.to_dask_array(lengths=True), whose blocks dask.array.map_blocks(fastact.{function}, ...) takes, too"
         raise TypeError(f"{function}() takes arrays, lazy or not, and {name} is a lazy {type(value).__name__}: pass {way}")
     return np.asanyarray(value)
 

@@ -2,7 +2,7 @@
 
 from .row_table import ROWS
 
-KINDS = "float32 and float64 keep their dtype, float16 goes to float32, integers and booleans go to float as NumPy resolves them."
+KINDS = "float32 and float64 keep their dtype; float16, booleans and integers of up to 16 bits give float32, larger ones float64."
 REFUSED = "complex, object, string and long double input, an `out` of a non-floating dtype"
 PARAMETERS = {
     "scale": """    scale : float, default {default}

@@ -211,14 +211,12 @@ def test_scalars_and_lists(implementation, one, dtype):
 @each_implementation
 @each_representative
 def test_integers_and_booleans(implementation, one):
-    """They become floats as NumPy resolves them over float32 and float64 loops."""
+    """They become the float that holds them, float32 or float64, whatever numbers the parameters are."""
     function = one.of(implementation)
     small, wide = ("?", "i1", "u1", "i2", "u2", "f2"), ("i4", "u4", "i8", "u8")
     for code in small + wide:
         values = np.array([0, 1, 1, 0, 1]).astype(code)
-        # A parameter's Python float beside integers is a float64 to NumPy, beside floats it is weak.
-        weak = any(value is not None for value in one.declared.values.values())
-        loop = np.float32 if code in small and (not weak or code == "f2") else np.float64
+        loop = np.float32 if code in small else np.float64
         inputs = [values] * one.operands
         assert_same_bits(function(*inputs), function(*(values.astype(loop) for values in inputs)), code)
 
