@@ -1,0 +1,87 @@
+"""How the kernels of one instruction set become ufuncs, part of _core.pyx."""
+
+
+def load(str name, dict documents):
+    """The ufuncs and gufuncs of one instruction set, by name; `documents` has docstrings for some."""
+    cdef const InstructionSet *chosen = fastact_instruction_sets()[available().index(name)]
+    cdef const Kernel *kernel
+    cdef const RowKernel *row
+    cdef int i, j
+    cdef f32_block *fastest
+    cdef f32_block *general
+    ufuncs = {}
+    for i in range(chosen.n_kernels):
+        kernel = &chosen.kernels[i]
+        fastest, general = kernel.uniform_f32, kernel.general_f32
+        for j in range(chosen.n_fitted):
+            if chosen.fitted[j].name == <bytes>kernel.name:
+                fastest = chosen.fitted[j].block
+                if chosen.fitted[j].general != NULL:
+                    general = chosen.fitted[j].general
+        key = kernel.name.decode()
+        # a kernel without parameters is only ever called as uniform
+        ufuncs[key] = make_ufunc(
+            key, documents.get(key), "f" * (kernel.arrays + kernel.parameters + kernel.outputs), kernel.outputs, NULL,
+            &fastact_loop_f32, &fastact_loop_f64, elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>general),
+            elementwise(kernel, chosen.lanes_f64, <any_block *>kernel.uniform_f64, <any_block *>kernel.general_f64))
+    row = chosen.rows
+    while row.name != NULL:
+        key = row.name.decode()
+        inputs, results, plain = parse(row.signature.decode())
+        types = "".join([letter for letter, _ in inputs + results])
+        ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop_f32, row.loop_f64, NULL, NULL)
+        row += 1
+    ufuncs["mean_of_losses"] = functools.partial(mean_of_losses, ufuncs["sum"])
+    return ufuncs
+
+
+cdef void *elementwise(const Kernel *kernel, int lanes, any_block *uniform, any_block *general) except NULL:
+    cdef Elementwise *made = <Elementwise *>forever(sizeof(Elementwise))
+    made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, lanes
+    made.uniform, made.general = uniform, general
+    return made
+
+
+cdef void *forever(size_t size) except NULL:
+    """Memory that a ufunc keeps for the life of the process."""
+    cdef void *memory = PyMem_Malloc(size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef char *keep(str text) except NULL:
+    data = text.encode()
+    cdef char *copy = <char *>forever(len(data) + 1)
+    return strcpy(copy, <const char *>data)
+
+
+TYPES = {"d": cnp.NPY_FLOAT64, "q": cnp.NPY_INT64, "?": cnp.NPY_BOOL}
+
+
+cdef object make_ufunc(str name, str document, str operands, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
+    """`operands` has a letter for each input and output: "f" for the float of the loop, else what TYPES says."""
+    cdef int n = len(operands)
+    cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
+    cdef void **data = <void **>forever(2 * sizeof(void *))
+    cdef char *types = <char *>forever(2 * n)
+    cdef int i
+    loops[0], loops[1] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
+    data[0], data[1] = data_f32, data_f64
+    for i in range(n):
+        types[i], types[n + i] = TYPES.get(operands[i], cnp.NPY_FLOAT32), TYPES.get(operands[i], cnp.NPY_FLOAT64)
+    # With out=x NumPy makes no copy, of rows neither: it assumes that a loop reads an element (a row) before it writes it.
+    ufunc = PyUFunc_FromFuncAndDataAndSignature(
+        loops, data, types, 2, n - nout, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
+    (<PyUFuncObject *>ufunc).type_resolver = resolve_types
+    return ufunc
+
+
+cdef int resolve_types(
+    PyUFuncObject *ufunc, cnp.NPY_CASTING casting, PyArrayObject **operands, PyObject *types, PyArray_Descr **resolved
+) except -1:
+    """Choose a loop as NumPy does; of what has none, say the dtype."""
+    cdef int i
+    for i in range(ufunc.nin):
+        refuse_dtype(ufunc.name.decode(), <cnp.ndarray>operands[i])
+    return PyUFunc_DefaultTypeResolver(ufunc, casting, operands, types, resolved)
