@@ -18,11 +18,12 @@ def sparsemax(x):
     """max(x - tau, 0), where tau is such that it sums to 1."""
     top = x.largest()
     z = x.of(lambda part: x(part) - top)
-    tau, count = np.full(x.each, -1.0), None
+    tau, count = np.full(x.each, -1.0), np.full(x.each, np.inf)
     while True:
         above = larger(z, tau)
-        before, count = count, sum(above(part).sum(axis=-1, keepdims=True) for part in z.parts)
-        if before is not None and (before == count).all():
+        # The counts fall with every step, so that the loop ends, even where another thread writes x.
+        before, count = count, np.minimum(count, sum(above(part).sum(axis=-1, keepdims=True) for part in z.parts))
+        if (before == count).all():
             break
         tau = np.where(count > 0, (chosen(z, above).sum() - 1) / np.maximum(count, 1), tau)
     return finite(top, excess(z, tau))
