@@ -380,6 +380,7 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
         both = summed_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc, dtype)
         return slow(self, args, nargs, kwnames) if both is None else both
     if out_at >= 0 and not self.rows:
+        # what is no array has functions of its own, or is refused
         if not PyArray_Check(args[out_at]) and type(<object>args[out_at]) is not tuple and args[out_at] != Py_None:
             return slow(self, args, nargs, kwnames)
         if elements_in_place(stack, self.operands, self.n_parameters, args[out_at], <PyUFuncObject *>ufunc):

@@ -67,11 +67,11 @@ class LossCall(Call):
         if any(map(is_labelled, given.values())):
             from .labelled import check_alike
 
-            check_alike(self.name, given, options.get("axis"))
-        blocks = " with reduction='none' and operands of as many dimensions, so that blocks belong together"
+            check_alike(self.name, {**given, **options}, options.get("axis"))
+        besides = " with reduction='none' and operands of as many dimensions, so that blocks belong together"
         arrays = []
         for name, value in given.items():
-            arrays.append(array_to_read(self.name, name, value, self.instead.get(name), blocks))
+            arrays.append(array_to_read(self.name, name, value, self.instead.get(name), besides))
             refuse_dtype(self.name, arrays[-1], name)
         *grad, logits, target = arrays
         return self.compute(grad[0] if grad else np.float64(1), logits, np.asarray(target), options, out)
@@ -115,7 +115,7 @@ class LossCall(Call):
 
 
 class CrossEntropyCall(LossCall):
-    """How cross_entropy is called: with indices, rows of labels that are 0 but for one 1, or distributions, along an axis.
+    """How cross_entropy is called: with indices, one-hot labels or distributions, along an axis.
 
     Attributes
     ----------
@@ -151,8 +151,8 @@ class CrossEntropyCall(LossCall):
         ignored = self.ignored(options["ignore_index"])
         targets = target if of == "indices" else axis_last(target, axis)
         count = self.checked(targets, ignored, n) if of == "indices" else math.prod(batch)
-        if of == "labels":
-            self.check_labels(targets)
+        if of == "one-hot":
+            self.check_one_hot(targets)
         weight = None if self.kind == "loss" else self.weight(grad, reduction, count, batch)
         # of both one array is where the gradient goes, a tuple has a place for each
         loss_out, slope_out = out if isinstance(out, tuple) and len(out) == 2 and self.kind == "both" else (None, out)
@@ -172,7 +172,7 @@ class CrossEntropyCall(LossCall):
             weight = weight.copy()
         if of == "distribution":
             evaluate, prepare = self.of_distribution, np.asarray
-        elif of == "labels":
+        elif of == "one-hot":
             evaluate, prepare = self.of_index, functools.partial(np.argmax, axis=-1)
         else:
             keep = None if count == target.size else ignored
@@ -205,10 +205,10 @@ class CrossEntropyCall(LossCall):
         return total
 
     def kind_of_target(self, logits, target, batch):
-        """What the target has: "indices", one-hot "labels" of integers or booleans, or a "distribution"."""
+        """What the target has: "indices", "one-hot" labels of integers or booleans, or a "distribution"."""
         kind, given = target.dtype.kind, f"got {target.dtype} of shape {target.shape}"
         if target.shape == logits.shape:
-            return "distribution" if kind == "f" or logits.size == 0 else "labels"
+            return "distribution" if kind == "f" or logits.size == 0 else "one-hot"
         if target.shape == batch and (kind in "iu" or target.size == 0):
             return "indices"
         right = f"integer indices of shape {batch}, which is that of logits without the axis, or a distribution of {logits.shape}"
@@ -220,7 +220,7 @@ class CrossEntropyCall(LossCall):
         error = TypeError if target.shape == batch else ValueError
         raise error(f"{self.name}() argument target must have {right}, {given}{hint}")
 
-    def check_labels(self, targets):
+    def check_one_hot(self, targets):
         """Refuse rows of labels that are not 0 but for one 1."""
         n = targets.shape[-1]
         for part in blocks(targets.shape[:-1], max(1, CAST // max(n, 1))):
@@ -320,7 +320,7 @@ class BinaryCrossEntropyCall(LossCall):
         if broadcast(self.name, inputs) != logits.shape:
             shapes = f"{logits.shape}, got {target.shape} and {np.shape(weight)}"
             raise ValueError(f"{self.name}() needs target and pos_weight that broadcast to the shape of logits, {shapes}")
-        self.check_labels(target)
+        self.check_binary(target)
         if self.kind == "backward":
             slope = self.weight(grad, reduction, logits.size, logits.shape)
             out = self.gradient_out(out, logits, loop)
@@ -337,7 +337,7 @@ class BinaryCrossEntropyCall(LossCall):
             total += float(sum_quietly(each))
         return self.reduced(total, reduction, logits.size, loop, out)
 
-    def check_labels(self, target):
+    def check_binary(self, target):
         """Refuse labels that are not between 0 and 1; NaN passes."""
         for part in blocks(target.shape, CAST):
             given = target[part]

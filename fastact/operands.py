@@ -61,7 +61,7 @@ def unlabelled(function, name, value):
     return labelled.values(function, name, value)
 
 
-def array_to_read(function, name, value, instead=None, blocks=""):
+def array_to_read(function, name, value, instead=None, besides=""):
     """The array of an operand that is only read; refuses a lazy one, and one with masked entries.
 
     Parameters
@@ -71,7 +71,7 @@ def array_to_read(function, name, value, instead=None, blocks=""):
     value : array_like
     instead : str, optional
         What to pass in place of masked entries, where filling them would not do.
-    blocks : str, optional
+    besides : str, optional
         What a call on each block of a lazy operand needs besides.
 
     Returns
@@ -82,7 +82,7 @@ def array_to_read(function, name, value, instead=None, blocks=""):
     if is_lazy(value):
         raise TypeError(
             f"{function}() takes arrays in memory, and {name} is a lazy {type(value).__name__}: "
-            f"pass {name}.compute(), or call it on each block, dask.array.map_blocks(fastact.{function}, ...){blocks}"
+            f"pass {name}.compute(), or call it on each block, dask.array.map_blocks(fastact.{function}, ...){besides}"
         )
     if is_masked(value):
         if np.ma.is_masked(value):

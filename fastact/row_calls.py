@@ -55,7 +55,7 @@ class RowCall(Call):
         """Call the evaluator."""
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
-        if kwargs.get("out") is ...:
+        if kwargs.get("out") is ...:  # NumPy's way to say that out is to be new
             del kwargs["out"]
         if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
             return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)

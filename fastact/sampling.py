@@ -35,7 +35,7 @@ class GumbelCall(Call):
         tau = checked_tau(self.name, kwargs.pop("tau", 1.0))
         hard, rng = kwargs.pop("hard", False), kwargs.pop("rng", None)
         check_flag(self.name, "hard", hard)
-        x = array_to_read(self.name, "x", x, blocks=" with an rng of its own for each")
+        x = array_to_read(self.name, "x", x, besides=" with an rng of its own for each")
         try:
             rng = np.random.default_rng(rng)
         except (TypeError, ValueError) as error:
@@ -72,11 +72,10 @@ class GumbelBackwardCall(RowCall):
         values = self.bind(args, kwargs)
         if y is None:
             raise TypeError(f"{self.name}() starts from the output, since the noise has gone: {self.example}")
-        y, values["grad"] = (
-            array_to_read(self.name, name, value) if is_masked(value) else value
-            for name, value in (("y", y), ("grad", values["grad"]))
-        )
-        return self.softmax_backward(values["grad"], None, values["axis"], y=y, scale=1 / tau, **kwargs)
+        grad = values["grad"]
+        y = array_to_read(self.name, "y", y) if is_masked(y) else y
+        grad = array_to_read(self.name, "grad", grad) if is_masked(grad) else grad
+        return self.softmax_backward(grad, None, values["axis"], y=y, scale=1 / tau, **kwargs)
 
 
 def checked_tau(function, value):

@@ -30,7 +30,6 @@ class PairCall(Call):
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """As ever; lazy and labelled operands may need help."""
-        refuse_lazy_out(self.name, kwargs.get("out"))
         more_than_arrays = bridge(*operands)
         if hasattr(more_than_arrays, "pair_call"):
             return more_than_arrays.pair_call(self, evaluator, operands, parameters, kwargs)

@@ -5,5 +5,6 @@ backends. They stand apart from the public functions, since most of these are ca
 """
 
 from . import implementations as _implementations
+from . import simd as _simd
 
-globals().update(_implementations.evaluators_by_name(_implementations.choose()[0]))
+globals().update(_implementations.evaluators_by_name(_simd))

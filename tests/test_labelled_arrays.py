@@ -183,6 +183,11 @@ def test_losses(implementation, library):
         refused(ValueError, message, of(implementation, "cross_entropy"), table, others)
         refused(ValueError, message, of(implementation, "cross_entropy_backward"), 1.0, table, table[::-1] > 0)
         refused(ValueError, message, function, table, table[::-1] > 0)
+    if library == "pandas":
+        weight = made.Series([1.0, 2.0, 3.0], index=table.columns)
+        expected = function(table.to_numpy(), table.to_numpy() > 0, weight.to_numpy())
+        assert_same_bits(function(table, table > 0, weight), expected, "weight")
+        refused(ValueError, "those of pos_weight differ", function, table, table > 0, weight[::-1])
 
 
 @each_implementation
