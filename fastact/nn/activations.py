@@ -1,0 +1,165 @@
+"""The activation of a layer, found by its name: forward, backward, and what initial weights suit it."""
+
+import difflib
+
+import numpy as np
+
+import fastact
+
+from ..declare import ACTIVATIONS
+
+# The largest of the numbers at which a function is looked at: beyond, no activation bends any more.
+FAR = 20.0
+
+
+def names():
+    """The names that a layer takes: of all elementwise functions of one array whose parameters are numbers, and softmax."""
+    found = ["softmax"]
+    for activation in ACTIVATIONS.values():
+        # logit is defined on (0, 1) alone, and prelu's weight would have to be learnt
+        if activation.public and len(activation.operands) == 1 and activation.name not in ("logit", "prelu"):
+            found += [activation.name, *activation.aliases]
+    return sorted(found)
+
+
+class Function:
+    """What a layer applies to inputs @ weights + bias.
+
+    Attributes
+    ----------
+    name : str or None
+        The name in fastact, None for no activation and for a pair of the user's own functions.
+    parameters : dict
+        The parameters of the function, by name.
+    from_output : bool
+        Whether the backward pass can start from the output, so that the input may be overwritten.
+    """
+
+    def __init__(self, forward, backward, name=None, parameters=None, from_output=False):
+        self._forward, self._backward = forward, backward
+        self.name, self.parameters, self.from_output = name, parameters or {}, from_output
+
+    @property
+    def is_linear(self):
+        """Whether there is no activation."""
+        return self._forward is None
+
+    @property
+    def is_own(self):
+        """Whether the user gave it as a pair of functions."""
+        return self.name is None and not self.is_linear
+
+    def forward(self, x, out=None):
+        """f(x), a new array or in `out`."""
+        if self.name is not None:
+            return self._forward(x, out=out, **self.parameters)
+        if self.is_linear:
+            return write(x, out, "")
+        return write(self._forward(x), out, "the activation's forward function")
+
+    def backward(self, grad, x=None, y=None, out=None):
+        """Multiply grad by f'(x), found from the input x or the output y; a new array or in `out`."""
+        if self.name is not None:
+            operands = (grad,) if x is None else (grad, x)
+            return self._backward(*operands, y=y, out=out, **self.parameters) if y is not None else self._backward(
+                *operands, out=out, **self.parameters
+            )
+        if self.is_linear:
+            return write(grad, out, "")
+        return write(self._backward(grad, x), out, "the activation's backward function")
+
+    def slope(self, x):
+        """The derivative at each x."""
+        return self.backward(np.ones_like(x), x)
+
+    @property
+    def init(self):
+        """The name of the initial weights that suit it: LeCun for selu, He where f grows like x, else Glorot."""
+        if self.name == "selu":
+            return "lecun"
+        if self.is_linear or self.name == "softmax":
+            return "glorot"
+        return "he" if float(self.forward(np.array([FAR]))[0]) > FAR / 2 else "glorot"
+
+    def __reduce__(self):
+        """By name, where there is one."""
+        if self.name is not None:
+            return find, (self.name, self.parameters)
+        return find, (None if self.is_linear else (self._forward, self._backward), {})
+
+    def __repr__(self):
+        if self.is_own:
+            return f"({label(self._forward)}, {label(self._backward)})"
+        return ", ".join([repr(self.name), *(f"{name}={value!r}" for name, value in self.parameters.items())])
+
+
+def write(result, out, what):
+    """The result, in `out` if that is given."""
+    if out is None:
+        return result
+    if np.shape(result) != out.shape:
+        raise ValueError(f"{what} must return an array of its input's shape {out.shape}, got {np.shape(result)}")
+    if result is not out:
+        out[...] = result
+    return out
+
+
+def label(function):
+    """What a function of the user's is called."""
+    return getattr(function, "__name__", repr(function))
+
+
+def find(activation, parameters):
+    """The activation that a name, one of fastact's functions, a pair of functions or None stands for.
+
+    Parameters
+    ----------
+    activation : str, callable, (callable, callable) or None
+    parameters : dict
+        The parameters of the function, by name.
+
+    Returns
+    -------
+    Function
+    """
+    if activation is None or isinstance(activation, (tuple, list)):
+        if parameters:
+            raise TypeError(f"Dense() got {next(iter(parameters))}=, which belongs to an activation of fastact; there is none here")
+        if activation is None:
+            return Function(None, None)
+        if len(activation) != 2 or not all(map(callable, activation)):
+            raise TypeError(f"activation must be a pair of functions, f(x) and f_backward(grad, x), got {activation!r}")
+        return Function(*activation)
+    if callable(activation):
+        name = getattr(activation, "__name__", "")
+        if getattr(fastact, name, None) is not activation:
+            raise TypeError(f"activation must be a name, or a pair (f, f_backward) of functions, got {name or activation!r} alone")
+        activation = name
+    if not isinstance(activation, str):
+        raise TypeError(
+            f"activation must be a name, a pair (f, f_backward) of functions or None, not {type(activation).__name__} {activation!r}"
+        )
+    if activation not in names():
+        near = difflib.get_close_matches(activation.lower().replace("-", "_"), names(), 1, 0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(names())}"
+        raise ValueError(f"activation {activation!r} is none that a layer takes: {hint}")
+    return named(activation, dict(parameters))
+
+
+def named(name, parameters):
+    """A function of fastact, tried once, so that a wrong parameter is refused here."""
+    forward, backward = getattr(fastact, name), getattr(fastact, name + "_backward")
+    for parameter, value in parameters.items():
+        if isinstance(value, (np.ndarray, list, tuple)) and np.ndim(value):
+            raise TypeError(f"Dense() argument {parameter} must be one number for the whole layer, got {value!r}")
+        if isinstance(value, (np.generic, np.ndarray)):
+            parameters[parameter] = value.item()
+    sample = np.array([0.25, 0.5])
+    output = forward(sample, **parameters)
+    try:
+        backward(np.ones(2), y=output, **parameters)
+    except (TypeError, ValueError):  # the output does not determine the derivative
+        from_output = False
+    else:
+        from_output = True
+    return Function(forward, backward, name, parameters, from_output)

@@ -1,0 +1,72 @@
+"""What users hand to a network, as arrays of its dtype: checked once, with errors that say what would be right."""
+
+import math
+
+import numpy as np
+
+
+def network_dtype(dtype):
+    """float32 or float64: the dtype of a network whose arrays have this one."""
+    if dtype is None:
+        return np.dtype(np.float32)
+    dtype = np.dtype(dtype)
+    if dtype in (np.float32, np.float64):
+        return dtype
+    if dtype.kind in "biu":
+        return np.dtype(np.float32)
+    raise TypeError(f"a network computes in float32 or float64, not in {dtype}: convert with astype")
+
+
+def real(name, value):
+    """An array of real numbers."""
+    if isinstance(value, np.ma.MaskedArray) and value.mask is not np.ma.nomask:
+        raise TypeError(f"{name} must not be masked: fill it first, or leave its rows out")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        hint = f": {name}.toarray() gives the array of a sparse matrix" if hasattr(value, "toarray") else ""
+        raise TypeError(f"{name} must be real numbers, got {type(value).__name__} of dtype {array.dtype}{hint}")
+    return array
+
+
+def as_matrix(name, value, width, dtype):
+    """An array of shape (..., width)."""
+    array = real(name, value)
+    if array.ndim == 0 or array.shape[-1] != width:
+        raise ValueError(f"{name} must have shape (..., {width}), as many numbers a row as the layer has inputs; got {array.shape}")
+    return array.astype(dtype, copy=False)
+
+
+def as_rows(name, value, width, dtype):
+    """A finite array of shape (rows, width): a row for each example."""
+    if type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[1] == width:
+        return finite(name, value)  # the way of a prediction in microseconds
+    array = real(name, value)
+    if array.ndim != 2 or array.shape[1] != width:
+        hint = ""
+        if array.shape == (width,):
+            hint = f": one row is {name}[np.newaxis]"
+        elif array.ndim == 1 and width == 1:
+            hint = f": one number a row is {name}[:, np.newaxis]"
+        elif array.ndim > 2 and math.prod(array.shape[1:]) == width:
+            hint = f": {name}.reshape(len({name}), -1) has it"
+        raise ValueError(f"{name} must have shape (rows, {width}), since the network has {width} inputs; got {array.shape}{hint}")
+    with np.errstate(over="ignore"):  # what does not fit is inf, and refused
+        return finite(name, array.astype(dtype, copy=False))
+
+
+def finite(name, array):
+    """The array, if it has neither NaN nor inf."""
+    # The sum is finite nearly always where all are, and takes a third of the time.
+    with np.errstate(all="ignore"):
+        total = np.add.reduce(array, axis=None)
+    if math.isfinite(total):
+        return array
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        place = at[0] if len(at) == 1 else at
+        raise ValueError(f"{name} must be finite in {array.dtype}, got {array[at]} at {place}; {int(wrong.sum())} such entries in all")
+    return array

@@ -1,0 +1,133 @@
+"""What training minimizes: a loss by name or of the user's own, and labels as it takes them."""
+
+import difflib
+
+import numpy as np
+
+import fastact
+
+from .activations import write
+from .data import finite, real
+
+# The loss that a name stands for, and its function: (loss, gradient) in one pass.
+FUNCTIONS = {name: name + "_and_grad" for name in ("cross_entropy", "binary_cross_entropy_with_logits", "squared_error")}
+
+# What a network's outputs mean: the classes of cross-entropy, the yes or no of binary cross-entropy, or values.
+TASKS = ("classes", "binary", "values")
+
+
+class Objective:
+    """A loss together with the labels of all rows.
+
+    Attributes
+    ----------
+    targets : ndarray
+        The labels, a row for each row of the data.
+    task : str
+        What the outputs mean, one of TASKS.
+    """
+
+    def __init__(self, function, targets, task):
+        self._function, self.targets, self.task = function, targets, task
+
+    def __call__(self, outputs, targets, out):
+        """The mean loss of some rows; its gradient with respect to the outputs goes to `out`."""
+        loss, gradient = self._function(outputs, targets, out=out)
+        if gradient is not out:
+            write(gradient, out, "the gradient of the loss")
+        return float(loss)
+
+
+def objective(loss, y, rows, layer):
+    """The loss that a name, a callable or, with None, the kind of the labels choose.
+
+    Parameters
+    ----------
+    loss : str, callable or None
+    y : array_like
+        The labels: integers from 0 for cross-entropy, numbers for the squared error.
+    rows : int
+        How many rows the data have.
+    layer : Dense
+        The last layer.
+
+    Returns
+    -------
+    Objective
+    """
+    width, dtype = layer.shape[1], layer.dtype
+    y = real("y", y)
+    if y.ndim == 0 or len(y) != rows:
+        given = f"shape {y.shape}" if y.ndim == 0 else f"{len(y)} labels"
+        raise ValueError(f"y must have one label for each of the {rows} rows of X, got {given}")
+    whole = y.dtype.kind in "biu"
+    if loss is None:
+        loss = "squared_error" if not whole else "cross_entropy" if width > 1 else "binary_cross_entropy_with_logits"
+    if callable(loss):
+        classes = whole and y.ndim == 1 and width > 1
+        return Objective(loss, y[:, np.newaxis] if y.ndim == 1 and width == 1 else y, "classes" if classes else "values")
+    if loss not in FUNCTIONS:
+        near = difflib.get_close_matches(str(loss), FUNCTIONS, 1, 0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(map(repr, FUNCTIONS))}, or a function"
+        raise ValueError(f"loss {loss!r} is unknown: {hint}")
+    refuse_probabilities(loss, layer.function.name)
+    function = getattr(fastact, FUNCTIONS[loss])
+    if loss == "cross_entropy":
+        return Objective(function, classes_or_distributions(y, width, dtype), "classes")
+    targets = like_outputs(loss, y, width, dtype)
+    if loss == "squared_error":
+        return Objective(function, targets, "values")
+    wrong = (targets < 0) | (targets > 1)
+    if wrong.any():
+        at = int(np.argwhere(wrong)[0][0])
+        hint = 'loss="squared_error" fits other numbers'
+        raise ValueError(f"y must be 0 or 1 under {loss}, got {y[at].tolist()!r} at {at}: {hint}")
+    return Objective(function, targets, "binary")
+
+
+def refuse_probabilities(loss, activation):
+    """Refuse a last layer that normalizes under a loss that normalizes by itself."""
+    inside = {"cross_entropy": ("softmax",), "binary_cross_entropy_with_logits": ("sigmoid", "expit", "softmax")}.get(loss, ())
+    if activation in inside:
+        raise ValueError(
+            f"the last layer must have no {activation} under loss {loss!r}, which has it inside: applied twice, it flattens the "
+            "gradients; leave the activation out, and predict_proba will apply it"
+        )
+
+
+def classes_or_distributions(y, width, dtype):
+    """Labels for cross-entropy: classes from 0 to width - 1, or a distribution over them for each row."""
+    if width == 1:
+        raise ValueError('loss "cross_entropy" needs two outputs or more: for one there is "binary_cross_entropy_with_logits"')
+    if y.dtype.kind == "f":
+        if y.shape[1:] == (width,):
+            return finite("y", y.astype(dtype))
+        hint = ": pass y.astype(int)" if y.ndim == 1 else ""
+        raise ValueError(f"y must be integer classes or distributions of shape (rows, {width}), got {y.dtype} of shape {y.shape}{hint}")
+    if y.shape[1:] == (width,):  # one-hot
+        if ((y != 0) & (y != 1)).any() or (np.count_nonzero(y, axis=1) != 1).any():
+            raise ValueError(f"y of shape {y.shape} must be 0 but for one 1 a row; classes have shape ({len(y)},)")
+        return y.argmax(axis=1)
+    if y.shape[1:] not in ((), (1,)):
+        raise ValueError(f"y must have shape ({len(y)},) or ({len(y)}, {width}), got {y.shape}")
+    wrong = (y < 0) | (y >= width)
+    if wrong.any():
+        at = int(np.argwhere(wrong)[0][0])
+        hint = 'for numbers that are no classes there is loss="squared_error"'
+        raise ValueError(f"y must be classes in 0..{width - 1}, as the network has {width} outputs; got {y[at].item()} at {at}: {hint}")
+    return y.reshape(-1).astype(np.int64)
+
+
+def like_outputs(loss, y, width, dtype):
+    """Labels of the outputs' shape; of one output (rows,) counts as (rows, 1)."""
+    if y.ndim == 1 and width == 1:
+        y = y[:, np.newaxis]
+    if y.shape[1:] != (width,):
+        hint = ""
+        if y.ndim == 1 and y.dtype.kind == "f":
+            hint = ": floating labels choose squared_error; if these are classes, pass y.astype(int)"
+        raise ValueError(f"y must have shape ({len(y)}, {width}) under loss {loss!r}, got {y.shape}{hint}")
+    with np.errstate(over="ignore"):  # what does not fit is inf, and refused
+        return finite("y", y.astype(dtype))
+
+

@@ -1,0 +1,387 @@
+"""A network: a chain of layers that learns."""
+
+import operator
+
+import numpy as np
+
+import fastact
+
+from . import files, health, losses, training
+from .data import as_rows
+from .layers import Dense
+from .optimizers import Adam
+from .passes import Passes
+
+# Rows that are predicted at a time, so that a large array needs no more memory for hidden layers than this many rows.
+BLOCK = 4096
+
+
+class Network:
+    """A chain of dense layers that learns from examples.
+
+    Parameters
+    ----------
+    *layers : Dense
+        From the inputs to the outputs. A layer belongs to one network.
+    rng : int, numpy.random.Generator or None
+        Draws the initial weights of the layers that have no `rng` and no weights of their own, and later the order of the rows
+        in `fit`. The same seed gives the same network.
+    dtype : dtype, optional
+        float32 or float64; by default that of the layers whose arrays or `dtype` say which, else float32.
+    task : {"classes", "binary", "values"}, optional
+        What the outputs mean, for a network that `fit` does not train: "classes", the default for two outputs or more, are scores
+        whose largest is the prediction; "binary" are scores above or below 0; "values", the default for one output, are the
+        prediction themselves. `fit` sets it.
+
+    Attributes
+    ----------
+    layers : tuple of Dense
+    parameters, gradients : ndarray of shape (n,)
+        All weights and biases, and the gradients of the last backward pass; the layers' arrays are views of them.
+    losses, validation_losses : list of float
+        The mean loss of each epoch, over the batches as they came, and that of the validation data after it.
+    optimizer : object or None
+        The one of the last fit.
+
+    See Also
+    --------
+    Dense : A layer.
+    load : A network from a file that `save` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastact.nn import Adam, Dense, Network
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> net = Network(Dense(2, 8, "tanh"), Dense(8, 2), rng=0)
+    >>> net.fit(X, [0, 1, 1, 0], epochs=200, optimizer=Adam(0.05)).predict(X)       # exclusive or
+    array([0, 1, 1, 0])
+    """
+
+    def __init__(self, *layers, rng=None, dtype=None, task=None):
+        if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
+            layers = tuple(layers[0])
+        if not layers:
+            raise ValueError("Network() needs one layer or more: Network(Dense(64, 128, 'relu'), Dense(128, 10))")
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Dense):
+                raise TypeError(f"Network() takes Dense layers, got {type(layer).__name__} as layer {i}")
+            if layer.network is not None or layer in layers[:i]:
+                raise ValueError(f"layer {i} belongs to a network already: make one for each")
+        for i, (before, after) in enumerate(zip(layers, layers[1:], strict=False)):
+            if before.shape[1] != after.shape[0]:
+                raise ValueError(f"layer {i} has {before.shape[1]} outputs, but layer {i + 1} has {after.shape[0]} inputs")
+        if task is not None and task not in losses.TASKS:
+            raise ValueError(f"Network() argument task must be one of {', '.join(map(repr, losses.TASKS))}, got {task!r}")
+        self.layers = layers
+        self.dtype = one_dtype(layers, dtype)
+        self.rng = np.random.default_rng(rng)
+        for layer in layers:
+            layer.dtype = self.dtype
+            if layer.rng is None and not layer.drawn:
+                layer.draw(self.rng)
+        self.task = task or ("classes" if layers[-1].function.name == "softmax" else None)
+        self.losses, self.validation_losses, self.optimizer = [], [], None
+        self._bind()
+
+    def _bind(self):
+        """Lay all parameters into one vector, and all gradients into another."""
+        sizes = [(layer.shape[0] + 1) * layer.shape[1] for layer in self.layers]
+        self.parameters, self.gradients = np.empty(sum(sizes), self.dtype), np.zeros(sum(sizes), self.dtype)
+        ends = np.cumsum(sizes)
+        for layer, size, end in zip(self.layers, sizes, ends, strict=True):
+            layer.bind(self, self.parameters[end - size : end], self.gradients[end - size : end])
+
+    def __setstate__(self, state):
+        """Views do not survive pickling and copying: they are made anew."""
+        self.__dict__.update(state)
+        self._bind()
+        if hasattr(self.optimizer, "parameters"):
+            self.optimizer.parameters = self.parameters
+
+    @property
+    def inputs(self):
+        """How many numbers a row of the data has."""
+        return self.layers[0].shape[0]
+
+    @property
+    def outputs(self):
+        """How many numbers a row has after the last layer."""
+        return self.layers[-1].shape[1]
+
+    def forward(self, X):
+        """The outputs of the last layer; each layer keeps its own, for `backward`.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, inputs)
+
+        Returns
+        -------
+        ndarray of shape (rows, outputs)
+        """
+        for layer in self.layers:
+            X = layer.forward(X)
+        return X
+
+    def backward(self, d_outputs):
+        """The gradient of the inputs of the last `forward`; those of the parameters go to `gradients`.
+
+        Parameters
+        ----------
+        d_outputs : array_like of shape (rows, outputs)
+
+        Returns
+        -------
+        ndarray of shape (rows, inputs)
+        """
+        for layer in reversed(self.layers):
+            d_outputs = layer.backward(d_outputs)
+        return d_outputs
+
+    def fit(
+        self,
+        X,
+        y,
+        *,
+        epochs=20,
+        batch_size=64,
+        optimizer=None,
+        loss=None,
+        validation=None,
+        shuffle=True,
+        rng=None,
+        progress=None,
+    ):
+        """Learn from examples. A second call goes on where the first ended, optimizer included.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, inputs)
+            The data, finite; roughly of standard deviation 1.
+        y : array_like of shape (rows,) or (rows, outputs)
+            Integers from 0 are classes, of one output 0 or 1. Floating numbers are values. (rows,) counts as (rows, 1) for one
+            output.
+        epochs : int
+            How often all rows are seen.
+        batch_size : int
+            How many rows a step of the optimizer learns from.
+        optimizer : SGD, Adam, AdamW or an object with `start` and `step`, optional
+            By default that of the last call, Adam(0.001) in the first. One that is not of the last call starts anew.
+        loss : str or callable, optional
+            "cross_entropy", the default for classes; "binary_cross_entropy_with_logits", the default for 0 and 1 with one output;
+            "squared_error", the default for values; or a function ``f(outputs, target, out=) -> (loss, gradient)``, where the
+            gradient may be written to `out`.
+        validation : (array_like, array_like), optional
+            Data and labels whose loss is computed after each epoch.
+        shuffle : bool
+            Whether each epoch sees the rows in a new order.
+        rng : int, numpy.random.Generator or None
+            Draws these orders; by default the network's.
+        progress : bool or None
+            None shows a bar with the loss where stderr is a terminal and tqdm is installed; True shows it anyway, False never.
+
+        Returns
+        -------
+        Network
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If something does not fit. The network is as before.
+        FloatingPointError
+            If the loss becomes NaN or infinite. The network is that of the epoch before.
+        KeyboardInterrupt
+            After Ctrl-C. The network keeps what it has learnt, and `losses` the epochs that are done.
+        """
+        epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
+        X = as_rows("X", X, self.inputs, self.dtype)
+        if not len(X):
+            raise ValueError(f"X must have one row or more, got shape {X.shape}")
+        objective = losses.objective(loss, y, len(X), self.layers[-1])
+        validate = None if validation is None else self._validation(loss, validation, objective)
+        rng = self.rng if rng is None else np.random.default_rng(rng)
+        optimizer = optimizer if optimizer is not None else self.optimizer if self.optimizer is not None else Adam()
+        for method in ("start", "step"):
+            if not callable(getattr(optimizer, method, None)) or isinstance(optimizer, type):
+                raise TypeError(f"optimizer must be one such as Adam(0.001), with the methods start and step, got {optimizer!r}")
+        if optimizer is not self.optimizer or getattr(optimizer, "parameters", self.parameters) is not self.parameters:
+            optimizer.start(self.parameters)
+        self.optimizer, self.task = optimizer, objective.task
+        if self.layers[-1].function.name == "softmax":
+            self.task = "classes"
+        for layer in self.layers:
+            layer.forget()
+        training.run(self, X, objective, epochs, batch_size, shuffle, rng, validate, progress)
+        return self
+
+    def _validation(self, loss, validation, objective):
+        """A function that computes the loss of the validation data, checked here."""
+        try:
+            X, y = validation
+        except (TypeError, ValueError):
+            raise TypeError("validation must be a pair, (X_test, y_test)") from None
+        X = as_rows("validation X", X, self.inputs, self.dtype)
+        if not len(X):
+            raise ValueError(f"validation X must have one row or more, got shape {X.shape}")
+        held_out = losses.objective(loss, y, len(X), self.layers[-1])
+        if held_out.task != objective.task:
+            raise ValueError(f"validation y must be of the same kind as y: {objective.task}, got {held_out.task}")
+
+        def validate():
+            outputs = self._outputs(X)
+            return held_out(outputs, held_out.targets, out=np.empty_like(outputs))
+
+        return validate
+
+    def _outputs(self, X):
+        """The outputs of the last layer, a new array; nothing is kept, so that threads do not meet."""
+        if len(X) > BLOCK:
+            outputs = np.empty((len(X), self.outputs), self.dtype)
+            for start in range(0, len(X), BLOCK):
+                outputs[start : start + BLOCK] = self._outputs(X[start : start + BLOCK])
+            return outputs
+        for layer in self.layers:
+            X = np.matmul(X, layer.weights)
+            X += layer.bias
+            layer.function.forward(X, out=X)
+        return X
+
+    def predict(self, X):
+        """The prediction for each row. It stores nothing, and may run in many threads at once.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, inputs)
+
+        Returns
+        -------
+        ndarray
+            Classes, of shape (rows,): the index of the largest output; for a binary network 0 or 1. Of a network that was trained
+            on floating numbers the outputs, of shape (rows, outputs), or (rows,) for one output.
+        """
+        outputs = self._outputs(as_rows("X", X, self.inputs, self.dtype))
+        task = self._task()
+        if task == "classes":
+            return outputs.argmax(axis=1)
+        if self.outputs == 1:
+            outputs = outputs[:, 0]
+        return (outputs > 0).astype(np.intp) if task == "binary" else outputs
+
+    def predict_proba(self, X):
+        """The probability of each class. It stores nothing, and may run in many threads at once.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, inputs)
+
+        Returns
+        -------
+        ndarray
+            Softmax of the outputs, of shape (rows, outputs). Of a binary network the probability of 1, of shape (rows,) for one
+            output.
+        """
+        if self.task == "values":
+            raise ValueError("predict_proba() is for classes, and this network predicts values: use predict")
+        outputs = self._outputs(as_rows("X", X, self.inputs, self.dtype))
+        if self.task == "binary" or self.outputs == 1:
+            return fastact.sigmoid(outputs[:, 0] if self.outputs == 1 else outputs)
+        if self.layers[-1].function.name == "softmax":
+            return outputs
+        return fastact.softmax(outputs, out=outputs)
+
+    def _task(self):
+        """What the outputs mean."""
+        return self.task or ("classes" if self.outputs > 1 else "values")
+
+    def score(self, X, y):
+        """The share of rows that are predicted rightly; of a network that predicts values R^2.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, inputs)
+        y : array_like of shape (rows,) or (rows, outputs)
+
+        Returns
+        -------
+        float
+            R^2 is 1 for a perfect prediction, and 0 for one that is no better than the mean of y.
+        """
+        predicted = self.predict(X)
+        y = np.asarray(y)
+        if self._task() == "classes" and y.ndim == 2 and y.shape[1] == self.outputs > 1:
+            y = y.argmax(axis=1)
+        if y.shape in ((*predicted.shape, 1), (*predicted.shape[:1], *[1] * (predicted.ndim == 0))):
+            y = y.reshape(predicted.shape)
+        if y.shape != predicted.shape or not len(y):
+            raise ValueError(f"score() needs one label or more, of the shape of predict(X) {predicted.shape}; got y of {y.shape}")
+        if self._task() != "values":
+            return float((predicted == y).mean())
+        predicted, y = predicted.astype(np.float64), y.astype(np.float64)
+        off = ((y - y.mean(axis=0)) ** 2).sum()
+        return float(1 - ((y - predicted) ** 2).sum() / off) if off else float(np.array_equal(predicted, y))
+
+    def health(self, X, y=None, *, loss=None):
+        """How each layer does: dead and saturated neurons, and the size of its gradient. It changes nothing.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, inputs)
+        y : array_like, optional
+            Labels; without them there are no gradients.
+        loss : str or callable, optional
+            As in `fit`.
+
+        Returns
+        -------
+        Health
+            Prints as a table with a row a layer; its attributes are arrays.
+        """
+        X = as_rows("X", X, self.inputs, self.dtype)
+        if not len(X):
+            raise ValueError(f"X must have one row or more, got shape {X.shape}")
+        objective = None if y is None else losses.objective(loss, y, len(X), self.layers[-1])
+        gradients = np.zeros_like(self.parameters)
+        passes = Passes(self.layers, len(X), gradients, keep_sums=True)
+        if objective is None:
+            passes.forward(X)
+        else:
+            passes.loss(X, objective.targets, objective)
+        return health.examine(self.layers, passes.sums(len(X)), None if y is None else gradients)
+
+    def save(self, path):
+        """Write the network to a file in NumPy's .npz format, without pickle: `load` and plain NumPy read it.
+
+        Parameters
+        ----------
+        path : str, path or binary file
+            The optimizer is not kept.
+        """
+        files.save(self, path)
+
+    def __repr__(self):
+        return f"Network({', '.join(map(repr, self.layers))})"
+
+
+def one_dtype(layers, dtype):
+    """The dtype of a network of these layers."""
+    given = {layer.dtype for layer in layers if layer.dtype_given}
+    if dtype is not None:
+        from .data import network_dtype
+
+        given.add(network_dtype(dtype))
+    if len(given) > 1:
+        raise ValueError(f"a network has one dtype, got {' and '.join(sorted(map(str, given)))}: convert the arrays with astype")
+    return given.pop() if given else layers[0].dtype
+
+
+def whole(name, value):
+    """A positive integer."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"fit() argument {name} must be a positive integer, not {type(value).__name__} {value!r}") from None
+    if number < 1:
+        raise ValueError(f"fit() argument {name} must be a positive integer, got {value!r}")
+    return number

@@ -1,0 +1,67 @@
+"""The forward and the backward pass through all layers, in place, in buffers that are made once."""
+
+import numpy as np
+
+
+class Passes:
+    """Both passes through all layers, for batches of up to so many rows. Nothing that the user has is written but the gradients.
+
+    Parameters
+    ----------
+    layers : sequence of Dense
+    rows : int
+        The largest number of rows.
+    gradients : ndarray
+        The vector that the backward pass writes: for each layer the gradients of its weights and of its bias.
+    keep_sums : bool
+        Whether inputs @ weights + bias are kept, where the derivative could be had from the outputs alone.
+    """
+
+    def __init__(self, layers, rows, gradients, keep_sums=False):
+        self.layers, self._parts, start = layers, {}, 0
+        whole, self._gradients = [], []
+        for layer in layers:
+            sums = np.empty((rows, layer.shape[1]), layer.dtype)
+            in_place = layer.function.from_output and not keep_sums
+            whole.append((sums, sums if in_place else np.empty_like(sums), np.empty_like(sums)))
+            size, end = layer.shape[0] * layer.shape[1], start + (layer.shape[0] + 1) * layer.shape[1]
+            self._gradients.append((gradients[start : start + size].reshape(layer.shape), gradients[start + size : end]))
+            start = end
+        self._parts[rows] = whole
+
+    def _buffers(self, rows):
+        """For each layer the sums, the outputs (the same array, where that is enough) and the gradient of both."""
+        if rows not in self._parts:
+            self._parts[rows] = [tuple(array[:rows] for array in arrays) for arrays in next(iter(self._parts.values()))]
+        return self._parts[rows]
+
+    def forward(self, inputs):
+        """The outputs of the last layer, in a buffer."""
+        for layer, (sums, outputs, _) in zip(self.layers, self._buffers(len(inputs)), strict=True):
+            np.matmul(inputs, layer.weights, out=sums)
+            np.add(sums, layer.bias, out=sums)
+            layer.function.forward(sums, out=outputs)
+            inputs = outputs
+        return inputs
+
+    def loss(self, inputs, targets, objective):
+        """Forward, backward, and the mean loss of a batch."""
+        buffers = self._buffers(len(inputs))
+        outputs = self.forward(inputs)
+        loss = objective(outputs, targets, buffers[-1][2])
+        for i in range(len(self.layers) - 1, -1, -1):
+            layer, (sums, outputs, grad) = self.layers[i], buffers[i]
+            if sums is outputs:
+                layer.function.backward(grad, y=outputs, out=grad)
+            else:
+                layer.function.backward(grad, sums, out=grad)
+            d_weights, d_bias = self._gradients[i]
+            np.matmul((buffers[i - 1][1] if i else inputs).T, grad, out=d_weights)
+            np.add.reduce(grad, axis=0, out=d_bias)
+            if i:
+                np.matmul(grad, layer.weights.T, out=buffers[i - 1][2])
+        return loss
+
+    def sums(self, rows):
+        """What the activations of the last pass were applied to, by layer; with keep_sums alone."""
+        return [sums for sums, _, _ in self._buffers(rows)]

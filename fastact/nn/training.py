@@ -1,0 +1,113 @@
+"""The training loop: epochs of shuffled batches, each a forward pass, a backward pass and a step of the optimizer."""
+
+import math
+import sys
+
+import numpy as np
+
+from .passes import Passes
+
+
+def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progress):
+    """Train for some epochs; the arguments are checked already.
+
+    Parameters
+    ----------
+    network : Network
+    X : ndarray of shape (rows, inputs)
+    objective : Objective
+    epochs, batch_size : int
+    shuffle : bool
+    rng : numpy.random.Generator
+    validate : callable or None
+        Gives the validation loss.
+    progress : bool or None
+    """
+    rows = len(X)
+    batch_size = min(batch_size, rows)
+    passes = Passes(network.layers, batch_size, network.gradients)
+    x_batch = np.empty((batch_size, X.shape[1]), X.dtype)
+    y_batch = np.empty((batch_size, *objective.targets.shape[1:]), objective.targets.dtype)
+    order = np.arange(rows)
+    shown = bar(epochs, progress)
+    try:
+        for _ in range(epochs):
+            before = network.parameters.copy()
+            if shuffle:
+                rng.shuffle(order)
+            total = 0.0
+            for start in range(0, rows, batch_size):
+                if shuffle:
+                    chosen = order[start : start + batch_size]
+                    # mode="raise" would go through a buffer of its own; the indices are right
+                    x = X.take(chosen, axis=0, out=x_batch[: len(chosen)], mode="clip")
+                    y = objective.targets.take(chosen, axis=0, out=y_batch[: len(chosen)], mode="clip")
+                else:
+                    x, y = X[start : start + batch_size], objective.targets[start : start + batch_size]
+                total += passes.loss(x, y, objective) * len(x)
+                network.optimizer.step(network.parameters, network.gradients)
+            loss = total / rows
+            if not math.isfinite(loss):
+                network.parameters[...] = before
+                epoch = len(network.losses) + 1
+                network.optimizer = None
+                raise FloatingPointError(
+                    f"the loss became {loss} in epoch {epoch}: try an optimizer with a smaller rate, or data of standard deviation 1; "
+                    f"the network is that of epoch {epoch - 1}"
+                )
+            validation = {} if validate is None else {"validation": validate()}
+            network.losses.append(loss)
+            network.validation_losses += validation.values()
+            shown.show(loss=loss, **validation)
+    finally:
+        shown.close()
+
+
+class Silence:
+    """No progress bar."""
+
+    def show(self, **losses):
+        """Show nothing."""
+
+    def close(self):
+        """Nothing to close."""
+
+
+class Lines(Silence):
+    """A line an epoch on stderr, where tqdm is not installed."""
+
+    def __init__(self, epochs):
+        self.epochs, self.done = epochs, 0
+
+    def show(self, **losses):
+        """Print the losses of an epoch."""
+        self.done += 1
+        texts = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        print(f"epoch {self.done}/{self.epochs}: {texts}", file=sys.stderr)
+
+
+class Bar(Silence):
+    """tqdm's bar."""
+
+    def __init__(self, made):
+        self.bar = made
+
+    def show(self, **losses):
+        """Move it on by an epoch."""
+        self.bar.set_postfix({name: f"{value:.4g}" for name, value in losses.items()}, refresh=False)
+        self.bar.update()
+
+    def close(self):
+        """Leave it as it is."""
+        self.bar.close()
+
+
+def bar(epochs, progress):
+    """What shows the progress: None is a bar where stderr is a terminal and tqdm is installed, True shows it anyway, False never."""
+    if progress is False or (progress is None and not (sys.stderr and sys.stderr.isatty())):
+        return Silence()
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return Silence() if progress is None else Lines(epochs)
+    return Bar(tqdm(total=epochs, unit="epoch"))
