@@ -60,10 +60,9 @@ class Function:
     def backward(self, grad, x=None, y=None, out=None):
         """Multiply grad by f'(x), found from the input x or the output y; a new array or in `out`."""
         if self.name is not None:
-            operands = (grad,) if x is None else (grad, x)
-            return self._backward(*operands, y=y, out=out, **self.parameters) if y is not None else self._backward(
-                *operands, out=out, **self.parameters
-            )
+            if y is not None:
+                return self._backward(grad, y=y, out=out, **self.parameters)
+            return self._backward(grad, x, out=out, **self.parameters)
         if self.is_linear:
             return write(grad, out, "")
         return write(self._backward(grad, x), out, "the activation's backward function")
@@ -124,7 +123,7 @@ def find(activation, parameters):
     """
     if activation is None or isinstance(activation, (tuple, list)):
         if parameters:
-            raise TypeError(f"Dense() got {next(iter(parameters))}=, which belongs to an activation of fastact; there is none here")
+            raise TypeError(f"Dense() got {next(iter(parameters))}=, a parameter of an activation of fastact; there is none here")
         if activation is None:
             return Function(None, None)
         if len(activation) != 2 or not all(map(callable, activation)):
@@ -133,12 +132,11 @@ def find(activation, parameters):
     if callable(activation):
         name = getattr(activation, "__name__", "")
         if getattr(fastact, name, None) is not activation:
-            raise TypeError(f"activation must be a name, or a pair (f, f_backward) of functions, got {name or activation!r} alone")
+            raise TypeError(f"activation must be a name or a pair of functions (f, f_backward), got {name or activation!r} alone")
         activation = name
     if not isinstance(activation, str):
-        raise TypeError(
-            f"activation must be a name, a pair (f, f_backward) of functions or None, not {type(activation).__name__} {activation!r}"
-        )
+        given = f"{type(activation).__name__} {activation!r}"
+        raise TypeError(f"activation must be a name, a pair of functions (f, f_backward) or None, not {given}")
     if activation not in names():
         near = difflib.get_close_matches(activation.lower().replace("-", "_"), names(), 1, 0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(names())}"

@@ -35,7 +35,7 @@ def as_matrix(name, value, width, dtype):
     """An array of shape (..., width)."""
     array = real(name, value)
     if array.ndim == 0 or array.shape[-1] != width:
-        raise ValueError(f"{name} must have shape (..., {width}), as many numbers a row as the layer has inputs; got {array.shape}")
+        raise ValueError(f"{name} must have shape (..., {width}), since the layer has {width} inputs; got {array.shape}")
     return array.astype(dtype, copy=False)
 
 
@@ -68,5 +68,6 @@ def finite(name, array):
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
         place = at[0] if len(at) == 1 else at
-        raise ValueError(f"{name} must be finite in {array.dtype}, got {array[at]} at {place}; {int(wrong.sum())} such entries in all")
+        count = int(wrong.sum())
+        raise ValueError(f"{name} must be finite in {array.dtype}, got {array[at]} at {place}; {count} such entries in all")
     return array

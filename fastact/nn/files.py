@@ -7,7 +7,6 @@ import zipfile
 
 import numpy as np
 
-from . import activations
 from .layers import Dense
 from .losses import TASKS
 
@@ -19,7 +18,7 @@ def save(network, path):
     layers, arrays = [], {}
     for i, layer in enumerate(network.layers):
         if layer.function.is_own:
-            raise ValueError(f"layer {i} has functions of your own, {layer.function!r}, which no file can hold: only names are saved")
+            raise ValueError(f"layer {i} has functions of your own, {layer.function!r}: a file holds only names")
         layers.append({"activation": layer.function.name, "parameters": layer.function.parameters})
         arrays |= {f"weights_{i}": layer.weights, f"bias_{i}": layer.bias}
     text = json.dumps({"format": FORMAT, "task": network.task, "layers": layers})
@@ -77,9 +76,7 @@ def read(file):
         for i, layer in enumerate(facts["layers"]):
             if layer["activation"] is not None and not isinstance(layer["activation"], str):
                 raise ValueError(f"the activation of layer {i} is {layer['activation']!r}")
-            layers.append(
-                Dense.of(arrays[f"weights_{i}"], arrays[f"bias_{i}"], layer["activation"], **layer["parameters"])
-            )
+            layers.append(Dense.of(arrays[f"weights_{i}"], arrays[f"bias_{i}"], layer["activation"], **layer["parameters"]))
     return Network(*layers, task=facts["task"])
 
 

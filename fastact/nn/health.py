@@ -41,9 +41,8 @@ class Health:
             lines.append((str(i), name, *shares, f"{self.gradient[i]:.2e}" if np.isfinite(self.gradient[i]) else "-"))
         widths = [max(len(line[column]) for line in lines) for column in range(5)]
         aligned = (str.rjust, str.ljust, str.rjust, str.rjust, str.rjust)
-        return "\n".join(
-            "  ".join(align(text, width) for align, text, width in zip(aligned, line, widths, strict=True)).rstrip() for line in lines
-        )
+        texts = ([align(text, width) for align, text, width in zip(aligned, line, widths, strict=True)] for line in lines)
+        return "\n".join("  ".join(text).rstrip() for text in texts)
 
 
 def examine(layers, sums, gradients):

@@ -103,7 +103,8 @@ def classes_or_distributions(y, width, dtype):
         if y.shape[1:] == (width,):
             return finite("y", y.astype(dtype))
         hint = ": pass y.astype(int)" if y.ndim == 1 else ""
-        raise ValueError(f"y must be integer classes or distributions of shape (rows, {width}), got {y.dtype} of shape {y.shape}{hint}")
+        right = f"integer classes or distributions of shape ({len(y)}, {width})"
+        raise ValueError(f"y must be {right}, got {y.dtype} of shape {y.shape}{hint}")
     if y.shape[1:] == (width,):  # one-hot
         if ((y != 0) & (y != 1)).any() or (np.count_nonzero(y, axis=1) != 1).any():
             raise ValueError(f"y of shape {y.shape} must be 0 but for one 1 a row; classes have shape ({len(y)},)")
@@ -114,7 +115,8 @@ def classes_or_distributions(y, width, dtype):
     if wrong.any():
         at = int(np.argwhere(wrong)[0][0])
         hint = 'for numbers that are no classes there is loss="squared_error"'
-        raise ValueError(f"y must be classes in 0..{width - 1}, as the network has {width} outputs; got {y[at].item()} at {at}: {hint}")
+        right = f"classes in 0..{width - 1}, as the network has {width} outputs"
+        raise ValueError(f"y must be {right}; got {y[at].item()} at {at}: {hint}")
     return y.reshape(-1).astype(np.int64)
 
 
@@ -129,5 +131,3 @@ def like_outputs(loss, y, width, dtype):
         raise ValueError(f"y must have shape ({len(y)}, {width}) under loss {loss!r}, got {y.shape}{hint}")
     with np.errstate(over="ignore"):  # what does not fit is inf, and refused
         return finite("y", y.astype(dtype))
-
-

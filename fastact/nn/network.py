@@ -1,5 +1,6 @@
 """A network: a chain of layers that learns."""
 
+import itertools
 import operator
 
 import numpy as np
@@ -68,7 +69,7 @@ class Network:
                 raise TypeError(f"Network() takes Dense layers, got {type(layer).__name__} as layer {i}")
             if layer.network is not None or layer in layers[:i]:
                 raise ValueError(f"layer {i} belongs to a network already: make one for each")
-        for i, (before, after) in enumerate(zip(layers, layers[1:], strict=False)):
+        for i, (before, after) in enumerate(itertools.pairwise(layers)):
             if before.shape[1] != after.shape[0]:
                 raise ValueError(f"layer {i} has {before.shape[1]} outputs, but layer {i + 1} has {after.shape[0]} inputs")
         if task is not None and task not in losses.TASKS:

@@ -35,7 +35,9 @@ class Optimizer:
     def begin(self, parameters):
         """The rate of the next step."""
         if parameters is not self.parameters:
-            raise ValueError(f"{type(self).__name__}.step() needs the parameters with which it was started: call start(parameters)")
+            raise ValueError(
+                f"{type(self).__name__}.step() needs the parameters that it was started with: call start(parameters)"
+            )
         rate = number("rate", self.rate(self.steps), 0) if callable(self.rate) else self.rate
         self.steps += 1
         return rate

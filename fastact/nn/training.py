@@ -52,8 +52,8 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
                 epoch = len(network.losses) + 1
                 network.optimizer = None
                 raise FloatingPointError(
-                    f"the loss became {loss} in epoch {epoch}: try an optimizer with a smaller rate, or data of standard deviation 1; "
-                    f"the network is that of epoch {epoch - 1}"
+                    f"the loss became {loss} in epoch {epoch}: try an optimizer with a smaller rate, or data of standard "
+                    f"deviation 1. The network is that of epoch {epoch - 1}"
                 )
             validation = {} if validate is None else {"validation": validate()}
             network.losses.append(loss)
@@ -103,7 +103,7 @@ class Bar(Silence):
 
 
 def bar(epochs, progress):
-    """What shows the progress: None is a bar where stderr is a terminal and tqdm is installed, True shows it anyway, False never."""
+    """What shows the progress. None: a bar, where stderr is a terminal and tqdm is installed; True: in any case; False: never."""
     if progress is False or (progress is None and not (sys.stderr and sys.stderr.isatty())):
         return Silence()
     try:
