@@ -73,7 +73,12 @@ class Function:
 
     @property
     def init(self):
-        """The name of the initial weights that suit it: LeCun for selu, He where f grows like x, else Glorot."""
+        """The name of the initial weights that suit it: LeCun for selu, He where f grows like x, else Glorot.
+
+        A function of the user's own is not called for that: it gets He's.
+        """
+        if self.is_own:
+            return "he"
         if self.name == "selu":
             return "lecun"
         if self.is_linear or self.name == "softmax":

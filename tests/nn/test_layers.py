@@ -1,0 +1,192 @@
+"""Dense: its passes outside of a network, its arrays, and what it refuses."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import fastact
+from fastact.nn import Adam, Dense, Network
+from fastact.nn import activations as known
+
+INPUTS = [[0.2, 0.5, 1.2], [1.2, 1.1, 0.6]]
+
+
+def test_the_first_article():
+    """The layer of the article gives what its line of NumPy gives."""
+    np.random.seed(0)  # noqa: NPY002
+    weights = 0.1 * np.random.randn(3, 4)  # noqa: NPY002  (as the article has it)
+    layer = Dense.of(weights, np.zeros(4), "relu")
+    outputs = layer.forward(INPUTS)
+    assert outputs.dtype == np.float64
+    np.testing.assert_array_equal(outputs, np.maximum(0, np.dot(INPUTS, weights) + np.zeros(4)))
+    np.testing.assert_allclose(outputs[0], [0.11627268, 0.00841107, 0.08436441, 0.2117628], rtol=1e-6)
+    assert layer.outputs is outputs
+
+
+@pytest.mark.parametrize("name", known.names())
+def test_forward_and_backward(name):
+    """Both are those of fastact's function, for every name; nothing that the caller has is written."""
+    parameters = {"threshold": {"threshold": 0.1, "value": -0.2}, "softcap": {"cap": 2.0}}.get(name, {})
+    generator = np.random.default_rng(1)
+    weights, bias, x = generator.normal(size=(3, 4)), generator.normal(size=4), generator.normal(size=(5, 3))
+    layer = Dense.of(weights, bias, name, **parameters)
+    sums = x @ weights + bias
+    before = x.copy()
+    np.testing.assert_array_equal(layer.forward(x), getattr(fastact, name)(sums, **parameters))
+    x[...] = np.nan  # the layer has a copy
+    grad = generator.normal(size=(5, 4))
+    kept = grad.copy()
+    if name == "softmax":
+        d_sums = fastact.softmax_backward(grad, sums)
+    else:
+        d_sums = getattr(fastact, name + "_backward")(grad, sums, **parameters)
+    np.testing.assert_allclose(layer.backward(grad), d_sums @ weights.T, rtol=1e-12)
+    np.testing.assert_allclose(layer.d_weights, before.T @ d_sums, rtol=1e-12)
+    np.testing.assert_allclose(layer.d_bias, d_sums.sum(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(grad, kept)
+
+
+def test_names():
+    """All functions of one array are there, and those that need more are not."""
+    assert {"relu", "swish", "gelu", "softmax", "threshold", "softcap", "expit"} <= set(known.names())
+    assert not {"logit", "prelu", "glu", "swiglu", "log_softmax"} & set(known.names())
+
+
+def test_a_function_stands_for_its_name():
+    """fastact's own function, and a pair of the user's."""
+    assert Dense(2, 3, fastact.gelu).activation == "gelu"
+    assert Dense(2, 3, "gelu", approximate="tanh").function.parameters == {"approximate": "tanh"}
+    layer = Dense.of(np.eye(2), None, (np.square, lambda grad, x: 2 * x * grad))
+    np.testing.assert_array_equal(layer.forward([[1.0, 3.0]]), [[1, 9]])
+    np.testing.assert_array_equal(layer.backward([[1.0, 1.0]]), [[2, 6]])
+    assert layer.activation is None
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Dense(2, 3, "rellu"), ValueError, "did you mean 'relu'"),
+        (lambda: Dense(2, 3, "Leaky-ReLU"), ValueError, "did you mean 'leaky_relu'"),
+        (lambda: Dense(2, 3, "logit"), ValueError, "activation 'logit' is none that a layer takes"),
+        (lambda: Dense(2, 3, np.tanh), TypeError, r"pair of functions \(f, f_backward\), got 'tanh' alone"),
+        (lambda: Dense(2, 3, 7), TypeError, "not int 7"),
+        (lambda: Dense(2, 3, (np.tanh,)), TypeError, "pair of functions"),
+        (lambda: Dense(2, 3, "elu", beta=1), TypeError, "beta"),
+        (lambda: Dense(2, 3, "elu", alpha="much"), TypeError, "alpha"),
+        (lambda: Dense(2, 3, "elu", alpha=[1.0, 2.0]), TypeError, "one number"),
+        (lambda: Dense(2, 3, "celu", alpha=0), ValueError, "alpha"),
+        (lambda: Dense(2, 3, "threshold"), TypeError, "threshold"),
+        (lambda: Dense(2, 3, None, alpha=1), TypeError, "alpha="),
+        (lambda: Dense(0, 3), ValueError, "inputs must be a positive integer, got 0"),
+        (lambda: Dense(2, 2.5), ValueError, "outputs must be a positive integer"),
+        (lambda: Dense(2, 3, dtype=np.float16), TypeError, "float32 or float64, not in float16"),
+        (lambda: Dense(2, 3, init="hee"), ValueError, "init must be one of 'he'"),
+        (lambda: Dense(2, 3, scale=-1), ValueError, "scale"),
+        (lambda: Dense.of(np.ones(3)), ValueError, r"\(inputs, outputs\)"),
+        (lambda: Dense.of(np.ones((2, 3)), np.ones(2)), ValueError, r"bias must have shape \(3,\), got \(2,\)"),
+        (lambda: Dense.of([[1.0, np.nan]]), ValueError, "weights must be finite.*nan at"),
+        (lambda: Dense.of(np.ones((2, 3), complex)), TypeError, "complex"),
+        (lambda: Dense(2, 3).forward(np.ones((4, 3))), ValueError, r"\(\.\.\., 2\)"),
+        (lambda: Dense(2, 3).forward([["a", "b"]]), TypeError, "real numbers"),
+        (lambda: Dense(2, 3).backward(np.ones((1, 3))), ValueError, "needs a forward pass"),
+    ],
+)
+def test_errors(make, error, message):
+    """Each names what is wrong, and what would be right."""
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_backward_checks_its_shape():
+    """A gradient of another shape does not broadcast."""
+    layer = Dense(2, 3, rng=0)
+    layer.forward(np.ones((4, 2)))
+    with pytest.raises(ValueError, match=r"shape of outputs \(4, 3\), got \(4, 1\)"):
+        layer.backward(np.ones((4, 1)))
+
+
+def test_what_is_returned_stays():
+    """Later passes, and a fit, do not change arrays that the user holds."""
+    layer, x = Dense(2, 3, "relu", rng=0), np.ones((4, 2), np.float32)
+    outputs = layer.forward(x)
+    d_weights = [layer.backward(np.ones((4, 3))), layer.d_weights][1]
+    kept = outputs.copy(), d_weights.copy()
+    layer.forward(-x)
+    layer.backward(np.ones((4, 3)))
+    np.testing.assert_array_equal(outputs, kept[0])
+    np.testing.assert_array_equal(d_weights, kept[1])
+    net = Network(Dense(2, 3, rng=0))
+    outputs = net.forward(x)
+    kept = outputs.copy()
+    net.fit(x, [0, 1, 2, 0], epochs=2)
+    np.testing.assert_array_equal(outputs, kept)
+    assert net.layers[0].outputs is None
+
+
+def test_one_row_and_many_axes():
+    """A single row, and batches of batches."""
+    layer = Dense(2, 3, "tanh", rng=0)
+    assert layer.forward([1.0, 2.0]).shape == (3,)
+    assert layer.backward([1.0, 0.0, 0.0]).shape == (2,)
+    x = np.random.default_rng(0).normal(size=(4, 5, 2))
+    assert layer.forward(x).shape == (4, 5, 3)
+    assert layer.backward(np.ones((4, 5, 3))).shape == (4, 5, 2)
+    assert layer.d_weights.shape == (2, 3)
+
+
+def test_views():
+    """In a network all parameters are one vector; assigning writes into it."""
+    layers = Dense(2, 3, "relu"), Dense(3, 1)
+    net = Network(*layers, rng=0)
+    assert net.parameters.shape == net.gradients.shape == (2 * 3 + 3 + 3 + 1,)
+    for layer in layers:
+        for array in (layer.weights, layer.bias):
+            assert np.shares_memory(array, net.parameters)
+        assert np.shares_memory(layer.d_weights, net.gradients)
+    layers[1].weights = [[1], [2], [3]]
+    layers[1].bias = [4]
+    np.testing.assert_array_equal(net.parameters[-4:], [1, 2, 3, 4])
+    with pytest.raises(ValueError, match=r"weights must have shape \(3, 1\), got \(3, 2\)"):
+        layers[1].weights = np.ones((3, 2))
+    with pytest.raises(ValueError, match="bias must be finite"):
+        layers[1].bias = [np.inf]
+    net.forward([[1.0, 2.0]])
+    net.backward([[1.0]])
+    np.testing.assert_array_equal(net.gradients[-1], 1)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies(copied):
+    """A copy has vectors of its own, and learns on as the original does."""
+    X, y = np.random.default_rng(0).normal(size=(50, 2)), np.arange(50) % 3
+    net = Network(Dense(2, 4, "elu", alpha=0.5), Dense(4, 3), rng=0).fit(X, y, epochs=3, optimizer=Adam(0.01))
+    other = copied(net)
+    assert np.shares_memory(other.layers[1].weights, other.parameters)
+    assert not np.shares_memory(other.parameters, net.parameters)
+    net.fit(X, y, epochs=2, shuffle=False)
+    other.fit(X, y, epochs=2, shuffle=False)
+    np.testing.assert_array_equal(other.parameters, net.parameters)
+    assert other.losses == net.losses
+
+
+@pytest.mark.parametrize(
+    ("name", "variance"), [("relu", 2 / 400), ("gelu", 2 / 400), ("selu", 1 / 400), ("tanh", 2 / 500), (None, 2 / 500)]
+)
+def test_initial_weights(name, variance):
+    """He, LeCun and Glorot, by the activation."""
+    weights = Dense(400, 100, name, rng=0).weights
+    assert abs(weights.var() / variance - 1) < 0.05
+    assert weights.dtype == np.float32
+
+
+def test_chosen_initial_weights():
+    """By name, by standard deviation, by seed."""
+    assert abs(Dense(400, 100, "relu", rng=0, init="lecun").weights.var() * 400 - 1) < 0.05
+    assert abs(Dense(400, 100, "relu", rng=0, scale=0.1).weights.std() - 0.1) < 0.005
+    one, same = Network(Dense(3, 4, "relu"), rng=7), Network(Dense(3, 4, "relu"), rng=7)
+    np.testing.assert_array_equal(one.parameters, same.parameters)
+    given = Dense(3, 4, rng=1).weights
+    np.testing.assert_array_equal(Network(Dense(3, 4, rng=1), rng=7).layers[0].weights, given)
+    assert (Network(Dense(3, 4)).parameters != Network(Dense(3, 4)).parameters).any()

@@ -1,0 +1,114 @@
+"""The optimizers: their steps by hand, how they go on, and what they refuse."""
+
+import numpy as np
+import pytest
+
+from fastact.nn import SGD, Adam, AdamW, Dense, Network
+
+
+def run(optimizer, steps=5):
+    """Parameters after some steps down the slope of their squares."""
+    parameters = np.array([1.0, -2.0, 3.0])
+    optimizer.start(parameters)
+    for _ in range(steps):
+        optimizer.step(parameters, 2 * parameters)
+    return parameters
+
+
+def by_hand(kind, steps=5, momentum=0.9):
+    """The same, written out."""
+    p, v, m = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
+    for t in range(1, steps + 1):
+        g = 2 * p
+        if kind == "sgd":
+            p = p - 0.1 * g
+        elif kind in ("momentum", "nesterov"):
+            v = momentum * v + g
+            p = p - 0.1 * (g + momentum * v if kind == "nesterov" else v)
+        else:
+            if kind == "adamw":
+                p = p * (1 - 0.1 * 0.01)
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+            p = p - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return p
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "kind"),
+    [
+        (SGD(0.1), "sgd"),
+        (SGD(0.1, momentum=0.9), "momentum"),
+        (SGD(0.1, momentum=0.9, nesterov=True), "nesterov"),
+        (Adam(0.1), "adam"),
+        (AdamW(0.1), "adamw"),
+        (Adam(lambda step: 0.1), "adam"),
+    ],
+    ids=repr,
+)
+def test_steps(optimizer, kind):
+    """Five steps, and again after a new start."""
+    np.testing.assert_allclose(run(optimizer), by_hand(kind), rtol=1e-12)
+    np.testing.assert_allclose(run(optimizer), by_hand(kind), rtol=1e-12)
+
+
+def test_rate_of_the_step():
+    """A function of how many steps are done."""
+    asked = []
+    run(SGD(lambda step: asked.append(step) or 0.1), steps=3)
+    assert asked == [0, 1, 2]
+    with pytest.raises(ValueError, match="rate must be a number that is finite and at least 0, got nan"):
+        run(SGD(lambda step: np.nan))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SGD(-0.1), "rate must be a number that is finite and at least 0, got -0.1"),
+        (lambda: SGD("fast"), "rate must be a number"),
+        (lambda: SGD(momentum=-1), "momentum"),
+        (lambda: SGD(nesterov=True), "nesterov=True needs a momentum"),
+        (lambda: Adam(np.inf), "rate"),
+        (lambda: Adam(beta1=1), "beta1 must be a number that is at least 0 and less than 1, got 1"),
+        (lambda: Adam(beta2=-0.1), "beta2"),
+        (lambda: Adam(eps=-1), "eps"),
+        (lambda: AdamW(weight_decay=-1), "weight_decay"),
+    ],
+)
+def test_errors(make, message):
+    """Each names the argument and its value."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_it_serves_one_network_at_a_time():
+    """Its moments belong to the parameters with which it was started."""
+    optimizer = Adam()
+    optimizer.start(np.zeros(3))
+    with pytest.raises(ValueError, match="call start"):
+        optimizer.step(np.zeros(3), np.zeros(3))
+    X, y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
+    one, other = Network(Dense(2, 2), rng=0), Network(Dense(2, 2), rng=0)
+    one.fit(X, y, epochs=1, optimizer=optimizer, shuffle=False)
+    assert optimizer.steps == 1
+    other.fit(X, y, epochs=1, optimizer=optimizer, shuffle=False)
+    assert optimizer.steps == 1
+    np.testing.assert_array_equal(one.parameters, other.parameters)
+
+
+def test_an_optimizer_of_your_own():
+    """Two methods are enough."""
+
+    class Signs:
+        def start(self, parameters):
+            self.started = len(parameters)
+
+        def step(self, parameters, gradients):
+            parameters -= 0.01 * np.sign(gradients)
+
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    net = Network(Dense(2, 2), rng=0).fit(X, X[:, 0] > 0, epochs=30, optimizer=Signs())
+    assert net.score(X, X[:, 0] > 0) > 0.95
+    assert net.optimizer.started == 6
+    for wrong in (Adam, "adam", object()):
+        with pytest.raises(TypeError, match="optimizer must be one such as Adam"):
+            net.fit(X, X[:, 0] > 0, optimizer=wrong)
