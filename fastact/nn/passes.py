@@ -20,6 +20,7 @@ class Passes:
     def __init__(self, layers, rows, gradients, keep_sums=False):
         self.layers, self._parts, start = layers, {}, 0
         whole, self._gradients = [], []
+        self._ones = np.ones(rows, gradients.dtype)
         for layer in layers:
             sums = np.empty((rows, layer.shape[1]), layer.dtype)
             in_place = layer.function.from_output and not keep_sums
@@ -57,7 +58,7 @@ class Passes:
                 layer.function.backward(grad, sums, out=grad)
             d_weights, d_bias = self._gradients[i]
             np.matmul((buffers[i - 1][1] if i else inputs).T, grad, out=d_weights)
-            np.add.reduce(grad, axis=0, out=d_bias)
+            np.dot(self._ones[: len(grad)], grad, out=d_bias)  # BLAS sums over rows faster than np.sum does
             if i:
                 np.matmul(grad, layer.weights.T, out=buffers[i - 1][2])
         return loss
