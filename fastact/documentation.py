@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from . import row_documentation
+from . import examples, row_documentation
 from .declare import ACTIVATIONS, REQUIRED, Activation
 
 KEYWORDS = """    where : array_like of bool, optional
@@ -93,21 +93,13 @@ def _value_errors(activation):
     return text + (f"; for an unknown `{activation.option}`" if activation.option else "")
 
 
-def _numbers(activation):
-    """The required parameters of an example call."""
-    return "".join(f", {value!r}" for value in activation.usual.values())
-
-
 def forward(activation):
     """The docstring of a forward pass."""
     name = activation.name
     if activation.halves:
         shape, out = "Half as long along the axis", "Where to write."
-        example = f">>> fa.{name}(np.array([[2.0, 3.0, 0.0, 0.0]]))\n    array([[1. , 1.5]])"
     else:
         shape, out = "Of the broadcast shape", f"Where to write; `out={activation.operands[0]}` works in place."
-        arrays = ", ".join("x" for _ in activation.operands)
-        example = f">>> fa.{name}({arrays}{_numbers(activation)}, out=x) is x\n    True"
     return _clean(f"""{name}: {activation.definition}
 
     {activation.summary}{_also(activation)}
@@ -136,8 +128,7 @@ def forward(activation):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> x = np.array([-1.0, 0.0, 2.0], dtype=np.float32)
-    {example}
+    {examples.shown(name, examples.forward(activation))}
     """)
 
 
@@ -145,43 +136,26 @@ PLACE = "ndarray, optional\n        Where to write, in the shape of the result a
 
 
 def _returns(activation):
-    """What a backward pass returns, where it may be written, and an example."""
-    name, numbers = f"{activation.name}_backward", _numbers(activation)
+    """What a backward pass returns, and where it may be written."""
     first, second = (*activation.gradients, None)[:2]
     if activation.halves:
-        return (
-            "ndarray\n        Of the shape of `x`: the gradients of both halves",
-            PLACE.format("x"),
-            f">>> fa.{name}(grad[:1], x[1:], out=x[1:]).shape\n    (2,)",
-        )
+        return "ndarray\n        Of the shape of `x`: the gradients of both halves", PLACE.format("x")
     if second is None:
-        example = f">>> fa.{name}(grad, x{numbers}, out=grad) is grad\n    True"
-        if activation.backward_from_output:
-            given = "".join(f", {key}={value!r}" for key, value in activation.usual.items())
-            example = f">>> y = fa.{activation.name}(x{numbers})\n"
-            example += f"    >>> bool(np.allclose(fa.{name}(grad, x{numbers}), fa.{name}(grad, y=y{given})))\n    True"
-        return (
-            "ndarray or scalar\n        Of the broadcast shape of `grad` and `x`",
-            PLACE.format("grad"),
-            example,
-        )
-    summed = second not in activation.operands
+        return "ndarray or scalar\n        Of the broadcast shape of `grad` and `x`", PLACE.format("grad")
     two = f"a tuple of two, for the gradients of `{first}` and of `{second}`, either may be None"
-    example = f">>> dx, total = fa.{name}(grad, -x{numbers})\n    >>> float(total)\n    -1.5"
-    if not summed:
-        example = f">>> fa.{name}(grad, x, x.copy(), out=(x, grad))[1] is grad\n    True"
+    shapes = ", each of the broadcast shape"
+    if second not in activation.operands:
+        shapes = f", the latter summed to the shape of `{second}`"
     return (
-        f"(ndarray or scalar, ndarray or scalar)\n        The gradients of `{first}` and of `{second}`"
-        + (f", the latter summed to the shape of `{second}`" if summed else ", each of the broadcast shape"),
+        f"(ndarray or scalar, ndarray or scalar)\n        The gradients of `{first}` and of `{second}`{shapes}",
         f"tuple of ndarray, optional\n        Where to write: {two}. Operands can be overwritten.",
-        example,
     )
 
 
 def backward(activation):
     """The docstring of a backward pass."""
     name = activation.name
-    returns, out, example = _returns(activation)
+    returns, out = _returns(activation)
     from_output = activation.backward_from_output is not None
     y = saturated = conditions = ""
     given = "For y=, since the output does not determine the derivative"
@@ -225,7 +199,5 @@ def backward(activation):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> x = np.array([0.25, 0.5, 0.75])
-    >>> grad = np.ones_like(x)
-    {example}
+    {examples.shown(f"{name}_backward", examples.backward(activation))}
     """)

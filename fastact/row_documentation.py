@@ -1,5 +1,6 @@
 """The numpydoc docstrings of the functions along an axis and of the losses."""
 
+from . import examples
 from .row_table import ROWS
 
 KINDS = "float32 and float64 keep their dtype; float16, booleans and integers of up to 16 bits give float32, larger ones float64."
@@ -155,7 +156,7 @@ def forward(name, row):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> {row.example}
+    {examples.shown(name, row.example)}
     """)
 
 
@@ -192,7 +193,7 @@ def backward(name, row):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> {row.backward_example}
+    {examples.shown(f"{name}_backward", row.backward_example)}
     """)
 
 
@@ -267,7 +268,6 @@ def loss(head, tail, given, out, returned, cross, example):
 
 SCALAR = "scalar or ndarray\n        The loss, rounded once from a float64 sum; with reduction='none' one for each {0}."
 SLOPE = "ndarray\n        The gradient of `logits`, of their shape; accurate where a target dominates: p - 1 keeps its digits."
-TWO = ">>> logits = np.array([[30.0, 0.0], [0.0, 0.0]])\n    >>> {0}"
 TEXTS = {
     "gumbel_softmax": clean(f"""gumbel_softmax: {OTHERS["gumbel_softmax"][2]}, along an axis
 
@@ -309,8 +309,7 @@ TEXTS = {
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> fa.gumbel_softmax(np.zeros((2, 3)), hard=True, rng=0).sum(axis=-1).tolist()
-    [1.0, 1.0]
+    {examples.other("gumbel_softmax")}
     """),
     "gumbel_softmax_backward": clean(f"""The gradient of gumbel_softmax: {OTHERS["gumbel_softmax"][3]}, along an axis
 
@@ -346,9 +345,7 @@ TEXTS = {
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    >>> y = fa.gumbel_softmax(np.zeros(3), tau=0.5, rng=0)
-    >>> abs(float(fa.gumbel_softmax_backward(np.array([1.0, 0.0, 0.0]), y=y, tau=0.5).sum())) < 1e-15
-    True
+    {examples.other("gumbel_softmax_backward")}
     """),
     "cross_entropy": loss(
         f"cross_entropy: {OTHERS['cross_entropy'][2]}",
@@ -357,7 +354,7 @@ TEXTS = {
         "the loss",
         SCALAR.format("row"),
         True,
-        TWO.format("float(fa.cross_entropy(logits, np.array([0, -100])).round(20))\n    9.357623e-14"),
+        examples.other("cross_entropy"),
     ),
     "cross_entropy_backward": loss(
         f"The gradient of cross_entropy: {OTHERS['cross_entropy'][3]}",
@@ -366,7 +363,7 @@ TEXTS = {
         IN_PLACE,
         SLOPE,
         True,
-        TWO.format("fa.cross_entropy_backward(1.0, logits, np.array([-100, 1])).tolist()\n    [[0.0, 0.0], [0.5, -0.5]]"),
+        examples.other("cross_entropy_backward"),
     ),
     "cross_entropy_and_grad": loss(
         "cross_entropy and cross_entropy_backward with a grad of 1, in one pass over the logits",
@@ -375,8 +372,7 @@ TEXTS = {
         f"{IN_PLACE}.\n        Or a tuple of two, where to write the loss and the gradient; either may be None",
         "(scalar or ndarray, ndarray)\n        The loss, and the gradient of `logits`, as the two functions give them",
         True,
-        TWO.format("loss, grad = fa.cross_entropy_and_grad(logits, np.array([0, 1]), out=logits)")
-        + "\n    >>> grad is logits\n    True",
+        examples.other("cross_entropy_and_grad"),
     ),
     "binary_cross_entropy_with_logits": loss(
         f"binary_cross_entropy_with_logits: {OTHERS['binary_cross_entropy_with_logits'][2]}",
@@ -385,7 +381,7 @@ TEXTS = {
         "the loss",
         SCALAR.format("element"),
         False,
-        ">>> float(fa.binary_cross_entropy_with_logits(np.array([-1000.0, 0.0]), np.array([1.0, 1.0])).round(4))\n    500.3466",
+        examples.other("binary_cross_entropy_with_logits"),
     ),
     "binary_cross_entropy_with_logits_backward": loss(
         f"The gradient of binary_cross_entropy_with_logits: {OTHERS['binary_cross_entropy_with_logits'][3]}",
@@ -394,6 +390,6 @@ TEXTS = {
         IN_PLACE,
         "ndarray\n        The gradient of `logits`, of their shape.",
         False,
-        ">>> fa.binary_cross_entropy_with_logits_backward(1.0, np.zeros(2), np.array([0.0, 1.0])).tolist()\n    [0.25, -0.25]",
+        examples.other("binary_cross_entropy_with_logits_backward"),
     ),
 }

@@ -19,8 +19,8 @@ class Row(NamedTuple):
         The textbook definition and the gradient, of a whole row; "" where there is no backward pass.
     summary, source : str
         For the docstring.
-    example, backward_example : str
-        Calls that fit a docstring, and what they give.
+    example, backward_example : tuple of str
+        The statements of an example; what they print is recorded in example_outputs.py.
     evaluator : str
         The name of the plain evaluator in row_evaluators.py.
     parameters, by_name : dict
@@ -37,9 +37,9 @@ class Row(NamedTuple):
     slope: str
     summary: str
     source: str
-    example: str
+    example: tuple
     evaluator: str
-    backward_example: str = ""
+    backward_example: tuple = ()
     parameters: Mapping = AXIS
     by_name: Mapping = NOTHING
     fixed: Mapping = NOTHING
@@ -54,9 +54,18 @@ ROWS = {
         "Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing\n"
         "    overflows and the largest entry never underflows.",
         "J. S. Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
-        "fa.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))\n    array([[0.5, 0.5],\n           [1. , 0. ]])",
+        (
+            "x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])",
+            "fa.softmax(x)",
+            "fa.softmax(x, mask=[True, True, False])",
+            "fa.softmax(x, axis=0, out=x) is x  # in place",
+        ),
         "softmax",
-        "fa.softmax_backward(np.array([1.0, 0.0]), y=np.array([0.5, 0.5])).tolist()\n    [0.25, -0.25]",
+        (
+            "y = fa.softmax(np.array([1.0, 2.0, 3.0]))",
+            "grad = np.array([1.0, 0.0, 0.0])",
+            "fa.softmax_backward(grad, y=y, out=grad)  # from the output, in place",
+        ),
         by_name=SCALED,
     ),
     "log_softmax": Row(
@@ -64,9 +73,9 @@ ROWS = {
         "grad - exp(y) * sum(grad)",
         "The logarithm of the softmax. Where one entry dominates, its logarithm is tiny, and keeps its digits.",
         "I. Goodfellow, Y. Bengio, A. Courville (2016), Deep learning, section 6.2.2.3",
-        "fa.log_softmax(np.array([30.0, 0.0]))\n    array([-9.35762297e-14, -3.00000000e+01])",
+        ("fa.log_softmax(np.array([1.0, 2.0, 3.0]))", "fa.log_softmax(np.array([30.0, 0.0]))"),
         "log_softmax",
-        "fa.log_softmax_backward(np.array([1.0, 0.0]), np.zeros(2)).tolist()\n    [0.5, -0.5]",
+        ("grad = np.array([1.0, 0.0, 0.0])", "fa.log_softmax_backward(grad, np.array([1.0, 2.0, 3.0]), out=grad)  # in place"),
         by_name=SCALED,
     ),
     "logsumexp": Row(
@@ -74,9 +83,9 @@ ROWS = {
         "grad * softmax(x)",
         "A smooth maximum, and the normalizer of log_softmax. A row of -inf alone gives -inf, one with +inf and no NaN +inf.",
         "P. Blanchard, D. J. Higham, N. J. Higham (2021), Accurately computing the log-sum-exp and softmax functions",
-        "fa.logsumexp(np.full((2, 2), 1000.0), axis=None).round(4).item()\n    1001.3863",
+        ("x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])", "fa.logsumexp(x)", "fa.logsumexp(x, axis=0, keepdims=True)"),
         "logsumexp",
-        "fa.logsumexp_backward(1.0, np.zeros(4)).tolist()\n    [0.25, 0.25, 0.25, 0.25]",
+        ("x = np.array([1.0, 2.0, 3.0])", "fa.logsumexp_backward(1.0, x, out=x)  # in place"),
         parameters={"axis": -1, "keepdims": False},
         by_name=MASK,
         reduces=True,
@@ -86,9 +95,9 @@ ROWS = {
         "-y * (grad - sum(grad * y))",
         "The softmax of -x: the smallest entry has the largest probability.",
         "PyTorch, torch.nn.functional.softmin",
-        "fa.softmin(np.array([0.0, 1000.0])).tolist()\n    [1.0, 0.0]",
+        ("fa.softmin(np.array([1.0, 2.0, 3.0]))",),
         "softmax",
-        "fa.softmin_backward(np.array([1.0, 0.0]), y=np.array([0.5, 0.5])).tolist()\n    [-0.25, 0.25]",
+        ("y = fa.softmin(np.array([1.0, 2.0, 3.0]))", "fa.softmin_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
         fixed={"scale": -1.0},
     ),
     "hardmax": Row(
@@ -96,7 +105,7 @@ ROWS = {
         "",
         "The limit of softmax(x, scale=s) for large s. It has no backward pass: its derivative is 0.",
         "ONNX, operator Hardmax",
-        "fa.hardmax(np.array([1.0, 3.0, 3.0])).tolist()\n    [0.0, 1.0, 0.0]",
+        ("fa.hardmax(np.array([[1.0, 2.0, 3.0], [3.0, 3.0, 1.0]]))",),
         "hardmax",
         ordered=True,
     ),
@@ -106,9 +115,9 @@ ROWS = {
         "A softmax that may sum to less than 1: the sink is one more logit that only counts in the denominator, so that an\n"
         "    attention head can attend to nothing. The largest logit is subtracted all the same, and nothing overflows.",
         "E. Miller (2023), Attention is off by one",
-        "fa.softmax_one(np.array([0.0, -np.inf])).tolist()\n    [0.5, 0.0]",
+        ("fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one(np.array([0.0, 0.0, -np.inf]))"),
         "softmax",
-        "fa.softmax_one_backward(np.array([1.0, 1.0]), y=np.array([0.5, 0.0])).tolist()\n    [0.25, 0.0]",
+        ("y = fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
         by_name={"sink": 0.0, **SCALED},
     ),
     "sparsemax": Row(
@@ -116,17 +125,17 @@ ROWS = {
         "grad - mean(grad over y > 0) if y > 0 else 0",
         "The nearest probabilities to the scores: the small ones are exactly 0.",
         "A. F. T. Martins, R. F. Astudillo (2016), From softmax to sparsemax",
-        "fa.sparsemax(np.array([1.0, 0.5, -3.0])).tolist()\n    [0.75, 0.25, 0.0]",
+        ("fa.sparsemax(np.array([[1.0, 2.0, 3.0], [1.0, 0.5, -3.0]]))",),
         "sparsemax",
-        "fa.sparsemax_backward(np.array([1.0, 0.0, 7.0]), y=np.array([0.75, 0.25, 0.0])).tolist()\n    [0.5, -0.5, 0.0]",
+        ("y = fa.sparsemax(np.array([1.0, 0.5, -3.0]))", "fa.sparsemax_backward(np.array([1.0, 0.0, 7.0]), y=y)"),
     ),
     "entmax15": Row(
         "max(x / 2 - tau, 0)**2 with tau such that it sums to 1",
         "s * (grad - sum(s * grad) / sum(s)) with s = sqrt(y)",
         "Between softmax and sparsemax: the small ones are exactly 0, the others bend smoothly.",
         "B. Peters, V. Niculae, A. F. T. Martins (2019), Sparse sequence-to-sequence models",
-        "fa.entmax15(np.array([2.0, 2.0, -3.0])).round(4).tolist()\n    [0.5, 0.5, 0.0]",
+        ("fa.entmax15(np.array([[1.0, 2.0, 3.0], [2.0, 2.0, -3.0]]))",),
         "entmax15",
-        "fa.entmax15_backward(np.array([1.0, 0.0, 7.0]), y=np.array([0.25, 0.25, 0.0])).tolist()\n    [0.25, -0.25, 0.0]",
+        ("y = fa.entmax15(np.array([1.0, 2.0, 3.0]))", "fa.entmax15_backward(np.array([0.0, 1.0, 0.0]), y=y)"),
     ),
 }

@@ -1,0 +1,44 @@
+"""Writes fastact/example_outputs.py, what the examples in docstrings print: `python benchmarks/examples.py`.
+
+tests/test_examples.py says whether it is current, for every implementation.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from fastact import examples, implementations
+
+OUTPUTS = Path(__file__).parent.parent / "fastact" / "example_outputs.py"
+HEAD = '"""What the examples in docstrings print, by function and statement; made by benchmarks/examples.py, do not edit."""\n\n'
+
+
+def printed(statements, functions):
+    """What a console prints of each statement that is an expression."""
+    names, outputs = {"np": np, "fa": functions}, {}
+    for statement in statements:
+        try:
+            expression = compile(statement, statement, "eval")
+        except SyntaxError:
+            exec(statement, names)
+        else:
+            outputs[statement] = repr(eval(expression, names))
+    return outputs
+
+
+def text(implementation):
+    """The file as this implementation makes it."""
+    lines = []
+    for name, statements in examples.every():
+        lines.append(f"    {json.dumps(name)}: {{\n")
+        for statement, output in printed(statements, implementations.load(implementation)).items():
+            lines.append(f"        {json.dumps(statement)}:\n            {json.dumps(output)},\n")
+        lines.append("    },\n")
+    return f"{HEAD}OUTPUTS = {{\n{''.join(lines)}}}\n"
+
+
+if __name__ == "__main__":
+    texts = {implementation: text(implementation) for implementation in implementations.available()}
+    assert len(set(texts.values())) == 1, "the implementations print different digits: choose other inputs in fastact/examples.py"
+    OUTPUTS.write_text(texts["numpy"], encoding="utf-8")
