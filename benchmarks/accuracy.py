@@ -1,8 +1,8 @@
 """The sweep: float32 inputs through every pass, `python benchmarks/accuracy.py --write`. All 2^32: some 40 minutes on 2 cores.
 
 The reference is the first implementation's float64, which the tests hold against mpmath; its own error is below 1e-8 float32
-ULP. With --write the worst errors go to benchmarks/accuracy.json, from which README's table is made; what an entry there was
-swept with (every n-th pattern) stands beside it, and a finer sweep is not replaced by a coarser one.
+ULP. With --write the worst errors go to benchmarks/accuracy.json, from which a table is made (readme_table.py); what an entry was
+swept with (every n-th pattern) stands there, and a finer sweep is not replaced by a coarser one.
 
 `--parameters` sweeps two further settings of each parameter in place of the defaults; `--peers` also PyTorch's and JAX's
 functions, where they are installed, with a gradient of 1 through their own backward passes.

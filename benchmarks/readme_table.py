@@ -1,14 +1,16 @@
-"""Writes README.md's tables, from the declarations and what was measured: `python benchmarks/readme_table.py`.
+"""Writes README.md's figures and the tables of benchmarks/README.md: `python benchmarks/readme_table.py`.
 
-The worst errors come from accuracy.json (`python benchmarks/accuracy.py --write`), the speeds from speed.json
-(`fastact bench --sizes 256Ki --json benchmarks/speed.json`), the softmax family beside other libraries from rows.json
-(`python benchmarks/rows.py --write`, where these are installed). tests/test_readme.py says whether the tables are current.
+They come from the declarations and from what was measured: errors from accuracy.json (`python benchmarks/accuracy.py --write`),
+speeds from speed.json (`fastact bench --json benchmarks/speed.json`), the softmax family beside other libraries from rows.json
+(`python benchmarks/rows.py --write`), networks from networks.json (`python benchmarks/networks.py --write`), the last two where
+these libraries are installed. tests/test_readme.py says whether both files are current.
 """
 
 import json
 import math
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 from fastact import bench, documentation
@@ -17,8 +19,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 import peers
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+DOCUMENTS = (HERE.parent / "README.md", HERE / "README.md")
 UNKNOWN = "not measured"
+# The size of the table of speeds: in the cache, and large enough that a call costs nothing.
+SIZE = 256 << 10
+# Contestants of a record that stand in brackets in the table of speeds.
+BESIDE = {"plain": "the line of NumPy that people write", "fallback": "the NumPy fallback", "NumPy": "the NumPy fallback"}
+# An error of so many ULP means that no digit is right, or few: in the figures it counts as wrong.
+WRONG = 1000
+# Contestants of networks.json that the figures name.
+NETWORKS = {"fastact": "", "scikit-learn": "in scikit-learn", "PyTorch": "in PyTorch"}
 
 
 def recorded(name):
@@ -85,23 +95,29 @@ def errors():
     return rows(["ULP", *head], lines) + f"\nOf the 2^32 float32 inputs: {ranges}.\n"
 
 
-def speed(measured, name, step):
-    """Nanoseconds an element, and how many times faster than NumPy."""
-    times = measured.get((name, step))
-    return f"{times['compiled']:.2f} ({times['NumPy'] / times['compiled']:.1f}x)" if times else UNKNOWN
+def speed(times):
+    """Nanoseconds an element, and how many times as fast as the contestants beside it."""
+    if times is None:
+        return UNKNOWN
+    ratios = [f"{times[label] / times['compiled']:.1f}x" for label in BESIDE if label in times]
+    return f"{times['compiled']:.2f} ({', '.join(ratios)})"
 
 
 def speeds():
     """The speeds of every pass, and the machine."""
     record = recorded("speed.json")
-    measured = {(row["name"], row["pass"]): row["ns_per_element"] for row in record["rows"]}
+    measured = {(row["name"], row["pass"]): row["ns_per_element"] for row in record["rows"] if row["size"] == SIZE}
     cases = {(case.name, case.step) for case in bench.cases()}
     names = dict.fromkeys(case.name for case in bench.cases())
     lines = [
-        [f"`{name}`", *(speed(measured, name, step) if (name, step) in cases else "" for step in bench.STEPS)] for name in names
+        [f"`{name}`", *(speed(measured.get((name, step))) if (name, step) in cases else "" for step in bench.STEPS)]
+        for name in names
     ]
-    machine = record["machine"]
-    return rows(["ns", *bench.STEPS], lines) + f"\n{machine['cpu']}, {machine['simd']}, NumPy {machine['numpy']}.\n"
+    beside = " and ".join(title for label, title in BESIDE.items() if any(label in times for times in measured.values()))
+    machine = ", ".join([record["machine"]["cpu"], record["machine"]["simd"], f"NumPy {record['machine']['numpy']}"])
+    writes = "makes a new array" if any("out" in row for row in record["rows"]) else "writes into an array that is there already"
+    said = f"A call {writes}. In brackets, how many times as fast as {beside}. {machine}."
+    return f"{rows(['ns', *bench.STEPS], lines)}\n{said}\n"
 
 
 def rows_beside_others():
@@ -120,15 +136,95 @@ def rows_beside_others():
     return f"{table}\n{rows(['fastact', 'rows', 'elements', 'takes'], own)}"
 
 
-TABLES = {"functions": functions, "errors": errors, "speeds": speeds, "rows": rows_beside_others}
+def fast():
+    """How fast, beside the line that people write."""
+    record = recorded("speed.json")
+    if not any("plain" in row["ns_per_element"] for row in record["rows"]):
+        return ""
+    found = [one for one in bench.headline(record["rows"]) if one["passes"]]
+    ratios = [f"{one['faster']:.1f} on {bench.format_size(one['size'])}" for one in found]
+    ratios[0] = ratios[0].replace(" on", " times on") + " elements"
+    return (
+        f"- **Fast.** {', '.join(ratios)}: so much faster than the lines of NumPy that people write, such as "
+        f"`1 / (1 + np.exp(-x))`, are {found[0]['passes']} forward and backward passes on one core (geometric means)."
+    )
 
 
-def current():
-    """README.md as it should be."""
-    text = README.read_text(encoding="utf-8")
-    pattern = r"(<!-- table of (\w+) -->\n).*?(<!-- end of table -->\n)"
-    return re.sub(pattern, lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", text, flags=re.DOTALL)
+def right():
+    """The worst errors of all elementwise functions, and how many passes of other libraries are wrong somewhere."""
+    record = recorded("accuracy.json")
+    backward = {title for title in record if title.endswith("_backward")}
+    worst = [
+        max(found["ulp"] for title in titles for name, found in record[title].items() if name not in peers.FRAMEWORKS)
+        for titles in (record.keys() - backward, backward)
+    ]
+    theirs = []
+    for framework in peers.FRAMEWORKS:
+        found = [entry[framework] for entry in record.values() if framework in entry]
+        wrong = sum(not one["ulp"] <= WRONG for one in found)
+        theirs.append(f"{wrong} of {len(found)} passes in {peers.LIBRARIES[framework]} {found[0]['version']}")
+    return (
+        f"- **Right for every input.** Over all float32 numbers the worst error found is {worst[0]:.2f} ULP forward and "
+        f"{worst[1]:.2f} backward (0.5 is a perfect rounding). "
+        f"Wrong by more than {WRONG} ULP for some input: {', '.join(theirs)}."
+    )
+
+
+def small():
+    """Training and serving a network beside other libraries."""
+    if not (HERE / "networks.json").exists():
+        return ""
+    times = {job["job"]: job["ms"] for job in recorded("networks.json")["jobs"]}
+    learnt, served = (beside(times["digits"], 1, "ms"), beside(times["serving, batch 1"], 1000, "us"))
+    return f"- **Small networks.** Learning handwritten digits takes {learnt}; a prediction of 784-256-128-10 takes {served}."
+
+
+def beside(times, scale, unit):
+    """Our time, and those of others in parentheses."""
+    ours, *others = (f"{times[name] * scale:.0f} {unit} {place}" for name, place in NETWORKS.items() if name in times)
+    return f"{ours}({', '.join(others)})"
+
+
+def figures():
+    """Why, in three figures; one that has not been measured is not there."""
+    wrapped = (textwrap.wrap(text, 130, subsequent_indent="  ", break_on_hyphens=False) for text in (fast(), right(), small()))
+    return "".join(f"{line}\n" for lines in wrapped for line in lines)
+
+
+def plain_lines():
+    """What the lines that people write get wrong."""
+    found = recorded("speed.json").get("plain")
+    if not found:
+        return f"{UNKNOWN}\n"
+    lines = []
+    for one in found.values():
+        at = "" if one["x"] is None else f" at {one['x']:.6g}"
+        lines.append([f"`{one['name']}`", f"`{one['line']}`", ulp(one["ulp"]) + at, ulp(one["ours"]), ", ".join(one["warnings"])])
+    return rows(["function", "the line that people write", "its worst error in ULP", "ours", "its warnings"], lines)
+
+
+def ulp(error):
+    """An error; None is infinite, or NaN in place of a number."""
+    return "inf" if error is None else f"{error:.1e}" if error > WRONG else f"{error:.2f}"
+
+
+PARTS = {
+    "figures": figures,
+    "functions": functions,
+    "errors": errors,
+    "speeds": speeds,
+    "plain lines": plain_lines,
+    "rows": rows_beside_others,
+}
+
+
+def current(document):
+    """A document as it should be."""
+    text = document.read_text(encoding="utf-8")
+    pattern = r"(<!-- made: ([a-z ]+) -->\n).*?(<!-- end -->\n)"
+    return re.sub(pattern, lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
-    README.write_text(current(), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(current(document), encoding="utf-8")

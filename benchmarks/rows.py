@@ -2,7 +2,7 @@
 
 It runs in an environment that has these libraries, and takes those that are there. Contestants take turns in one process,
 into memory that is allocated before (JAX allocates its own), and the best of many rounds counts. `--write` keeps the figures in
-rows.json, from which README's table is made (readme_table.py). Figures that the project aims at stand in TARGETS.
+rows.json, from which readme_table.py makes a table. Figures that the project aims at stand in TARGETS.
 """
 
 import argparse

@@ -1,12 +1,24 @@
 """Neural-network activation functions for NumPy arrays: forward and backward, in place, compiled, with a pure NumPy fallback.
 
 >>> import numpy as np, fastact as fa
->>> x = np.array([-1.0, 0.0, 2.0], dtype=np.float32)
->>> fa.relu(x, out=x)
-array([0., 0., 2.], dtype=float32)
+>>> x = np.array([-1.0, 0.0, 2.0])
+>>> fa.sigmoid(x)
+array([0.26894142, 0.5       , 0.88079708])
+>>> fa.sigmoid_backward(np.ones(3), x)  # the gradient: grad times the derivative at x
+array([0.19661193, 0.25      , 0.10499359])
+>>> fa.relu(x, out=x)  # in place
+array([0., 0., 2.])
 
-`fastact.backend` is "compiled" or "numpy", `fastact.simd` the instruction set in use; FASTACT_BACKEND and FASTACT_SIMD choose.
-The console command `fastact` has `fastact info` and `fastact bench`.
+Where to begin:
+
+- elementwise: `relu`, `leaky_relu`, `elu`, `sigmoid`, `tanh`, `gelu`, `silu` and many more, each with its `<name>_backward`;
+- along an axis: `softmax`, with `scale=`, `mask=` and `causal=` for attention, `log_softmax`, `logsumexp` and others;
+- losses: `cross_entropy_and_grad` gives the loss and the gradient of a batch;
+- networks: `help("fastact.nn")`.
+
+`help(fastact.gelu)` tells everything about one function. In a terminal `fastact info --functions` lists all, `fastact plot`
+draws them and `fastact bench` measures them. `fastact.backend` is "compiled" or "numpy", `fastact.simd` the instruction set in
+use; FASTACT_BACKEND and FASTACT_SIMD choose.
 """
 
 import numpy as _numpy

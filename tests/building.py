@@ -14,7 +14,7 @@ import fastact
 from passes import COMPILED
 
 ROOT = Path(__file__).parent.parent
-FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
+FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 FOLDERS = ("fastact", "src_c", "tests", "benchmarks")
 # The sets that every processor of the target can run: the one that is always built, and the one that any compiler can build.
 BASELINE = "sse2" if "sse2" in COMPILED else "scalar"

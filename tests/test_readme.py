@@ -1,4 +1,4 @@
-"""README.md says what is true: its example runs, its table is current, its activation in ten lines translates."""
+"""README.md and benchmarks/README.md say what is true: examples run, what is made is current, an added activation translates."""
 
 import re
 import runpy
@@ -10,29 +10,56 @@ import pytest
 import fastact
 from fastact import codegen, formulas, words
 
-README = Path(__file__).parent.parent / "README.md"
-BENCHMARKS = README.parent / "benchmarks"
+ROOT = Path(__file__).parent.parent
+README, TABLES = ROOT / "README.md", ROOT / "benchmarks" / "README.md"
+PAGES = (README, TABLES, ROOT / "CONTRIBUTING.md", ROOT / "src_c" / "README.md")
 
 
-def blocks(language):
+def blocks(language, document=README):
     """The code blocks of one language."""
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_examples():
+@pytest.mark.parametrize("examples", [blocks("python")[:-1], blocks("python", TABLES)], ids=["README", "benchmarks"])
+def test_examples(examples, tmp_path, monkeypatch):
     """They run as they stand, one after the other."""
-    *examples, _ = blocks("python")
+    monkeypatch.chdir(tmp_path)
+    assert examples
     exec(compile("\n".join(examples), "README.md", "exec"), {})
 
 
-def test_tables_are_current():
-    """`python benchmarks/readme_table.py` would change nothing, and every function has its row."""
-    table = types.SimpleNamespace(**runpy.run_path(str(BENCHMARKS / "readme_table.py")))
-    text = README.read_text(encoding="utf-8")
-    assert text == table.current()
+@pytest.mark.parametrize("document", [README, TABLES], ids=["README", "benchmarks"])
+def test_what_is_made_is_current(document):
+    """`python benchmarks/readme_table.py` would change nothing."""
+    made = types.SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks" / "readme_table.py")))
+    assert document in made.DOCUMENTS
+    assert document.read_text(encoding="utf-8") == made.current(document)
+
+
+def test_every_function_has_its_row():
+    """In the table of functions."""
+    text = TABLES.read_text(encoding="utf-8")
     for name in fastact.__all__:
         if callable(getattr(fastact, name)) and not name.endswith("_backward"):
-            assert re.search(rf"^\| .*`{name}[(`]", text, re.M)
+            assert re.search(rf"^\| .*`{name}[(`]", text, re.M), name
+
+
+def test_it_is_short():
+    """One screen of prose, and what it needs to start."""
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 130
+
+
+@pytest.mark.skipif(not all(page.exists() for page in PAGES), reason="the pages are those of a checkout")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links(page):
+    """A link leads to a file that is there, and to a heading of it."""
+    for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)]*)\)", page.read_text(encoding="utf-8")):
+        path, _, heading = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.M)
+            assert heading in [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings], target
 
 
 def test_ten_lines(tmp_path):
