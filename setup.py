@@ -172,7 +172,8 @@ def extensions():
         extra_link_args=["-O2", *EXACT, *(["-Wl,-s"] if sys.platform == "linux" else [])] if sys.platform != "win32" else [],
         depends=[
             *map(str, sorted(Path("src_c").glob("*"))),
-            *(f"fastact/{name}" for name in ("_core.pyx", "ufuncs.pxi", "in_place.pxi", "codegen.py", "formulas.py")),
+            *(f"fastact/{name}" for name in ("_core.pyx", "ufuncs.pxi", "in_place.pxi", "codegen.py")),
+            *map(str, sorted(Path("fastact").glob("*formulas.py"))),
         ],
         libraries=[] if without_fenv else ["m"],
     )

@@ -6,9 +6,10 @@ Each function has a precise form, for arrays of one floating dtype and Python nu
 everything that NumPy makes an array of. A backward pass has both once more where it may start from the output.
 """
 
+import inspect
 from pathlib import Path
 
-from fastact import formulas  # noqa: F401  (fills ACTIVATIONS)
+from fastact import implementations  # fills ACTIVATIONS
 from fastact.declare import ACTIVATIONS, REQUIRED
 from fastact.row_table import ROWS
 
@@ -158,6 +159,21 @@ def loss(name):
     return text
 
 
+STEPS = {"step": "int", "velocity": "NDArray[_F] | None", "nesterov": "bool"}
+
+
+def step(name):
+    """A step of an optimiser, from its signature."""
+    given, marked = [], False
+    for one in inspect.signature(getattr(implementations.load("numpy"), name)).parameters.values():
+        by_name = one.kind is inspect.Parameter.KEYWORD_ONLY
+        given += ["*"] if by_name and not marked else []
+        marked |= by_name
+        default = "" if one.default is inspect.Parameter.empty else f" = {one.default!r}"
+        given.append(f"{one.name}: {STEPS.get(one.name, 'float' if by_name else 'NDArray[_F]')}{default}")
+    return f"def {name}({', '.join(given)}) -> NDArray[_F]: ...\n"
+
+
 def stub():
     """The whole stub."""
     texts = [HEAD]
@@ -177,7 +193,7 @@ def stub():
         texts.append(passes(backward, ("grad", *operands), parameters, kind, extra, from_output, results=results))
         texts += [f"{alias}{suffix} = {name}{suffix}\n" for alias in activation.aliases for suffix in ("", "_backward")]
     texts += [row(name) for name in ROWS]
-    texts += [draw(), *map(loss, LOSSES)]
+    texts += [draw(), *map(loss, LOSSES), *map(step, ("adam_step", "sgd_step"))]
     return "".join(texts)
 
 

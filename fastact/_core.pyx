@@ -21,7 +21,7 @@ from .fallback import refuse_dtype
 from .rows import parse
 
 cdef extern from "fastact.h":
-    enum: MAX_INPUTS, MAX_PARAMETERS
+    enum: MAX_INPUTS, MAX_PARAMETERS, MAX_OUTPUTS
     ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
     ctypedef void f32_block() noexcept
     ctypedef void f64_block() noexcept

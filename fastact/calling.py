@@ -28,6 +28,10 @@ ELSEWHERE = {
     "max": "max_val",
     "theta": "threshold",
     "lambda_": "lambd",
+    "lr": "rate",
+    "learning_rate": "rate",
+    "betas": "beta1",
+    "epsilon": "eps",
     "weight": "",  # of classes: there is no such keyword, and pos_weight is something else
 }
 
@@ -149,7 +153,7 @@ class Call:
         if not args:
             raise TypeError(f"{self.name}() is missing its first argument, {self.operands[0]}: an array")
         if unknown := kwargs.keys() - self.known:
-            self.refuse_unknown(unknown)
+            refuse_unknown(self.name, unknown, self.known, self.known - self.of_ufuncs | {"out"})
         values = {**self.parameters, **dict(zip(names, args, strict=False))}
         for name in self.parameters:
             if name in kwargs:
@@ -165,17 +169,6 @@ class Call:
         """All keywords that the call takes."""
         own = {*self.parameters, *self.by_name, self.option, "y" if self.operands[0] == "grad" else None}
         return self.of_ufuncs | own - {None}
-
-    def refuse_unknown(self, unknown):
-        """Refuse keywords that do not exist, and say of the first which was meant."""
-        import difflib  # only an error needs it
-
-        name = min(unknown)
-        meant = ELSEWHERE.get(name.lower(), name)
-        near = [meant] if meant in self.known else difflib.get_close_matches(name, self.known, 1)
-        taken = ", ".join(sorted(self.known - self.of_ufuncs | {"out"}))
-        hint = f"did you mean {near[0]}=?" if near and meant else f"it takes {taken}"
-        raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}: {hint}")
 
     def chosen(self, kwargs):
         """The evaluators that the option chooses."""
@@ -250,6 +243,17 @@ class Call:
                 f"{self.name}() argument {name} must be a real number or an array of real numbers, "
                 f"not {type(value).__name__} {value!r}"
             )
+
+
+def refuse_unknown(function, unknown, known, told):
+    """Refuse keywords that do not exist, and say of the first which was meant, or which keywords there are."""
+    import difflib  # only an error needs it
+
+    name = min(unknown)
+    meant = ELSEWHERE.get(name.lower(), name)
+    near = [meant] if meant in known else difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}=?" if near and meant else f"it takes {', '.join(sorted(told))}"
+    raise TypeError(f"{function}() got an unexpected keyword argument {name!r}: {hint}")
 
 
 def check_axis(function, value, others=""):

@@ -1,4 +1,4 @@
-"""formulas.py to C, at build time: `python fastact/codegen.py` prints what the build compiles.
+"""The pages of formulas to C, at build time: `python fastact/codegen.py` prints what the build compiles.
 
 A formula's syntax tree becomes one inline C function over the words of src_c/words.h, or of src_c/wide.h for a wide one,
 and one row of the kernel table for each pass. Only the tree is read: nothing of the package is imported, so that
@@ -12,8 +12,10 @@ from fractions import Fraction
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PAGES = HERE / "formulas.py", HERE / "fused_formulas.py"
 OPERATORS = {ast.Add: ("+", "add"), ast.Sub: ("-", "subtract"), ast.Mult: ("*", "multiply"), ast.Div: ("/", "divide")}
 COMPARISONS = {ast.Gt: "GT", ast.GtE: "GE", ast.Lt: "LT", ast.LtE: "LE"}
+LATER = ("second", "third")  # results after the first
 PASSES = {"derivative": "_backward", "derivative_from_output": "_backward_from_output"}
 
 
@@ -22,10 +24,10 @@ class FormulaError(SyntaxError):
 
 
 class Translator:
-    """Translates the formulas of one page. A wide formula is written in calls, since its values may be pairs of numbers."""
+    """Translates formulas. A wide formula is written in calls, since its values may be pairs of numbers."""
 
-    def __init__(self, path, words, direct_only=(), wide_only=()):
-        self.path = path
+    def __init__(self, words, direct_only=(), wide_only=()):
+        self.path = None  # of the page that is being translated
         self.words = words
         self.only = {False: direct_only, True: wide_only}
         self.known = {}  # formula -> (number of its arguments, whether it is wide)
@@ -135,7 +137,7 @@ class Translator:
         self.constants[node.targets[0].id] = tuple("NAN_VALUE" if part != part else part.hex() for part in parts)
 
     def function(self, node, name, wide):
-        """One formula as an inline C function; the second of two results goes to *second."""
+        """One formula as an inline C function; results after the first go to *second and *third."""
         self.wide = wide
         kind = "W" if wide else "V"
         arguments = [argument.arg for argument in node.args.args]
@@ -148,9 +150,9 @@ class Translator:
                     fresh = target not in names
                     lines.append(f"    {f'{kind} ' if fresh else ''}{target} = {self.expression(statement.value, names)};")
                     names.add(target)
-                case ast.Return(value=ast.Tuple(elts=[first, second])):
-                    results = 2
-                    lines.append(f"    *second = {self.expression(second, names)};")
+                case ast.Return(value=ast.Tuple(elts=[first, *others])) if 0 < len(others) <= len(LATER):
+                    results += len(others)
+                    lines += [f"    *{to} = {self.expression(other, names)};" for to, other in zip(LATER, others, strict=False)]
                     lines.append(f"    return {self.expression(first, names)};")
                 case ast.Return(
                     value=ast.Call(func=ast.Name(id="where"), args=[condition, yes, ast.Call(func=ast.Name(id=part)) as no])
@@ -170,7 +172,7 @@ class Translator:
             self.fail(node, f"the formula {node.name!r} must end with a return")
         used = {part.id for statement in node.body for part in ast.walk(statement) if isinstance(part, ast.Name)}
         lines = [f"    (void){argument};" for argument in arguments if argument not in used] + lines
-        listed = [f"{kind} {argument}" for argument in arguments] + [f"{kind} *second"] * (results - 1)
+        listed = [f"{kind} {argument}" for argument in arguments] + [f"{kind} *{later}" for later in LATER[: results - 1]]
         head = f"/* {self.path.name}:{node.lineno} */\nstatic inline {kind} FN(formula_{name})({', '.join(listed)})"
         self.known[name] = len(arguments), wide
         return head + " {\n" + "\n".join(lines) + "\n}\n", len(arguments), results
@@ -178,10 +180,10 @@ class Translator:
     def vector(self, name, arguments, results):
         """The formula as a function of an array of vectors."""
         unpacked = ", ".join(f"OF(in[{i}])" for i in range(arguments))
-        if results == 1:
-            body = f"out[0] = VALUE(FN(formula_{name})({unpacked}));"
-        else:
-            body = f"NUMBER_TYPE second; out[0] = VALUE(FN(formula_{name})({unpacked}, &second)); out[1] = VALUE(second);"
+        later = LATER[: results - 1]
+        body = "".join(f"NUMBER_TYPE {each}; " for each in later)
+        body += f"out[0] = VALUE(FN(formula_{name})({', '.join([unpacked, *(f'&{each}' for each in later)])}));"
+        body += "".join(f" out[{i}] = VALUE({each});" for i, each in enumerate(later, 1))
         return f"static inline void FN(vector_{name})(const V *in, V *out) {{ {body} }}\n"
 
 
@@ -225,7 +227,7 @@ def keyword(call, name, default):
 
 
 class Page:
-    """What the decorators of a page say: for each formula its name, number of operands, and whether it is wide."""
+    """What the decorators of the pages say: for each formula its name, number of operands, and whether it is wide."""
 
     def __init__(self):
         self.activations = {}  # name -> (operands, wide)
@@ -239,6 +241,8 @@ class Page:
                     self.activations[node.name] = keyword(call, "operands", 1), keyword(call, "wide", False)
                     operands, wide = self.activations[node.name]
                     return node.name, operands, wide
+                case ast.Name(id="fused"):
+                    return node.name, keyword(call, "operands", None), keyword(call, "wide", False)
                 case ast.Attribute(value=ast.Name(id=base), attr="alternative"):
                     operands, wide = self.activations[node.name] = self.activations[base]
                     return node.name, operands, wide
@@ -249,15 +253,22 @@ class Page:
         return None
 
 
-def translate(page=HERE / "formulas.py", words=HERE / "words.py"):
-    """The C text of a formulas page: the functions, then the table."""
-    path = Path(page)
-    translator, page = Translator(path, read_words(Path(words)), *read_kinds(Path(words))), Page()
+def statements(pages):
+    """The statements of the pages, one after the other, each with the path of its page."""
+    for path in pages:
+        for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+            yield path, node
+
+
+def translate(page=None, words=HERE / "words.py"):
+    """The C text of all pages of formulas, or of one: the functions, then the table."""
+    translator, declarations = Translator(read_words(Path(words)), *read_kinds(Path(words))), Page()
     functions, rows = {False: [], True: []}, []
-    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+    for path, node in statements([Path(page)] if page else PAGES):
+        translator.path = path
         if isinstance(node, ast.Assign):
             translator.constant(node)
-        elif isinstance(node, ast.FunctionDef) and (declared := page.declared(node)):
+        elif isinstance(node, ast.FunctionDef) and (declared := declarations.declared(node)):
             name, arrays, wide = declared
             text, arguments, results = translator.function(node, name, wide)
             functions[wide].append(text + translator.vector(name, arguments, results))
@@ -271,7 +282,7 @@ def translate(page=HERE / "formulas.py", words=HERE / "words.py"):
         if isinstance(values, list)
     ]
     return (
-        "/* Made by fastact/codegen.py from fastact/formulas.py and fastact/coefficients.py; do not edit. */\n"
+        "/* Made by fastact/codegen.py from the formulas and coefficients of fastact; do not edit. */\n"
         "#ifdef COEFFICIENTS\n" + "".join(listed) + "#endif\n"
         "#if defined FUNCTIONS && defined DIRECT_FORMULAS\n" + "\n".join(functions[False]) + "#endif\n"
         "#if defined FUNCTIONS && defined WIDE_FORMULAS\n" + "\n".join(functions[True]) + "#endif\n\n"

@@ -1,8 +1,10 @@
-"""What a declaration on the formulas page becomes: one `Activation` in the registry `ACTIVATIONS`."""
+"""What a declaration on the pages of formulas becomes: an `Activation` in the registry `ACTIVATIONS`, a `Fused` in `FUSED`."""
 
 import inspect
+from typing import NamedTuple
 
 ACTIVATIONS = {}
+FUSED = {}
 
 # The default of a parameter that has none: it must be given.
 REQUIRED = inspect.Parameter.empty
@@ -139,3 +141,22 @@ def activation(forward=None, **facts):
     if forward is None:
         return lambda forward: Activation(forward, **facts)
     return Activation(forward)
+
+
+class Fused(NamedTuple):
+    """A formula with several results, of `inputs` arrays and numbers."""
+
+    formula: object
+    inputs: int
+    results: int
+    wide: bool
+
+
+def fused(operands, results=1, wide=False):
+    """Declare a formula with several results; its first `operands` arguments are arrays, the others numbers."""
+
+    def declare(formula):
+        FUSED[formula.__name__] = Fused(formula, len(inspect.signature(formula).parameters), results, wide)
+        return formula
+
+    return declare

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from . import examples, row_documentation
+from . import examples, fused_documentation, row_documentation
 from .declare import ACTIVATIONS, REQUIRED, Activation
 
 KEYWORDS = """    where : array_like of bool, optional
@@ -36,7 +36,8 @@ def listing():
             name = activation.name if other is activation else f"{activation.name}[{value}]"
             call = f"{activation.name}({', '.join(arguments + option)})"
             yield Listed(name, call, activation.aliases, start, other.definition, other.slope, other)
-    yield from (Listed(*facts, None) for facts in row_documentation.listing())
+    for facts in (*row_documentation.listing(), *fused_documentation.listing()):
+        yield Listed(*facts, None)
 
 
 def _clean(text):

@@ -16,14 +16,17 @@ from . import (
     documentation,
     fallback,
     formulas,  # noqa: F401  (fills ACTIVATIONS)
+    fused_documentation,
+    fused_formulas,  # noqa: F401  (fills FUSED)
     losses,
     row_calls,
     row_documentation,
     row_evaluators,
     sampling,
     special,
+    steps,
 )
-from .declare import ACTIVATIONS
+from .declare import ACTIVATIONS, FUSED
 from .row_table import ROWS
 
 try:
@@ -96,6 +99,8 @@ def load(name):
         *losses.calls(evaluators),
     ):
         functions[call.name] = publish(call, row_documentation.TEXTS[call.name])
+    for call in steps.calls(evaluators):
+        functions[call.name] = publish(call, fused_documentation.TEXTS[call.name])
     return types.SimpleNamespace(**functions)
 
 
@@ -199,6 +204,8 @@ def numpy_evaluators():
         ):
             if formula is not None:
                 evaluators[full_name] = fallback.blockwise(full_name, formula, arrays + n_parameters, results, in_pairs)
+    for name, one in FUSED.items():
+        evaluators[name] = fallback.blockwise(name, one.formula, one.inputs, one.results, one.wide)
     evaluators |= row_evaluators.in_numpy()
     for evaluator in evaluators.values():
         evaluator.__module__ = "fastact.ufuncs"  # where pickle finds it

@@ -74,6 +74,40 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
     return True
 
 
+def step_in_place(evaluator, tuple arrays, tuple coefficients):
+    """A step of an optimiser on plain arrays that share no memory; False where they are others. All but the second change."""
+    cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
+    cdef PyObject *first = PyTuple_GET_ITEM(<PyObject *>arrays, 0)
+    cdef PyObject *array
+    cdef int dtype = float_type(first), n = len(arrays), k, j
+    if dtype < 0:
+        return False
+    cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>first), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>first)
+    cdef char *at[MAX_INPUTS + MAX_OUTPUTS]
+    cdef cnp.npy_intp steps[MAX_INPUTS + MAX_OUTPUTS]
+    cdef double numbers[MAX_PARAMETERS]
+    for k in range(n):
+        array = PyTuple_GET_ITEM(<PyObject *>arrays, k)
+        if float_type(array) != dtype or not PyArray_SAMESHAPE(<cnp.ndarray>array, <cnp.ndarray>first):
+            return False
+        if not (cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array) if k == 1 else cnp.PyArray_ISCARRAY(<cnp.ndarray>array)):
+            return False
+        for j in range(k):
+            if not apart(array, PyTuple_GET_ITEM(<PyObject *>arrays, j)):
+                return False
+        at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>array)
+        steps[k] = item
+    for k in range(len(coefficients)):
+        numbers[k] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(<PyObject *>coefficients, k))
+        if dtype == cnp.NPY_FLOAT32:
+            (<float *>&numbers[k])[0] = nearest_float(numbers[k])
+        at[n + k], steps[n + k] = <char *>&numbers[k], 0
+    for k in range(ufunc.nout):
+        at[ufunc.nin + k], steps[ufunc.nin + k] = at[k + (k > 0)], item
+    call_loop(ufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, &count, steps, ufunc.data[0 if dtype == cnp.NPY_FLOAT32 else 1], count * item)
+    return True
+
+
 cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyUFuncObject *ufunc, int dtype):
     """The results of special.SummingCall where the parameter is a number, with loops alone; None where something is not plain."""
     cdef cnp.ndarray like = <cnp.ndarray>inputs[0], every

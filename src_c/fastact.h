@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MAX_PARAMETERS = 4, MAX_ARRAYS = 3, MAX_INPUTS = MAX_ARRAYS + MAX_PARAMETERS, MAX_OUTPUTS = 2 };
+enum { MAX_PARAMETERS = 7, MAX_ARRAYS = 4, MAX_INPUTS = MAX_ARRAYS + MAX_PARAMETERS, MAX_OUTPUTS = 3 };
 
 /* out[0][i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the lanes; an output may be one of the inputs. */
 typedef void f32_block(const float *const *in, const float *parameter, float *const *out, size_t n);

@@ -206,6 +206,8 @@ OTHERS = (
     "logsumexp",
     "logsumexp_backward",
 )
+# These change arrays in place.
+STEPS = ("adam_step", "sgd_step")
 BY_NAME = {str(one): one for one in EVERY + ROWS}
 
 

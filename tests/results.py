@@ -8,7 +8,7 @@ import numpy as np
 from fastact import implementations, row_table
 
 import arrays
-from passes import COMPILED, DTYPES, EVERY, OTHERS, ROWS
+from passes import COMPILED, DTYPES, EVERY, OTHERS, ROWS, STEPS
 
 ROW, COLUMN = (5, 409), (409, 5)
 
@@ -52,6 +52,16 @@ def calls(implementation, dtype):
             for given in others[name]:
                 keywords = {"rng": 0} if name == "gumbel_softmax" else {}
                 yield f"{name} {[each.dtype.char for each in given]} {shape}", getattr(of, name), given, keywords
+        arrays_of_steps = [x, grad, x[::-1].copy(), np.abs(x)]
+        for name, count, keywords in zip(STEPS, (4, 3), ({"step": 3}, {"momentum": 0.9, "nesterov": True}), strict=True):
+            yield f"{name} {shape}", changed, [getattr(of, name), *arrays_of_steps[:count]], keywords
+
+
+def changed(step, *given, **keywords):
+    """Copies of the arrays of a step, as it leaves them."""
+    copies = [array.copy() for array in given]
+    step(*copies, **keywords)
+    return tuple(copies)
 
 
 def checksum(result):

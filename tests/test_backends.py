@@ -16,7 +16,7 @@ from fastact import implementations
 from fastact.declare import ACTIVATIONS
 
 import arrays
-from passes import COMPILED, needs_core
+from passes import COMPILED, STEPS, needs_core
 
 FUNCTIONS = sorted(vars(implementations.load("numpy")))
 X = np.array([[0.5, -1.5, 2.5, 0.25], [1.0, 0.75, -0.5, 3.0]])
@@ -38,6 +38,9 @@ def operands(name):
         return [GRAD], [], {"y": np.full(X.shape, 0.25)}
     if name == "logsumexp_backward":
         return [GRAD[:, 0], X], [], {}
+    if name in STEPS:
+        moments = [KEPT.astype(float)] * (2 if name == "adam_step" else 0)
+        return [X, GRAD, *moments], [], {"step": 2} if moments else {}
     if declared is None:
         return [GRAD, X] if name.endswith("backward") else [X], [], {}
     if declared.halves:
@@ -61,7 +64,7 @@ class Case(NamedTuple):
         """The arguments of a call with another kind of arrays, all of them or one, and more keywords."""
         chosen = range(len(self.data))[which]
         chosen = [chosen] if isinstance(chosen, int) else chosen
-        data = [make(array) if i in chosen else array.astype(np.float32) for i, array in enumerate(self.data)]
+        data = [make(array.copy()) if i in chosen else array.astype(np.float32) for i, array in enumerate(self.data)]
         return [*data, *self.rest], {**self.keywords, **more}
 
     def single(self, **more):

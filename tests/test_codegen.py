@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastact import codegen, formulas, words
+from fastact import codegen, formulas, fused_formulas, words
+from fastact.declare import FUSED
 from fastact.pairs import Pair
 
 from passes import DECLARED, DTYPES
@@ -44,6 +45,10 @@ def test_every_pass_has_one_row_and_one_function():
         )
         for one in DECLARED
     ]
+    for name, one in FUSED.items():
+        text_of = re.search(rf"KERNEL\({name}, (\d), (\d), ", text)
+        assert one.inputs == int(text_of[1]) + int(text_of[2])
+        expected.append((name, *text_of.groups(), str(one.results), "WIDE" if one.wide else "DIRECT"))
     rows = re.findall(r"^KERNEL\((\w+), (\d), (\d), (\d), (\w+)\)$", text, re.M)
     assert sorted(rows) == sorted(expected)
     functions = re.findall(r"^static inline [VW] FN\(formula_(\w+)\)\(", text, re.M)
@@ -53,9 +58,13 @@ def test_every_pass_has_one_row_and_one_function():
 def test_the_line_of_each_formula_is_named():
     """A comment above each C function leads back to its formula."""
     text = codegen.translate()
-    lines = Path(formulas.__file__).read_text(encoding="utf-8").splitlines()
-    for line, name in re.findall(r"^/\* formulas\.py:(\d+) \*/\nstatic inline [VW] FN\(formula_(\w+)\)", text, re.M):
-        assert re.match(rf"def {name}\(", lines[int(line) - 1])
+    for page in (formulas, fused_formulas):
+        path = Path(page.__file__)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found = re.findall(rf"^/\* {path.name}:(\d+) \*/\nstatic inline [VW] FN\(formula_(\w+)\)", text, re.M)
+        assert found
+        for line, name in found:
+            assert re.match(rf"def {name}\(", lines[int(line) - 1])
 
 
 @pytest.mark.parametrize(
@@ -113,6 +122,7 @@ def test_a_formula_can_use_another(tmp_path):
         ("return x[0]", 8, "no translation for 'x[0]' (Subscript)"),
         ("z = x\nw = z * v\nreturn w", 9, "unknown name 'v'"),
         ("z = x", 6, "the formula 'shape' must end with a return"),
+        ("return x, x, x, x", 8, "no translation for '(x, x, x, x)' (Tuple)"),
     ],
 )
 def test_formulas_without_a_translation(tmp_path, body, line, message):
@@ -165,6 +175,7 @@ def translate_wide(tmp_path, body):
         ("return polynomial(x, 1, 1 / 2)", "FN(polynomial)(x, 2, (const double[]){0x1.0000000000000p+0, 0x1.0000000000000p-1})"),
         ("return where(x > 0, x, _part(x))", "    if (OP(all)(chosen)) return yes;"),
         ("return x, alpha", "    *second = alpha;\n    return x;"),
+        ("return x, alpha, 1", "    *second = alpha;\n    *third = NUMBER(1.0);\n    return x;"),
     ],
 )
 def test_wide_translations(tmp_path, body, expected):

@@ -15,6 +15,7 @@ from fastact import implementations, row_table, ufuncs
 from fastact.declare import ACTIVATIONS
 
 from arrays import assert_same_bits
+from passes import STEPS
 
 FUNCTIONS = {name: function for name in fastact.__all__ if callable(function := getattr(fastact, name))}
 INNER = {name: made for name, made in vars(ufuncs).items() if hasattr(made, "nin")}
@@ -23,6 +24,8 @@ SLOPED = [name for name, row in row_table.ROWS.items() if row.slope]
 X = np.random.default_rng(0).uniform(0.1, 0.9, (8, 6)).astype(np.float32)
 TARGET = np.array([0, 5, 2, 1, -100, 3, 4, 4])
 FOLDED = {"gumbel_softmax", *(name for name in FUNCTIONS if "cross_entropy" in name)}  # these want arrays in memory
+
+OPTIONS = {"adam_step": {"step": 1}, "sgd_step": {"momentum": 0.5}}
 
 
 def plain(array):
@@ -51,8 +54,15 @@ def call(name, lift=plain, start="x"):
         if start == "y":
             return None if row_table.ROWS[forward].reduces else function(x, y=x)
         return function(lift(X[:, 0].copy()) if row_table.ROWS[forward].reduces else x, x)
+    if name in STEPS:
+        return function(*(lift(array) for array in arrays_of(name)), **OPTIONS[name])
     target = lift(X if forward.startswith("binary") else TARGET)
     return function(1.0, x, target) if name.endswith("_backward") else function(x, target)
+
+
+def arrays_of(step):
+    """Arrays for a step, none of them another's."""
+    return [X + i for i in range(4 if step == "adam_step" else 3)]
 
 
 def parts(result):
@@ -130,6 +140,10 @@ def test_lazy_arrays(da, name):
     """Every public function of a dask array is one; the others say what to do."""
     if name in FOLDED:
         message = rf"{name}\(\) takes arrays in memory, and \w+ is a lazy Array: .*dask.array.map_blocks\(fastact.{name}, "
+        refused(TypeError, message, call, name, lifted(da))
+        return
+    if name in STEPS:
+        message = rf"{name}\(\) changes arrays in place: parameters must be a numpy.ndarray in memory, not Array"
         refused(TypeError, message, call, name, lifted(da))
         return
     for start in ("x", "y"):
@@ -301,6 +315,9 @@ def test_on_a_cluster(cluster):
     assert set(cluster.run(lambda: __import__("fastact").simd).values()) == {fastact.simd}
     waiting = {}
     for name in FUNCTIONS:
+        if name in STEPS:
+            waiting[name, "x"] = cluster.submit(FUNCTIONS[name], *arrays_of(name), **OPTIONS[name])
+            continue
         if name in FOLDED:
             given = {"rng": 0} if name == "gumbel_softmax" else {}
             operands = [1.0] * name.endswith("_backward") + [X] + ([] if given else [X if "binary" in name else TARGET])
@@ -316,9 +333,9 @@ def test_on_a_cluster(cluster):
             waiting[name, "options"] = cluster.compute((FUNCTIONS[name](d, causal=True, mask=mask),))
     assert {name for name, _ in waiting} == set(FUNCTIONS)
     for (name, start), future in waiting.items():
-        got = future.result(60) if name in FOLDED else cluster.gather(future)
+        got = future.result(60) if name in {*FOLDED, *STEPS} else cluster.gather(future)
         expected = FUNCTIONS[name](X, causal=True, mask=X > 0.3) if start == "options" else call(name, start=start)
-        for result, right in zip(parts(got) if name in FOLDED else got, parts(expected), strict=True):
+        for result, right in zip(parts(got) if name in {*FOLDED, *STEPS} else got, parts(expected), strict=True):
             if name == "prelu_backward" and np.ndim(right) == 1:
                 np.testing.assert_allclose(result, right, rtol=1e-6)
             else:

@@ -29,6 +29,7 @@ from passes import (
     IMPLEMENTATIONS,
     OTHERS,
     ROWS,
+    STEPS,
     each_any_pass,
     each_compiled,
     each_dtype,
@@ -43,7 +44,7 @@ ALIASES = {
     for alias in activation.aliases
     for suffix in ("", "_backward")
 }
-PUBLIC = sorted({one.function for one in EVERY + ROWS} | set(ALIASES) | set(OTHERS))
+PUBLIC = sorted({one.function for one in EVERY + ROWS} | set(ALIASES) | set(OTHERS) | set(STEPS))
 each_public = pytest.mark.parametrize("name", PUBLIC)
 
 
@@ -126,8 +127,8 @@ def test_docstrings_are_numpydoc(implementation, name):
     assert all(place > 0 for place in places), f"missing section in {name}"
     assert places == sorted(places)
     parameters = text[places[0] : places[1]]
-    described = set(re.findall(r"^(\*{0,2}\w+)(?= : |$)", parameters, re.M))
-    expected = {"out"}
+    described = {each for line in re.findall(r"^(\*{0,2}\w+(?:, \w+)*)(?= : |$)", parameters, re.M) for each in line.split(", ")}
+    expected = set() if name in STEPS else {"out"}
     if not isinstance(function, np.ufunc):
         expected |= set(inspect.signature(function).parameters) - {"kwargs"}
     activation = ACTIVATIONS.get(ALIASES.get(name, name).removesuffix("_backward"))
@@ -162,13 +163,13 @@ def test_signatures(name):
         functions = [function for function in functions if not isinstance(function, np.ufunc)]
     signatures = {inspect.signature(function) for function in functions}
     first = {next(iter(signature.parameters)) for signature in signatures}
-    assert first == {"grad"} if name.endswith("_backward") else first <= {"x", "x1", "gate", "logits"}
+    assert first == {"grad"} if name.endswith("_backward") else first <= {"x", "x1", "gate", "logits", "parameters"}
     raw = {isinstance(function, np.ufunc) for function in functions}
     assert len(signatures) == len(raw)
     for signature in signatures:
         leading = next(iter(signature.parameters.values()))
-        assert leading.kind is inspect.Parameter.POSITIONAL_ONLY
-        assert "out" in signature.parameters
+        assert (leading.kind is inspect.Parameter.POSITIONAL_ONLY) == (name not in STEPS)
+        assert ("out" in signature.parameters) == (name not in STEPS)
         assert ("where" in signature.parameters) == (ALIASES.get(name, name).removesuffix("_backward") in ACTIVATIONS)
 
 

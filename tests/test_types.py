@@ -51,6 +51,8 @@ fa.relu(1.5, dtype=np.float32)
 fa.elu(x, alpha=np.ones(4, np.float32))
 fa.relu(x, out=(np.ones((2, 4)),))
 fa.swish(x, beta=2.0, casting="same_kind")
+t: NDArray[np.float32] = fa.adam_step(x, x, x, x, step=1, rate=0.5, weight_decay=0.1)
+u: NDArray[np.float64] = fa.sgd_step(y, y, velocity=y, momentum=0.9, nesterov=True)
 dx, dweight = fa.prelu_backward(x, x, np.ones(4, np.float32))
 print(fa.backend, fa.simd, fa.reason, fa.__version__)
 """
@@ -81,6 +83,9 @@ fa.glu(x, axis=None)
 fa.relu(x, out=[1.0])
 fa.relu(x, inplace=True)
 fa.gelu_tanh(x)
+fa.adam_step(x, x, x, x)
+fa.adam_step(x, x, y, x, step=1)
+fa.sgd_step(x, [1.0])
 """
 
 

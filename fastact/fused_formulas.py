@@ -1,0 +1,39 @@
+"""What is computed in one pass over memory with several results: the steps of the optimisers, and losses with their gradients.
+
+The formulas are read as those of formulas.py are, which they may use. The arrays come first, then numbers. Each step has
+nothing but + - * / and square roots, which every instruction set and NumPy round in the same way: its bits are the same on all.
+"""
+
+from .declare import fused
+from .words import sqrt
+
+
+@fused(operands=2)
+def sgd(parameters, gradients, rate):
+    """Against the gradient."""
+    return parameters - rate * gradients
+
+
+@fused(operands=3, results=2)
+def sgd_momentum(parameters, gradients, velocity, rate, momentum):
+    """By a running sum of gradients."""
+    velocity = momentum * velocity + gradients
+    return parameters - rate * velocity, velocity
+
+
+@fused(operands=3, results=2)
+def sgd_nesterov(parameters, gradients, velocity, rate, momentum):
+    """By where the running sum will be."""
+    velocity = momentum * velocity + gradients
+    return parameters - rate * (gradients + momentum * velocity), velocity
+
+
+@fused(operands=4, results=3)
+def adam(parameters, gradients, first_moment, second_moment, beta1, share1, beta2, share2, rate, eps, keep):
+    """By running means of gradients and of their squares; `rate` and `eps` have the corrections of both in them.
+
+    One gradient is multiplied by share2 first, so that the square of a large one overflows later.
+    """
+    first_moment = beta1 * first_moment + share1 * gradients
+    second_moment = beta2 * second_moment + (share2 * gradients) * gradients
+    return keep * parameters - rate * (first_moment / (sqrt(second_moment) + eps)), first_moment, second_moment
