@@ -86,6 +86,7 @@ def step_in_place(evaluator, tuple arrays, tuple coefficients):
     cdef char *at[MAX_INPUTS + MAX_OUTPUTS]
     cdef cnp.npy_intp steps[MAX_INPUTS + MAX_OUTPUTS]
     cdef double numbers[MAX_PARAMETERS]
+    cdef float rounded[MAX_PARAMETERS]
     for k in range(n):
         array = PyTuple_GET_ITEM(<PyObject *>arrays, k)
         if float_type(array) != dtype or not PyArray_SAMESHAPE(<cnp.ndarray>array, <cnp.ndarray>first):
@@ -99,9 +100,8 @@ def step_in_place(evaluator, tuple arrays, tuple coefficients):
         steps[k] = item
     for k in range(len(coefficients)):
         numbers[k] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(<PyObject *>coefficients, k))
-        if dtype == cnp.NPY_FLOAT32:
-            (<float *>&numbers[k])[0] = nearest_float(numbers[k])
-        at[n + k], steps[n + k] = <char *>&numbers[k], 0
+        rounded[k] = nearest_float(numbers[k])
+        at[n + k], steps[n + k] = <char *>&rounded[k] if dtype == cnp.NPY_FLOAT32 else <char *>&numbers[k], 0
     for k in range(ufunc.nout):
         at[ufunc.nin + k], steps[ufunc.nin + k] = at[k + (k > 0)], item
     call_loop(ufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, &count, steps, ufunc.data[0 if dtype == cnp.NPY_FLOAT32 else 1], count * item)

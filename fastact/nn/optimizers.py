@@ -7,6 +7,10 @@ import numpy as np
 import fastact
 
 
+# The smallest positive number.
+TINY = math.ulp(0.0)
+
+
 class Optimizer:
     """What all optimizers have in common: the rate, the number of steps, and the parameters that they work for.
 
@@ -111,7 +115,7 @@ class Adam(Optimizer):
     def __init__(self, rate=0.001, *, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(rate)
         self.beta1, self.beta2 = number("beta1", beta1, 0, 1), number("beta2", beta2, 0, 1)
-        self.eps = number("eps", eps, 0)
+        self.eps = number("eps", eps, TINY)
         self.first_moment = self.second_moment = None
 
     def start(self, parameters):
@@ -157,4 +161,5 @@ def number(name, value, least, below=math.inf):
     if isinstance(value, (int, float, np.integer, np.floating)) and least <= value < below:
         return float(value)
     right = f"finite and at least {least}" if below == math.inf else f"at least {least} and less than {below}"
+    right = "finite and positive" if least == TINY else right
     raise ValueError(f"{name} must be a number that is {right}, got {value!r}")

@@ -70,7 +70,7 @@ def test_rate_of_the_step():
         (lambda: Adam(np.inf), "rate"),
         (lambda: Adam(beta1=1), "beta1 must be a number that is at least 0 and less than 1, got 1"),
         (lambda: Adam(beta2=-0.1), "beta2"),
-        (lambda: Adam(eps=-1), "eps"),
+        (lambda: Adam(eps=0), "eps must be a number that is finite and positive, got 0"),
         (lambda: AdamW(weight_decay=-1), "weight_decay"),
     ],
 )
