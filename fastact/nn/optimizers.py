@@ -6,7 +6,6 @@ import numpy as np
 
 import fastact
 
-
 # The smallest positive number.
 TINY = math.ulp(0.0)
 
