@@ -1,6 +1,6 @@
 """The speed that the project aims at, figure by figure, measured in one run: `python benchmarks/figures.py [--wheel FILE]`.
 
-Contestants take turns and the best of several rounds counts (fastact/bench.py). Where an instruction set is held against
+Contestants take turns and the best of several rounds counts (fastact/bench/clock.py). Where an instruction set is held against
 the fallback, NumPy is held to the same one: its features are chosen at start-up, so this command starts itself again.
 A report, not a test: it exits with 0 whatever it finds.
 """
@@ -17,6 +17,7 @@ import numpy as np
 import fastact
 from fastact import bench
 from fastact.implementations import available
+from fastact.row_table import ROWS
 
 SIZE = 256 << 10
 TARGETS = {
@@ -48,7 +49,7 @@ WHEEL_TARGET = 1.6
 
 def ratios(cases, memory, implementation, seconds=0.3):
     """How many times faster than the fallback each case is, with (title, ratio, ns per element)."""
-    contestants = {"compiled": implementation, "NumPy": "numpy"}
+    contestants = {"compiled": bench.ours(implementation), "NumPy": bench.ours("numpy")}
     for row in bench.run(bench.work(cases, [SIZE]), contestants, memory, seconds):
         times = row["ns_per_element"]
         yield row["title"], times["NumPy"] / times["compiled"], times["compiled"]
@@ -100,7 +101,7 @@ def beside_exp(report):
     for what, draw in draws.items():
         memory, found = bench.Memory(SIZE, draw=draw), {}
         for case in bench.cases():
-            if case.forward == "softmax" or case.step == "backward y=" or (what and case.forward == "logit"):
+            if case.forward in ROWS or case.step == "backward y=" or (what and case.forward == "logit"):
                 continue
             operands = memory.operands(case, SIZE)
             if case.forward == "logit":
@@ -147,6 +148,8 @@ def calls(report):
     """One call on 16 elements against np.tanh, less what an empty call costs."""
     memory, found = bench.Memory(16), {}
     for case, _ in bench.work(bench.cases(columns=(16,)), [16]):
+        if case.forward in ROWS and case.forward != "softmax":
+            continue
         operands = memory.operands(case, 16)
         x, out = memory.drawn.copy(), np.empty(16, np.float32)
         named = {

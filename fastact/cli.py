@@ -1,19 +1,20 @@
 """The console command `fastact`: `fastact info` and `fastact bench`."""
 
 import argparse
-import json
 import math
 import os
 import sys
 
 from . import __version__, backend, bench, documentation, reason, simd
+from .bench import peers, report
 from .implementations import available
 
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
 BENCH_DESCRIPTION = """\
-Time the compiled functions against the NumPy fallback: every function, forward and backward (from the input, and from
-the output with y=), on standard normal numbers, one thread, out= given. The two take turns and the best of several
-rounds counts, so that a noisy machine does not decide. A full run takes about three minutes."""
+Time every function, forward and backward (from the input, and from the output with y=), against the line of NumPy that
+people write for it and against the NumPy fallback, and say what that line gets wrong: on standard normal numbers, one thread.
+All take turns and the best of several rounds counts, so that a noisy machine does not decide. A full run takes under four
+minutes."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,12 +48,12 @@ def main(arguments=None):
     info_parser.set_defaults(run=lambda options: functions() if options.functions else info())
     bench_parser = commands.add_parser(
         "bench",
-        help="time compiled functions against NumPy",
+        help="time the functions against the line of NumPy that people write",
         description=BENCH_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench_parser.set_defaults(run=lambda options: benchmark(options, bench_parser))
-    bench_parser.add_argument("--quick", action="store_true", help="sizes up to 256Ki and fewer rounds: under a minute")
+    bench_parser.add_argument("--quick", action="store_true", help="without 8Mi, and with fewer rounds: under a minute")
     bench_parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="default: float32")
     bench_parser.add_argument(
         "--functions",
@@ -61,8 +62,16 @@ def main(arguments=None):
         help="only these, e.g. 'sigmoid,elu_backward,softmax[1024]'; default: all",
     )
     bench_parser.add_argument(
-        "--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,256Ki,4Mi; default: 16 to 4Mi"
+        "--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,4Mi; default: 16,1Ki,256Ki,8Mi"
     )
+    bench_parser.add_argument(
+        "--peers",
+        metavar="A,B,...",
+        nargs="?",
+        const="installed",
+        help="also other libraries: torch, scipy, jax; default: those that are installed",
+    )
+    bench_parser.add_argument("--read", metavar="FILE", help="print what --json has written, and measure nothing")
     bench_parser.add_argument("--json", metavar="FILE", type=writable, help="write machine and rows as JSON")
     bench_parser.add_argument(
         "--plot", metavar="FILE.png", type=plottable, help="draw ns per element over size; needs matplotlib"
@@ -87,7 +96,9 @@ def info():
         "threads": "1: this version runs every call on the thread that calls it",
         "NumPy": machine["numpy"],
         "Python": f"{machine['python']}, {machine['system']}",
+        "NumPy's BLAS": machine["blas"],
         "processor": f"{machine['cpu']}, {machine['cores']} cores",
+        "load": machine["load"],
     }
     for name, value in lines.items():
         print(f"{name:<15}  {value}")
@@ -106,6 +117,8 @@ def functions():
 
 def benchmark(options, parser):
     """Run the benchmark that the options describe, and print, save and draw it."""
+    if options.read:
+        return reread(options.read, parser)
     chosen = options.functions or bench.cases()
     asked = options.sizes or (bench.QUICK_SIZES if options.quick else bench.SIZES)
     arrays = max(case.arrays for case in chosen)
@@ -117,54 +130,43 @@ def benchmark(options, parser):
         )
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
-    contestants = bench.contestants()
-    machine = bench.machine()
-    opponents = f"{simd} against NumPy" if backend == "compiled" else "NumPy"
-    title = f"fastact {__version__}: {opponents} {machine['numpy']}, {options.dtype}, {machine['cpu']}"
-    print(title)
-    if backend == "numpy":
-        print(f"NumPy alone, there is nothing compiled to compare it with: {reason}")
+    contestants = bench.implementations()
+    try:
+        others = peers.contestants(options.peers) if options.peers else {}
+    except ValueError as error:
+        parser.error(f"argument --peers: {error}")
+    machine = bench.machine() | ({"peers": peers.versions(others)} if others else {})
+    title = f"fastact {__version__}, {simd}, {options.dtype}, {machine['cpu']}"
+    print(*report.header(machine, options.dtype), sep="\n", flush=True)
     if too_large:
         print(f"left out, for they would take over half of the memory: {format_sizes(too_large)}")
 
     rows, code = [], 0
     memory = bench.Memory(max(size for _, size in work), options.dtype)
+    everyone = bench.contestants(others)
     try:
-        rows.extend(bench.run(progress(work), contestants, memory, seconds=0.05 if options.quick else 0.25))
+        rows.extend(bench.run(progress(work), everyone, memory, seconds=0.05 if options.quick else 0.15))
     except KeyboardInterrupt:
         print("interrupted: this is what was measured until then", file=sys.stderr)
         code = 130
-    print_table(rows, list(contestants))
+    plain = bench.wrong(chosen) if options.dtype == "float32" and not code else {}
+    record = {"machine": machine, "dtype": options.dtype, "plain": plain, "rows": rows}
+    print(*report.report(record), sep="\n")
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine, "dtype": options.dtype, "rows": rows}, file, indent=1)
+        bench.save(record, options.json)
     if options.plot and rows:
         plot(rows, list(contestants), title, options.plot)
     return code
 
 
-def print_table(rows, labels):
-    """Print the rows in fixed-width columns."""
-    print("ns: per element, best of several rounds; GB/s: bytes read and written, each array once; ratio: NumPy / compiled\n")
-    width = max([len("function"), *(len(row["title"]) for row in rows)])
-    head = "".join(f"{label + ' ns':>13}" for label in labels)
-    print(f"{'function':<{width}}{'size':>8}{head}{labels[0] + ' GB/s':>15}" + ("   ratio" if len(labels) == 2 else ""))
-    ratios = []
-    for row in rows:
-        times = row["ns_per_element"]
-        line = f"{row['title']:<{width}}{bench.format_size(row['size']):>8}"
-        line += "".join(f"{times[label]:>13.3f}" for label in labels) + f"{row['gb_per_s'][labels[0]]:>15.1f}"
-        if len(labels) == 2:
-            ratios.append(times["NumPy"] / times["compiled"])
-            line += f"{ratios[-1]:>8.2f}"
-        print(line)
-    if ratios:
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        faster = sum(ratio >= 1 for ratio in ratios)
-        print(
-            f"\ncompiled is {mean:.2f} times as fast as NumPy (geometric mean), "
-            f"and at least as fast in {faster} of {len(ratios)} rows"
-        )
+def reread(path, parser):
+    """Print the record of an earlier run."""
+    try:
+        record = bench.read(path)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    print(*report.header(record["machine"], record["dtype"]), *report.report(record), sep="\n")
+    return 0
 
 
 def progress(work):

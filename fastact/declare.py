@@ -51,6 +51,10 @@ class Activation:
         Activations by the value of that keyword, the default first.
     public : bool
         False for an alternative, which is reached through the option alone, and for the core of a loss.
+    plain, plain_backward, plain_backward_from_output : str or None
+        The line of NumPy that people write for it, of the operands, `grad`, `y` and the parameters (or their defaults, where
+        people leave these out): what `fastact bench` compares with. Of several usual lines the fastest, so that the
+        comparison is fair; None where there is no usual one.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Activation:
         usual=None,
         halves=False,
         public=True,
+        plain=None,
     ):
         # python -OO strips docstrings: nothing but the documentation is lost
         text = [line.strip() for line in (forward.__doc__ or forward.__name__).strip().splitlines()]
@@ -83,6 +88,7 @@ class Activation:
         self.forward = forward
         self.backward = None
         self.backward_from_output = None
+        self.plain, self.plain_backward, self.plain_backward_from_output = plain, None, None
         self.slope = ""
         self.gradients = self.operands
         self.output_requires = ()
@@ -100,25 +106,25 @@ class Activation:
         """Inside another formula an activation is a word like any other."""
         return self.forward(*arguments)
 
-    def derivative(self, formula=None, *, of=None):
+    def derivative(self, formula=None, *, of=None, plain=None):
         """Declare grad * f'(x), from the input; `of` names what the gradients are of, where not of the operands."""
         if formula is None:
-            return lambda formula: self.derivative(formula, of=of)
-        self.backward = formula
+            return lambda formula: self.derivative(formula, of=of, plain=plain)
+        self.backward, self.plain_backward = formula, plain or self.plain_backward
         self.slope = " ".join((formula.__doc__ or f"d/dx ({self.definition})").split())
         self.gradients = tuple(of or self.operands)
         return formula
 
-    def derivative_from_output(self, formula=None, *, requires=()):
+    def derivative_from_output(self, formula=None, *, requires=(), plain=None):
         """Declare grad * f'(x), from the output y = f(x); `requires` is what parameters must fulfil for that."""
         if formula is None:
-            return lambda formula: self.derivative_from_output(formula, requires=requires)
-        self.backward_from_output = formula
+            return lambda formula: self.derivative_from_output(formula, requires=requires, plain=plain)
+        self.backward_from_output, self.plain_backward_from_output = formula, plain
         self.output_requires = tuple(requires)
         return formula
 
     def alternative(self, value):
-        """Declare another formula, chosen by this value of the option."""
+        """Declare another formula, chosen by this value of the option; people write the same lines for it."""
 
         def declare(forward):
             other = Activation(
@@ -129,7 +135,9 @@ class Activation:
                 wide=self.wide,
                 usual=self.usual,
                 public=False,
+                plain=self.plain,
             )
+            other.plain_backward = self.plain_backward
             self.alternatives[value] = other
             return other
 

@@ -5,6 +5,7 @@ names, the words of words.py, and activations declared above it. From each decla
 function, its docstring, the NumPy fallback, the C kernel of every instruction set, the tests' oracle (the docstring's
 first line is the textbook definition, a backward formula's the textbook derivative), the benchmark rows and the README's
 tables. The formulas say *how* to compute without overflow or lost digits; the definition says *what*.
+`plain` is the line of NumPy that people write, with which the benchmark compares.
 
 Conventions: the saturated side owns a kink (relu'(0) = 0); a branch is selected, never multiplied by 0, so that an
 infinite gradient through a dead unit is 0; NaN in gives NaN out (`unless_nan` where a comparison would hide it).
@@ -38,6 +39,7 @@ from .words import (
 @activation(
     source="D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986), Learning representations by back-propagating errors",
     aliases=["expit"],
+    plain="1 / (1 + np.exp(-x))",
 )
 def sigmoid(x):
     """1 / (1 + exp(-x))
@@ -47,18 +49,18 @@ def sigmoid(x):
     return words.sigmoid(x)
 
 
-@sigmoid.derivative
+@sigmoid.derivative(plain="grad * (s := 1 / (1 + np.exp(-x))) * (1 - s)")
 def sigmoid_backward(grad, x):
     """sigmoid(x) * (1 - sigmoid(x))"""
     return grad * words.sigmoid_derivative(x)
 
 
-@sigmoid.derivative_from_output
+@sigmoid.derivative_from_output(plain="grad * y * (1 - y)")
 def sigmoid_backward_from_output(grad, y):
     return grad * (y * (1 - y))
 
 
-@activation(source="Y. LeCun, L. Bottou, G. B. Orr, K.-R. Mueller (1998), Efficient BackProp")
+@activation(source="Y. LeCun, L. Bottou, G. B. Orr, K.-R. Mueller (1998), Efficient BackProp", plain="np.tanh(x)")
 def tanh(x):
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x))
 
@@ -67,18 +69,20 @@ def tanh(x):
     return words.tanh(x)
 
 
-@tanh.derivative
+@tanh.derivative(plain="grad * (1 - np.tanh(x) ** 2)")
 def tanh_backward(grad, x):
     """1 - tanh(x)**2"""
     return grad * (4 * words.sigmoid_derivative(2 * x))
 
 
-@tanh.derivative_from_output
+@tanh.derivative_from_output(plain="grad * (1 - y**2)")
 def tanh_backward_from_output(grad, y):
     return grad * ((1 - y) * (1 + y))
 
 
-@activation(source="V. Nair, G. E. Hinton (2010), Rectified linear units improve restricted Boltzmann machines")
+@activation(
+    source="V. Nair, G. E. Hinton (2010), Rectified linear units improve restricted Boltzmann machines", plain="np.maximum(x, 0)"
+)
 def relu(x):
     """max(0, x)
 
@@ -87,18 +91,21 @@ def relu(x):
     return maximum(x, 0)
 
 
-@relu.derivative
+@relu.derivative(plain="grad * (x > 0)")
 def relu_backward(grad, x):
     """1 if x > 0 else 0"""
     return unless_nan(x, where(x > 0, grad, 0))
 
 
-@relu.derivative_from_output
+@relu.derivative_from_output(plain="grad * (y > 0)")
 def relu_backward_from_output(grad, y):
     return unless_nan(y, where(y > 0, grad, 0))
 
 
-@activation(source="A. L. Maas, A. Y. Hannun, A. Y. Ng (2013), Rectifier nonlinearities improve neural network acoustic models")
+@activation(
+    source="A. L. Maas, A. Y. Hannun, A. Y. Ng (2013), Rectifier nonlinearities improve neural network acoustic models",
+    plain="np.maximum(x, negative_slope * x)",
+)
 def leaky_relu(x, negative_slope=0.01):
     """x if x > 0 else negative_slope * x
 
@@ -107,18 +114,21 @@ def leaky_relu(x, negative_slope=0.01):
     return where(x > 0, x, negative_slope * x)
 
 
-@leaky_relu.derivative
+@leaky_relu.derivative(plain="np.where(x > 0, grad, negative_slope * grad)")
 def leaky_relu_backward(grad, x, negative_slope):
     """1 if x > 0 else negative_slope"""
     return unless_nan(x, where(x > 0, grad, negative_slope * grad))
 
 
-@leaky_relu.derivative_from_output(requires=["negative_slope >= 0"])
+@leaky_relu.derivative_from_output(requires=["negative_slope >= 0"], plain="np.where(y > 0, grad, negative_slope * grad)")
 def leaky_relu_backward_from_output(grad, y, negative_slope):
     return unless_nan(y, where(y > 0, grad, negative_slope * grad))
 
 
-@activation(source="D.-A. Clevert, T. Unterthiner, S. Hochreiter (2016), Fast and accurate deep network learning by ELUs")
+@activation(
+    source="D.-A. Clevert, T. Unterthiner, S. Hochreiter (2016), Fast and accurate deep network learning by ELUs",
+    plain="np.where(x > 0, x, alpha * (np.exp(x) - 1))",
+)
 def elu(x, alpha=1.0):
     """x if x > 0 else alpha * (exp(x) - 1)
 
@@ -127,18 +137,18 @@ def elu(x, alpha=1.0):
     return where(x > 0, x, alpha * expm1(x))
 
 
-@elu.derivative
+@elu.derivative(plain="np.where(x > 0, grad, grad * alpha * np.exp(x))")
 def elu_backward(grad, x, alpha):
     """1 if x > 0 else alpha * exp(x)"""
     return where(x > 0, grad, grad * (alpha * exp(x)))
 
 
-@elu.derivative_from_output(requires=["alpha >= 0"])
+@elu.derivative_from_output(requires=["alpha >= 0"], plain="np.where(y > 0, grad, grad * (y + alpha))")
 def elu_backward_from_output(grad, y, alpha):
     return where(y > 0, grad, grad * (y + alpha))
 
 
-@activation(source="A. Krizhevsky (2010), Convolutional deep belief networks on CIFAR-10")
+@activation(source="A. Krizhevsky (2010), Convolutional deep belief networks on CIFAR-10", plain="np.clip(x, 0, 6)")
 def relu6(x):
     """min(max(x, 0), 6)
 
@@ -147,18 +157,21 @@ def relu6(x):
     return minimum(maximum(x, 0), 6)
 
 
-@relu6.derivative
+@relu6.derivative(plain="grad * ((x > 0) & (x < 6))")
 def relu6_backward(grad, x):
     """1 if 0 < x < 6 else 0"""
     return unless_nan(x, where(x > 0, where(x < 6, grad, 0), 0))
 
 
-@relu6.derivative_from_output
+@relu6.derivative_from_output(plain="grad * ((y > 0) & (y < 6))")
 def relu6_backward_from_output(grad, y):
     return unless_nan(y, where(y > 0, where(y < 6, grad, 0), 0))
 
 
-@activation(source="D. So, W. Manke, H. Liu, Z. Dai, N. Shazeer, Q. V. Le (2021), Primer: searching for efficient transformers")
+@activation(
+    source="D. So, W. Manke, H. Liu, Z. Dai, N. Shazeer, Q. V. Le (2021), Primer: searching for efficient transformers",
+    plain="np.maximum(x, 0) ** 2",
+)
 def relu_squared(x):
     """max(x, 0)**2
 
@@ -168,7 +181,7 @@ def relu_squared(x):
     return positive * positive
 
 
-@relu_squared.derivative
+@relu_squared.derivative(plain="2 * grad * np.maximum(x, 0)")
 def relu_squared_backward(grad, x):
     """2 * max(x, 0)"""
     return unless_nan(x, where(x > 0, 2 * (grad * x), 0))
@@ -184,7 +197,11 @@ SELU_ALPHA = constant("1.6732632423543772848170429916717")
 SELU_SCALE_ALPHA = constant("1.7580993408473768599402175208123")
 
 
-@activation(source="G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter (2017), Self-normalizing neural networks", wide=True)
+@activation(
+    source="G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter (2017), Self-normalizing neural networks",
+    wide=True,
+    plain="1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1))",
+)
 def selu(x):
     """1.0507009873554804934193349852946 * (x if x > 0 else 1.6732632423543772848170429916717 * (exp(x) - 1))
 
@@ -193,7 +210,7 @@ def selu(x):
     return where(x > 0, SELU_SCALE * x, SELU_SCALE_ALPHA * expm1(x))
 
 
-@selu.derivative
+@selu.derivative(plain="1.0507009873554805 * grad * np.where(x > 0, 1, 1.6732632423543772 * np.exp(x))")
 def selu_backward(grad, x):
     """1.0507009873554804934193349852946 * (1 if x > 0 else 1.6732632423543772848170429916717 * exp(x))"""
     return grad * where(x > 0, SELU_SCALE, exp_times(SELU_SCALE_ALPHA, minimum(x, 0)))
@@ -205,7 +222,10 @@ def selu_backward_from_output(grad, y):
 
 
 @activation(
-    source="J. T. Barron (2017), Continuously differentiable exponential linear units", wide=True, requires=["alpha != 0"]
+    source="J. T. Barron (2017), Continuously differentiable exponential linear units",
+    wide=True,
+    requires=["alpha != 0"],
+    plain="np.maximum(x, 0) + np.minimum(0, alpha * (np.exp(x / alpha) - 1))",
 )
 def celu(x, alpha=1.0):
     """x if x > 0 else alpha * (exp(x / alpha) - 1)
@@ -216,7 +236,7 @@ def celu(x, alpha=1.0):
     return where(x > 0, x, where(abs(z) < 1e-17, x, alpha * expm1(z)))  # a subnormal z has lost digits
 
 
-@celu.derivative
+@celu.derivative(plain="np.where(x > 0, grad, grad * np.exp(x / alpha))")
 def celu_backward(grad, x, alpha):
     """1 if x > 0 else exp(x / alpha)"""
     return grad * where(x > 0, 1, exp(x / alpha))
@@ -234,7 +254,10 @@ GELU_CUBIC_SLOPE = constant("0.2140644488178007463290162568395906229867762243104
 
 
 @activation(
-    source="D. Hendrycks, K. Gimpel (2016), Gaussian error linear units (GELUs)", wide=True, option=("approximate", "none")
+    source="D. Hendrycks, K. Gimpel (2016), Gaussian error linear units (GELUs)",
+    wide=True,
+    option=("approximate", "none"),
+    plain="0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))",  # the tanh form: NumPy has no erf
 )
 def gelu(x):
     """x * erfc(-x / sqrt(2)) / 2
@@ -245,7 +268,10 @@ def gelu(x):
     return maximum(x, 0) - exp_times(t * scaled_normal_tail(t), -(t * t) / 2)
 
 
-@gelu.derivative
+@gelu.derivative(
+    plain="0.5 * grad * (1 + (t := np.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))"
+    " + x * (1 - t * t) * (0.7978845608 + 0.1070322244 * x * x))"
+)
 def gelu_backward(grad, x):
     """erfc(-x / sqrt(2)) / 2 + x * exp(-(x**2) / 2) / sqrt(2 * pi)"""
     t = minimum(abs(x), 40)
@@ -298,7 +324,11 @@ def _gate_slope(z):
 QUICK = constant("1.702")
 
 
-@activation(source="D. Hendrycks, K. Gimpel (2016), Gaussian error linear units (GELUs), section 2", wide=True)
+@activation(
+    source="D. Hendrycks, K. Gimpel (2016), Gaussian error linear units (GELUs), section 2",
+    wide=True,
+    plain="x / (1 + np.exp(-1.702 * x))",
+)
 def quick_gelu(x):
     """x / (1 + exp(-1.702 * x))
 
@@ -307,7 +337,7 @@ def quick_gelu(x):
     return _times_sigmoid(x, QUICK * x)
 
 
-@quick_gelu.derivative
+@quick_gelu.derivative(plain="grad * (s := 1 / (1 + np.exp(-1.702 * x))) * (1 + 1.702 * x * (1 - s))")
 def quick_gelu_backward(grad, x):
     """sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x))"""
     return grad * _gate_slope(QUICK * x)
@@ -318,6 +348,7 @@ def quick_gelu_backward(grad, x):
     "reinforcement learning; P. Ramachandran, B. Zoph, Q. V. Le (2017), Searching for activation functions (swish, with beta)",
     wide=True,
     aliases=["swish"],
+    plain="x / (1 + np.exp(-x))",
 )
 def silu(x, beta=1.0):
     """x / (1 + exp(-beta * x))
@@ -327,13 +358,17 @@ def silu(x, beta=1.0):
     return _times_sigmoid(x, beta * x)
 
 
-@silu.derivative
+@silu.derivative(plain="grad * (s := 1 / (1 + np.exp(-x))) * (1 + x * (1 - s))")
 def silu_backward(grad, x, beta):
     """sigmoid(beta * x) * (1 + beta * x * sigmoid(-beta * x))"""
     return grad * _gate_slope(beta * x)
 
 
-@activation(source="D. Misra (2019), Mish: a self regularized non-monotonic activation function", wide=True)
+@activation(
+    source="D. Misra (2019), Mish: a self regularized non-monotonic activation function",
+    wide=True,
+    plain="x * np.tanh(np.log1p(np.exp(x)))",
+)
 def mish(x):
     """x * tanh(log(1 + exp(x)))
 
@@ -345,7 +380,7 @@ def mish(x):
     return damped(x * (n / d), x, e)
 
 
-@mish.derivative
+@mish.derivative(plain="grad * ((t := np.tanh(np.log1p(np.exp(x)))) + x * (1 - t**2) / (1 + np.exp(-x)))")
 def mish_backward(grad, x):
     """tanh(s) + x * sigmoid(x) / cosh(s)**2 with s = log(1 + exp(x))"""
     z = clip(x, -2000, 2000)
@@ -369,6 +404,7 @@ def _softplus_near(x, z, e, inverse):
     "better option pricing",
     wide=True,
     requires=["beta != 0"],
+    plain="np.log1p(np.exp(x))",
 )
 def softplus(x, beta=1.0):
     """log(1 + exp(beta * x)) / beta
@@ -381,18 +417,21 @@ def softplus(x, beta=1.0):
     return where(z < -60, damped(inverse, z, e), _softplus_near(x, z, e, inverse))
 
 
-@softplus.derivative
+@softplus.derivative(plain="grad / (1 + np.exp(-x))")
 def softplus_backward(grad, x, beta):
     """sigmoid(beta * x)"""
     return grad * _times_sigmoid(1, beta * x)
 
 
-@softplus.derivative_from_output(requires=["beta > 0"])
+@softplus.derivative_from_output(requires=["beta > 0"], plain="grad * (1 - np.exp(-y))")
 def softplus_backward_from_output(grad, y, beta):
     return grad * -expm1(-(beta * y))
 
 
-@activation(source="J. Turian, J. Bergstra, Y. Bengio (2009), Quadratic features and deep architectures for chunking")
+@activation(
+    source="J. Turian, J. Bergstra, Y. Bengio (2009), Quadratic features and deep architectures for chunking",
+    plain="x / (1 + np.abs(x))",
+)
 def softsign(x):
     """x / (1 + abs(x))
 
@@ -402,14 +441,14 @@ def softsign(x):
     return bounded / (1 + abs(bounded))
 
 
-@softsign.derivative
+@softsign.derivative(plain="grad / (1 + np.abs(x)) ** 2")
 def softsign_backward(grad, x):
     """1 / (1 + abs(x))**2"""
     d = 1 + abs(x)
     return grad / d / d
 
 
-@softsign.derivative_from_output
+@softsign.derivative_from_output(plain="grad * (1 - np.abs(y)) ** 2")
 def softsign_backward_from_output(grad, y):
     rest = 1 - abs(y)
     return grad * (rest * rest)
@@ -419,6 +458,7 @@ def softsign_backward_from_output(grad, y):
     source="R. Collobert, K. Kavukcuoglu, C. Farabet (2011), Torch7: a Matlab-like environment for machine learning",
     wide=True,
     aliases=["log_expit"],
+    plain="-np.log1p(np.exp(-x))",
 )
 def log_sigmoid(x):
     """-log(1 + exp(-x))
@@ -428,13 +468,13 @@ def log_sigmoid(x):
     return minimum(x, 0) - log1p(exp(-abs(x)))
 
 
-@log_sigmoid.derivative
+@log_sigmoid.derivative(plain="grad / (1 + np.exp(x))")
 def log_sigmoid_backward(grad, x):
     """sigmoid(-x)"""
     return grad * _times_sigmoid(1, -x)
 
 
-@log_sigmoid.derivative_from_output
+@log_sigmoid.derivative_from_output(plain="grad * (1 - np.exp(y))")
 def log_sigmoid_backward_from_output(grad, y):
     return grad * -expm1(y)
 
@@ -443,6 +483,7 @@ def log_sigmoid_backward_from_output(grad, y):
     source="M. Courbariaux, Y. Bengio, J.-P. David (2015), BinaryConnect: training deep neural networks with binary weights "
     "during propagations",
     wide=True,
+    plain="np.clip((x + 3) / 6, 0, 1)",
 )
 def hard_sigmoid(x):
     """min(max((x + 3) / 6, 0), 1)
@@ -452,18 +493,23 @@ def hard_sigmoid(x):
     return clip((x + 3) / 6, 0, 1)
 
 
-@hard_sigmoid.derivative
+@hard_sigmoid.derivative(plain="grad / 6 * ((x > -3) & (x < 3))")
 def hard_sigmoid_backward(grad, x):
     """1 / 6 if -3 < x < 3 else 0"""
     return unless_nan(x, where(x > -3, where(x < 3, grad / 6, 0), 0))
 
 
-@hard_sigmoid.derivative_from_output
+@hard_sigmoid.derivative_from_output(plain="grad / 6 * ((y > 0) & (y < 1))")
 def hard_sigmoid_backward_from_output(grad, y):
     return unless_nan(y, where(y > 0, where(y < 1, grad / 6, 0), 0))
 
 
-@activation(source="M. Thoma, D. Hamann and others: thinc, ClippedLinear", wide=True, requires=["min_val <= max_val"])
+@activation(
+    source="M. Thoma, D. Hamann and others: thinc, ClippedLinear",
+    wide=True,
+    requires=["min_val <= max_val"],
+    plain="np.clip(slope * x + offset, min_val, max_val)",
+)
 def clipped_linear(x, slope=1.0, offset=0.0, min_val=0.0, max_val=1.0):
     """min(max(slope * x + offset, min_val), max_val)
 
@@ -472,19 +518,24 @@ def clipped_linear(x, slope=1.0, offset=0.0, min_val=0.0, max_val=1.0):
     return clip(slope * x + offset, min_val, max_val)
 
 
-@clipped_linear.derivative
+@clipped_linear.derivative(plain="grad * slope * (((y := slope * x + offset) > min_val) & (y < max_val))")
 def clipped_linear_backward(grad, x, slope, offset, min_val, max_val):
     """slope if min_val < slope * x + offset < max_val else 0"""
     y = slope * x + offset
     return unless_nan(y, where(y > min_val, where(y < max_val, grad * slope, 0), 0))
 
 
-@clipped_linear.derivative_from_output
+@clipped_linear.derivative_from_output(plain="grad * slope * ((y > min_val) & (y < max_val))")
 def clipped_linear_backward_from_output(grad, y, slope, offset, min_val, max_val):
     return unless_nan(y, where(y > min_val, where(y < max_val, grad * slope, 0), 0))
 
 
-@activation(source="A. Howard and others (2019), Searching for MobileNetV3", wide=True, aliases=["hard_silu"])
+@activation(
+    source="A. Howard and others (2019), Searching for MobileNetV3",
+    wide=True,
+    aliases=["hard_silu"],
+    plain="x * np.clip((x + 3) / 6, 0, 1)",
+)
 def hard_swish(x):
     """x * min(max((x + 3) / 6, 0), 1)
 
@@ -493,13 +544,17 @@ def hard_swish(x):
     return where(x > -3, where(x < 3, x * (x + 3) / 6, x), unless_nan(x, 0))
 
 
-@hard_swish.derivative
+@hard_swish.derivative(plain="grad * np.where(x > -3, np.where(x < 3, (2 * x + 3) / 6, 1), 0)")
 def hard_swish_backward(grad, x):
     """0 if x <= -3 else (2 * x + 3) / 6 if x < 3 else 1"""
     return unless_nan(x, where(x > -3, where(x < 3, grad * ((2 * x + 3) / 6), grad), 0))
 
 
-@activation(source="R. Collobert (2004), Large scale machine learning", requires=["min_val <= max_val"])
+@activation(
+    source="R. Collobert (2004), Large scale machine learning",
+    requires=["min_val <= max_val"],
+    plain="np.clip(x, min_val, max_val)",
+)
 def hard_tanh(x, min_val=-1.0, max_val=1.0):
     """min(max(x, min_val), max_val)
 
@@ -508,18 +563,22 @@ def hard_tanh(x, min_val=-1.0, max_val=1.0):
     return clip(x, min_val, max_val)
 
 
-@hard_tanh.derivative
+@hard_tanh.derivative(plain="grad * ((x > min_val) & (x < max_val))")
 def hard_tanh_backward(grad, x, min_val, max_val):
     """1 if min_val < x < max_val else 0"""
     return unless_nan(x, where(x > min_val, where(x < max_val, grad, 0), 0))
 
 
-@hard_tanh.derivative_from_output
+@hard_tanh.derivative_from_output(plain="grad * ((y > min_val) & (y < max_val))")
 def hard_tanh_backward_from_output(grad, y, min_val, max_val):
     return unless_nan(y, where(y > min_val, where(y < max_val, grad, 0), 0))
 
 
-@activation(source="D. L. Donoho, I. M. Johnstone (1994), Ideal spatial adaptation by wavelet shrinkage", requires=["lambd >= 0"])
+@activation(
+    source="D. L. Donoho, I. M. Johnstone (1994), Ideal spatial adaptation by wavelet shrinkage",
+    requires=["lambd >= 0"],
+    plain="x * (np.abs(x) > lambd)",
+)
 def hard_shrink(x, lambd=0.5):
     """x if abs(x) > lambd else 0
 
@@ -528,18 +587,22 @@ def hard_shrink(x, lambd=0.5):
     return unless_nan(x, where(abs(x) > lambd, x, 0))
 
 
-@hard_shrink.derivative
+@hard_shrink.derivative(plain="grad * (np.abs(x) > lambd)")
 def hard_shrink_backward(grad, x, lambd):
     """1 if abs(x) > lambd else 0"""
     return unless_nan(x, where(abs(x) > lambd, grad, 0))
 
 
-@hard_shrink.derivative_from_output
+@hard_shrink.derivative_from_output(plain="grad * (y != 0)")
 def hard_shrink_backward_from_output(grad, y, lambd):
     return unless_nan(y, where(abs(y) > 0, grad, 0))
 
 
-@activation(source="D. L. Donoho (1995), De-noising by soft-thresholding", requires=["lambd >= 0"])
+@activation(
+    source="D. L. Donoho (1995), De-noising by soft-thresholding",
+    requires=["lambd >= 0"],
+    plain="np.sign(x) * np.maximum(np.abs(x) - lambd, 0)",
+)
 def soft_shrink(x, lambd=0.5):
     """x - min(max(x, -lambd), lambd)
 
@@ -548,19 +611,21 @@ def soft_shrink(x, lambd=0.5):
     return unless_nan(x, where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0)))
 
 
-@soft_shrink.derivative
+@soft_shrink.derivative(plain="grad * (np.abs(x) > lambd)")
 def soft_shrink_backward(grad, x, lambd):
     """1 if abs(x) > lambd else 0"""
     return unless_nan(x, where(abs(x) > lambd, grad, 0))
 
 
-@soft_shrink.derivative_from_output
+@soft_shrink.derivative_from_output(plain="grad * (y != 0)")
 def soft_shrink_backward_from_output(grad, y, lambd):
     return unless_nan(y, where(abs(y) > 0, grad, 0))
 
 
 @activation(
-    source="R. Collobert, K. Kavukcuoglu, C. Farabet (2011), Torch7: a Matlab-like environment for machine learning", wide=True
+    source="R. Collobert, K. Kavukcuoglu, C. Farabet (2011), Torch7: a Matlab-like environment for machine learning",
+    wide=True,
+    plain="x - np.tanh(x)",
 )
 def tanh_shrink(x):
     """x - tanh(x)
@@ -585,7 +650,7 @@ def tanh_shrink(x):
     return where(abs(x) < 1, x * square / 3 * series / cosh, x - words.tanh(x))
 
 
-@tanh_shrink.derivative
+@tanh_shrink.derivative(plain="grad * np.tanh(x) ** 2")
 def tanh_shrink_backward(grad, x):
     """tanh(x)**2"""
     y = words.tanh(x)
@@ -595,6 +660,7 @@ def tanh_shrink_backward(grad, x):
 @activation(
     source="K. Konda, R. Memisevic, D. Krueger (2015), Zero-bias autoencoders and the benefits of co-adapting features",
     usual={"threshold": 0.1, "value": -0.2},
+    plain="np.where(x > threshold, x, value)",
 )
 def threshold(x, threshold, value):
     """x if x > threshold else value
@@ -604,18 +670,22 @@ def threshold(x, threshold, value):
     return unless_nan(x, where(x > threshold, x, value))
 
 
-@threshold.derivative
+@threshold.derivative(plain="grad * (x > threshold)")
 def threshold_backward(grad, x, threshold, value):
     """1 if x > threshold else 0"""
     return unless_nan(x, where(x > threshold, grad, 0))
 
 
-@threshold.derivative_from_output(requires=["value <= threshold"])
+@threshold.derivative_from_output(requires=["value <= threshold"], plain="grad * (y > threshold)")
 def threshold_backward_from_output(grad, y, threshold, value):
     return unless_nan(y, where(y > threshold, grad, 0))
 
 
-@activation(source="K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers", usual={"weight": 0.25})
+@activation(
+    source="K. He, X. Zhang, S. Ren, J. Sun (2015), Delving deep into rectifiers",
+    usual={"weight": 0.25},
+    plain="np.where(x > 0, x, weight * x)",
+)
 def prelu(x, weight):
     """x if x > 0 else weight * x
 
@@ -624,7 +694,7 @@ def prelu(x, weight):
     return where(x > 0, x, weight * x)
 
 
-@prelu.derivative(of=["x", "weight"])
+@prelu.derivative(of=["x", "weight"], plain="np.where(x > 0, grad, weight * grad), (grad * np.minimum(x, 0)).sum()")
 def prelu_backward(grad, x, weight):
     """(1 if x > 0 else weight), (0 if x > 0 else x)"""
     return unless_nan(x, where(x > 0, grad, weight * grad)), unless_nan(x, where(x > 0, 0, grad * x))
@@ -634,7 +704,12 @@ LARGE = 2.0**500
 SMALL = 2.0**-520
 
 
-@activation(source="J. T. Barron (2021), Squareplus: a softplus-like algebraic rectifier", wide=True, requires=["b >= 0"])
+@activation(
+    source="J. T. Barron (2021), Squareplus: a softplus-like algebraic rectifier",
+    wide=True,
+    requires=["b >= 0"],
+    plain="(x + np.sqrt(x**2 + b)) / 2",
+)
 def squareplus(x, b=4.0):
     """(x + sqrt(x**2 + b)) / 2
 
@@ -647,7 +722,7 @@ def squareplus(x, b=4.0):
     return where(x > 0, (z + root) / 2 / scale, b * scale / maximum(2 * (root - z), 1e-300))
 
 
-@squareplus.derivative
+@squareplus.derivative(plain="grad * (1 + x / np.sqrt(x**2 + b)) / 2")
 def squareplus_backward(grad, x, b):
     """(1 + x / sqrt(x**2 + b)) / 2"""
     bounded = clip(x, -1e300, 1e300)
@@ -663,7 +738,7 @@ def squareplus_backward_from_output(grad, y, b):
     return grad * (y / (y + b / 4 / y))
 
 
-@activation(source="JAX, jax.nn.sparse_plus", wide=True)
+@activation(source="JAX, jax.nn.sparse_plus", wide=True, plain="np.where(x > -1, np.where(x < 1, (x + 1) ** 2 / 4, x), 0)")
 def sparse_plus(x):
     """0 if x <= -1 else (x + 1)**2 / 4 if x < 1 else x
 
@@ -673,7 +748,7 @@ def sparse_plus(x):
     return where(x > -1, where(x < 1, half * half, x), unless_nan(x, 0))
 
 
-@sparse_plus.derivative
+@sparse_plus.derivative(plain="grad * np.clip((x + 1) / 2, 0, 1)")
 def sparse_plus_backward(grad, x):
     """min(max((x + 1) / 2, 0), 1)"""
     return unless_nan(x, where(x > -1, grad * minimum((x + 1) / 2, 1), 0))
@@ -684,7 +759,7 @@ def sparse_plus_backward_from_output(grad, y):
     return unless_nan(y, where(y > 0, grad * minimum(sqrt(y), 1), 0))
 
 
-@activation(source="JAX, jax.nn.sparse_sigmoid")
+@activation(source="JAX, jax.nn.sparse_sigmoid", plain="np.clip((x + 1) / 2, 0, 1)")
 def sparse_sigmoid(x):
     """min(max((x + 1) / 2, 0), 1)
 
@@ -693,13 +768,13 @@ def sparse_sigmoid(x):
     return clip((x + 1) / 2, 0, 1)
 
 
-@sparse_sigmoid.derivative
+@sparse_sigmoid.derivative(plain="grad / 2 * (np.abs(x) < 1)")
 def sparse_sigmoid_backward(grad, x):
     """1 / 2 if abs(x) < 1 else 0"""
     return unless_nan(x, where(abs(x) < 1, grad / 2, 0))
 
 
-@sparse_sigmoid.derivative_from_output
+@sparse_sigmoid.derivative_from_output(plain="grad / 2 * ((y > 0) & (y < 1))")
 def sparse_sigmoid_backward_from_output(grad, y):
     return unless_nan(y, where(y > 0, where(y < 1, grad / 2, 0), 0))
 
@@ -710,6 +785,7 @@ def sparse_sigmoid_backward_from_output(grad, y):
     wide=True,
     requires=["cap > 0"],
     usual={"cap": 30.0},
+    plain="cap * np.tanh(x / cap)",
 )
 def softcap(x, cap):
     """cap * tanh(x / cap)
@@ -720,7 +796,7 @@ def softcap(x, cap):
     return where(abs(z) < 1e-9, x, cap * words.tanh(z))  # a subnormal z has lost digits
 
 
-@softcap.derivative
+@softcap.derivative(plain="grad * (1 - np.tanh(x / cap) ** 2)")
 def softcap_backward(grad, x, cap):
     """1 - tanh(x / cap)**2"""
     z = -2 * abs(x / cap)
@@ -729,7 +805,7 @@ def softcap_backward(grad, x, cap):
     return grad * damped(4 / (d * d), z, e)
 
 
-@softcap.derivative_from_output
+@softcap.derivative_from_output(plain="grad * (1 - (y / cap) ** 2)")
 def softcap_backward_from_output(grad, y, cap):
     z = y / cap
     return grad * ((1 - z) * (1 + z))
@@ -746,6 +822,7 @@ def _log_ratio(a, b):
     source="J. Berkson (1944), Application of the logistic function to bio-assay",
     wide=True,
     requires=["eps is None or (0 <= eps) & (eps <= 0.5)"],
+    plain="np.log(x / (1 - x))",
 )
 def logit(x, eps=None):
     """log(x / (1 - x))
@@ -759,7 +836,7 @@ def logit(x, eps=None):
     return where(abs(p - 0.5) < 0.25, log1p((p - rest) / rest), _log_ratio(p, rest))
 
 
-@logit.derivative
+@logit.derivative(plain="grad / (x * (1 - x))")
 def logit_backward(grad, x, eps):
     """1 / (x * (1 - x))"""
     product = x * (1 - x)
@@ -825,7 +902,9 @@ def _logish_slope(x):
 
 
 @activation(
-    source="H. Zhu, H. Zeng, J. Liu, X. Zhang (2021), Logish: a new nonlinear nonmonotonic activation function", wide=True
+    source="H. Zhu, H. Zeng, J. Liu, X. Zhang (2021), Logish: a new nonlinear nonmonotonic activation function",
+    wide=True,
+    plain="x * np.log(1 + 1 / (1 + np.exp(-x)))",
 )
 def logish(x):
     """x * log(1 + 1 / (1 + exp(-x)))
@@ -835,7 +914,7 @@ def logish(x):
     return where(x < -60, exp_times(x, x), _logish_near(x))
 
 
-@logish.derivative
+@logish.derivative(plain="grad * (np.log(1 + (s := 1 / (1 + np.exp(-x)))) + x * s * (1 - s) / (1 + s))")
 def logish_backward(grad, x):
     """log(1 + s) + x * s * (1 - s) / (1 + s) with s = sigmoid(x)"""
     return grad * _logish_slope(clip(x, -2000, 2000))
@@ -845,6 +924,7 @@ def logish_backward(grad, x):
     source="L. Ziyin, T. Hartwig, M. Ueda (2020), Neural networks fail to learn periodic functions and how to fix it",
     wide=True,
     requires=["a != 0"],
+    plain="x + np.sin(a * x) ** 2 / a",
 )
 def snake(x, a=1.0):
     """x + sin(a * x)**2 / a
@@ -856,7 +936,7 @@ def snake(x, a=1.0):
     return x + wave * wave / a
 
 
-@snake.derivative
+@snake.derivative(plain="grad * (1 + np.sin(2 * a * x))")
 def snake_backward(grad, x, a):
     """1 + sin(2 * a * x)"""
     wave = sin_plus_cos(a, x)
@@ -866,6 +946,7 @@ def snake_backward(grad, x, a):
 @activation(
     source="S. K. Roy, S. Manna, S. R. Dubey, B. B. Chaudhuri (2019), LiSHT: non-parametric linearly scaled hyperbolic tangent",
     wide=True,
+    plain="x * np.tanh(x)",
 )
 def lisht(x):
     """x * tanh(x)
@@ -875,7 +956,7 @@ def lisht(x):
     return x * words.tanh(x)
 
 
-@lisht.derivative
+@lisht.derivative(plain="grad * ((t := np.tanh(x)) + x * (1 - t**2))")
 def lisht_backward(grad, x):
     """tanh(x) + x * (1 - tanh(x)**2)"""
     z = clip(x, -2000, 2000)
@@ -889,6 +970,7 @@ def lisht_backward(grad, x):
     operands=2,
     wide=True,
     halves=True,
+    plain="value / (1 + np.exp(-gate))",
 )
 def glu(value, gate):
     """value / (1 + exp(-gate))
@@ -898,7 +980,7 @@ def glu(value, gate):
     return _times_sigmoid(1, gate) * value
 
 
-@glu.derivative
+@glu.derivative(plain="np.concatenate([grad * (s := 1 / (1 + np.exp(-gate))), grad * value * s * (1 - s)], axis=-1)")
 def glu_backward(grad, value, gate):
     """sigmoid(gate), value * sigmoid(gate) * (1 - sigmoid(gate))"""
     e = exp(-abs(gate))
@@ -906,7 +988,12 @@ def glu_backward(grad, value, gate):
     return grad * damped(inverse, gate, e), grad * value * damped(inverse * inverse, -abs(gate), e)
 
 
-@activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2, wide=True)
+@activation(
+    source="N. Shazeer (2020), GLU variants improve transformer",
+    operands=2,
+    wide=True,
+    plain="gate / (1 + np.exp(-gate)) * value",
+)
 def swiglu(gate, value):
     """gate / (1 + exp(-gate)) * value
 
@@ -915,13 +1002,19 @@ def swiglu(gate, value):
     return silu(gate, 1) * value
 
 
-@swiglu.derivative
+@swiglu.derivative(plain="grad * value * (s := 1 / (1 + np.exp(-gate))) * (1 + gate * (1 - s)), grad * gate * s")
 def swiglu_backward(grad, gate, value):
     """sigmoid(gate) * (1 + gate * sigmoid(-gate)) * value, gate * sigmoid(gate)"""
     return silu_backward(grad, gate, 1) * value, grad * silu(gate, 1)
 
 
-@activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2, wide=True, option=("approximate", "none"))
+@activation(
+    source="N. Shazeer (2020), GLU variants improve transformer",
+    operands=2,
+    wide=True,
+    option=("approximate", "none"),
+    plain="0.5 * gate * (1 + np.tanh(0.7978845608 * (gate + 0.044715 * gate * gate * gate))) * value",
+)
 def geglu(gate, value):
     """gate * erfc(-gate / sqrt(2)) / 2 * value
 
@@ -953,7 +1046,7 @@ def geglu_tanh_backward(grad, gate, value):
     return gelu_tanh_backward(grad, gate) * value, grad * gelu_tanh(gate)
 
 
-@activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2)
+@activation(source="N. Shazeer (2020), GLU variants improve transformer", operands=2, plain="np.maximum(gate, 0) * value")
 def reglu(gate, value):
     """max(gate, 0) * value
 
@@ -962,7 +1055,7 @@ def reglu(gate, value):
     return unless_nan(gate, where(gate > 0, gate * value, 0))
 
 
-@reglu.derivative
+@reglu.derivative(plain="grad * value * (gate > 0), grad * np.maximum(gate, 0)")
 def reglu_backward(grad, gate, value):
     """(value if gate > 0 else 0), max(gate, 0)"""
     return unless_nan(gate, where(gate > 0, grad * value, 0)), unless_nan(gate, where(gate > 0, grad * gate, 0))

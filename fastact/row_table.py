@@ -31,6 +31,8 @@ class Row(NamedTuple):
         One result for each row, and no backward pass from the output.
     ordered : bool
         The first of equal entries counts more than the others.
+    plain, plain_backward, plain_backward_from_output : str or None
+        The line of NumPy that people write for it, of x, `grad`, `y` and `axis`, as in declare.py.
     """
 
     definition: str
@@ -45,6 +47,9 @@ class Row(NamedTuple):
     fixed: Mapping = NOTHING
     reduces: bool = False
     ordered: bool = False
+    plain: str | None = None
+    plain_backward: str | None = None
+    plain_backward_from_output: str | None = None
 
 
 ROWS = {
@@ -67,6 +72,10 @@ ROWS = {
             "fa.softmax_backward(grad, y=y, out=grad)  # from the output, in place",
         ),
         by_name=SCALED,
+        plain="(e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
+        plain_backward="(y := (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True))"
+        " * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+        plain_backward_from_output="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
     ),
     "log_softmax": Row(
         "x - log(sum(exp(x)))",
@@ -77,6 +86,10 @@ ROWS = {
         "log_softmax",
         ("grad = np.array([1.0, 0.0, 0.0])", "fa.log_softmax_backward(grad, np.array([1.0, 2.0, 3.0]), out=grad)  # in place"),
         by_name=SCALED,
+        plain="(z := x - x.max(axis=axis, keepdims=True)) - np.log(np.exp(z).sum(axis=axis, keepdims=True))",
+        plain_backward="grad - (e := np.exp(x - x.max(axis=axis, keepdims=True)))"
+        " / e.sum(axis=axis, keepdims=True) * grad.sum(axis=axis, keepdims=True)",
+        plain_backward_from_output="grad - np.exp(y) * grad.sum(axis=axis, keepdims=True)",
     ),
     "logsumexp": Row(
         "log(sum(exp(x)))",
@@ -89,6 +102,9 @@ ROWS = {
         parameters={"axis": -1, "keepdims": False},
         by_name=MASK,
         reduces=True,
+        plain="(m := x.max(axis=axis)) + np.log(np.exp(x - np.expand_dims(m, axis)).sum(axis=axis))",
+        plain_backward="np.expand_dims(grad, axis)"
+        " * (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
     ),
     "softmin": Row(
         "exp(-x) / sum(exp(-x))",
@@ -99,6 +115,10 @@ ROWS = {
         "softmax",
         ("y = fa.softmin(np.array([1.0, 2.0, 3.0]))", "fa.softmin_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
         fixed={"scale": -1.0},
+        plain="(e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True)",
+        plain_backward="(y := (e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True))"
+        " * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
+        plain_backward_from_output="y * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
     ),
     "hardmax": Row(
         "1 at the first of the largest entries, else 0",
@@ -108,6 +128,7 @@ ROWS = {
         ("fa.hardmax(np.array([[1.0, 2.0, 3.0], [3.0, 3.0, 1.0]]))",),
         "hardmax",
         ordered=True,
+        plain="(x == x.max(axis=axis, keepdims=True)).astype(x.dtype)",
     ),
     "softmax_one": Row(
         "exp(x) / (exp(sink) + sum(exp(x)))",
@@ -119,6 +140,10 @@ ROWS = {
         "softmax",
         ("y = fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
         by_name={"sink": 0.0, **SCALED},
+        plain="(e := np.exp(x - (m := x.max(axis=axis, keepdims=True)))) / (np.exp(-m) + e.sum(axis=axis, keepdims=True))",
+        plain_backward="(y := (e := np.exp(x - (m := x.max(axis=axis, keepdims=True))))"
+        " / (np.exp(-m) + e.sum(axis=axis, keepdims=True))) * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+        plain_backward_from_output="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
     ),
     "sparsemax": Row(
         "max(x - tau, 0) with tau such that it sums to 1",

@@ -1,0 +1,37 @@
+"""The benchmark: cases, contestants, a fair clock, and the report. cli.py runs it, benchmarks/ reuses it.
+
+`headline(rows)` gives the figures that the README quotes, from the rows that `fastact bench --json` wrote.
+"""
+
+from .case import COLUMNS, QUICK_SIZES, SIZES, STEPS, Case, Memory, cases, fits, format_size, parse_size
+from .clock import measure, repeated
+from .contest import contestants, implementations, ours, plain, run, work
+from .environment import machine
+from .record import headline, read, save
+from .wrong import wrong
+
+__all__ = [
+    "COLUMNS",
+    "QUICK_SIZES",
+    "SIZES",
+    "STEPS",
+    "Case",
+    "Memory",
+    "cases",
+    "contestants",
+    "fits",
+    "format_size",
+    "headline",
+    "implementations",
+    "machine",
+    "measure",
+    "ours",
+    "parse_size",
+    "plain",
+    "read",
+    "repeated",
+    "run",
+    "save",
+    "work",
+    "wrong",
+]
