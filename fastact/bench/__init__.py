@@ -7,8 +7,8 @@ from .case import COLUMNS, QUICK_SIZES, SIZES, STEPS, Case, Memory, cases, fits,
 from .clock import measure, repeated
 from .contest import contestants, implementations, ours, plain, run, work
 from .environment import machine
+from .faults import wrong
 from .record import headline, read, save
-from .wrong import wrong
 
 __all__ = [
     "COLUMNS",

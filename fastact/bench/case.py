@@ -24,8 +24,9 @@ COLUMNS_ACROSS = 256
 # The functions along an axis besides softmax, on rows of so many; of a size below it, on one shorter row.
 COLUMNS_OF_OTHERS = 128
 
-# The passes, by the ending of their plain lines in the declarations.
-STEPS = {"forward": "plain", "backward": "plain_backward", "backward y=": "plain_backward_from_output"}
+STEPS = ("forward", "backward", "backward y=")
+# What the declarations call the plain line of each.
+PLAIN = {"forward": "plain", "backward": "plain_backward", "backward y=": "plain_backward_from_output"}
 # Of the halves that glu splits an array into.
 COLUMNS_SPLIT = 512
 
@@ -168,7 +169,7 @@ def cases(columns=COLUMNS):
 def elementwise(activation, value, other):
     """The cases of one activation, where its option has this value: of `other`."""
     chosen = other is not activation
-    for step, plain in STEPS.items():
+    for step, plain in PLAIN.items():
         second = () if activation.halves or step != "backward" else activation.gradients[1:]
         if step != "backward y=" or other.backward_from_output:
             yield Case(
@@ -194,7 +195,7 @@ def along_axis(name, columns=None, across=False):
     shapes = [(f"{name}[{count}]", count, -1) for count in columns or ()]
     shapes += [(f"{name}[axis 0]", COLUMNS_ACROSS, 0)] if across else []
     for title, count, axis in shapes or [(name, COLUMNS_OF_OTHERS, -1)]:
-        for step, plain in STEPS.items():
+        for step, plain in PLAIN.items():
             if step == "forward" or (row.slope and not (row.reduces and step == "backward y=")):
                 yield Case(
                     name=title,

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from .. import __version__, simd
+from .. import __version__, reason, simd
 
 
 def machine():
@@ -14,6 +14,7 @@ def machine():
     return {
         "fastact": __version__,
         "simd": simd,
+        "reason": reason,
         "threads": "1",
         "numpy": np.__version__,
         "blas": blas(),

@@ -1,6 +1,6 @@
 """The record of a run: as a file, and the figures that it comes to.
 
-A record has the facts of the "machine", the "dtype", in "plain" what each plain line is and gets wrong (wrong.py), and "rows",
+A record has the facts of the "machine", the "dtype", in "plain" what each plain line is and gets wrong (faults.py), and "rows",
 one for each case and size (contest.py).
 """
 

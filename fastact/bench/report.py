@@ -7,11 +7,8 @@ from . import record as records
 from .case import format_size
 
 WIDTH = 100
-CALLED = {
-    "compiled": "the compiled functions",
-    "fallback": "the NumPy fallback",
-}
-# Times are in turn; a machine that is busier than this, or repeats worse, is worth a word.
+CALLED = {"compiled": "the compiled functions are", "fallback": "the NumPy fallback, which is accurate rather than fast, is"}
+# A machine that is busier than this, or repeats worse, is worth a word.
 BUSY, UNSTEADY = 1.0, 1.15
 WRONG = 1000  # ULP: three digits of float32's seven are lost
 
@@ -20,19 +17,20 @@ def header(facts, dtype):
     """The lines that say what is measured, and where."""
     compiled, line = facts["simd"] != "numpy", "the line of NumPy that people write"
     lines = {
-        "fastact": f"{facts['fastact']}, " + (f"compiled for {facts['simd']}" if compiled else "its NumPy fallback"),
+        "fastact": f"{facts['fastact']}, " + (f"compiled for {facts['simd']}" if compiled else f"NumPy alone: {facts['reason']}"),
         "against": line + (", and fastact's own NumPy fallback" if compiled else ""),
         "processor": f"{facts['cpu']}, {facts['cores']} cores, of which one thread is used",
         "NumPy": f"{facts['numpy']}; its BLAS: {facts['blas']}",
         "load": facts["load"] + (" (the machine is busy: times may be off)" if is_busy(facts) else ""),
         "data": f"{dtype}, standard normal",
-        "calls": "y = f(x): a new array each time, as the plain line makes one; with out= in a line of its own",
+        "calls": "y = f(x): a new array each time, as the plain line makes one; out= is timed besides",
         "memory": "there already, and what is freed is kept, as in a process that has run for a while",
         "time": "ns per element, the best of several rounds in which all take turns",
     }
     if "peers" in facts:
-        lines["peers"] = f"{facts['peers']}, on one thread"
-    return [f"{name:<11}{text}" for name, text in lines.items()]
+        lines["peers"] = f"{facts['peers']}, on one thread; backward by their own automatic differentiation"
+    indent = " " * 11
+    return [part for name, text in lines.items() for part in textwrap.wrap(f"{name:<11}{text}", WIDTH, subsequent_indent=indent)]
 
 
 def is_busy(facts):
@@ -98,7 +96,7 @@ def table(rows):
             row = found.get(size)
             line += f"{number(row and row['ns_per_element'][ours]):>9}{times(ratio(row, 'plain')):>7}"
         lines.append(line)
-    return [*lines, "plain: how many times as fast as the plain line it is; -: no such row, or nobody writes a line for it"]
+    return [*lines, "plain: how many times as fast as the plain line it is; -: no such row, or nobody writes a line"]
 
 
 def peer_table(rows, label):
@@ -116,7 +114,7 @@ def wrong_table(plain):
     """A line for each plain line: how far off it is, where, and what it warns of."""
     width = max(len(found["name"]) for found in plain.values())
     lines = [
-        "what the plain line gets wrong in a sample of all finite float32 (along an axis: in rows of logits and of these)",
+        "what the plain line gets wrong, in a sample of all finite float32 and in rows of logits",
         f"{'function':<{width}}{'ULP':>9}{'at x':>11}{'fastact':>9}  {'warnings':<18}the line",
     ]
     for found in plain.values():
@@ -140,10 +138,12 @@ def cut(text, width):
 def summary(rows):
     """The geometric means by size."""
     found, ours = records.headline(rows), records.leading(rows)
-    lines = [f"{'geometric means':<46}" + "".join(f"{format_size(one['size']):>9}" for one in found)]
+    lines = [f"{'geometric means':<50}" + "".join(f"{format_size(one['size']):>9}" for one in found)]
 
     def line(text, values):
-        lines.append(f"{text:<46}" + "".join(f"{value:>9}" for value in values))
+        if all(value == "-" for value in values):
+            return
+        lines.append(f"{text:<50}" + "".join(f"{value:>9}" for value in values))
 
     line("times as fast as the plain line", [times(one["faster"]) for one in found])
     line("  forward", [times(one["forward"]) for one in found])
@@ -171,27 +171,26 @@ def conclusion(record):
     found = [one for one in records.headline(rows) if one["faster"]]
     if not found:
         return "None of these functions has a plain line to compare with."
-    speeds = listed(f"{one['faster']:.1f}" for one in found)
+    speeds = listed(times(one["faster"])[:-1] for one in found)
     sizes = listed(format_size(one["size"]) for one in found)
     passes = max(one["passes"] for one in found)
     which = f"{passes} functions and backward passes" if passes > 1 else "one function"
-    text = f"On this machine, {CALLED[ours]} are {speeds} times as fast as the plain NumPy line at {sizes} elements"
-    text += f" (geometric mean of {which}, each making a new array)."
+    text = f"On this machine {CALLED[ours]} {speeds} times as fast as the plain NumPy line at {sizes} elements"
+    text += f" (geometric mean of {which}, each making a new array)"
     slower = [(ratio(row, "plain"), row) for row in rows if (ratio(row, "plain") or 1) < 1]
     if slower:
         least, row = min(slower, key=lambda pair: pair[0])
         total = sum(one["passes"] for one in found)
-        text += f" The plain line wins in {len(slower)} of {total} rows, most clearly in {row['title']} at"
-        text += f" {format_size(row['size'])} ({1 / least:.1f} times as fast)."
+        text += f"; the plain line wins in {len(slower)} of {total} rows, most clearly in {row['title']} at"
+        text += f" {format_size(row['size'])} ({1 / least:.1f} times as fast)"
     plain = record["plain"].values()
     if plain:
         bad = sum(one["ulp"] is None or one["ulp"] > WRONG for one in plain)
         warns = sum(bool(one["warnings"]) for one in plain)
         worst = max((one["ours"] for one in plain), key=lambda ulp: math.inf if ulp is None else ulp)
-        text += (
-            f" Of {len(plain)} plain lines {bad} are somewhere wrong by over {WRONG} ULP and {warns} raise warnings for finite"
-        )
-        text += f" input; fastact's worst error is {error(worst)} ULP."
+        text += f". Wrong by over {WRONG} ULP somewhere: {bad} of {len(plain)} plain lines, and {warns} warn of finite input;"
+        text += f" fastact's largest error is {worst} ULP"
+    text += "."
     if (records.spread(rows) or 1) > UNSTEADY or is_busy(record["machine"]):
         text += " The machine was not quiet: measure again before you quote these figures."
     return text

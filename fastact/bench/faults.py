@@ -24,7 +24,7 @@ def sample(every=EVERY):
 def rows_of(values):
     """Rows of usual logits, and rows of any finite numbers."""
     generator = np.random.default_rng(1)
-    anything = generator.permutation(values)[: ROWS * COLUMNS].reshape(-1, COLUMNS)
+    anything = generator.permutation(values)[: min(ROWS, len(values) // COLUMNS) * COLUMNS].reshape(-1, COLUMNS)
     return np.concatenate([generator.normal(0, DEVIATION, (ROWS, COLUMNS)).astype(np.float32), anything])
 
 

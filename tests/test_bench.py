@@ -1,0 +1,244 @@
+"""`fastact bench`: its cases and clock, its record and headline, what it prints, and what it says to wrong arguments."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastact
+from fastact import bench, cli
+from fastact.bench import environment, peers, record, report
+
+OURS = "compiled" if fastact.backend == "compiled" else "fallback"
+SOME = "sigmoid,elu_backward,softmax[10],logsumexp,prelu,glu,serf"
+
+
+def row(title, size, times, out=None, spread=1.0):
+    """A row of a record."""
+    name, _, step = title.partition(" ")
+    facts = {"name": name, "pass": step or "forward", "title": title, "size": size, "shape": [size], "ns_per_element": times}
+    return {**facts, **({"out": out} if out else {}), "spread": dict.fromkeys(times, spread)}
+
+
+ROWS = [
+    row("sigmoid", 16, {"compiled": 2.0, "plain": 8.0, "fallback": 16.0, "torch": 6.0}, out=1.0),
+    row("sigmoid backward", 16, {"compiled": 2.0, "plain": 18.0, "fallback": 36.0}, out=2.0),
+    row("softmax[10]", 16, {"compiled": 4.0, "plain": 2.0, "fallback": 8.0, "torch": 2.0}, out=0.5),
+    row("serf", 16, {"compiled": 1.0, "fallback": 100.0}, out=1.0, spread=1.5),
+    row("sigmoid", 1024, {"compiled": 1.0, "plain": 5.0, "fallback": 10.0}, out=1.0),
+]
+
+
+def test_headline():
+    """Geometric means by size, of the rows that have a plain line."""
+    small, large = bench.headline(ROWS)
+    assert (small["size"], small["passes"], small["slower"]) == (16, 3, 1)
+    assert small["faster"] == pytest.approx((4 * 9 * 0.5) ** (1 / 3))
+    assert small["forward"] == pytest.approx((4 * 0.5) ** (1 / 2))
+    assert small["backward"] == pytest.approx(9)
+    assert small["elementwise"] == pytest.approx((4 * 9) ** (1 / 2))
+    assert small["along_axis"] == pytest.approx(0.5)
+    assert small["out"] == pytest.approx((8 * 9 * 4) ** (1 / 3))
+    assert small["fallback"] == pytest.approx((0.5 * 0.5 * 0.25) ** (1 / 3))
+    assert small["peers"] == {"torch": pytest.approx((3 * 0.5) ** (1 / 2))}
+    assert (large["size"], large["passes"], large["slower"], large["peers"]) == (1024, 1, 0, {})
+    assert large["faster"] == pytest.approx(5)
+    assert large["backward"] is None
+    assert bench.headline([]) == []
+    assert record.spread(ROWS) == 1
+
+
+def test_a_record_is_read_as_it_was_saved(tmp_path):
+    """With a row on a line, and without what JSON does not know."""
+    path = tmp_path / "record.json"
+    written = {"machine": {"cpu": "x"}, "dtype": "float32", "plain": {"sigmoid": {"ulp": None}}, "rows": ROWS}
+    bench.save(written, path)
+    assert bench.read(path) == written
+    assert sum('"title"' in line for line in path.read_text().splitlines()) == len(ROWS)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        bench.save({"rows": [math.inf]}, path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": [{"title": "sigmoid"}], "machine": {}}', '{"rows": 3}'])
+def test_what_is_no_record(tmp_path, text, capsys):
+    """The error names the file."""
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["bench", "--read", str(path)])
+    assert stopped.value.code == 2
+    assert f"{str(path)!r} is no record" in capsys.readouterr().err
+
+
+def test_the_clock_takes_turns():
+    """Each round calls each contestant once more, and the best counts."""
+    order = []
+    calls = {label: lambda label=label: order.append(label) or sum(range(100_000)) for label in "ab"}
+    times = bench.repeated(calls, seconds=0, rounds=4)
+    assert {label: len(each) for label, each in times.items()} == {"a": 4, "b": 4}
+    runs = "".join(label for label, before in zip(order, [None, *order], strict=False) if label != before)
+    assert runs.endswith("abababab")
+    assert all(value > 0 for value in bench.measure(calls, seconds=0).values())
+
+
+@pytest.mark.parametrize("case", bench.cases(), ids=lambda case: case.title)
+def test_cases(case):
+    """Each call works, into an array and with a new one, and gives the same."""
+    for size in (16, 3000):
+        if 0 in case.shape(size):
+            assert not bench.work([case], [size])
+            continue
+        operands = bench.Memory(size).operands(case, size)
+        made = case.call(fastact.simd, operands, out=False)()
+        given = case.call(fastact.simd, operands)()
+        for new, old in zip(*(each if isinstance(each, tuple) else (each,) for each in (made, given)), strict=True):
+            assert not np.may_share_memory(new, operands["out"])
+            np.testing.assert_array_equal(new, old)
+
+
+def test_the_machine():
+    """What a figure depends on."""
+    facts = bench.machine()
+    for name in ("cpu", "cores", "simd", "threads", "numpy", "blas", "load", "system", "python", "date", "fastact"):
+        assert isinstance(facts[name], str)
+        assert facts[name]
+    assert facts["simd"] == fastact.simd
+
+
+def test_blas_without_threadpoolctl(monkeypatch):
+    """It says what to install."""
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert environment.blas().endswith("kernels unknown: pip install threadpoolctl")
+    assert not environment.blas().startswith("unknown")
+
+
+def test_info_names_the_kernels(capsys):
+    """And the load."""
+    assert cli.main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert "NumPy's BLAS" in printed
+    assert "kernels" in printed
+    assert "\nload" in printed
+
+
+def test_a_run(tmp_path, capsys):
+    """It prints what a stranger needs, on 100 columns, keeps it, and prints the same from the record."""
+    path = tmp_path / "record.json"
+    assert cli.main(["bench", "--quick", "--sizes", "16,2000", "--functions", SOME, "--json", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= report.WIDTH
+    kept = bench.read(path)
+    for fact in ("cpu", "numpy", "blas", "load", "fastact"):
+        assert kept["machine"][fact] in printed
+    labels = {"compiled", "plain", "fallback"} if OURS == "compiled" else {"plain", "fallback"}
+    for each in kept["rows"]:
+        expected = labels - ({"plain"} if each["name"] == "serf" else set())
+        assert each["ns_per_element"].keys() == expected
+        assert each["spread"].keys() == {*expected, "out"}
+        assert min(each["spread"].values()) >= 1
+        assert each["out"] > 0
+    chosen = {"sigmoid", "elu", "softmax[10]", "logsumexp", "prelu", "glu", "serf"}
+    assert {each["name"] for each in kept["rows"]} == chosen
+    assert kept["plain"]["sigmoid"]["line"] == "1 / (1 + np.exp(-x))"
+    assert "Wrong by over 1000 ULP somewhere: " in " ".join(printed.split())
+    assert fastact.backend == "compiled" or fastact.reason in " ".join(printed.split())
+    assert cli.main(["bench", "--read", str(path)]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_the_conclusion():
+    """It names the figures, where the plain line wins, and a machine that was not quiet."""
+    machine = {"load": "0.10"}
+    plain = {"sigmoid": {"ulp": 2e6, "ours": 1.0, "warnings": ["overflow"]}, "relu": {"ulp": 0, "ours": 0.0, "warnings": []}}
+    text = report.conclusion({"machine": machine, "plain": plain, "rows": ROWS})
+    assert "are 2.6 and 5.0 times as fast as the plain NumPy line at 16 and 1Ki elements" in text
+    assert "wins in 1 of 4 rows, most clearly in softmax[10] at 16 (2.0 times as fast)" in text
+    assert "Wrong by over 1000 ULP somewhere: 1 of 2 plain lines, and 1 warn of finite input" in text
+    assert "largest error is 1.0 ULP." in text
+    assert "not quiet" not in text
+    assert "not quiet" in report.conclusion({"machine": {"load": "3.00"}, "plain": plain, "rows": ROWS})
+    busy = [{**each, "spread": {"compiled": 1.4}} for each in ROWS]
+    assert "not quiet" in report.conclusion({"machine": machine, "plain": plain, "rows": busy})
+
+
+def test_a_run_without_plain_lines(capsys):
+    """It has nothing to conclude."""
+    assert cli.main(["bench", "--quick", "--sizes", "16", "--functions", "serf"]) == 0
+    assert capsys.readouterr().out.endswith("None of these functions has a plain line to compare with.\n")
+
+
+def test_float64(capsys):
+    """Times alone: errors are those of float32."""
+    assert cli.main(["bench", "--quick", "--sizes", "16", "--functions", "sigmoid", "--dtype", "float64"]) == 0
+    printed = capsys.readouterr().out
+    assert "float64" in printed
+    assert "ULP" not in printed
+
+
+@pytest.mark.parametrize(
+    ("asked", "installed", "message"),
+    [
+        ("torch", ("scipy",), "torch is not installed here: pip install torch"),
+        ("scipy,jax", ("scipy",), "jax is not installed here: pip install jax"),
+        ("keras", (), "unknown library 'keras': choose among torch, scipy, jax"),
+        (None, (), "none of torch, scipy, jax is installed here: pip install torch, for instance"),
+    ],
+)
+def test_a_peer_that_is_missing(monkeypatch, capsys, asked, installed, message):
+    """One line says what to install."""
+    monkeypatch.setattr(peers, "installed", lambda: installed)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["bench", "--peers", *([asked] if asked else [])])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"fastact bench: error: argument --peers: {message} (see fastact bench --help)\n"
+
+
+def test_peers_take_part_when_asked(monkeypatch, tmp_path, capsys):
+    """In the table of their own, the means and the record; without --peers nobody looks for them."""
+    asked = []
+    monkeypatch.setattr(peers, "installed", lambda: asked.append(1) or ("scipy",))
+    monkeypatch.setattr(peers, "versions", lambda names: "scipy 9.9")
+    monkeypatch.setitem(peers.CALLS, "scipy", lambda case, operands: case.step == "forward" and (lambda: operands["x"].copy()))
+    path = tmp_path / "record.json"
+    arguments = ["bench", "--quick", "--sizes", "16", "--functions", "sigmoid", "--json", str(path)]
+    assert cli.main(arguments) == 0
+    assert not asked
+    assert "scipy" not in capsys.readouterr().out
+    assert cli.main([*arguments, "--peers"]) == 0
+    printed = capsys.readouterr().out
+    assert "scipy 9.9" in printed
+    assert "times as fast as scipy" in printed
+    kept = bench.read(path)
+    assert [each["pass"] for each in kept["rows"] if "scipy" in each["ns_per_element"]] == ["forward"]
+    assert bench.headline(kept["rows"])[0]["peers"]["scipy"] > 0
+
+
+@pytest.mark.parametrize("library", peers.CALLED)
+def test_peers_compute_the_same(library):
+    """Where they are installed: what is timed is the same function."""
+    pytest.importorskip(library)
+    make, compared = peers.contestant(library), 0
+    for case in bench.cases(columns=(10,)):
+        operands = bench.Memory(640).operands(case, 640)
+        call = make(case, operands)
+        if call:
+            compared += 1
+            results = (
+                each if isinstance(each, (tuple, list)) else (each,) for each in (call(), case.call(fastact.simd, operands)())
+            )
+            for got, expected in zip(*results, strict=True):
+                got = np.asarray(got.detach() if library == "torch" else got)
+                assert got.dtype == np.float32
+                np.testing.assert_allclose(np.squeeze(got), expected, rtol=1e-4, atol=1e-5, err_msg=case.title)
+    assert compared >= (5 if library == "scipy" else 50)
+
+
+def test_the_record_of_the_project():
+    """benchmarks/speed.json is of this version's cases."""
+    kept = bench.read(Path(__file__).parent.parent / "benchmarks" / "speed.json")
+    assert {each["title"] for each in kept["rows"]} == {case.title for case in bench.cases()}
+    assert {each["size"] for each in kept["rows"]} == set(bench.SIZES)
+    assert json.dumps(kept, allow_nan=False)
