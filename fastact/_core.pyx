@@ -330,6 +330,10 @@ cdef object invoke(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyO
             halves = halves_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc)
         return slow(self, args, nargs, kwnames) if halves is None else halves
 
+    if self.rows and out_at < 0 and last_axis and float_type(last) >= 0 and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>last):
+        new = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>last), cnp.PyArray_DIMS(<cnp.ndarray>last), float_type(last), 0)
+        if rows_in_place(stack, self.operands, <PyObject *>new, <PyUFuncObject *>ufunc):
+            return new
     if self.rows and (out_at < 0 or float_type(args[out_at]) < 0):
         return slow(self, args, nargs, kwnames)
     if self.rows and last_axis and rows_in_place(stack, self.operands, args[out_at], <PyUFuncObject *>ufunc):
