@@ -1,6 +1,7 @@
 """The activation of a layer, found by its name: forward, backward, and what initial weights suit it."""
 
 import difflib
+import math
 
 import numpy as np
 
@@ -12,14 +13,20 @@ from ..declare import ACTIVATIONS
 FAR = 20.0
 
 
-def names():
-    """The names that a layer takes: of all elementwise functions of one array whose parameters are numbers, and softmax."""
-    found = ["softmax"]
+def known():
+    """The parameters by name of all that a layer takes: elementwise functions of one array, and softmax."""
+    found = {"softmax": ["scale"]}
     for activation in ACTIVATIONS.values():
         # logit is defined on (0, 1) alone, and prelu's weight would have to be learnt
         if activation.public and len(activation.operands) == 1 and activation.name not in ("logit", "prelu"):
-            found += [activation.name, *activation.aliases]
-    return sorted(found)
+            parameters = [*activation.parameters, *([activation.option] if activation.option else [])]
+            found |= dict.fromkeys([activation.name, *activation.aliases], parameters)
+    return found
+
+
+def names():
+    """The names that a layer takes."""
+    return sorted(known())
 
 
 class Function:
@@ -53,9 +60,8 @@ class Function:
         """f(x), a new array or in `out`."""
         if self.name is not None:
             return self._forward(x, out=out, **self.parameters)
-        if self.is_linear:
-            return write(x, out, "")
-        return write(self._forward(x), out, "the activation's forward function")
+        result = x if self.is_linear else self._forward(read_only(x))
+        return write(result, np.empty_like(x) if out is None else out, "the activation's forward function")
 
     def backward(self, grad, x=None, y=None, out=None):
         """Multiply grad by f'(x), found from the input x or the output y; a new array or in `out`."""
@@ -63,9 +69,10 @@ class Function:
             if y is not None:
                 return self._backward(grad, y=y, out=out, **self.parameters)
             return self._backward(grad, x, out=out, **self.parameters)
-        if self.is_linear:
-            return write(grad, out, "")
-        return write(self._backward(grad, x), out, "the activation's backward function")
+        # a function of the user's may change the gradient that it is given, unless that is the caller's
+        given = grad if grad is out else grad.copy()
+        result = given if self.is_linear else self._backward(given, read_only(x))
+        return write(result, given if out is None else out, "the activation's backward function")
 
     def slope(self, x):
         """The derivative at each x."""
@@ -98,14 +105,19 @@ class Function:
 
 
 def write(result, out, what):
-    """The result, in `out` if that is given."""
-    if out is None:
-        return result
-    if np.shape(result) != out.shape:
-        raise ValueError(f"{what} must return an array of its input's shape {out.shape}, got {np.shape(result)}")
+    """Write the result to `out`, if it is not there already."""
     if result is not out:
-        out[...] = result
+        if np.shape(result) != out.shape:
+            raise ValueError(f"{what} must return an array of its input's shape {out.shape}, got {np.shape(result)}")
+        np.copyto(out, result)
     return out
+
+
+def read_only(array):
+    """A view for a function of the user's, which would spoil later steps if it wrote there."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def label(function):
@@ -128,9 +140,11 @@ def find(activation, parameters):
     """
     if activation is None or isinstance(activation, (tuple, list)):
         if parameters:
-            raise TypeError(f"Dense() got {next(iter(parameters))}=, a parameter of an activation of fastact; there is none here")
+            raise TypeError(
+                f"Dense() got an unexpected argument {next(iter(parameters))!r}: only fastact's functions have parameters"
+            )
         if activation is None:
-            return Function(None, None)
+            return Function(None, None, from_output=True)
         if len(activation) != 2 or not all(map(callable, activation)):
             raise TypeError(f"activation must be a pair of functions, f(x) and f_backward(grad, x), got {activation!r}")
         return Function(*activation)
@@ -145,18 +159,26 @@ def find(activation, parameters):
     if activation not in names():
         near = difflib.get_close_matches(activation.lower().replace("-", "_"), names(), 1, 0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(names())}"
+        if activation.lower() in ("linear", "identity", "none", ""):
+            hint = "a layer without one takes None"
         raise ValueError(f"activation {activation!r} is none that a layer takes: {hint}")
-    return named(activation, dict(parameters))
+    return named(str(activation), dict(parameters))
 
 
 def named(name, parameters):
     """A function of fastact, tried once, so that a wrong parameter is refused here."""
     forward, backward = getattr(fastact, name), getattr(fastact, name + "_backward")
+    takes = known()[name]
     for parameter, value in parameters.items():
+        if parameter not in takes:  # where= of a ufunc would leave memory as it is
+            right = f"whose parameters are {', '.join(takes)}" if takes else "which has no parameters"
+            raise TypeError(f"Dense() got an unexpected argument {parameter!r} for {name!r}, {right}")
         if isinstance(value, (np.ndarray, list, tuple)) and np.ndim(value):
             raise TypeError(f"Dense() argument {parameter} must be one number for the whole layer, got {value!r}")
         if isinstance(value, (np.generic, np.ndarray)):
-            parameters[parameter] = value.item()
+            value = parameters[parameter] = value.item()
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError(f"Dense() argument {parameter} must be a number, got {value!r}")
     sample = np.array([0.25, 0.5])
     output = forward(sample, **parameters)
     try:

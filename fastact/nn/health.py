@@ -68,7 +68,7 @@ def examine(layers, sums, gradients):
 
 def largest_slope(function, dtype):
     """The largest derivative of a function, None where it is piecewise linear or its derivative grows without end."""
-    x = np.linspace(-FAR, FAR, 4001).astype(dtype)
+    x = np.linspace(-FAR, FAR, 4001).astype(dtype)[:, np.newaxis]  # rows, as a function of the user's may need them
     slope = np.abs(function.slope(x))
     if len(np.unique(slope)) <= 4 or not np.isfinite(slope).all():
         return None

@@ -21,8 +21,8 @@ class Dense:
     inputs, outputs : int
         How many numbers a row has before and after the layer.
     activation : str, (callable, callable) or None
-        The name of one of fastact's elementwise functions of one array, or "softmax"; or a pair f(x), f_backward(grad, x);
-        None leaves out f.
+        The name of one of fastact's elementwise functions of one array, or "softmax"; or a pair f(x), f_backward(grad, x),
+        where x is read-only; None leaves out f.
     rng : int, numpy.random.Generator or None
         Draws the initial weights. Without it the network's does.
     dtype : dtype, optional
@@ -186,8 +186,7 @@ class Dense:
         self._inputs = as_matrix("inputs", inputs, self.shape[0], self.dtype).copy()
         self._sums = self._inputs @ self.weights
         self._sums += self.bias
-        outputs = self.function.forward(self._sums)
-        self.outputs = outputs.copy() if outputs is self._sums else outputs
+        self.outputs = self.function.forward(self._sums)
         return self.outputs
 
     def backward(self, d_outputs):

@@ -71,6 +71,8 @@ def test_what_the_test_writes_is_right():
         saved(layers=[{"activation": "elu", "parameters": {"alpha": [1, 2]}}] * 2),
         saved(layers=[{"activation": "relu", "parameters": {"rng": 3, "out": 2}}] * 2),
         saved(layers=[{"activation": "relu", "parameters": {"dtype": "float32"}}] * 2),
+        saved(layers=[{"activation": "relu", "parameters": {"where": False}}] * 2),
+        saved(layers=[{"activation": "elu", "parameters": {"alpha": float("nan")}}] * 2),
         saved(layers="relu"),
         saved(weights_0=np.ones((2, 4), np.float32)),
         saved(weights_0=np.full((2, 3), np.nan, np.float32)),
