@@ -15,6 +15,8 @@ FUNCTIONS = {name: name + "_and_grad" for name in ("cross_entropy", "binary_cros
 # What a network's outputs mean: the classes of cross-entropy, the yes or no of binary cross-entropy, or values.
 TASKS = ("classes", "binary", "values")
 
+SIGMOIDS = ("sigmoid", "expit")
+
 
 class Objective:
     """A loss together with the labels of all rows.
@@ -87,7 +89,7 @@ def objective(loss, y, rows, layer):
 
 def refuse_probabilities(loss, activation):
     """Refuse a last layer that normalizes under a loss that normalizes by itself."""
-    inside = {"cross_entropy": ("softmax",), "binary_cross_entropy_with_logits": ("sigmoid", "expit", "softmax")}.get(loss, ())
+    inside = {"cross_entropy": ("softmax",), "binary_cross_entropy_with_logits": (*SIGMOIDS, "softmax")}.get(loss, ())
     if activation in inside:
         raise ValueError(
             f"the last layer must have no {activation} under loss {loss!r}, which has it inside: applied twice, it flattens the "

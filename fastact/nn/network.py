@@ -8,7 +8,7 @@ import numpy as np
 import fastact
 
 from . import files, health, losses, training
-from .data import as_rows
+from .data import as_rows, finite, real
 from .layers import Dense
 from .optimizers import Adam
 from .passes import Passes
@@ -74,6 +74,8 @@ class Network:
                 raise ValueError(f"layer {i} has {before.shape[1]} outputs, but layer {i + 1} has {after.shape[0]} inputs")
         if task is not None and task not in losses.TASKS:
             raise ValueError(f"Network() argument task must be one of {', '.join(map(repr, losses.TASKS))}, got {task!r}")
+        if task == "classes" and layers[-1].shape[1] == 1:
+            raise ValueError('Network() argument task="classes" needs two outputs or more; "binary" is for one')
         self.layers = layers
         self.dtype = one_dtype(layers, dtype)
         self.rng = np.random.default_rng(rng)
@@ -268,7 +270,7 @@ class Network:
             return outputs.argmax(axis=1)
         if self.outputs == 1:
             outputs = outputs[:, 0]
-        return (outputs > 0).astype(np.intp) if task == "binary" else outputs
+        return (outputs > (0.5 if self._ends_in_sigmoid else 0)).astype(np.intp) if task == "binary" else outputs
 
     def predict_proba(self, X):
         """The probability of each class. It stores nothing, and may run in many threads at once.
@@ -281,16 +283,22 @@ class Network:
         -------
         ndarray
             Softmax of the outputs, of shape (rows, outputs). Of a binary network the probability of 1, of shape (rows,) for one
-            output.
+            output. The outputs themselves, where the last layer has that softmax or sigmoid.
         """
         if self.task == "values":
             raise ValueError("predict_proba() is for classes, and this network predicts values: use predict")
         outputs = self._outputs(as_rows("X", X, self.inputs, self.dtype))
         if self.task == "binary" or self.outputs == 1:
-            return fastact.sigmoid(outputs[:, 0] if self.outputs == 1 else outputs)
+            outputs = outputs[:, 0] if self.outputs == 1 else outputs
+            return outputs if self._ends_in_sigmoid else fastact.sigmoid(outputs)
         if self.layers[-1].function.name == "softmax":
             return outputs
         return fastact.softmax(outputs, out=outputs)
+
+    @property
+    def _ends_in_sigmoid(self):
+        """Whether the outputs are probabilities already."""
+        return self.layers[-1].function.name in losses.SIGMOIDS
 
     def _task(self):
         """What the outputs mean."""
@@ -310,11 +318,11 @@ class Network:
             R^2 is 1 for a perfect prediction, and 0 for one that is no better than the mean of y.
         """
         predicted = self.predict(X)
-        y = np.asarray(y)
+        y = finite("y", real("y", y))
         if self._task() == "classes" and y.ndim == 2 and y.shape[1] == self.outputs > 1:
             y = y.argmax(axis=1)
-        if y.shape in ((*predicted.shape, 1), (*predicted.shape[:1], *[1] * (predicted.ndim == 0))):
-            y = y.reshape(predicted.shape)
+        if y.shape == (*predicted.shape, 1):
+            y = y[..., 0]
         if y.shape != predicted.shape or not len(y):
             raise ValueError(f"score() needs one label or more, of the shape of predict(X) {predicted.shape}; got y of {y.shape}")
         if self._task() != "values":

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import fastact
 from fastact.nn import SGD, Adam, Dense, Network
 from fastact.nn.passes import Passes
 
@@ -57,6 +58,19 @@ def test_binary():
         assert net.score(X, labels) > 0.95
         assert net.predict(X).shape == net.predict_proba(X).shape == (len(X),)
         np.testing.assert_array_equal(net.predict(X), net.predict_proba(X) > 0.5)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "expit"])
+def test_binary_that_ends_in_sigmoid(name):
+    """A model from elsewhere: its outputs are the probabilities, and 1 is predicted above one half."""
+    X, _ = rings()
+    weights = np.array([[1.0], [-2.0]])
+    right = fastact.sigmoid(X @ weights)[:, 0]
+    net = Network(Dense.of(weights, [0.0], name), task="binary")
+    np.testing.assert_array_equal(net.predict_proba(X), right)
+    np.testing.assert_array_equal(net.predict(X), right > 0.5)
+    assert net.score(X, right > 0.5) == 1
+    np.testing.assert_array_equal(Network(Dense.of(weights, [0.0], name)).predict_proba(X), right)
 
 
 def test_values():
