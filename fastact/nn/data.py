@@ -1,6 +1,7 @@
 """What users hand to a network, as arrays of its dtype: checked once, with errors that say what would be right."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -12,8 +13,6 @@ def network_dtype(dtype):
     dtype = np.dtype(dtype)
     if dtype in (np.float32, np.float64):
         return dtype
-    if dtype.kind in "biu":
-        return np.dtype(np.float32)
     raise TypeError(f"a network computes in float32 or float64, not in {dtype}: convert with astype")
 
 
@@ -29,6 +28,20 @@ def real(name, value):
         hint = f": {name}.toarray() gives the array of a sparse matrix" if hasattr(value, "toarray") else ""
         raise TypeError(f"{name} must be real numbers, got {type(value).__name__} of dtype {array.dtype}{hint}")
     return array
+
+
+def checked(name, value, shape, dtype):
+    """A finite array of this shape and dtype."""
+    array = real(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    return finite(name, convert(array, dtype))
+
+
+def convert(array, dtype):
+    """The array in another dtype. What does not fit is inf, for `finite` to refuse; what is too small is 0."""
+    with np.errstate(over="ignore", under="ignore"):
+        return array.astype(dtype, copy=False)
 
 
 def as_matrix(name, value, width, dtype):
@@ -53,8 +66,7 @@ def as_rows(name, value, width, dtype):
         elif array.ndim > 2 and math.prod(array.shape[1:]) == width:
             hint = f": {name}.reshape(len({name}), -1) has it"
         raise ValueError(f"{name} must have shape (rows, {width}), since the network has {width} inputs; got {array.shape}{hint}")
-    with np.errstate(over="ignore"):  # what does not fit is inf, and refused
-        return finite(name, array.astype(dtype, copy=False))
+    return finite(name, convert(array, dtype))
 
 
 def finite(name, array):
@@ -71,3 +83,15 @@ def finite(name, array):
         count = int(wrong.sum())
         raise ValueError(f"{name} must be finite in {array.dtype}, got {array[at]} at {place}; {count} such entries in all")
     return array
+
+
+def positive(caller, name, value):
+    """A positive integer."""
+    right = f"{caller}() argument {name} must be a positive integer"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{right}, not {type(value).__name__} {value!r}") from None
+    if number < 1:
+        raise ValueError(f"{right}, got {value!r}")
+    return number

@@ -1,9 +1,11 @@
 """A dense layer: f(inputs @ weights + bias)."""
 
+import copy
+
 import numpy as np
 
 from . import activations
-from .data import as_matrix, finite, network_dtype
+from .data import as_matrix, checked, network_dtype, positive, real
 
 # The variance of initial weights for n inputs and m outputs. Each keeps the size of what flows through a layer of its kind.
 INITS = {
@@ -68,7 +70,7 @@ class Dense:
     """
 
     def __init__(self, inputs, outputs, activation=None, *, rng=None, dtype=None, init=None, scale=None, **parameters):
-        self.shape = count("inputs", inputs), count("outputs", outputs)
+        self.shape = positive("Dense", "inputs", inputs), positive("Dense", "outputs", outputs)
         self.function = activations.find(activation, parameters)
         self.dtype_given = dtype is not None
         self.dtype = network_dtype(dtype)
@@ -88,7 +90,7 @@ class Dense:
         Parameters
         ----------
         weights : array_like of shape (inputs, outputs)
-            float64 gives a layer in float64, everything else one in float32. The weights of a PyTorch `Linear` are transposed.
+            float64 gives a layer in float64, float32 and integers one in float32. Those of a PyTorch `Linear` are transposed.
         bias : array_like of shape (outputs,), optional
             0 by default.
         activation, **parameters
@@ -98,11 +100,12 @@ class Dense:
         -------
         Dense
         """
-        weights = np.asarray(weights)
+        weights = real("weights", weights)
         if weights.ndim != 2:
             raise ValueError(f"Dense.of() needs weights of shape (inputs, outputs), got shape {weights.shape}")
-        given = [weights] if bias is None else [weights, np.asarray(bias)]
-        layer = cls(*weights.shape, activation, dtype=network_dtype(np.result_type(*given)), **parameters)
+        given = [weights] if bias is None else [weights, real("bias", bias)]
+        floating = [array.dtype for array in given if array.dtype.kind == "f"]
+        layer = cls(*weights.shape, activation, dtype=np.result_type(*floating) if floating else np.float32, **parameters)
         layer.weights = weights
         layer.bias = np.zeros(layer.shape[1], layer.dtype) if bias is None else bias
         return layer
@@ -135,7 +138,7 @@ class Dense:
 
     @weights.setter
     def weights(self, value):
-        value = self.checked("weights", value, self.shape)
+        value = checked("weights", value, self.shape, self.dtype)
         if self._weights is None:
             self._weights = np.empty(self.shape, self.dtype)
         self._weights[...] = value
@@ -149,19 +152,10 @@ class Dense:
 
     @bias.setter
     def bias(self, value):
-        self.bias[...] = self.checked("bias", value, self.shape[1:])
+        self.bias[...] = checked("bias", value, self.shape[1:], self.dtype)
 
     d_weights = property(lambda self: self._d_weights, doc="The gradient of the weights, None before a backward pass.")
     d_bias = property(lambda self: self._d_bias, doc="The gradient of the bias, None before a backward pass.")
-
-    def checked(self, name, value, shape):
-        """A finite array of this shape."""
-        value = np.asarray(value)
-        if value.dtype.kind not in "biuf":
-            raise TypeError(f"{name} must be real numbers, got {value.dtype}")
-        if value.shape != shape:
-            raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
-        return finite(name, value.astype(self.dtype))
 
     def bind(self, network, parameters, gradients):
         """Become a part of a network: weights and bias move into its vectors."""
@@ -170,6 +164,17 @@ class Dense:
         weights[...], bias[...] = self.weights, self.bias
         self._weights, self._bias, self.network = weights, bias, network
         self._d_weights, self._d_bias = gradients[:n].reshape(self.shape), gradients[n:]
+
+    def __getstate__(self):
+        """Without the network: a copy of a layer belongs to none, until a network that is copied takes it."""
+        state = self.__dict__ | {"network": None}
+        if self.network is not None:
+            state |= {"_d_weights": None, "_d_bias": None}
+        return state
+
+    def __copy__(self):
+        """With arrays of its own, since assigning to `weights` writes into them."""
+        return copy.deepcopy(self)
 
     def forward(self, inputs):
         """f(inputs @ weights + bias).
@@ -203,7 +208,7 @@ class Dense:
         """
         if self._inputs is None:
             raise ValueError("backward() needs a forward pass before it: call forward(inputs)")
-        d_outputs = np.asarray(d_outputs, self.dtype)
+        d_outputs = real("d_outputs", d_outputs).astype(self.dtype, copy=False)
         if d_outputs.shape != self._sums.shape:
             raise ValueError(f"backward() needs d_outputs of the shape of outputs {self._sums.shape}, got {d_outputs.shape}")
         d_sums = self.function.backward(d_outputs, self._sums)
@@ -221,14 +226,3 @@ class Dense:
 
     def __repr__(self):
         return f"Dense({self.shape[0]}, {self.shape[1]}, {self.function!r})"
-
-
-def count(name, value):
-    """A positive integer."""
-    try:
-        number = int(value) if isinstance(value, (int, np.integer)) and not isinstance(value, bool) else 0
-    except (TypeError, ValueError):
-        number = 0
-    if number < 1:
-        raise ValueError(f"Dense() argument {name} must be a positive integer, got {value!r}")
-    return number

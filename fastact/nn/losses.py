@@ -7,7 +7,7 @@ import numpy as np
 import fastact
 
 from .activations import write
-from .data import finite, real
+from .data import convert, finite, real
 
 # The loss that a name stands for, and its function: (loss, gradient) in one pass.
 FUNCTIONS = {name: name + "_and_grad" for name in ("cross_entropy", "binary_cross_entropy_with_logits", "squared_error")}
@@ -103,7 +103,7 @@ def classes_or_distributions(y, width, dtype):
         raise ValueError('loss "cross_entropy" needs two outputs or more: for one there is "binary_cross_entropy_with_logits"')
     if y.dtype.kind == "f":
         if y.shape[1:] == (width,):
-            return finite("y", y.astype(dtype))
+            return finite("y", convert(y, dtype).copy())
         hint = ": pass y.astype(int)" if y.ndim == 1 else ""
         right = f"integer classes or distributions of shape ({len(y)}, {width})"
         raise ValueError(f"y must be {right}, got {y.dtype} of shape {y.shape}{hint}")
@@ -131,5 +131,4 @@ def like_outputs(loss, y, width, dtype):
         if y.ndim == 1 and y.dtype.kind == "f":
             hint = ": floating labels choose squared_error; if these are classes, pass y.astype(int)"
         raise ValueError(f"y must have shape ({len(y)}, {width}) under loss {loss!r}, got {y.shape}{hint}")
-    with np.errstate(over="ignore"):  # what does not fit is inf, and refused
-        return finite("y", y.astype(dtype))
+    return finite("y", convert(y, dtype).copy())

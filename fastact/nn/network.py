@@ -1,14 +1,14 @@
 """A network: a chain of layers that learns."""
 
+import copy
 import itertools
-import operator
 
 import numpy as np
 
 import fastact
 
 from . import files, health, losses, training
-from .data import as_rows, finite, real
+from .data import as_rows, checked, finite, network_dtype, positive, real
 from .layers import Dense
 from .optimizers import Adam
 from .passes import Passes
@@ -38,7 +38,8 @@ class Network:
     ----------
     layers : tuple of Dense
     parameters, gradients : ndarray of shape (n,)
-        All weights and biases, and the gradients of the last backward pass; the layers' arrays are views of them.
+        All weights and biases, and the gradients of the last backward pass; the layers' arrays are views of them. Assigning to
+        `parameters` copies into them.
     losses, validation_losses : list of float
         The mean loss of each epoch, over the batches as they came, and that of the validation data after it.
     optimizer : object or None
@@ -90,17 +91,42 @@ class Network:
     def _bind(self):
         """Lay all parameters into one vector, and all gradients into another."""
         sizes = [(layer.shape[0] + 1) * layer.shape[1] for layer in self.layers]
-        self.parameters, self.gradients = np.empty(sum(sizes), self.dtype), np.zeros(sum(sizes), self.dtype)
+        self._parameters, self._gradients = np.empty(sum(sizes), self.dtype), np.zeros(sum(sizes), self.dtype)
         ends = np.cumsum(sizes)
         for layer, size, end in zip(self.layers, sizes, ends, strict=True):
-            layer.bind(self, self.parameters[end - size : end], self.gradients[end - size : end])
+            layer.bind(self, self._parameters[end - size : end], self._gradients[end - size : end])
+
+    @property
+    def parameters(self):
+        """All weights and biases, in one vector."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, value):
+        self._parameters[...] = checked("parameters", value, self._parameters.shape, self.dtype)
+
+    @property
+    def gradients(self):
+        """The gradients of the last backward pass, in one vector."""
+        return self._gradients
+
+    def __getstate__(self):
+        """The layers hold all; whether the optimizer works for this network is what its vector says."""
+        state = self.__dict__ | {"goes_on": getattr(self.optimizer, "parameters", None) is self._parameters}
+        del state["_parameters"], state["_gradients"]
+        return state
 
     def __setstate__(self, state):
         """Views do not survive pickling and copying: they are made anew."""
+        goes_on = state.pop("goes_on")
         self.__dict__.update(state)
         self._bind()
-        if hasattr(self.optimizer, "parameters"):
-            self.optimizer.parameters = self.parameters
+        if goes_on:
+            self.optimizer.parameters = self._parameters
+
+    def __copy__(self):
+        """A layer belongs to one network, so that a copy has layers of its own."""
+        return copy.deepcopy(self)
 
     @property
     def inputs(self):
@@ -198,12 +224,12 @@ class Network:
         KeyboardInterrupt
             After Ctrl-C. The network keeps what it has learnt, and `losses` the epochs that are done.
         """
-        epochs, batch_size = whole("epochs", epochs), whole("batch_size", batch_size)
+        epochs, batch_size = positive("fit", "epochs", epochs), positive("fit", "batch_size", batch_size)
         X = as_rows("X", X, self.inputs, self.dtype)
         if not len(X):
             raise ValueError(f"X must have one row or more, got shape {X.shape}")
         objective = losses.objective(loss, y, len(X), self.layers[-1])
-        validate = None if validation is None else self._validation(loss, validation, objective)
+        validate = None if validation is None else training.validator(self, loss, validation, objective)
         rng = self.rng if rng is None else np.random.default_rng(rng)
         optimizer = optimizer if optimizer is not None else self.optimizer if self.optimizer is not None else Adam()
         for method in ("start", "step"):
@@ -218,25 +244,6 @@ class Network:
             layer.forget()
         training.run(self, X, objective, epochs, batch_size, shuffle, rng, validate, progress)
         return self
-
-    def _validation(self, loss, validation, objective):
-        """A function that computes the loss of the validation data, checked here."""
-        try:
-            X, y = validation
-        except (TypeError, ValueError):
-            raise TypeError("validation must be a pair, (X_test, y_test)") from None
-        X = as_rows("validation X", X, self.inputs, self.dtype)
-        if not len(X):
-            raise ValueError(f"validation X must have one row or more, got shape {X.shape}")
-        held_out = losses.objective(loss, y, len(X), self.layers[-1])
-        if held_out.task != objective.task:
-            raise ValueError(f"validation y must be of the same kind as y: {objective.task}, got {held_out.task}")
-
-        def validate():
-            outputs = self._outputs(X)
-            return held_out(outputs, held_out.targets, out=np.empty_like(outputs))
-
-        return validate
 
     def _outputs(self, X):
         """The outputs of the last layer, a new array; nothing is kept, so that threads do not meet."""
@@ -377,20 +384,7 @@ def one_dtype(layers, dtype):
     """The dtype of a network of these layers."""
     given = {layer.dtype for layer in layers if layer.dtype_given}
     if dtype is not None:
-        from .data import network_dtype
-
         given.add(network_dtype(dtype))
     if len(given) > 1:
         raise ValueError(f"a network has one dtype, got {' and '.join(sorted(map(str, given)))}: convert the arrays with astype")
     return given.pop() if given else layers[0].dtype
-
-
-def whole(name, value):
-    """A positive integer."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"fit() argument {name} must be a positive integer, not {type(value).__name__} {value!r}") from None
-    if number < 1:
-        raise ValueError(f"fit() argument {name} must be a positive integer, got {value!r}")
-    return number

@@ -18,9 +18,7 @@ class Optimizer:
     """
 
     def __init__(self, rate):
-        if not callable(rate):
-            number("rate", rate, 0)
-        self.rate = rate
+        self.rate = rate if callable(rate) else number("rate", rate, 0)
         self.steps = 0
         self.parameters = None
 
@@ -44,6 +42,15 @@ class Optimizer:
         rate = number("rate", self.rate(self.steps), 0) if callable(self.rate) else self.rate
         self.steps += 1
         return rate
+
+    def __getstate__(self):
+        """Without the parameters: a copy works for none, until a network that is copied with it hands it its own."""
+        return self.__dict__ | {"parameters": None}
+
+    def __setstate__(self, state):
+        """Arrays are copied: joblib may map read-only files into memory, and a step writes the moments."""
+        for name, value in state.items():
+            setattr(self, name, value.copy() if isinstance(value, np.ndarray) else value)
 
     def __repr__(self):
         return f"{type(self).__name__}(rate={self.rate!r})"

@@ -5,6 +5,8 @@ import sys
 
 import numpy as np
 
+from . import losses
+from .data import as_rows
 from .passes import Passes
 
 
@@ -61,6 +63,26 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
             shown.show(loss=loss, **validation)
     finally:
         shown.close()
+
+
+def validator(network, loss, validation, objective):
+    """A function that computes the loss of the validation data, which are checked here."""
+    try:
+        X, y = validation
+    except (TypeError, ValueError):
+        raise TypeError("validation must be a pair, (X_test, y_test)") from None
+    X = as_rows("validation X", X, network.inputs, network.dtype)
+    if not len(X):
+        raise ValueError(f"validation X must have one row or more, got shape {X.shape}")
+    held_out = losses.objective(loss, y, len(X), network.layers[-1])
+    if held_out.task != objective.task:
+        raise ValueError(f"validation y must be of the same kind as y: {objective.task}, got {held_out.task}")
+
+    def validate():
+        outputs = network._outputs(X)
+        return held_out(outputs, held_out.targets, out=np.empty_like(outputs))
+
+    return validate
 
 
 class Silence:

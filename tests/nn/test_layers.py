@@ -1,13 +1,10 @@
 """Dense: its passes outside of a network, its arrays, and what it refuses."""
 
-import copy
-import pickle
-
 import numpy as np
 import pytest
 
 import fastact
-from fastact.nn import Adam, Dense, Network
+from fastact.nn import Dense, Network
 from fastact.nn import activations as known
 
 INPUTS = [[0.2, 0.5, 1.2], [1.2, 1.1, 0.6]]
@@ -88,7 +85,7 @@ def test_a_function_stands_for_its_name():
         (lambda: Dense(2, 3, "linear"), ValueError, "a layer without one takes None"),
         (lambda: Dense(2, 3, "None"), ValueError, "a layer without one takes None"),
         (lambda: Dense(0, 3), ValueError, "inputs must be a positive integer, got 0"),
-        (lambda: Dense(2, 2.5), ValueError, "outputs must be a positive integer"),
+        (lambda: Dense(2, 2.5), TypeError, "outputs must be a positive integer, not float 2.5"),
         (lambda: Dense(2, 3, dtype=np.float16), TypeError, "float32 or float64, not in float16"),
         (lambda: Dense(2, 3, init="hee"), ValueError, "init must be one of 'he'"),
         (lambda: Dense(2, 3, scale=-1), ValueError, "scale"),
@@ -96,6 +93,10 @@ def test_a_function_stands_for_its_name():
         (lambda: Dense.of(np.ones((2, 3)), np.ones(2)), ValueError, r"bias must have shape \(3,\), got \(2,\)"),
         (lambda: Dense.of([[1.0, np.nan]]), ValueError, "weights must be finite.*nan at"),
         (lambda: Dense.of(np.ones((2, 3), complex)), TypeError, "complex"),
+        (lambda: Dense.of([[1, 2], [3]]), ValueError, "weights must be an array of numbers"),
+        (lambda: Dense.of(np.ma.masked_less([[1.0, -2]], 0)), TypeError, "weights must not be masked"),
+        (lambda: Dense.of(np.ones((2, 3)), np.ma.masked_less([1.0, -2, 1], 0)), TypeError, "bias must not be masked"),
+        (lambda: Dense(2, 3, dtype=int), TypeError, "float32 or float64, not in int64"),
         (lambda: Dense(2, 3).forward(np.ones((4, 3))), ValueError, r"\(\.\.\., 2\)"),
         (lambda: Dense(2, 3).forward([["a", "b"]]), TypeError, "real numbers"),
         (lambda: Dense(2, 3).backward(np.ones((1, 3))), ValueError, "needs a forward pass"),
@@ -107,10 +108,13 @@ def test_errors(make, error, message):
         make()
 
 
-def test_backward_checks_its_shape():
-    """A gradient of another shape does not broadcast."""
+def test_backward_checks_its_gradient():
+    """One of another shape does not broadcast, and nothing is left out silently."""
     layer = Dense(2, 3, rng=0)
     layer.forward(np.ones((4, 2)))
+    for wrong in (np.ones((4, 3), complex), np.ones((4, 3)).astype(str), np.ma.masked_less(np.ones((4, 3)), 2)):
+        with pytest.raises(TypeError, match="d_outputs must"):
+            layer.backward(wrong)
     with pytest.raises(ValueError, match=r"shape of outputs \(4, 3\), got \(4, 1\)"):
         layer.backward(np.ones((4, 1)))
 
@@ -131,6 +135,14 @@ def test_what_is_returned_stays():
     net.fit(x, [0, 1, 2, 0], epochs=2)
     np.testing.assert_array_equal(outputs, kept)
     assert net.layers[0].outputs is None
+
+
+def test_integers_do_not_change_the_dtype():
+    """Of what is given, floating arrays decide."""
+    weights = np.ones((2, 3), np.float32)
+    assert Dense.of(weights, [0, 0, 0]).dtype == Dense.of(weights.astype(int)).dtype == np.float32
+    assert Dense.of(weights, np.zeros(3)).dtype == Dense.of(weights.astype(int), np.zeros(3)).dtype == np.float64
+    assert Dense.of(weights.astype(">f4")).weights.dtype == np.float32
 
 
 def test_one_row_and_many_axes():
@@ -165,18 +177,18 @@ def test_views():
     np.testing.assert_array_equal(net.gradients[-1], 1)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
-def test_copies(copied):
-    """A copy has vectors of its own, and learns on as the original does."""
-    X, y = np.random.default_rng(0).normal(size=(50, 2)), np.arange(50) % 3
-    net = Network(Dense(2, 4, "elu", alpha=0.5), Dense(4, 3), rng=0).fit(X, y, epochs=3, optimizer=Adam(0.01))
-    other = copied(net)
-    assert np.shares_memory(other.layers[1].weights, other.parameters)
-    assert not np.shares_memory(other.parameters, net.parameters)
-    net.fit(X, y, epochs=2, shuffle=False)
-    other.fit(X, y, epochs=2, shuffle=False)
-    np.testing.assert_array_equal(other.parameters, net.parameters)
-    assert other.losses == net.losses
+def test_assigning_parameters():
+    """All of them at once: they are copied into the layers."""
+    net = Network(Dense(2, 3, "relu"), Dense(3, 1), rng=0)
+    vector = np.arange(13.0)
+    net.parameters = vector
+    np.testing.assert_array_equal(net.layers[1].weights, [[9], [10], [11]])
+    assert np.shares_memory(net.layers[1].weights, net.parameters)
+    for wrong, message in ((vector[1:], r"shape \(13,\), got \(12,\)"), (vector * np.nan, "must be finite")):
+        with pytest.raises(ValueError, match=message):
+            net.parameters = wrong
+    with pytest.raises(AttributeError):
+        net.gradients = vector
 
 
 @pytest.mark.parametrize(
