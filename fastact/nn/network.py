@@ -220,7 +220,7 @@ class Network:
         ValueError, TypeError
             If something does not fit. The network is as before.
         FloatingPointError
-            If the loss becomes NaN or infinite. The network is that of the epoch before.
+            If the loss or a weight becomes NaN or infinite. The network is that of the epoch before.
         KeyboardInterrupt
             After Ctrl-C. The network keeps what it has learnt, and `losses` the epochs that are done.
         """

@@ -10,6 +10,8 @@ from .data import as_rows
 from .passes import Passes
 
 
+# The loss tells what overflows, once; what underflows is 0.
+@np.errstate(over="ignore", invalid="ignore", under="ignore")
 def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progress):
     """Train for some epochs; the arguments are checked already.
 
@@ -32,6 +34,7 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
     y_batch = np.empty((batch_size, *objective.targets.shape[1:]), objective.targets.dtype)
     order = np.arange(rows)
     shown = bar(epochs, progress)
+    done, validated = len(network.losses), len(network.validation_losses)
     try:
         for _ in range(epochs):
             before = network.parameters.copy()
@@ -49,19 +52,22 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
                 total += passes.loss(x, y, objective) * len(x)
                 network.optimizer.step(network.parameters, network.gradients)
             loss = total / rows
-            if not math.isfinite(loss):
+            if not (math.isfinite(loss) and np.isfinite(network.parameters).all()):
                 network.parameters[...] = before
                 epoch = len(network.losses) + 1
                 network.optimizer = None
+                what = "a weight became infinite or NaN" if math.isfinite(loss) else f"the loss became {loss}"
                 raise FloatingPointError(
-                    f"the loss became {loss} in epoch {epoch}: try an optimizer with a smaller rate, or data of standard "
+                    f"{what} in epoch {epoch}: try an optimizer with a smaller rate, or data of standard "
                     f"deviation 1. The network is that of epoch {epoch - 1}"
                 )
             validation = {} if validate is None else {"validation": validate()}
-            network.losses.append(loss)
             network.validation_losses += validation.values()
+            network.losses.append(loss)
             shown.show(loss=loss, **validation)
     finally:
+        if validate is not None:  # Ctrl-C may come between the two losses
+            del network.validation_losses[validated + len(network.losses) - done :]
         shown.close()
 
 
@@ -126,10 +132,18 @@ class Bar(Silence):
 
 def bar(epochs, progress):
     """What shows the progress. None: a bar, where stderr is a terminal and tqdm is installed; True: in any case; False: never."""
-    if progress is False or (progress is None and not (sys.stderr and sys.stderr.isatty())):
+    if progress is False or sys.stderr is None or (progress is None and not is_terminal(sys.stderr)):
         return Silence()
     try:
         from tqdm import tqdm
     except ImportError:
         return Silence() if progress is None else Lines(epochs)
     return Bar(tqdm(total=epochs, unit="epoch"))
+
+
+def is_terminal(stream):
+    """Whether somebody looks at what is written there."""
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # an object that can only write; a closed file
+        return False
