@@ -26,6 +26,8 @@ def real(name, value):
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
         hint = f": {name}.toarray() gives the array of a sparse matrix" if hasattr(value, "toarray") else ""
+        if name == "y" and array.dtype.kind in "OSTU":
+            hint = ": np.unique(y, return_inverse=True)[1] has an integer for each name"
         raise TypeError(f"{name} must be real numbers, got {type(value).__name__} of dtype {array.dtype}{hint}")
     return array
 

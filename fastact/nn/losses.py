@@ -6,7 +6,7 @@ import numpy as np
 
 import fastact
 
-from .activations import write
+from .activations import label, read_only, write
 from .data import convert, finite, real
 
 # The loss that a name stands for, and its function: (loss, gradient) in one pass.
@@ -35,9 +35,20 @@ class Objective:
     def __call__(self, outputs, targets, out):
         """The mean loss of some rows; its gradient with respect to the outputs goes to `out`."""
         loss, gradient = self._function(outputs, targets, out=out)
-        if gradient is not out:
-            write(gradient, out, "the gradient of the loss")
+        write(gradient, out, "the gradient of the loss")
         return float(loss)
+
+
+def guarded(function):
+    """A loss of the user's, which can write to nothing but `out`, and says what it should return."""
+
+    def loss_and_gradient(outputs, target, out):
+        found = function(read_only(outputs), read_only(target), out=out)
+        if not (isinstance(found, tuple) and len(found) == 2 and np.ndim(found[0]) == 0 and found[0] is not None):
+            raise TypeError(f"loss {label(function)} must return a pair, the mean loss as one number and its gradient")
+        return found
+
+    return loss_and_gradient
 
 
 def objective(loss, y, rows, layer):
@@ -65,10 +76,13 @@ def objective(loss, y, rows, layer):
     whole = y.dtype.kind in "biu"
     if loss is None:
         loss = "squared_error" if not whole else "cross_entropy" if width > 1 else "binary_cross_entropy_with_logits"
+    if getattr(fastact, getattr(loss, "__name__", ""), None) is loss:  # a function of fastact stands for its name
+        loss = loss.__name__.removesuffix("_and_grad")
     if callable(loss):
         classes = whole and y.ndim == 1 and width > 1
-        return Objective(loss, y[:, np.newaxis] if y.ndim == 1 and width == 1 else y, "classes" if classes else "values")
-    if loss not in FUNCTIONS:
+        targets = y[:, np.newaxis] if y.ndim == 1 and width == 1 else y
+        return Objective(guarded(loss), targets, "classes" if classes else "values")
+    if not isinstance(loss, str) or loss not in FUNCTIONS:
         near = difflib.get_close_matches(str(loss), FUNCTIONS, 1, 0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(map(repr, FUNCTIONS))}, or a function"
         raise ValueError(f"loss {loss!r} is unknown: {hint}")
@@ -109,7 +123,8 @@ def classes_or_distributions(y, width, dtype):
         raise ValueError(f"y must be {right}, got {y.dtype} of shape {y.shape}{hint}")
     if y.shape[1:] == (width,):  # one-hot
         if ((y != 0) & (y != 1)).any() or (np.count_nonzero(y, axis=1) != 1).any():
-            raise ValueError(f"y of shape {y.shape} must be 0 but for one 1 a row; classes have shape ({len(y)},)")
+            hint = 'for several classes a row there is loss="binary_cross_entropy_with_logits"'
+            raise ValueError(f"y of shape {y.shape} must be 0 but for one 1 a row; classes have shape ({len(y)},); {hint}")
         return y.argmax(axis=1)
     if y.shape[1:] not in ((), (1,)):
         raise ValueError(f"y must have shape ({len(y)},) or ({len(y)}, {width}), got {y.shape}")

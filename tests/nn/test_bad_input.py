@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastact
 from fastact.nn import Adam, Dense, Network
 
 X = np.random.default_rng(0).normal(size=(12, 4))
@@ -39,7 +40,8 @@ def with_value(value, at=(3, 1)):
         (3, X, CLASSES.astype(float), {"loss": "cross_entropy"}, ValueError, r"pass y.astype\(int\)"),
         (3, X, np.ones((12, 3), int), {}, ValueError, "0 but for one 1 a row"),
         (3, X, np.ones((12, 4), int), {}, ValueError, r"\(12,\) or \(12, 3\), got \(12, 4\)"),
-        (3, X, CLASSES.astype(str), {}, TypeError, "y must be real numbers"),
+        (3, X, CLASSES.astype(str), {}, TypeError, r"y must be real.*np.unique\(y, return_inverse"),
+        (3, X, np.eye(3, dtype=int)[CLASSES] + np.eye(3, dtype=int)[0], {"loss": ["mse"]}, ValueError, r"loss \['mse'\] is unk"),
         (1, X, CLASSES, {}, ValueError, 'loss="squared_error"'),
         (1, X, np.where(YES, np.nan, 0), {}, ValueError, "y must be finite"),
         (1, X, VALUES[:, np.newaxis] + np.zeros(2), {}, ValueError, r"shape \(12, 1\)"),
@@ -90,7 +92,13 @@ def test_large_but_finite():
 
 @pytest.mark.parametrize(
     ("activation", "labels", "outputs", "loss"),
-    [("softmax", CLASSES, 3, None), ("sigmoid", YES, 1, None), ("expit", YES, 1, None), ("softmax", CLASSES, 3, "cross_entropy")],
+    [
+        ("softmax", CLASSES, 3, fastact.cross_entropy_and_grad),
+        ("softmax", CLASSES, 3, None),
+        ("sigmoid", YES, 1, None),
+        ("expit", YES, 1, None),
+        ("softmax", CLASSES, 3, "cross_entropy"),
+    ],
 )
 def test_applied_twice(activation, labels, outputs, loss):
     """A loss that has the activation inside says why it must not stand in the layer."""

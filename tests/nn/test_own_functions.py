@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastact
 from fastact.nn import Dense, Network
 
 X = np.random.default_rng(0).normal(size=(12, 4))
@@ -82,8 +83,50 @@ def test_functions_of_rows():
     assert net.health(X, np.eye(3)[CLASSES]).gradient[0] > 0
 
 
-def test_the_gradient_of_a_loss_is_checked():
-    """One of another shape does not broadcast."""
+@pytest.mark.parametrize(
+    ("result", "error", "message"),
+    [
+        (lambda outputs: (0.0, outputs[:, :1]), ValueError, "the gradient of the loss must return"),
+        (lambda outputs: (0.0, outputs + 0j), TypeError, "complex"),
+        (lambda outputs: 0.0, TypeError, "loss mine must return a pair, the mean loss as one number and its gradient"),
+        (lambda outputs: (None, outputs), TypeError, "loss mine must return a pair"),
+        (lambda outputs: ((outputs**2).mean(axis=1), outputs), TypeError, "loss mine must return a pair"),
+    ],
+)
+def test_what_a_loss_returns_is_checked(result, error, message):
+    """A number, and a gradient of the outputs' shape, which does not broadcast."""
+
+    def mine(outputs, target, out):
+        return result(outputs)
+
     net = Network(Dense(4, 3))
-    with pytest.raises(ValueError, match="the gradient of the loss must return"):
-        net.fit(X, CLASSES, loss=lambda outputs, target, out: (0.0, outputs[:, :1]))
+    before = net.parameters.copy()
+    with pytest.raises(error, match=message):
+        net.fit(X, CLASSES, loss=mine)
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_loss_changes_nothing(which, shuffle):
+    """Neither the outputs, from which a derivative may be had, nor the labels, which may be the user's own array."""
+    y = np.ones(12)
+
+    def mine(*arrays, out):
+        arrays[which][...] = 0
+        return 0.0, out
+
+    with pytest.raises(ValueError, match="read-only"):
+        Network(Dense(4, 1, "sigmoid")).fit(X, y, loss=mine, shuffle=shuffle)
+    assert (y == 1).all()
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_loss_of_fastact(outputs):
+    """The function stands for its name, with all that is checked."""
+    y = CLASSES if outputs == 3 else CLASSES > 0
+    name = "cross_entropy" if outputs == 3 else "binary_cross_entropy_with_logits"
+    for loss in (getattr(fastact, name), getattr(fastact, name + "_and_grad")):
+        net, same = (Network(Dense(4, outputs), rng=0) for _ in range(2))
+        assert net.fit(X, y, loss=loss).losses == same.fit(X, y, loss=name).losses
+        assert net.task == same.task
