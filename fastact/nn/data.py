@@ -18,7 +18,7 @@ def network_dtype(dtype):
 
 def real(name, value):
     """An array of real numbers."""
-    if isinstance(value, np.ma.MaskedArray) and value.mask is not np.ma.nomask:
+    if np.ma.is_masked(value):
         raise TypeError(f"{name} must not be masked: fill it first, or leave its rows out")
     try:
         array = np.asarray(value)
@@ -26,7 +26,7 @@ def real(name, value):
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
         hint = f": {name}.toarray() gives the array of a sparse matrix" if hasattr(value, "toarray") else ""
-        if name == "y" and array.dtype.kind in "OSTU":
+        if name == "y" and array.ndim and array.dtype.kind in "OSTU":
             hint = ": np.unique(y, return_inverse=True)[1] has an integer for each name"
         raise TypeError(f"{name} must be real numbers, got {type(value).__name__} of dtype {array.dtype}{hint}")
     return array

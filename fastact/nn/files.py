@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 
+from .data import finite
 from .layers import Dense
 from .losses import TASKS
 
@@ -21,6 +22,7 @@ def save(network, path):
             raise ValueError(f"layer {i} has functions of your own, {layer.function!r}: a file holds only names")
         layers.append({"activation": layer.function.name, "parameters": layer.function.parameters})
         arrays |= {f"weights_{i}": layer.weights, f"bias_{i}": layer.bias}
+    finite("parameters", network.parameters)  # `load` would refuse them
     text = json.dumps({"format": FORMAT, "task": network.task, "layers": layers})
     with contextlib.ExitStack() as stack:
         file = path if hasattr(path, "write") else stack.enter_context(open(path, "wb"))  # np.savez would add .npz to the name

@@ -50,7 +50,9 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
                 else:
                     x, y = X[start : start + batch_size], objective.targets[start : start + batch_size]
                 total += passes.loss(x, y, objective) * len(x)
-                network.optimizer.step(network.parameters, network.gradients)
+                stepped = network.optimizer.step(network.parameters, network.gradients)
+                if stepped is not None and stepped is not network.parameters:
+                    raise TypeError("optimizer.step() must change the parameters in place, but returned another array")
             loss = total / rows
             if not (math.isfinite(loss) and np.isfinite(network.parameters).all()):
                 network.parameters[...] = before

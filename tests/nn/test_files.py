@@ -36,6 +36,15 @@ def test_functions_of_your_own(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_could_not_be_loaded_is_not_saved(tmp_path):
+    """NaN, which only the user can have written."""
+    net = Network(Dense(2, 2))
+    net.layers[0].weights[1, 0] = np.nan
+    with pytest.raises(ValueError, match="parameters must be finite in float32, got nan at 2"):
+        net.save(tmp_path / "net.npz")
+    assert not list(tmp_path.iterdir())
+
+
 def saved(**changes):
     """The bytes of a network with some entries changed; None leaves one out."""
     net = Network(Dense(2, 3, "relu"), Dense(3, 2), rng=0)

@@ -149,7 +149,14 @@ def test_the_same_seed():
 def test_nothing_given_is_changed():
     """Data and labels, in every dtype and layout."""
     X, y = rings()
-    for data in (X, X.astype(np.float32), np.asfortranarray(X.astype(np.float32)), X[::2], X.astype(np.float32)[::-1]):
+    for data in (
+        X,
+        X.astype(np.float32),
+        np.ma.array(X, mask=False),
+        np.asfortranarray(X.astype(np.float32)),
+        X[::2],
+        X.astype(np.float32)[::-1],
+    ):
         labels = y[: len(data)]
         kept = data.copy(), labels.copy()
         Network(Dense(2, 8, "relu"), Dense(8, 3), rng=0).fit(data, labels, epochs=2)

@@ -109,6 +109,13 @@ def test_an_optimizer_of_your_own():
     net = Network(Dense(2, 2), rng=0).fit(X, X[:, 0] > 0, epochs=30, optimizer=Signs())
     assert net.score(X, X[:, 0] > 0) > 0.95
     assert net.optimizer.started == 6
+
+    class Returns(Signs):
+        def step(self, parameters, gradients):
+            return parameters - 0.01 * gradients
+
+    with pytest.raises(TypeError, match="must change the parameters in place"):
+        net.fit(X, X[:, 0] > 0, optimizer=Returns())
     for wrong in (Adam, "adam", object()):
         with pytest.raises(TypeError, match="optimizer must be one such as Adam"):
             net.fit(X, X[:, 0] > 0, optimizer=wrong)
