@@ -75,8 +75,6 @@ class Network:
                 raise ValueError(f"layer {i} has {before.shape[1]} outputs, but layer {i + 1} has {after.shape[0]} inputs")
         if task is not None and task not in losses.TASKS:
             raise ValueError(f"Network() argument task must be one of {', '.join(map(repr, losses.TASKS))}, got {task!r}")
-        if task == "classes" and layers[-1].shape[1] == 1:
-            raise ValueError('Network() argument task="classes" needs two outputs or more; "binary" is for one')
         self.layers = layers
         self.dtype = one_dtype(layers, dtype)
         self.rng = np.random.default_rng(rng)

@@ -122,7 +122,6 @@ def test_applied_twice(activation, labels, outputs, loss):
         (lambda: Network(Dense(4, 3)).score(X, np.ma.masked_equal(CLASSES, 0)), TypeError, "y must not be masked"),
         (lambda: Network(Dense(4, 1)).score(X, np.where(YES, np.nan, 0)), ValueError, "y must be finite"),
         (lambda: Network(Dense(4, 2), task="values").score(X, VALUES), ValueError, r"shape of predict\(X\) \(12, 2\)"),
-        (lambda: Network(Dense(4, 1), task="classes"), ValueError, "needs two outputs or more"),
     ],
 )
 def test_networks(make, error, message):
