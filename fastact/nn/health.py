@@ -12,7 +12,7 @@ SMALL = 0.05
 MOST = 0.95
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Health:
     """What `Network.health` found, an entry a layer. Printed, it is a table.
 
@@ -34,7 +34,7 @@ class Health:
     saturated: np.ndarray
     gradient: np.ndarray
 
-    def __str__(self):
+    def __repr__(self):
         lines = [("", "layer", "% dead", "% saturated", "gradient")]
         for i, name in enumerate(self.layers):
             shares = (f"{value:.1f}" if np.isfinite(value) else "-" for value in (self.dead[i], self.saturated[i]))

@@ -154,8 +154,8 @@ class Dense:
     def bias(self, value):
         self.bias[...] = checked("bias", value, self.shape[1:], self.dtype)
 
-    d_weights = property(lambda self: self._d_weights, doc="The gradient of the weights, None before a backward pass.")
-    d_bias = property(lambda self: self._d_bias, doc="The gradient of the bias, None before a backward pass.")
+    d_weights = property(lambda self: self._d_weights, doc="The gradient of the weights, from the last backward pass.")
+    d_bias = property(lambda self: self._d_bias, doc="The gradient of the bias, from the last backward pass.")
 
     def bind(self, network, parameters, gradients):
         """Become a part of a network: weights and bias move into its vectors."""

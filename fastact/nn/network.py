@@ -41,7 +41,10 @@ class Network:
         All weights and biases, and the gradients of the last backward pass; the layers' arrays are views of them. Assigning to
         `parameters` copies into them.
     losses, validation_losses : list of float
-        The mean loss of each epoch, over the batches as they came, and that of the validation data after it.
+        The mean loss of each epoch, over the batches as they came, and that of the validation data after it, NaN where there
+        were none.
+    loss : str, callable or None
+        What the last fit was given as its loss.
     optimizer : object or None
         The one of the last fit.
 
@@ -83,7 +86,7 @@ class Network:
             if layer.rng is None and not layer.drawn:
                 layer.draw(self.rng)
         self.task = task or ("classes" if layers[-1].function.name == "softmax" else None)
-        self.losses, self.validation_losses, self.optimizer = [], [], None
+        self.losses, self.validation_losses, self.optimizer, self.loss = [], [], None, None
         self._bind()
 
     def _bind(self):
@@ -180,7 +183,7 @@ class Network:
         rng=None,
         progress=None,
     ):
-        """Learn from examples. A second call goes on where the first ended, optimizer included.
+        """Learn from examples. A second call goes on where the first ended, with its optimizer and its loss.
 
         Parameters
         ----------
@@ -226,6 +229,7 @@ class Network:
         X = as_rows("X", X, self.inputs, self.dtype)
         if not len(X):
             raise ValueError(f"X must have one row or more, got shape {X.shape}")
+        loss = self.loss if loss is None else loss
         objective = losses.objective(loss, y, len(X), self.layers[-1])
         validate = None if validation is None else training.validator(self, loss, validation, objective)
         rng = self.rng if rng is None else np.random.default_rng(rng)
@@ -235,7 +239,7 @@ class Network:
                 raise TypeError(f"optimizer must be one such as Adam(0.001), with the methods start and step, got {optimizer!r}")
         if optimizer is not self.optimizer or getattr(optimizer, "parameters", self.parameters) is not self.parameters:
             optimizer.start(self.parameters)
-        self.optimizer, self.task = optimizer, objective.task
+        self.optimizer, self.task, self.loss = optimizer, objective.task, loss
         if self.layers[-1].function.name == "softmax":
             self.task = "classes"
         for layer in self.layers:
@@ -345,7 +349,7 @@ class Network:
         y : array_like, optional
             Labels; without them there are no gradients.
         loss : str or callable, optional
-            As in `fit`.
+            By default that of the last fit, or the one that the labels choose.
 
         Returns
         -------
@@ -355,6 +359,7 @@ class Network:
         X = as_rows("X", X, self.inputs, self.dtype)
         if not len(X):
             raise ValueError(f"X must have one row or more, got shape {X.shape}")
+        loss = self.loss if loss is None else loss
         objective = None if y is None else losses.objective(loss, y, len(X), self.layers[-1])
         gradients = np.zeros_like(self.parameters)
         passes = Passes(self.layers, len(X), gradients, keep_sums=True)

@@ -34,7 +34,6 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
     y_batch = np.empty((batch_size, *objective.targets.shape[1:]), objective.targets.dtype)
     order = np.arange(rows)
     shown = bar(epochs, progress)
-    done, validated = len(network.losses), len(network.validation_losses)
     try:
         for _ in range(epochs):
             before = network.parameters.copy()
@@ -64,12 +63,13 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
                     f"deviation 1. The network is that of epoch {epoch - 1}"
                 )
             validation = {} if validate is None else {"validation": validate()}
-            network.validation_losses += validation.values()
+            if validation:  # in line with `losses`, whatever earlier fits had
+                network.validation_losses += [math.nan] * (len(network.losses) - len(network.validation_losses))
+                network.validation_losses += validation.values()
             network.losses.append(loss)
             shown.show(loss=loss, **validation)
     finally:
-        if validate is not None:  # Ctrl-C may come between the two losses
-            del network.validation_losses[validated + len(network.losses) - done :]
+        del network.validation_losses[len(network.losses) :]  # Ctrl-C may come between the two losses
         shown.close()
 
 

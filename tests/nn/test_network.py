@@ -286,3 +286,15 @@ def test_progress(capsys, monkeypatch):
     pytest.importorskip("tqdm")
     net.fit(X, y, epochs=2, progress=True)
     assert "2/2" in capsys.readouterr().err
+
+
+def test_fits_with_and_without_validation():
+    """The validation losses stand in line with the losses; a second fit and health keep the first one's loss."""
+    X, y = rings(classes=2)
+    net = Network(Dense(2, 8, "tanh"), Dense(8, 1), rng=0)
+    net.fit(X, y, epochs=2, loss="squared_error").fit(X, y, epochs=1, validation=(X, y)).fit(X, y, epochs=1)
+    assert len(net.losses) == 4
+    assert np.isnan(net.validation_losses).tolist() == [True, True, False]
+    assert (net.loss, net.task) == ("squared_error", "values")
+    assert net.health(X, y).gradient.tolist() == net.health(X, y, loss="squared_error").gradient.tolist()
+    assert "% dead" in repr(net.health(X))
