@@ -248,14 +248,14 @@ class Network:
         return self
 
     def _outputs(self, X):
-        """The outputs of the last layer, a new array; nothing is kept, so that threads do not meet."""
-        if len(X) > BLOCK:
-            outputs = np.empty((len(X), self.outputs), self.dtype)
-            for start in range(0, len(X), BLOCK):
+        """The outputs of the last layer, a new array; nothing is kept, so that threads do not meet. X may be sparse."""
+        if X.shape[0] > BLOCK:
+            outputs = np.empty((X.shape[0], self.outputs), self.dtype)
+            for start in range(0, X.shape[0], BLOCK):
                 outputs[start : start + BLOCK] = self._outputs(X[start : start + BLOCK])
             return outputs
         for layer in self.layers:
-            X = np.matmul(X, layer.weights)
+            X = X @ layer.weights
             X += layer.bias
             layer.function.forward(X, out=X)
         return X

@@ -38,8 +38,8 @@ class Passes:
 
     def forward(self, inputs):
         """The outputs of the last layer, in a buffer."""
-        for layer, (sums, outputs, _) in zip(self.layers, self._buffers(len(inputs)), strict=True):
-            np.matmul(inputs, layer.weights, out=sums)
+        for layer, (sums, outputs, _) in zip(self.layers, self._buffers(inputs.shape[0]), strict=True):
+            multiply(inputs, layer.weights, sums)
             np.add(sums, layer.bias, out=sums)
             layer.function.forward(sums, out=outputs)
             inputs = outputs
@@ -47,7 +47,7 @@ class Passes:
 
     def loss(self, inputs, targets, objective):
         """Forward, backward, and the mean loss of a batch."""
-        buffers = self._buffers(len(inputs))
+        buffers = self._buffers(inputs.shape[0])
         outputs = self.forward(inputs)
         loss = objective(outputs, targets, buffers[-1][2])
         for i in range(len(self.layers) - 1, -1, -1):
@@ -57,7 +57,7 @@ class Passes:
             else:
                 layer.function.backward(grad, sums, out=grad)
             d_weights, d_bias = self._gradients[i]
-            np.matmul((buffers[i - 1][1] if i else inputs).T, grad, out=d_weights)
+            multiply((buffers[i - 1][1] if i else inputs).T, grad, d_weights)
             np.dot(self._ones[: len(grad)], grad, out=d_bias)  # BLAS sums over rows faster than np.sum does
             if i:
                 np.matmul(grad, layer.weights.T, out=buffers[i - 1][2])
@@ -66,3 +66,11 @@ class Passes:
     def sums(self, rows):
         """What the activations of the last pass were applied to, by layer; with keep_sums alone."""
         return [sums for sums, _, _ in self._buffers(rows)]
+
+
+def multiply(rows, matrix, out):
+    """The product of two matrices, in `out`; the first may be a sparse one of SciPy, which knows no `out`."""
+    if type(rows) is np.ndarray:
+        np.matmul(rows, matrix, out=out)
+    else:
+        out[...] = rows @ matrix
