@@ -135,11 +135,13 @@ def draw():
 CROSS = {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"}
 BINARY = {"pos_weight": None, "reduction": "mean"}
 LOSSES = {
+    "squared_error_and_grad": {"reduction": "mean"},
     "cross_entropy": CROSS,
     "cross_entropy_backward": CROSS,
     "cross_entropy_and_grad": CROSS,
     "binary_cross_entropy_with_logits": BINARY,
     "binary_cross_entropy_with_logits_backward": BINARY,
+    "binary_cross_entropy_with_logits_and_grad": BINARY,
 }
 
 
@@ -154,7 +156,8 @@ def loss(name):
         result = of if grad else f"tuple[Any, {of}]" if name.endswith("_and_grad") else "Any"
         pair = "_Array | None, _Array | None" if name.endswith("_and_grad") else "_Array"
         out = f"out: _Array | tuple[{pair}] | None = ..."
-        given = f"{grad}logits: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {out}"
+        first = "outputs" if name.startswith("squared") else "logits"
+        given = f"{grad}{first}: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {out}"
         text += f"@overload\ndef {name}({given}) -> {result}: ...\n"
     return text
 

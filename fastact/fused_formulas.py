@@ -5,6 +5,7 @@ nothing but + - * / and square roots, which every instruction set and NumPy roun
 """
 
 from .declare import fused
+from .formulas import binary_cross_entropy, binary_cross_entropy_backward
 from .words import sqrt
 
 
@@ -37,3 +38,16 @@ def adam(parameters, gradients, first_moment, second_moment, beta1, share1, beta
     first_moment = beta1 * first_moment + share1 * gradients
     second_moment = beta2 * second_moment + (share2 * gradients) * gradients
     return keep * parameters - rate * (first_moment / (sqrt(second_moment) + eps)), first_moment, second_moment
+
+
+@fused(operands=2, results=2)
+def squared_error_both(outputs, target, grad):
+    """The loss of each entry, and its gradient."""
+    difference = outputs - target
+    return difference * difference, (2 * grad) * difference
+
+
+@fused(operands=2, results=2, wide=True)
+def binary_cross_entropy_both(logits, target, grad, pos_weight):
+    """The loss of each entry, and its gradient."""
+    return binary_cross_entropy(logits, target, pos_weight), binary_cross_entropy_backward(grad, logits, target, pos_weight)

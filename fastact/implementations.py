@@ -14,6 +14,7 @@ import numpy as np
 from . import (
     calling,
     documentation,
+    element_losses,
     fallback,
     formulas,  # noqa: F401  (fills ACTIVATIONS)
     fused_documentation,
@@ -97,10 +98,10 @@ def load(name):
         sampling.GumbelCall("gumbel_softmax", functions["softmax"], functions["hardmax"]),
         sampling.GumbelBackwardCall("gumbel_softmax_backward", functions["softmax_backward"]),
         *losses.calls(evaluators),
+        *element_losses.calls(evaluators),
+        *steps.calls(evaluators),
     ):
-        functions[call.name] = publish(call, row_documentation.TEXTS[call.name])
-    for call in steps.calls(evaluators):
-        functions[call.name] = publish(call, fused_documentation.TEXTS[call.name])
+        functions[call.name] = publish(call, {**row_documentation.TEXTS, **fused_documentation.TEXTS}[call.name])
     return types.SimpleNamespace(**functions)
 
 

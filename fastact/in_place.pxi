@@ -74,6 +74,86 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
     return True
 
 
+cdef enum:
+    SUMMED = 2048  # losses at a time: 16 KiB at most
+
+
+cdef bint are_labels(cnp.ndarray target, double slack):
+    """Whether plain numbers are 0 to 1, up to some slack, or NaN."""
+    cdef float *single = <float *>cnp.PyArray_DATA(target)
+    cdef double *twice = <double *>cnp.PyArray_DATA(target)
+    cdef float least = -slack, most = 1 + slack
+    cdef cnp.npy_intp i, count = cnp.PyArray_SIZE(target)
+    cdef int wrong = 0
+    if cnp.PyArray_TYPE(target) == cnp.NPY_FLOAT32:
+        for i in range(count):
+            wrong |= (single[i] < least) | (single[i] > most)
+    else:
+        for i in range(count):
+            wrong |= (twice[i] < -slack) | (twice[i] > 1 + slack)
+    return not wrong
+
+
+def mean_of_elements(evaluator_of_sums, evaluator, slack, tuple args, tuple parameters, out):
+    """The mean loss of plain arrays, and its gradient where the evaluator has that; None where something is not plain.
+
+    `parameters` are the evaluator's; the first one of a gradient is divided by the number of entries. `slack` is that of labels, or
+    None where the target is none. Losses go through a small buffer.
+    """
+    cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
+    cdef bint graded = ufunc.nout == 2
+    cdef PyObject *outputs = PyTuple_GET_ITEM(<PyObject *>args, 0)
+    cdef PyObject *target = PyTuple_GET_ITEM(<PyObject *>args, 1)
+    cdef int dtype = float_type(outputs), k
+    if dtype < 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>outputs) or cnp.PyArray_SIZE(<cnp.ndarray>outputs) == 0:
+        return None
+    if not beside(target, outputs) or (slack is not None and not are_labels(<cnp.ndarray>target, slack)):
+        return None
+    if graded and out is None:
+        out = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>outputs), cnp.PyArray_DIMS(<cnp.ndarray>outputs), dtype, 0)
+    elif graded:
+        if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out):
+            return None
+        if not beside(outputs, <PyObject *>out) or not beside(target, <PyObject *>out):
+            return None
+    elif out is not None:
+        return None
+
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outputs), count = cnp.PyArray_SIZE(<cnp.ndarray>outputs), i = 0
+    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1, n = len(parameters)
+    cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
+    cdef double[SUMMED] losses
+    cdef double numbers[MAX_PARAMETERS]
+    cdef float rounded[MAX_PARAMETERS]
+    cdef double part, total = 0
+    cdef char *first[MAX_INPUTS + 2]
+    cdef char *at[MAX_INPUTS + 2]
+    cdef cnp.npy_intp steps[MAX_INPUTS + 2]
+    cdef char **sum_at = [<char *>losses, <char *>&part]
+    cdef cnp.npy_intp *sum_counts = [1, 0]
+    cdef cnp.npy_intp *sum_steps = [0, 0, item]
+    first[0], first[1] = <char *>cnp.PyArray_DATA(<cnp.ndarray>outputs), <char *>cnp.PyArray_DATA(<cnp.ndarray>target)
+    steps[0] = steps[1] = item
+    for k in range(n):
+        numbers[k] = parameters[k] / (count if graded and k == 0 else 1)
+        rounded[k] = nearest_float(numbers[k])
+        first[2 + k], steps[2 + k] = <char *>&rounded[k] if which == 0 else <char *>&numbers[k], 0
+    first[2 + n], steps[2 + n] = <char *>losses, item
+    if graded:
+        first[3 + n], steps[3 + n] = <char *>cnp.PyArray_DATA(<cnp.ndarray>out), item
+    with nogil:
+        while i < count:
+            sum_counts[1] = min(SUMMED, count - i)
+            for k in range(3 + n + graded):
+                at[k] = first[k] + (0 if 2 <= k <= 2 + n else i * item)
+            loop(at, sum_counts + 1, steps, ufunc.data[which])
+            sum_loop(sum_at, sum_counts, sum_steps, NULL)
+            total += part
+            i += SUMMED
+    loss = number(total / count, dtype)[()]
+    return (loss, out) if graded else loss
+
+
 def step_in_place(evaluator, tuple arrays, tuple coefficients):
     """A step of an optimiser on plain arrays that share no memory; False where they are others. All but the second change."""
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
@@ -190,9 +270,6 @@ cdef void call_rows(
             at[k] += halves[k] * count[0] * item
 
 
-cdef enum:
-    SUMMED_ROWS = 2048  # at a time: their losses are 16 KiB at most
-
 ctypedef struct Cursor:
     char *at
     cnp.npy_intp outer, row  # the steps between blocks of rows, and between rows
@@ -249,7 +326,7 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, ou
     in_block, step = (in_all, n * item) if after == 1 else (after, item)
     cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
     cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
-    cdef double[SUMMED_ROWS] losses
+    cdef double[SUMMED] losses
     cdef double smoothing = 0, part, total = 0
     cdef cnp.ndarray weight = number((1.0 if summed else args[0]) / in_all, dtype)
     cdef Cursor[6] cursors
@@ -275,14 +352,14 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, ou
         for outer in range(in_all // in_block):
             row = 0
             while row < in_block:
-                counts[0] = sum_counts[1] = min(SUMMED_ROWS, in_block - row)
+                counts[0] = sum_counts[1] = min(SUMMED, in_block - row)
                 for k in range(operands):
                     at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
                 loop(at, counts, steps, &call)
                 if summed:
                     sum_loop(sum_at, sum_counts, sum_steps, NULL)
                     total += part
-                row += SUMMED_ROWS
+                row += SUMMED
     if call.wrong:
         raise IndexError(f"cross_entropy needs target indices in 0..{n - 1}: another thread has written others during the call")
     if not summed:

@@ -219,9 +219,9 @@ def pair_call(call, evaluator, operands, parameters, kwargs):
     return results if like is None or kwargs.get("out") is not None else tuple(relabelled(like, result) for result in results)
 
 
-def check_alike(function, given, axis):
-    """Refuse operands of a loss that are labelled otherwise than its logits; targets may lack the axis."""
-    logits = given["logits"]
+def check_alike(function, given, first, axis):
+    """Refuse operands of a loss that are labelled otherwise than its first; targets may lack the axis."""
+    logits = given[first]
     if not table_of(logits):
         return
     every = table_of(logits).axes(logits)

@@ -8,18 +8,17 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .calling import Call, check_axis
-from .fallback import broadcast, checked_out, loop_dtype, refuse_dtype
+from .fallback import checked_out, loop_dtype, refuse_dtype
 from .operands import array_to_read, is_labelled, refuse_masked_out
 from .row_calls import finite_number, taking_dtype
 from .rows import blocks, overlaps
 
 REDUCTIONS = ("mean", "sum", "none")
+KINDS = {"": "loss", "_backward": "backward", "_and_grad": "both"}
 # Rows of a block: their losses and their targets take 64 KiB at most.
 BLOCK = 8192
 # Entries of a block that has to be cast: 512 KiB at most.
 CAST = 65536
-# Roundings may take a label so far below 0 or above 1.
-SLACK = 1e-6
 
 
 def sum_quietly(losses):
@@ -40,9 +39,10 @@ class LossCall(Call):
     keywords = "out=None"
     of_ufuncs = frozenset(("out",))
     instead = {}  # noqa: RUF012  (what to pass in place of masked entries, by operand)
+    first = "logits"  # what the gradient is of
 
     def __init__(self, name, kind, parameters):
-        operands = ("logits", "target")
+        operands = (self.first, "target")
         super().__init__(name, ("grad", *operands) if kind == "backward" else operands, parameters, {None: (None, None)})
         self.kind = kind
 
@@ -67,7 +67,7 @@ class LossCall(Call):
         if any(map(is_labelled, given.values())):
             from .labelled import check_alike
 
-            check_alike(self.name, {**given, **options}, options.get("axis"))
+            check_alike(self.name, {**given, **options}, self.first, options.get("axis"))
         besides = " with reduction='none' and operands of as many dimensions, so that blocks belong together"
         arrays = []
         for name, value in given.items():
@@ -89,9 +89,24 @@ class LossCall(Call):
         if out is None:
             return np.empty_like(logits, loop)
         if out.shape != logits.shape:
-            message = f"non-broadcastable output operand with shape {out.shape}, for logits of {logits.shape}"
+            message = f"non-broadcastable output operand with shape {out.shape}, for {self.first} of {logits.shape}"
             raise ValueError(f"{self.name}: {message}")
         return out
+
+    def places(self, out, shape, logits, reduction, loop):
+        """The out= of the loss, what its entries are written to where these are wanted, and where the gradient goes; or None."""
+        # of both one array is where the gradient goes, a tuple has a place for each
+        loss_out, slope_out = out if isinstance(out, tuple) and len(out) == 2 and self.kind == "both" else (None, out)
+        losses = None
+        if self.kind != "backward":
+            loss_out = self.loss_out(out if self.kind == "loss" else loss_out, shape if reduction == "none" else (), loop)
+            losses = np.empty(shape, loop) if loss_out is None and reduction == "none" else loss_out
+        if self.kind == "loss":
+            return loss_out, losses, None
+        slope_out = self.gradient_out(slope_out, logits, loop)
+        if loss_out is not None and np.may_share_memory(loss_out, slope_out):
+            raise ValueError(f"{self.name}() needs arrays that do not overlap in out=, for the loss and the gradient")
+        return loss_out, losses, slope_out
 
     def weight(self, grad, reduction, count, shape):
         """The gradient of each row's loss: an array of the loss's shape, or one number."""
@@ -154,17 +169,8 @@ class CrossEntropyCall(LossCall):
         if of == "one-hot":
             self.check_one_hot(targets)
         weight = None if self.kind == "loss" else self.weight(grad, reduction, count, batch)
-        # of both one array is where the gradient goes, a tuple has a place for each
-        loss_out, slope_out = out if isinstance(out, tuple) and len(out) == 2 and self.kind == "both" else (None, out)
-        losses = slopes = None
-        if self.kind != "backward":
-            loss_out = self.loss_out(out if self.kind == "loss" else loss_out, batch if reduction == "none" else (), loop)
-            losses = np.empty(batch, loop) if loss_out is None and reduction == "none" else loss_out
-        if self.kind != "loss":
-            slope_out = self.gradient_out(slope_out, logits, loop)
-            if loss_out is not None and np.may_share_memory(loss_out, slope_out):
-                raise ValueError(f"{self.name}() needs arrays that do not overlap in out=, for the loss and the gradient")
-            slopes = axis_last(slope_out, axis)
+        loss_out, losses, slope_out = self.places(out, batch, logits, reduction, loop)
+        slopes = None if slope_out is None else axis_last(slope_out, axis)
         rows = axis_last(np.asarray(logits), axis)
         written = [array for array in (losses, slopes) if array is not None]
         inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
@@ -295,65 +301,7 @@ def as_index(function, n, ignored, target):
     return made
 
 
-class BinaryCrossEntropyCall(LossCall):
-    """How binary_cross_entropy_with_logits is called: elementwise, and reduced over all elements."""
-
-    def __init__(self, name, kind, evaluator):
-        super().__init__(name, kind, {"pos_weight": None, "reduction": "mean"})
-        self.evaluator = evaluator
-
-    def check(self, name, value):
-        """A weight is a number or an array of numbers."""
-        if name == "pos_weight":
-            return Call.check(self, name, value)
-        return super().check(name, value)
-
-    def compute(self, grad, logits, target, options, out):
-        """Check all of it, then compute it, the loss in blocks."""
-        weight, reduction = options["pos_weight"], options["reduction"]
-        weight = 1.0 if weight is None else weight
-        weight = weight if type(weight) in (int, float) else array_to_read(self.name, "pos_weight", weight)
-        if not np.all(np.asarray(weight) >= 0):
-            raise ValueError(f"{self.name}() needs pos_weight >= 0, got pos_weight={weight!r}")
-        inputs = [logits, target, weight]
-        loop = loop_dtype(self.name, [logits])
-        if broadcast(self.name, inputs) != logits.shape:
-            shapes = f"{logits.shape}, got {target.shape} and {np.shape(weight)}"
-            raise ValueError(f"{self.name}() needs target and pos_weight that broadcast to the shape of logits, {shapes}")
-        self.check_binary(target)
-        if self.kind == "backward":
-            slope = self.weight(grad, reduction, logits.size, logits.shape)
-            out = self.gradient_out(out, logits, loop)
-            slope = slope.astype(loop) if isinstance(slope, np.ndarray) and slope.dtype != loop else slope
-            return self.evaluator(slope, *inputs, out=out, dtype=loop)
-        out = self.loss_out(out, logits.shape if reduction == "none" else (), loop)
-        if reduction == "none":
-            return self.evaluator(*inputs, out=out, dtype=loop)
-        targets = np.broadcast_to(target, logits.shape)
-        weights = np.broadcast_to(weight, logits.shape) if np.ndim(weight) else None
-        total, logits = 0.0, np.asarray(logits)
-        for part in blocks(logits.shape, BLOCK):
-            each = self.evaluator(logits[part], targets[part], weight if weights is None else weights[part], dtype=loop)
-            total += float(sum_quietly(each))
-        return self.reduced(total, reduction, logits.size, loop, out)
-
-    def check_binary(self, target):
-        """Refuse labels that are not between 0 and 1; NaN passes."""
-        for part in blocks(target.shape, CAST):
-            given = target[part]
-            if given.size and 0 <= given.min() <= given.max() <= 1:
-                continue
-            wrong = (given < -SLACK) | (given > 1 + SLACK)
-            if wrong.any():
-                at = np.argwhere(wrong)[0]
-                value = given[tuple(at)].item()
-                raise ValueError(f"{self.name}() needs target labels between 0 and 1, got {value} at {place(part, at)}")
-
-
 def calls(evaluators):
-    """The calls of all losses."""
-    for suffix, kind in (("", "loss"), ("_backward", "backward"), ("_and_grad", "both")):
+    """The calls of the losses of rows."""
+    for suffix, kind in KINDS.items():
         yield CrossEntropyCall("cross_entropy" + suffix, kind, evaluators)
-    for suffix, kind in (("", "loss"), ("_backward", "backward")):
-        evaluator = evaluators["binary_cross_entropy" + suffix]
-        yield BinaryCrossEntropyCall(f"binary_cross_entropy_with_logits{suffix}", kind, evaluator)

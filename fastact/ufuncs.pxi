@@ -31,6 +31,7 @@ def load(str name, dict documents):
         types = "".join([letter for letter, _ in inputs + results])
         ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop_f32, row.loop_f64, NULL, NULL)
         row += 1
+    ufuncs["mean_of_elements"] = functools.partial(mean_of_elements, ufuncs["sum"])
     ufuncs["step_in_place"] = step_in_place
     ufuncs["mean_of_losses"] = functools.partial(mean_of_losses, ufuncs["sum"])
     return ufuncs

@@ -159,12 +159,14 @@ class Maker(ArrayMaker):
             kwargs["reduction"] = reduction
         logits = self.array(shape, dtype, self.row_values())
         if self.chance(0.25):
-            kind = "" if kind == "_and_grad" else kind
             labels = ("flag",) if self.chance(0.5) else ("unit",)
             target = self.array(self.broadcastable(shape), dtype if self.chance(0.8) else "i4", labels)
             if self.chance(0.4):
                 kwargs["pos_weight"] = self.number(0.5, 3, shape, dtype)
             return self.loss("binary_cross_entropy_with_logits", kind, [logits, target], shape, shape, kwargs, reduction, dtype)
+        if self.chance(0.15):
+            target = self.array(shape, dtype if self.chance(0.8) else "i4", self.row_values())
+            return self.loss("squared_error", "_and_grad", [logits, target], shape, shape, kwargs, reduction, dtype)
         axis = self.axis(len(shape))
         if axis != -1 or self.chance(0.3):
             kwargs["axis"] = axis

@@ -194,3 +194,10 @@ def losses(dtype, memory):
     yield "labels in out", "binary_cross_entropy_with_logits", given, {"reduction": "none", "out": memory.array((6, 8))}
     target[...] = labels
     yield "labels in out", "binary_cross_entropy_with_logits_backward", (1.0, *given), {"out": memory.array((6, 8))}
+    for name in ("binary_cross_entropy_with_logits_and_grad", "squared_error_and_grad"):
+        for reduction in ("mean", "none"):
+            target[...] = labels
+            yield f"target in out, {reduction}", name, given, {"reduction": reduction, "out": memory.array((6, 8))}
+            outputs = memory.filled((6, 8), 8)
+            options = {"reduction": reduction, "out": memory.array((6, 8), 7)}
+            yield f"outputs in out, {reduction}", name, (outputs, labels), options

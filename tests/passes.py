@@ -197,6 +197,7 @@ ROWS = tuple(
 # Public functions that are no pass of one kind: several operands, reductions, noise.
 OTHERS = (
     "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_and_grad",
     "binary_cross_entropy_with_logits_backward",
     "cross_entropy",
     "cross_entropy_and_grad",
@@ -205,6 +206,7 @@ OTHERS = (
     "gumbel_softmax_backward",
     "logsumexp",
     "logsumexp_backward",
+    "squared_error_and_grad",
 )
 # These change arrays in place.
 STEPS = ("adam_step", "sgd_step")

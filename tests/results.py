@@ -37,6 +37,7 @@ def calls(implementation, dtype):
                 yield f"{one} {keywords.get('axis', list(keywords))} {shape}", one.of(implementation), given, keywords
         others = {
             "binary_cross_entropy_with_logits": [(x, labels)],
+            "binary_cross_entropy_with_logits_and_grad": [(x, labels)],
             "binary_cross_entropy_with_logits_backward": [(dtype(1), x, labels)],
             "cross_entropy": [(x, target), (x, labels)],
             "cross_entropy_and_grad": [(x, target), (x, labels)],
@@ -44,6 +45,7 @@ def calls(implementation, dtype):
             "gumbel_softmax": [(x,)],
             "logsumexp": [(x,)],
             "logsumexp_backward": [(grad[:, 0], x)],
+            "squared_error_and_grad": [(x, grad)],
         }
         for name in OTHERS:
             if name == "gumbel_softmax_backward":
@@ -57,7 +59,7 @@ def calls(implementation, dtype):
             yield f"{name} {shape}", changed, [getattr(of, name), *arrays_of_steps[:count]], keywords
 
 
-def changed(step, *given, **keywords):
+def changed(step, /, *given, **keywords):
     """Copies of the arrays of a step, as it leaves them."""
     copies = [array.copy() for array in given]
     step(*copies, **keywords)

@@ -23,7 +23,8 @@ ROWS = tuple(row_table.ROWS)
 SLOPED = [name for name, row in row_table.ROWS.items() if row.slope]
 X = np.random.default_rng(0).uniform(0.1, 0.9, (8, 6)).astype(np.float32)
 TARGET = np.array([0, 5, 2, 1, -100, 3, 4, 4])
-FOLDED = {"gumbel_softmax", *(name for name in FUNCTIONS if "cross_entropy" in name)}  # these want arrays in memory
+# These want arrays in memory.
+FOLDED = {"gumbel_softmax", "squared_error_and_grad", *(name for name in FUNCTIONS if "cross_entropy" in name)}
 
 OPTIONS = {"adam_step": {"step": 1}, "sgd_step": {"momentum": 0.5}}
 
@@ -56,7 +57,7 @@ def call(name, lift=plain, start="x"):
         return function(lift(X[:, 0].copy()) if row_table.ROWS[forward].reduces else x, x)
     if name in STEPS:
         return function(*(lift(array) for array in arrays_of(name)), **OPTIONS[name])
-    target = lift(X if forward.startswith("binary") else TARGET)
+    target = lift(X if forward.startswith(("binary", "squared")) else TARGET)
     return function(1.0, x, target) if name.endswith("_backward") else function(x, target)
 
 
@@ -320,7 +321,7 @@ def test_on_a_cluster(cluster):
             continue
         if name in FOLDED:
             given = {"rng": 0} if name == "gumbel_softmax" else {}
-            operands = [1.0] * name.endswith("_backward") + [X] + ([] if given else [X if "binary" in name else TARGET])
+            operands = [1.0] * name.endswith("_backward") + [X] + ([] if given else [TARGET if name.startswith("cross") else X])
             waiting[name, "x"] = cluster.submit(FUNCTIONS[name], *operands, **given)
             continue
         for start in ("x", "y"):

@@ -130,6 +130,10 @@ def losses(dtype):
         labels, grad = (logits > 1).astype(dtype), numbers(shape, dtype, 5) if reduction == "none" else 0.75
         options = {"reduction": reduction, "pos_weight": np.array(2, dtype)}
         yield "binary_cross_entropy_with_logits", (logits, labels), options
+        yield "binary_cross_entropy_with_logits_and_grad", (logits, labels), options
+        yield "binary_cross_entropy_with_logits_and_grad", (logits, labels), {}
+        yield "squared_error_and_grad", (logits, numbers(shape, dtype, 6)), {"reduction": reduction}
+        yield "squared_error_and_grad", (logits, numbers(shape, dtype, 6)), {}
         yield "binary_cross_entropy_with_logits_backward", (grad, logits, labels), options
 
 

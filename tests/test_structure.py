@@ -163,7 +163,7 @@ def test_signatures(name):
         functions = [function for function in functions if not isinstance(function, np.ufunc)]
     signatures = {inspect.signature(function) for function in functions}
     first = {next(iter(signature.parameters)) for signature in signatures}
-    assert first == {"grad"} if name.endswith("_backward") else first <= {"x", "x1", "gate", "logits", "parameters"}
+    assert first == {"grad"} if name.endswith("_backward") else first <= {"x", "x1", "gate", "logits", "outputs", "parameters"}
     raw = {isinstance(function, np.ufunc) for function in functions}
     assert len(signatures) == len(raw)
     for signature in signatures:

@@ -45,6 +45,8 @@ q: NDArray[np.float32] = fa.cross_entropy_backward(1.0, x, np.array([0, 1]), out
 loss, r = fa.cross_entropy_and_grad(x, np.array([0, 1]), 1, -1, reduction="sum", out=(None, x))
 s: NDArray[np.float32] = r
 fa.binary_cross_entropy_with_logits(y, y, 2.0, "none")
+v: NDArray[np.float32] = fa.squared_error_and_grad(x, y, "sum", out=x)[1]
+w: NDArray[np.float32] = fa.binary_cross_entropy_with_logits_and_grad(x, x > 0, out=(None, x))[1]
 fa.logsumexp(x, axis=None, keepdims=True, out=y)
 fa.relu([1, 2, 3])
 fa.relu(1.5, dtype=np.float32)
