@@ -90,7 +90,7 @@ def test_interruption_between_the_losses():
     net.losses = Interrupting(net.losses)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, Y, epochs=9, validation=(X, Y))
-    assert (len(net.losses), len(net.validation_losses)) == (3, 2)
+    assert (len(net.losses), len(net.validation_losses)) == (3, 3)
 
 
 def test_an_optimizer_that_fails():
