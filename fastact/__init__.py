@@ -14,12 +14,14 @@ Where to begin:
 - elementwise: `relu`, `leaky_relu`, `elu`, `sigmoid`, `tanh`, `gelu`, `silu` and many more, each with its `<name>_backward`;
 - along an axis: `softmax`, with `scale=`, `mask=` and `causal=` for attention, `log_softmax`, `logsumexp` and others;
 - losses: `cross_entropy_and_grad` gives the loss and the gradient of a batch;
-- networks: `help("fastact.nn")`.
+- networks: `help(fastact.nn)`; `fastact.sklearn` has them for scikit-learn; pictures: `fastact.plots`.
 
 `help(fastact.gelu)` tells everything about one function. In a terminal `fastact info --functions` lists all, `fastact plot`
 draws them and `fastact bench` measures them. `fastact.backend` is "compiled" or "numpy", `fastact.simd` the instruction set in
 use; FASTACT_BACKEND and FASTACT_SIMD choose.
 """
+
+import importlib as _importlib
 
 import numpy as _numpy
 
@@ -44,6 +46,8 @@ def __dir__():
 
 
 def __getattr__(name):
+    if name in ("nn", "plots", "sklearn"):  # imported when they are asked for
+        return _importlib.import_module(f"fastact.{name}")
     message = f"module 'fastact' has no attribute {name!r}"
     if not name.startswith("_"):
         import difflib  # only an error needs it
