@@ -13,7 +13,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from fastact import bench, documentation
+from fastact import bench, documentation, elsewhere
 
 sys.path.insert(0, str(Path(__file__).parent))
 import peers
@@ -51,8 +51,8 @@ def functions():
     lines = []
     for one in documentation.listing():
         names = ", ".join(f"`{text}`" for text in (one.call, *one.aliases))
-        others = peers.NAMES.get(one.declared.name if one.declared else one.name, ())
-        having = ", ".join(title for library, title in peers.LIBRARIES.items() if library in others)
+        others = elsewhere.CALLS.get(one.declared.name if one.declared else one.name, ())
+        having = ", ".join(title for library, title in elsewhere.LIBRARIES.items() if library in others)
         lines.append([names, f"`{short(one.definition)}`", f"`{short(one.slope)}`", f"`{one.start}`", having])
     return rows(["function", "definition", "derivative", "backward from", "also in"], lines)
 
@@ -83,12 +83,13 @@ def errors():
             for title in (name, f"{name}_backward"):
                 entry = record.get(title, {})
                 line.append(worst(ours(entry)))
-                line += [worst(entry.get(f)) if f in peers.NAMES.get(name, ()) else "" for f in peers.FRAMEWORKS]
+                line += [worst(entry.get(f)) if f in elsewhere.CALLS.get(name, ()) else "" for f in peers.FRAMEWORKS]
             lines.append(line)
     swept = {}
     for entry in record.values():
         for contestant, found in entry.items():
-            title = " ".join([peers.LIBRARIES.get(contestant, contestant), *([found["version"]] if "version" in found else [])])
+            version = [found["version"]] if "version" in found else []
+            title = " ".join([elsewhere.LIBRARIES.get(contestant, contestant), *version])
             swept[title] = max(found["every"], swept.get(title, 1))
     ranges = ", ".join(f"{title} {'all' if every == 1 else f'1 in {every}'}" for title, every in swept.items())
     head = [f"{who}, {step}" for step in ("forward", "backward") for who in ("fastact", "PyTorch", "JAX")]
@@ -162,7 +163,7 @@ def right():
     for framework in peers.FRAMEWORKS:
         found = [entry[framework] for entry in record.values() if framework in entry]
         wrong = sum(not one["ulp"] <= WRONG for one in found)
-        theirs.append(f"{wrong} of {len(found)} passes in {peers.LIBRARIES[framework]} {found[0]['version']}")
+        theirs.append(f"{wrong} of {len(found)} passes in {elsewhere.LIBRARIES[framework]} {found[0]['version']}")
     return (
         f"- **Right for every input.** Over all float32 numbers the worst error found is {worst[0]:.2f} ULP forward and "
         f"{worst[1]:.2f} backward (0.5 is a perfect rounding). "

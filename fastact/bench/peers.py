@@ -1,117 +1,13 @@
-"""Other libraries: which of them has which function, and how their users call it.
-
-`NAMES` gives each library's name of the same function, where need be by parameters. PyTorch's, JAX's and SciPy's entries are
-calls, of x and of `axis` or required parameters, which are made where these libraries are installed.
-"""
+"""Other libraries as contestants, where they are installed: PyTorch, SciPy and JAX, by the calls of fastact/elsewhere.py."""
 
 import importlib
 import importlib.util
 import os
 
-LIBRARIES = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras", "onnx": "ONNX", "thinc": "thinc"}
+from .. import elsewhere
+
 # Those that can be called here.
 CALLED = ("torch", "scipy", "jax")
-
-NAMES = {
-    "sigmoid": {
-        "torch": "torch.sigmoid(x)",
-        "jax": "nn.sigmoid(x)",
-        "scipy": "special.expit(x)",
-        "keras": "sigmoid",
-        "onnx": "Sigmoid",
-        "thinc": "sigmoid",
-    },
-    "tanh": {"torch": "torch.tanh(x)", "jax": "nn.tanh(x)", "keras": "tanh", "onnx": "Tanh"},
-    "relu": {"torch": "F.relu(x)", "jax": "nn.relu(x)", "keras": "relu", "onnx": "Relu", "thinc": "relu"},
-    "leaky_relu": {"torch": "F.leaky_relu(x)", "jax": "nn.leaky_relu(x)", "keras": "leaky_relu", "onnx": "LeakyRelu"},
-    "elu": {"torch": "F.elu(x)", "jax": "nn.elu(x)", "keras": "elu", "onnx": "Elu"},
-    "relu6": {"torch": "F.relu6(x)", "jax": "nn.relu6(x)", "keras": "relu6", "onnx": "Clip", "thinc": "relu_k"},
-    "selu": {"torch": "F.selu(x)", "jax": "nn.selu(x)", "keras": "selu", "onnx": "Selu"},
-    "celu": {"torch": "F.celu(x)", "jax": "nn.celu(x)", "keras": "celu", "onnx": "Celu"},
-    "gelu": {
-        "torch": "F.gelu(x)",
-        "jax": "nn.gelu(x, approximate=False)",
-        "scipy": "x * special.ndtr(x)",
-        "keras": "gelu",
-        "onnx": "Gelu",
-        "thinc": "gelu",
-    },
-    "gelu_tanh": {
-        "torch": "F.gelu(x, approximate='tanh')",
-        "jax": "nn.gelu(x, approximate=True)",
-        "keras": "gelu",
-        "onnx": "Gelu",
-        "thinc": "gelu_approx",
-    },
-    "silu": {"torch": "F.silu(x)", "jax": "nn.silu(x)", "keras": "silu", "onnx": "Swish", "thinc": "swish"},
-    "mish": {"torch": "F.mish(x)", "jax": "nn.mish(x)", "keras": "mish", "onnx": "Mish", "thinc": "mish"},
-    "softplus": {"torch": "F.softplus(x)", "jax": "nn.softplus(x)", "keras": "softplus", "onnx": "Softplus"},
-    "softsign": {"torch": "F.softsign(x)", "jax": "nn.soft_sign(x)", "keras": "softsign", "onnx": "Softsign"},
-    "log_sigmoid": {
-        "torch": "F.logsigmoid(x)",
-        "jax": "nn.log_sigmoid(x)",
-        "scipy": "special.log_expit(x)",
-        "keras": "log_sigmoid",
-    },
-    "hard_sigmoid": {"torch": "F.hardsigmoid(x)", "jax": "nn.hard_sigmoid(x)", "keras": "hard_sigmoid", "onnx": "HardSigmoid"},
-    "clipped_linear": {"thinc": "clipped_linear"},
-    "hard_swish": {
-        "torch": "F.hardswish(x)",
-        "jax": "nn.hard_silu(x)",
-        "keras": "hard_silu",
-        "onnx": "HardSwish",
-        "thinc": "hard_swish_mobilenet",
-    },
-    "hard_tanh": {"torch": "F.hardtanh(x)", "jax": "nn.hard_tanh(x)", "keras": "hard_tanh", "onnx": "Clip", "thinc": "hard_tanh"},
-    "hard_shrink": {"torch": "F.hardshrink(x)", "keras": "hard_shrink", "onnx": "Shrink"},
-    "soft_shrink": {"torch": "F.softshrink(x)", "keras": "soft_shrink", "onnx": "Shrink"},
-    "tanh_shrink": {"torch": "F.tanhshrink(x)", "keras": "tanh_shrink"},
-    "threshold": {"torch": "F.threshold(x, 0.1, -0.2)", "keras": "threshold"},
-    "prelu": {"torch": "F.prelu(x, weight)", "keras": "PReLU", "onnx": "PRelu"},
-    "squareplus": {"jax": "nn.squareplus(x)", "keras": "squareplus"},
-    "sparse_plus": {"jax": "nn.sparse_plus(x)", "keras": "sparse_plus"},
-    "sparse_sigmoid": {"jax": "nn.sparse_sigmoid(x)", "keras": "sparse_sigmoid"},
-    "logit": {"torch": "torch.logit(x)", "jax": "jax.scipy.special.logit(x)", "scipy": "special.logit(x)"},
-    "glu": {
-        "torch": "F.glu(torch.stack([torch.ones_like(x), x]), dim=0)[0]",
-        "jax": "nn.glu(jax.numpy.stack([jax.numpy.ones_like(x), x]), axis=0)[0]",
-        "keras": "glu",
-    },
-    "swiglu": {"onnx": "SwiGLU"},
-    "log_softmax": {
-        "torch": "F.log_softmax(x, dim=axis)",
-        "jax": "nn.log_softmax(x, axis=axis)",
-        "scipy": "special.log_softmax(x, axis=axis)",
-        "keras": "log_softmax",
-        "onnx": "LogSoftmax",
-    },
-    "logsumexp": {
-        "torch": "torch.logsumexp(x, dim=axis)",
-        "jax": "nn.logsumexp(x, axis=axis)",
-        "scipy": "special.logsumexp(x, axis=axis)",
-        "keras": "logsumexp",
-        "onnx": "ReduceLogSumExp",
-    },
-    "softmin": {"torch": "F.softmin(x, dim=axis)"},
-    "hardmax": {"onnx": "Hardmax"},
-    "sparsemax": {"keras": "sparsemax"},
-    "gumbel_softmax": {"torch": "gumbel_softmax"},
-    "cross_entropy": {
-        "torch": "cross_entropy",
-        "keras": "SparseCategoricalCrossentropy",
-        "onnx": "SoftmaxCrossEntropyLoss",
-        "thinc": "CategoricalCrossentropy",
-    },
-    "binary_cross_entropy_with_logits": {"torch": "binary_cross_entropy_with_logits", "keras": "BinaryCrossentropy"},
-    "softmax": {
-        "torch": "F.softmax(x, dim=axis)",
-        "jax": "nn.softmax(x, axis=axis)",
-        "scipy": "special.softmax(x, axis=axis)",
-        "keras": "softmax",
-        "onnx": "Softmax",
-        "thinc": "softmax",
-    },
-}
 
 
 def installed():
@@ -120,8 +16,8 @@ def installed():
 
 
 def function(library, declared, **values):
-    """A library's function of its own arrays, or None: `values` are the axis, or required parameters as its users hold them."""
-    call = NAMES.get(declared, {}).get(library)
+    """A library's function of its own arrays, or None: `values` are the axis, or the parameters as its users hold them."""
+    call = elsewhere.CALLS.get(declared, {}).get(library)
     return eval(f"lambda x: {call}", {**MODULES[library](), **values}) if call else None
 
 
