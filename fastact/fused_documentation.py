@@ -106,10 +106,12 @@ TEXTS = {
     ),
     "adam_step": clean(f"""A step of Adam, or of AdamW, in place and in one pass over memory
 
-    first_moment = beta1 * first_moment + (1 - beta1) * gradients
-    second_moment = beta2 * second_moment + (1 - beta2) * gradients**2
-    parameters = (1 - rate * weight_decay) * parameters
-        - rate / (1 - beta1**step) * first_moment / (sqrt(second_moment / (1 - beta2**step)) + eps)
+    It computes::
+
+        first_moment = beta1 * first_moment + (1 - beta1) * gradients
+        second_moment = beta2 * second_moment + (1 - beta2) * gradients**2
+        parameters = (1 - rate * weight_decay) * parameters
+            - rate / (1 - beta1**step) * first_moment / (sqrt(second_moment / (1 - beta2**step)) + eps)
 
     Parameters
     ----------
@@ -148,8 +150,10 @@ TEXTS = {
     """),
     "sgd_step": clean(f"""A step of gradient descent, with or without momentum, in place and in one pass over memory
 
-    velocity = momentum * velocity + gradients
-    parameters = parameters - rate * velocity, or with nesterov parameters - rate * (gradients + momentum * velocity)
+    It computes::
+
+        velocity = momentum * velocity + gradients
+        parameters = parameters - rate * velocity, or with nesterov parameters - rate * (gradients + momentum * velocity)
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class MLPClassifier(ClassifierMixin, MLP):
     classes_ : ndarray
         The labels; of an indicator matrix the numbers of its columns. For the classifier only.
     loss_, best_loss_ : float
-        The loss of the last epoch, penalty included, and the smallest; best_loss_ is None with early stopping.
+        The loss of the last epoch, penalty included, and the smallest; `best_loss_` is None with early stopping.
     loss_curve_ : list of float
         The loss of each epoch.
     validation_scores_, best_validation_score_ : list of float, float
