@@ -1,13 +1,13 @@
-"""The console command `fastact`: `fastact info` and `fastact bench`."""
+"""The console command `fastact`: `fastact info`, `fastact bench` and `fastact plot`."""
 
 import argparse
-import math
 import os
 import sys
 
 from . import __version__, backend, bench, documentation, reason, simd
 from .bench import peers, report
 from .implementations import available
+from .plots.command import add as add_plot
 
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
 BENCH_DESCRIPTION = """\
@@ -73,9 +73,7 @@ def main(arguments=None):
     )
     bench_parser.add_argument("--read", metavar="FILE", help="print what --json has written, and measure nothing")
     bench_parser.add_argument("--json", metavar="FILE", type=writable, help="write machine and rows as JSON")
-    bench_parser.add_argument(
-        "--plot", metavar="FILE.png", type=plottable, help="draw ns per element over size; needs matplotlib"
-    )
+    add_plot(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -116,7 +114,7 @@ def functions():
 
 
 def benchmark(options, parser):
-    """Run the benchmark that the options describe, and print, save and draw it."""
+    """Run the benchmark that the options describe, and print and save it."""
     if options.read:
         return reread(options.read, parser)
     chosen = options.functions or bench.cases()
@@ -130,13 +128,11 @@ def benchmark(options, parser):
         )
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
-    contestants = bench.implementations()
     try:
         others = peers.contestants(options.peers) if options.peers else {}
     except ValueError as error:
         parser.error(f"argument --peers: {error}")
     machine = bench.machine() | ({"peers": peers.versions(others)} if others else {})
-    title = f"fastact {__version__}, {simd}, {options.dtype}, {machine['cpu']}"
     print(*report.header(machine, options.dtype), sep="\n", flush=True)
     if too_large:
         print(f"left out, for they would take over half of the memory: {format_sizes(too_large)}")
@@ -154,8 +150,6 @@ def benchmark(options, parser):
     print(*report.report(record), sep="\n")
     if options.json:
         bench.save(record, options.json)
-    if options.plot and rows:
-        plot(rows, list(contestants), title, options.plot)
     return code
 
 
@@ -184,43 +178,6 @@ def counter(work):
         if sys.stderr.isatty():
             print(f"\r{i}/{len(work)} ", end="\r" if i == len(work) else "", file=sys.stderr, flush=True)
         yield item
-
-
-def plot(rows, labels, title, path):
-    """Draw one panel for each function: ns per element over the number of elements, a colour for each pass."""
-    from matplotlib.figure import Figure
-
-    panels = {}
-    for row in rows:
-        panels.setdefault(row["name"], {}).setdefault(row["pass"], []).append(row)
-    columns = math.ceil(math.sqrt(len(panels)))
-    lines = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(max(2.6 * columns, 9), 2.2 * lines + 1.3), dpi=100, layout="constrained")
-    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    drawn = {}
-    ticks = sorted({row["size"] for row in rows})
-    for panel, (name, steps) in zip(axes, panels.items(), strict=False):
-        for step, points in steps.items():
-            for label, style in zip(labels, ("o-", "s--"), strict=False):
-                times = [point["ns_per_element"][label] for point in points]
-                colour = f"C{bench.STEPS.index(step)}"
-                (line,) = panel.plot([point["size"] for point in points], times, style, color=colour, markersize=4)
-                drawn.setdefault(f"{step}, {label}", line)
-        panel.set_title(name, fontsize=10)
-        panel.set_xscale("log", base=2)
-        panel.set_yscale("log")
-        panel.set_xticks(ticks, [bench.format_size(tick) for tick in ticks], rotation=45, fontsize=8)
-        panel.yaxis.set_major_formatter("{x:g}")
-        panel.minorticks_off()
-        panel.grid(alpha=0.3)
-    for i in range(len(panels), len(axes)):
-        axes[i].set_visible(False)
-        axes[i - columns].tick_params(labelbottom=True)
-    figure.suptitle(title)
-    figure.supxlabel("size in elements")
-    figure.supylabel("time in ns per element")
-    figure.legend(drawn.values(), drawn, loc="outside right center")
-    figure.savefig(path)
 
 
 def format_sizes(numbers):
@@ -261,15 +218,3 @@ def writable(path):
     if not existed:
         os.remove(path)
     return path
-
-
-def plottable(path):
-    """The path of a picture that matplotlib can write."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise argparse.ArgumentTypeError('matplotlib is not installed: pip install "fastact[plot]"') from None
-    endings = sorted(Figure().canvas.get_supported_filetypes())
-    if os.path.splitext(path)[1][1:].lower() not in endings:
-        raise argparse.ArgumentTypeError(f"cannot draw {path!r}: its name must end in .{', .'.join(endings)}")
-    return writable(path)

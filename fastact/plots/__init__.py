@@ -1,0 +1,12 @@
+"""Pictures: what the functions look like, what they do in a network, how accurate and how fast they are.
+
+Each function returns a matplotlib Figure, which knows nothing of pyplot and its state: save it with its `savefig`, or with
+`save`, which makes the same bytes each time and adds a text for those who cannot see it. `fastact plot` is the same as a
+command. matplotlib is needed: pip install "fastact[plot]".
+"""
+
+from .sheet import functions
+from .style import save
+from .ulps import errors
+
+__all__ = ["errors", "functions", "save"]

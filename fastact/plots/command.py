@@ -1,0 +1,144 @@
+"""The command `fastact plot`."""
+
+import argparse
+import difflib
+import os
+import re
+
+from ..declare import ACTIVATIONS
+from . import sheet, style, ulps
+
+DESCRIPTION = """\
+Draw functions and what they do; matplotlib is needed: pip install "fastact[plot]".
+
+  fastact plot                       every function and its derivative: a contact sheet
+  fastact plot silu gelu             some of them, larger
+  fastact plot silu --beta 0.5,1,2   a family: values of any parameter by its name; --range -8 8
+"""
+EPILOG = """
+Without --out the picture is shown in a window. Where there is no display it is written into the current folder,
+as fastact-functions.png (-gradients.png, ...), and the command says so."""
+
+
+class Kind:
+    """A picture that has a word of its own: what it is called with, what it shows, and what draws it."""
+
+    def __init__(self, usage, shows, draw):
+        self.usage, self.shows, self.draw = usage, shows, draw
+
+
+def errors(*names):
+    """The picture of errors."""
+    if len(names) != 1:
+        raise ValueError(f"errors takes one function, such as `fastact plot errors sigmoid`, got {len(names)}")
+    return ulps.errors(*names)
+
+
+KINDS = {
+    "errors": Kind("errors sigmoid", "error in ULP over all exponents, beside torch, jax, scipy where installed", errors),
+}
+
+
+def add(commands):
+    """Add the command to the program's."""
+    lines = [f"  fastact plot {kind.usage:<22}{kind.shows}\n" for kind in KINDS.values()]
+    parser = commands.add_parser(
+        "plot",
+        help="draw the functions, gradients in a network, errors, speed",
+        description=DESCRIPTION + "".join(lines) + EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    # Python before 3.14 takes "-0.5,1" and "-1e3" for options.
+    parser._negative_number_matcher = re.compile(r"-\.?\d")
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="names of functions, or one of the pictures above")
+    parser.add_argument("--out", metavar="FILE", type=drawable, help="write to this file: .png, .svg, .pdf or another format")
+    parser.add_argument(
+        "--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="draw functions from here to there; default: -7 7"
+    )
+    for name in parameters():
+        spellings = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
+        parser.add_argument(*spellings, dest=f"parameter {name}", metavar="V,V,...", help=argparse.SUPPRESS)
+    parser.set_defaults(run=lambda options: run(options, parser))
+
+
+def parameters():
+    """The names of all parameters that functions can be drawn with."""
+    public = [one for one in ACTIVATIONS.values() if one.public and not one.halves]
+    return dict.fromkeys(name for one in public for name in (*one.parameters, one.option) if name)
+
+
+def run(options, parser):
+    """Draw what the options describe, and show or write it."""
+    try:
+        style.require()
+        name, figure = drawn(options)
+        path = options.out
+        if not path and not show(figure):
+            path = f"fastact-{name}.png"
+            print(f"no display: writing {path} (--out FILE chooses another)")
+        if path:
+            style.save(figure, path)
+    except (ImportError, ValueError, OSError) as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def drawn(options):
+    """The name of the picture, and the picture."""
+    given = {key.split()[1]: text for key, text in vars(options).items() if key.startswith("parameter ") and text is not None}
+    first, *others = options.what or [None]
+    if first in KINDS:
+        unfit = [f"--{name.replace('_', '-')}" for name in given] + (["--range"] if options.range else [])
+        if unfit:
+            raise ValueError(f"{unfit[0]} is for functions, and {first} does not take it")
+        return first, KINDS[first].draw(*others)
+    for name in options.what:
+        near = difflib.get_close_matches(name, KINDS, 1, 0.7)
+        if name not in sheet.names() and near:
+            raise ValueError(f"no picture {name!r}: did you mean {near[0]!r}?")
+    values = {name: [number(name, part.strip()) for part in text.split(",")] for name, text in given.items()}
+    return "functions", sheet.functions(*options.what, range=options.range, **values)
+
+
+def number(name, text):
+    """A value of a parameter: a number, unless it is the option's."""
+    if any(text in one.alternatives for one in ACTIVATIONS.values() if one.option == name):
+        return text
+    try:
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        raise ValueError(f"--{name.replace('_', '-')} needs numbers such as 0.5 or 0.5,1,2, got {text!r}") from None
+
+
+def drawable(path):
+    """The path of a picture that can be written: tried before the work."""
+    from ..cli import writable
+
+    try:
+        endings = style.endings()
+    except ImportError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if os.path.splitext(path)[1][1:].lower() not in endings:
+        raise argparse.ArgumentTypeError(f"cannot draw {path!r}: its name must end in .{', .'.join(endings)}")
+    return writable(path)
+
+
+def show(figure):
+    """Show the picture in a window until it is closed; False where there is none to be had."""
+    from matplotlib import pyplot
+
+    try:
+        canvas = type(pyplot.figure().canvas)
+    except ImportError:  # the backend that the user asked for needs a display
+        return False
+    pyplot.close()
+    if canvas.required_interactive_framework is None:
+        return False
+    manager = canvas.new_manager(figure, 1)
+    manager.set_window_title(str(figure.get_label()).partition("\n")[0])
+    manager.show()
+    manager.start_main_loop()
+    return True

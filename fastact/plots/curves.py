@@ -1,0 +1,105 @@
+"""The curves of an activation: computed by the package's own functions, with a gap where a curve jumps."""
+
+import numpy as np
+
+import fastact
+
+from ..declare import ACTIVATIONS
+
+# On a large panel, and on a small one.
+SAMPLES, FEW = 1001, 401
+# A step between neighbours counts as a jump when it outlives so many halvings of the distance.
+HALVINGS = 40
+
+
+def drawable():
+    """The activations of the contact sheet: the public ones of one array."""
+    return [one for one in ACTIVATIONS.values() if one.public and one.operands == ("x",)]
+
+
+def evaluate(activation, x, parameters):
+    """The function and its derivative at x. Of a gated pair the gate is x and the value 1."""
+    forward, backward = getattr(fastact, activation.name), getattr(fastact, activation.name + "_backward")
+    ones = np.ones_like(x)
+    with np.errstate(all="ignore"):
+        if activation.halves:
+            halves = np.stack([x if name == "gate" else ones for name in activation.operands])
+            gradients = backward(ones[None], halves, axis=0, **parameters)
+            return forward(halves, axis=0, **parameters)[0], gradients[activation.operands.index("gate")]
+        arrays = [ones if name == "value" else x for name in activation.operands]
+        slope = backward(ones, *arrays, **parameters)
+        return forward(*arrays, **parameters), slope[0] if isinstance(slope, tuple) else slope
+
+
+class Curve:
+    """A function and its derivative over a range, each as x and y with NaN in the gaps.
+
+    Attributes
+    ----------
+    x, y : ndarray
+        The function.
+    slope_x, slope : ndarray
+        The derivative.
+    """
+
+    def __init__(self, activation, parameters, low, high, samples=SAMPLES):
+        x = places(low, high, samples)
+        self.x, self.y = with_gaps(lambda at: evaluate(activation, at, parameters)[0], x)
+        self.slope_x, self.slope = with_gaps(lambda at: evaluate(activation, at, parameters)[1], x)
+
+    @property
+    def domain(self):
+        """The part of the range where there is a function, as (low, high, whether it is all of it); None if there is none."""
+        finite = np.isfinite(self.y)
+        if not finite.any():
+            return None
+        inside = self.x[finite]
+        # A jump has one NaN between its sides, and the ends of a domain have no other side.
+        return float(inside[0]), float(inside[-1]), bool(finite[0] and finite[-1])
+
+
+def places(low, high, samples):
+    """Even steps, and besides ever smaller ones towards 0, where activations bend, however wide the range is."""
+    even = np.linspace(low, high, samples)
+    size = max(abs(low), abs(high))
+    towards = np.geomspace(size * 1e-9, size, samples // 10) if size > 100 else np.empty(0)
+    found = np.unique(np.concatenate([even, towards, -towards]))
+    return found[(found >= low) & (found <= high)]
+
+
+def with_gaps(function, x):
+    """x and function(x), with a NaN between the two sides of each jump, which are found by halving."""
+    y = function(x)
+    with np.errstate(all="ignore"):
+        steps = np.abs(np.diff(y))
+        span = np.ptp(y[np.isfinite(y)]) if np.isfinite(y).any() else 0
+    at = np.flatnonzero(steps > 1e-3 * span)
+    first = steps[at]
+    left, right, below, above = x[at], x[at + 1], y[at], y[at + 1]
+    for _ in range(HALVINGS):
+        if not at.size:
+            break
+        middle = (left + right) / 2
+        value = function(middle)
+        in_left = np.abs(value - below) > np.abs(above - value)
+        right, above = np.where(in_left, middle, right), np.where(in_left, value, above)
+        left, below = np.where(in_left, left, middle), np.where(in_left, below, value)
+        alive = np.abs(above - below) > first / 2
+        at, first, left, right, below, above = (each[alive] for each in (at, first, left, right, below, above))
+    more_x = np.stack([left, (left + right) / 2, right], 1).ravel()
+    more_y = np.stack([below, np.full_like(below, np.nan), above], 1).ravel()
+    edges, last = ends(function, x, y)
+    after = np.concatenate([np.repeat(at + 1, 3), edges + 1])
+    return np.insert(x, after, [*more_x, *last]), np.insert(y, after, [*more_y, *function(last)])
+
+
+def ends(function, x, y):
+    """Between which samples a domain ends, and the last number that is in it, also by halving."""
+    finite = np.isfinite(y)
+    at = np.flatnonzero(finite[:-1] != finite[1:])
+    inside, outside = np.where(finite[at], x[at], x[at + 1]), np.where(finite[at], x[at + 1], x[at])
+    for _ in range(HALVINGS):
+        middle = (inside + outside) / 2
+        defined = np.isfinite(function(middle))
+        inside, outside = np.where(defined, middle, inside), np.where(defined, outside, middle)
+    return at, inside
