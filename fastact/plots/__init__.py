@@ -5,8 +5,10 @@ Each function returns a matplotlib Figure, which knows nothing of pyplot and its
 command. matplotlib is needed: pip install "fastact[plot]".
 """
 
+from .learning import fit_sine, gradients
+from .ratios import speed
 from .sheet import functions
 from .style import save
 from .ulps import errors
 
-__all__ = ["errors", "functions", "save"]
+__all__ = ["errors", "fit_sine", "functions", "gradients", "save", "speed"]

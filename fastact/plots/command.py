@@ -4,9 +4,11 @@ import argparse
 import difflib
 import os
 import re
+import sys
 
+from .. import bench
 from ..declare import ACTIVATIONS
-from . import sheet, style, ulps
+from . import learning, ratios, sheet, style, ulps
 
 DESCRIPTION = """\
 Draw functions and what they do; matplotlib is needed: pip install "fastact[plot]".
@@ -34,8 +36,39 @@ def errors(*names):
     return ulps.errors(*names)
 
 
+def alone(name, draw):
+    """A picture that takes nothing."""
+
+    def drawn(*given):
+        if given:
+            raise ValueError(f"{name} takes nothing more, got {' '.join(given)}")
+        return draw()
+
+    return drawn
+
+
+def speed(*given):
+    """The picture of speed."""
+    if len(given) > 2:
+        raise ValueError(f"speed takes one file and one size, got {' '.join(given)}")
+    if given:
+        return ratios.speed(given[0], size=bench.parse_size(given[1]) if given[1:] else None)
+    from ..cli import progress
+
+    print(
+        "measuring, in less than a minute; `fastact plot speed FILE` draws what `fastact bench --json FILE` measured",
+        file=sys.stderr,
+    )
+    return ratios.speed(ratios.measured(progress))
+
+
 KINDS = {
+    "gradients": Kind(
+        "gradients", "gradients that vanish in 30 layers, and ReLUs that die", alone("gradients", learning.gradients)
+    ),
+    "fit-sine": Kind("fit-sine", "a network of ReLUs bends a line into a sine", alone("fit-sine", learning.fit_sine)),
     "errors": Kind("errors sigmoid", "error in ULP over all exponents, beside torch, jax, scipy where installed", errors),
+    "speed": Kind("speed [FILE [SIZE]]", "how many times as fast as plain NumPy, from `fastact bench --json FILE`", speed),
 }
 
 

@@ -12,7 +12,14 @@ import threading
 FUNCTION, DERIVATIVE, SATURATED = "#1f5ca6", "#d0435b", "#f4e4d1"
 INK, QUIET, FAINT = "#222222", "#5f5f5f", "#b5b5b5"
 # Activations side by side.
-BY_NAME = {"sigmoid": DERIVATIVE, "tanh": "#d98a2b", "relu": FUNCTION, "leaky_relu": "#1f9684", "elu": "#6a4c93", "selu": "#7a6a4f"}
+BY_NAME = {
+    "sigmoid": DERIVATIVE,
+    "tanh": "#d98a2b",
+    "relu": FUNCTION,
+    "leaky_relu": "#1f9684",
+    "elu": "#6a4c93",
+    "selu": "#7a6a4f",
+}
 # Implementations side by side: ours first.
 CONTESTANTS = (FUNCTION, "#d98a2b", "#1f9684", "#6a4c93", DERIVATIVE)
 

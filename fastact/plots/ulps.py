@@ -25,9 +25,9 @@ TICKS = (0, 1, 10, 100, 1e4, 1e6, 1e8, WRONG)
 def errors(name):
     """Draw the error of a function and of its derivative in float32, beside other libraries' and that of the plain line.
 
-    The error is counted in ULP, the distance between neighbouring float32 numbers at the exact value, and an error of more than
-    four of them in numbers that lie between. The exact value is this package's float64 result, which is off by less than
-    10^-8 float32 ULP. Shown is for each exponent and sign the largest error among 512 random numbers, and near 1 more. Near a zero of the
+    The error is counted in ULP, the distance between neighbouring float32 numbers at the exact value, and beyond four of them in
+    numbers that lie between. The exact value is this package's float64 result, which is off by less than 10^-8 float32 ULP.
+    Shown is, for each exponent and sign, the largest error among 512 random numbers, and near 1 among more. Near a zero of the
     derivative, which has no relative accuracy, an absolute error of 2^-25 counts as none.
 
     Parameters
@@ -75,7 +75,9 @@ def inputs():
     exponents = np.concatenate([np.full(PARTS if abs(e - 127) <= NEAR else 1, e, np.uint32) for e in range(255)])
     firsts = np.concatenate([np.arange(count) / count for count in np.unique(exponents, return_counts=True)[1]])
     widths = np.where(abs(exponents.astype(int) - 127) <= NEAR, (1 << 23) // PARTS, 1 << 23)
-    mantissas = rng.integers(0, widths[:, None], (len(exponents), EACH), np.uint32) + (firsts * (1 << 23)).astype(np.uint32)[:, None]
+    mantissas = (
+        rng.integers(0, widths[:, None], (len(exponents), EACH), np.uint32) + (firsts * (1 << 23)).astype(np.uint32)[:, None]
+    )
     positive = (exponents[:, None] << 23 | mantissas).view(np.float32)
     at = place(exponents - 127.0 + firsts)
     return np.concatenate([-positive[::-1], positive]), np.concatenate([-at[::-1], at])
@@ -194,7 +196,9 @@ def drawn(activation, x, at, found, note):
     width, height, gutter, beside = 4.9, 3.0, 0.75, 0.72
     top = 0.78 + 0.19 * lines
     title = f"{activation.name} in float32: how far off?"
-    said = " ".join(f"{kind.capitalize()}: {'; '.join(summary(x, *one) for one in each.items())}." for kind, each in found.items())
+    said = " ".join(
+        f"{kind.capitalize()}: {'; '.join(summary(x, *one) for one in each.items())}." for kind, each in found.items()
+    )
     made = style.figure(2 * (gutter + width + beside), top + height + 0.55, title, said)
     across, down = made.get_size_inches()
     style.write(made, 0.14 / across, 1 - 0.27 / down, title, 13, bold=True, va="center_baseline")
@@ -246,7 +250,8 @@ def panel(axes, kind, at, each):
     numbers = {1e30: "10^{30}", 100: "100", 10: "10", 1: "1", 0.1: "0.1", 0.01: "0.01"}
     at_numbers = place(np.log2(list(numbers)))
     axes.set_xticks(
-        [0, *at_numbers, *-at_numbers], ["0", *(f"${text}$" for text in numbers.values()), *(f"$-{text}$" for text in numbers.values())]
+        [0, *at_numbers, *-at_numbers],
+        ["0", *(f"${text}$" for text in numbers.values()), *(f"$-{text}$" for text in numbers.values())],
     )
     axes.minorticks_off()
     for i, (label, line) in reversed(list(enumerate(largest.items()))):

@@ -1,0 +1,151 @@
+"""The picture of speed: how many times as fast as plain NumPy each function is."""
+
+import collections
+import json
+import math
+import os
+
+import numpy as np
+
+from .. import bench
+from . import style
+
+# What is drawn if nothing else is said: large enough that calls do not count, and small enough for a cache.
+USUAL = 1 << 18
+PASSES = {"forward": style.FUNCTION, "backward": style.DERIVATIVE}
+# What ours is compared with, by the label in the rows: the first that there is.
+REFERENCES = {
+    "plain": "the line of NumPy that people write",
+    "fallback": "the NumPy fallback",
+    "NumPy": "the NumPy fallback",
+}
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+LINE = 0.165
+
+
+def speed(source=None, *, size=None):
+    """Draw how many times as fast as plain NumPy each function is, forward and backward.
+
+    Parameters
+    ----------
+    source : str, path or dict, optional
+        A file that `fastact bench --json` wrote, or what is in it; None measures 256 Ki elements now, in less than a minute.
+    size : int, optional
+        Which of the source's numbers of elements to draw; default: 256 Ki, or the largest there is.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        For what is no such file or has no such size, and for figures with nothing compiled in them.
+
+    Examples
+    --------
+    >>> import fastact.plots
+    >>> fastact.plots.speed("bench.json").savefig("speed.svg")  # doctest: +SKIP
+    """
+    style.require()
+    record = measured() if source is None else source if isinstance(source, dict) else read(source)
+    try:
+        rows, machine = list(record["rows"]), record["machine"]
+        labels = {label for row in rows for label in row["ns_per_element"]}
+        sizes = {row["size"] for row in rows if row["pass"] in PASSES}
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"{name_of(source)} was not written by `fastact bench --json`") from None
+    reference = next((label for label in REFERENCES if label in labels), None)
+    if "compiled" not in labels or reference is None:
+        raise ValueError(f"there is nothing compiled to compare NumPy with in {name_of(source)}")
+    size = size or (USUAL if USUAL in sizes else max(sizes))
+    if size not in sizes:
+        known = ", ".join(bench.format_size(each) for each in sorted(sizes))
+        raise ValueError(f"{name_of(source)} has no rows of {bench.format_size(size)} elements: it has {known}")
+    found = collections.defaultdict(dict)
+    for row in rows:
+        times = row["ns_per_element"]
+        if row["size"] == size and row["pass"] in PASSES and times.keys() >= {"compiled", reference}:
+            found[row["name"]][row["pass"]] = times[reference] / times["compiled"]
+    if not found:
+        raise ValueError(f"no function of {name_of(source)} can be compared with {REFERENCES[reference]}")
+    return drawn(found, reference, size, record.get("dtype", "float32"), machine)
+
+
+def read(path):
+    """What is in a file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    except ValueError:
+        raise ValueError(f"{name_of(path)} was not written by `fastact bench --json`") from None
+
+
+def name_of(source):
+    """What to call a source in a message."""
+    return repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the record"
+
+
+def measured(progress=iter):
+    """A record of 256 Ki elements, measured now; `progress` wraps the list of what is to be done."""
+    chosen = [case for case in bench.cases() if case.step in PASSES]
+    work = progress(bench.work(chosen, [USUAL]))
+    rows = list(bench.run(work, bench.contestants(), bench.Memory(USUAL), seconds=0.05))
+    return {"machine": bench.machine(), "dtype": "float32", "rows": rows}
+
+
+def drawn(found, reference, size, dtype, machine):
+    """The figure: a line for each function, the fastest on top."""
+    names = sorted(found, key=lambda name: found[name].get("forward", found[name].get("backward")))
+    ratios = {kind: [found[name].get(kind, math.nan) for name in names] for kind in PASSES}
+    means = {kind: math.exp(np.nanmean(np.log(each))) for kind, each in ratios.items() if not np.isnan(each).all()}
+    said = ", ".join(f"{kind} {times(mean)}" for kind, mean in means.items())
+    title = "How many times as fast as plain NumPy" if reference == "plain" else "How many times as fast as the NumPy fallback"
+    caption = f"{bench.format_size(size)} elements of {dtype}, compared with {REFERENCES[reference]}"
+    on = f"fastact {machine.get('fastact', '?')} ({machine.get('simd', '?')}), NumPy {machine.get('numpy', '?')}, one thread, "
+    on += f"{machine.get('cpu', 'unknown processor')}, {str(machine.get('date', ''))[:10]}".rstrip(", ")
+    left, width, top, height = max(style.extent(name, 8)[0] for name in names) + 0.25, 5.4, 1.12, LINE * (len(names) + 1)
+    across = max(left + width + 0.3, style.extent(on, 7.5)[0] + 0.3, style.extent(title, 13, bold=True)[0] + 0.4)
+    each = "; ".join(
+        f"{name} {' and '.join(times(found[name][kind]) for kind in PASSES if kind in found[name])}" for name in names[::-1]
+    )
+    made = style.figure(across, top + height + 0.72, title, f"{caption}. Geometric means: {said}. Forward and backward: {each}.")
+    down = made.get_size_inches()[1]
+    style.write(made, 0.14 / across, 1 - 0.27 / down, title, 13, bold=True, va="center_baseline")
+    style.write(made, 0.14 / across, 1 - 0.53 / down, caption, 8.5, style.QUIET, va="center_baseline")
+    style.write(made, 0.14 / across, 0.16 / down, on, 7.5, style.QUIET, va="center_baseline")
+    axes = style.panel(made, left, top, across - left - 0.3, height)
+    panel(axes, names, ratios)
+    handles = [style.dots(axes, [], [], colour, 5.5) for colour in PASSES.values()]
+    style.legend(
+        made, handles, [f"{kind}, geometric mean {times(means[kind])}" if kind in means else kind for kind in PASSES], 0.78
+    )
+    return made
+
+
+def panel(axes, names, ratios):
+    """The dots."""
+    places = np.arange(len(names))
+    every = np.array(list(ratios.values()))
+    low, high = min(0.8, 0.85 * np.nanmin(every)), max(2.2, 1.15 * np.nanmax(every))
+    axes.set_xscale("log")
+    axes.set(xlim=(low, high), ylim=(-0.8, len(names) - 0.2))
+    axes.hlines(places, low, high, color="#ececec", linewidth=0.7, linestyle="-", zorder=0)
+    axes.axvline(1, color=style.INK, linewidth=0.9, linestyle="-", zorder=1)
+    shown = [tick for tick in TICKS if low <= tick <= high]
+    axes.set_xticks(shown, [f"{tick:g}\N{MULTIPLICATION SIGN}" if tick != 1 else "as fast" for tick in shown])
+    axes.set_yticks(places, names)
+    axes.minorticks_off()
+    axes.tick_params(axis="y", length=0, labelsize=8, labelcolor=style.INK)
+    axes.spines["left"].set_visible(False)
+    for kind, colour in reversed(PASSES.items()):
+        style.dots(axes, ratios[kind], places, colour, 5.5, zorder=3)
+
+
+def times(ratio):
+    """A ratio as a text."""
+    return f"{ratio:.2g}\N{MULTIPLICATION SIGN}" if ratio < 10 else f"{ratio:.0f}\N{MULTIPLICATION SIGN}"
