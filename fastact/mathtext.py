@@ -5,6 +5,7 @@ import re
 
 GREEK = {"alpha": r"\alpha", "beta": r"\beta", "lambd": r"\lambda", "eps": r"\varepsilon", "pi": r"\pi"}
 NAMED = {"tanh": r"\tanh", "cosh": r"\cosh", "sin": r"\sin", "log": r"\ln", "max": r"\max", "min": r"\min", "sigmoid": r"\sigma"}
+SIGNS = {ast.USub: "-"}
 COMPARISONS = {ast.Lt: "<", ast.LtE: r"\leq", ast.Gt: ">", ast.GtE: r"\geq", ast.Eq: "=", ast.NotEq: r"\neq"}
 
 # How tightly a piece of a formula holds together: one that is looser than its place needs brackets.
@@ -79,15 +80,15 @@ class _Translator:
 
     def translate(self, node):
         """The LaTeX of a node, and how tightly it holds together."""
-        method = getattr(self, type(node).__name__.lower(), None)
-        if method is None:
-            raise ValueError(f"no LaTeX for {ast.unparse(node)!r}")
-        return method(node)
+        try:
+            return getattr(self, type(node).__name__.lower())(node)
+        except (AttributeError, KeyError):  # a kind of node, or of operator, that formulas do not have
+            raise ValueError(f"no LaTeX for {ast.unparse(node)!r}") from None
 
     def simple(self, node):
         """The node with numbers in place of names, and without a factor of 1 and a summand of 0."""
         if isinstance(node, ast.Name) and self.values.get(node.id) is not None:
-            return ast.parse(repr(self.values[node.id]), mode="eval").body
+            return ast.parse(str(self.values[node.id]), mode="eval").body
         if not isinstance(node, ast.BinOp) or not self.values:
             return node
         left, right = self.simple(node.left), self.simple(node.right)
@@ -119,9 +120,7 @@ class _Translator:
         return GREEK.get(node.id) or _upright(node.id), ATOM
 
     def unaryop(self, node):
-        if not isinstance(node.op, ast.USub):
-            raise ValueError(f"no LaTeX for {ast.unparse(node)!r}")
-        return f"-{self(node.operand, PRODUCT)}", SUM
+        return SIGNS[type(node.op)] + self(node.operand, PRODUCT), SUM
 
     def binop(self, node):
         return {ast.Add: self.sum, ast.Sub: self.sum, ast.Mult: self.product, ast.Div: self.quotient, ast.Pow: self.power}[

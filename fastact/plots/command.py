@@ -5,6 +5,7 @@ import difflib
 import os
 import re
 import sys
+import textwrap
 
 from .. import bench
 from ..declare import ACTIVATIONS
@@ -18,8 +19,10 @@ Draw functions and what they do; matplotlib is needed: pip install "fastact[plot
   fastact plot silu --beta 0.5,1,2   a family: values of any parameter by its name; --range -8 8
 """
 EPILOG = """
-Without --out the picture is shown in a window. Where there is no display it is written into the current folder,
-as fastact-functions.png (-gradients.png, ...), and the command says so."""
+Without --out the picture is shown in a window. Where there is no display it is written into the current
+folder, as fastact-functions.png (-gradients.png, ...), and the command says so.
+
+"""
 
 
 class Kind:
@@ -67,8 +70,8 @@ KINDS = {
         "gradients", "gradients that vanish in 30 layers, and ReLUs that die", alone("gradients", learning.gradients)
     ),
     "fit-sine": Kind("fit-sine", "a network of ReLUs bends a line into a sine", alone("fit-sine", learning.fit_sine)),
-    "errors": Kind("errors sigmoid", "error in ULP over all exponents, beside torch, jax, scipy where installed", errors),
-    "speed": Kind("speed [FILE [SIZE]]", "how many times as fast as plain NumPy, from `fastact bench --json FILE`", speed),
+    "errors": Kind("errors sigmoid", "error in ULP over all exponents, beside torch, jax and scipy", errors),
+    "speed": Kind("speed [FILE [SIZE]]", "how many times as fast as plain NumPy: FILE of `fastact bench --json`", speed),
 }
 
 
@@ -78,7 +81,7 @@ def add(commands):
     parser = commands.add_parser(
         "plot",
         help="draw the functions, gradients in a network, errors, speed",
-        description=DESCRIPTION + "".join(lines) + EPILOG,
+        description=DESCRIPTION + "".join(lines) + EPILOG + textwrap.fill(f"Parameters: {spelt(parameters())}.", 105),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -93,6 +96,29 @@ def add(commands):
         spellings = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
         parser.add_argument(*spellings, dest=f"parameter {name}", metavar="V,V,...", help=argparse.SUPPRESS)
     parser.set_defaults(run=lambda options: run(options, parser))
+    known = parser.parse_known_args
+
+    def parse(arguments=None, namespace=None):
+        """Take functions after an option as well, and say of an unknown option which there are."""
+        options, rest = known(arguments, namespace)
+        if unknown := [each for each in rest if each.startswith("-")]:
+            of_each = [takes(name) for name in options.what if name in sheet.names() or name in KINDS]
+            parser.error(f"no option {unknown[0]}: {'; '.join(of_each) or f'functions take {spelt(parameters())}'}")
+        options.what += rest
+        return options, []
+
+    parser.parse_known_args = parse
+
+
+def spelt(names):
+    """Parameters as options."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names) or "no parameter"
+
+
+def takes(name):
+    """What options a function or a picture has besides --out."""
+    one = sheet.names().get(name)
+    return f"{name} takes {spelt(sheet.taken(one))}" if one else f"{name} takes none but --out"
 
 
 def parameters():
@@ -124,11 +150,12 @@ def drawn(options):
     given = {key.split()[1]: text for key, text in vars(options).items() if key.startswith("parameter ") and text is not None}
     first, *others = options.what or [None]
     if first in KINDS:
-        unfit = [f"--{name.replace('_', '-')}" for name in given] + (["--range"] if options.range else [])
-        if unfit:
-            raise ValueError(f"{unfit[0]} is for functions, and {first} does not take it")
+        if given or options.range:
+            raise ValueError(f"{spelt(list(given)[:1] or ['range'])} is for functions, and {first} does not take it")
         return first, KINDS[first].draw(*others)
     for name in options.what:
+        if name in KINDS:
+            raise ValueError(f"{name} is a picture of its own: it comes first")
         near = difflib.get_close_matches(name, KINDS, 1, 0.7)
         if name not in sheet.names() and near:
             raise ValueError(f"no picture {name!r}: did you mean {near[0]!r}?")
@@ -143,7 +170,7 @@ def number(name, text):
     try:
         return int(text) if text.lstrip("+-").isdigit() else float(text)
     except ValueError:
-        raise ValueError(f"--{name.replace('_', '-')} needs numbers such as 0.5 or 0.5,1,2, got {text!r}") from None
+        raise ValueError(f"{spelt([name])} needs numbers such as 0.5 or 0.5,1,2, got {text!r}") from None
 
 
 def drawable(path):

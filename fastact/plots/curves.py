@@ -24,11 +24,11 @@ def evaluate(activation, x, parameters):
     with np.errstate(all="ignore"):
         if activation.halves:
             halves = np.stack([x if name == "gate" else ones for name in activation.operands])
-            gradients = backward(ones[None], halves, axis=0, **parameters)
-            return forward(halves, axis=0, **parameters)[0], gradients[activation.operands.index("gate")]
+            y, gradients = forward(halves, axis=0, **parameters), backward(ones[None], halves, axis=0, **parameters)
+            return y[0], gradients[activation.operands.index("gate")]
         arrays = [ones if name == "value" else x for name in activation.operands]
-        slope = backward(ones, *arrays, **parameters)
-        return forward(*arrays, **parameters), slope[0] if isinstance(slope, tuple) else slope
+        y, slope = forward(*arrays, **parameters), backward(ones, *arrays, **parameters)
+        return y, slope[0] if isinstance(slope, tuple) else slope
 
 
 class Curve:

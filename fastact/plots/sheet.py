@@ -62,7 +62,7 @@ def functions(*names, range=None, **parameters):
     chosen = choose(names, parameters)
     settings = [given(one, parameters) for one in chosen]
     bounds = checked(range)
-    samples = curves.SAMPLES if len(chosen) < MANY else curves.FEW
+    samples = curves.SAMPLES if len(chosen) < MANY or any(len(values) > 1 for values in settings) else curves.FEW
     panels = []
     for one, values in zip(chosen, settings, strict=True):
         kinds = ("function", "slope") if len(values) > 1 else ("both",)
@@ -86,6 +86,10 @@ def named(name):
     near = difflib.get_close_matches(wanted, squeezed, 1, 0.6)
     if name in ROWS:
         raise ValueError(f"{name} cannot be drawn as a curve: it works along an axis, not on single numbers")
+    for one in known.values():
+        for value, other in one.alternatives.items():
+            if other.name == name:
+                raise ValueError(f"no elementwise function {name!r}: it is {one.name} with {one.option}={value!r}")
     hint = f"did you mean {squeezed[near[0]]!r}?" if near else f"it can be {', '.join(dict.fromkeys(known))}"
     raise ValueError(f"no elementwise function {name!r}: {hint}")
 
@@ -110,9 +114,10 @@ def given(one, parameters):
     values = {name: [default] for name, default in one.values.items()}
     for name, several in parameters.items():
         if name in taken(one):
-            values[name] = list(several) if np.iterable(several) and not isinstance(several, str) else [several]
+            several = list(several) if np.iterable(several) and not isinstance(several, str) else [several]
+            values[name] = list(dict.fromkeys(each.item() if isinstance(each, np.generic) else each for each in several))
             if not values[name]:
-                raise ValueError(f"argument {name} must be a number or several, got {several!r}")
+                raise ValueError(f"argument {name} must be a number or several, got none")
     found = [dict(zip(values, each, strict=True)) for each in itertools.product(*values.values())]
     if len(found) > MOST_CURVES:
         raise ValueError(f"{one.name} would have {len(found)} curves: a family has at most {MOST_CURVES}")
@@ -223,6 +228,9 @@ class Panel:
     def draw(self, axes):
         """Draw the curves."""
         axes.set(xlim=(self.low, self.high), ylim=(self.bottom, self.top))
+        if not any(curve.domain for curve in self.curves):
+            middle = (self.low + self.high) / 2
+            style.write(axes, middle, 0.5, "not defined here", 9, style.QUIET, ha="center", va="center")
         for spread in (axes.axhline, axes.axvline):
             spread(0, color=style.FAINT, linewidth=0.7, linestyle="-", zorder=1)
         if self.kind != "both":
@@ -292,19 +300,19 @@ def placed(panels, columns):
 def drawn(panels, chosen):
     """The figure with all panels, below one line that says what the colours mean."""
     families = any(panel.kind != "both" for panel in panels)
-    count, large = len(panels), len(panels) < MANY
-    columns = 2 if families else count if count <= 3 else round(math.sqrt(1.4 * count))
+    count, large = len(panels), families or len(panels) < MANY
+    columns = 2 if families else min(count, 3) if large and count != 4 else round(math.sqrt(1.4 * count))
     cells = list(placed(panels, columns))
     width, height = ((6.0, 3.7) if count == 1 else (3.3, 2.5)) if large else (1.62, 1.3)
     sides = [style.ticks(panel.bottom, panel.top, 1.4 * height, 6 if large else 5) for panel in panels]
     foots = [style.ticks(panel.low, panel.high, width, 7 if large else 5) for panel in panels]
-    gutter = max(0.2, *(side.width for side in sides)) + 0.14
+    gutter = max(0.2, *(axis.width for axis in sides + foots)) + 0.14
     size = 12 if large else 9
     heading = size / 72 + (0.31 if large else 0.25)
     head = 0.12 if all(panel.kind != "both" for panel in panels) else 0.4
     step = heading + height + 0.32
     beside = max((style.extent(text, KEY_SIZE)[0] + 0.85 for panel in panels for text in panel.keys), default=0.0)
-    across, down = columns * (gutter + width) + max(beside, 0.2), head + (cells[-1][0] + 1) * step
+    across, down = columns * (gutter + width) + max(beside, gutter / 2, 0.2), head + (cells[-1][0] + 1) * step
     made = style.figure(max(across, 7.1), down, *words(chosen))
     start = (made.get_size_inches()[0] - across) / 2
     usual = collections.Counter((panel.low, panel.high) for panel in panels).most_common(1)[0][0]

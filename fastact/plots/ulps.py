@@ -79,7 +79,7 @@ def inputs():
         rng.integers(0, widths[:, None], (len(exponents), EACH), np.uint32) + (firsts * (1 << 23)).astype(np.uint32)[:, None]
     )
     positive = (exponents[:, None] << 23 | mantissas).view(np.float32)
-    at = place(exponents - 127.0 + firsts)
+    at = place(exponents - 127.0 + firsts + widths / 2.0**24)
     return np.concatenate([-positive[::-1], positive]), np.concatenate([-at[::-1], at])
 
 
@@ -247,7 +247,7 @@ def panel(axes, kind, at, each):
     axes.set(xlim=(-1, 1), ylim=(0, 4 * top))
     shown = [tick for tick in TICKS if tick <= min(4 * top, 1e8)] + [WRONG] * int(top >= WRONG)
     axes.set_yticks(shown, [tick_label(tick) for tick in shown])
-    numbers = {1e30: "10^{30}", 100: "100", 10: "10", 1: "1", 0.1: "0.1", 0.01: "0.01"}
+    numbers = {1e30: "10^{30}", 100: "100", 10: "10", 1: "1", 0.01: "0.01"}
     at_numbers = place(np.log2(list(numbers)))
     axes.set_xticks(
         [0, *at_numbers, *-at_numbers],

@@ -1,0 +1,119 @@
+"""Every picture: no text touches another, and none leaves the figure; the user's settings play no part, and stay."""
+
+import concurrent.futures
+import io
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+
+import matplotlib
+from matplotlib import pyplot
+
+from fastact import plots
+
+import pictures
+
+BY_NAME = {
+    "all": plots.functions,
+    "all, in a range": lambda: plots.functions(range=(-2000, 100)),
+    "one": lambda: plots.functions("gelu"),
+    "three": lambda: plots.functions("logit", "threshold", "snake"),
+    "four": lambda: plots.functions("hard_shrink", "swiglu", "glu", "clipped_linear"),
+    "nine": lambda: plots.functions("relu", "elu", "selu", "celu", "mish", "serf", "logish", "lisht", "softcap"),
+    "a family of five": lambda: plots.functions("silu", beta=[0.1, 0.5, 1, 2, 10]),
+    "families and one more": lambda: plots.functions("gelu", "elu", "threshold", "celu", alpha=np.linspace(0.25, 2, 8)),
+    "a large family": lambda: plots.functions(min_val=[-4, -3, -2, -1], max_val=[0.125, 1, 2, 3]),
+    "an option": lambda: plots.functions("gelu", approximate=["none", "tanh"]),
+    "a family with poles": lambda: plots.functions("logit", eps=[None, 0.01, 0.1]),
+    "tiny": lambda: plots.functions("sigmoid", "relu_squared", "logit", "snake", range=(-1e-30, 2e-30)),
+    "huge": lambda: plots.functions("sigmoid", "relu_squared", "softcap", "snake", range=(-1e30, 1e30)),
+    "narrow": lambda: plots.functions("sigmoid", "relu", "snake", range=(1000, 1000.0003)),
+    "undefined": lambda: plots.functions("logit", range=(2, 3)),
+    "errors": lambda: plots.errors("silu"),
+    "errors, exact": lambda: plots.errors("relu"),
+    "errors, a domain": lambda: plots.errors("logit"),
+    "errors, a gated pair": lambda: plots.errors("swiglu"),
+    "speed": lambda: plots.speed(pictures.RECORD),
+    "speed, small": lambda: plots.speed(pictures.RECORD, size=16),
+    "gradients": plots.gradients,
+    "fit-sine": plots.fit_sine,
+}
+
+
+def png(figure):
+    """The picture's bytes, as matplotlib writes them."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None}, dpi=50)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_nothing_touches_and_nothing_is_cut(name):
+    """By the boxes that the renderer gives."""
+    assert pictures.faults(BY_NAME[name]()) == []
+
+
+def test_a_fault_is_found():
+    """Of each kind."""
+    figure = plots.functions("relu")
+    axes = figure.axes[0]
+    axes.text(-6, 0, "crossed")
+    axes.text(3, 0.5, "over")
+    axes.text(3.2, 0.53, "another")
+    figure.text(0.98, 0.5, "cut off")
+    assert {re.sub("'[^']*'", "it", fault) for fault in pictures.faults(figure)} == {
+        "a line goes through it",
+        "it touches it",
+        "it leaves the figure",
+    }
+
+
+@pytest.mark.parametrize("name", ["three", "a family of five", "errors", "speed", "fit-sine"])
+@pytest.mark.parametrize("style", ["dark_background", "ggplot"])
+def test_the_style_in_use_plays_no_part(name, style):
+    """And no setting is changed, and pyplot knows of no figure."""
+    expected = png(BY_NAME[name]())
+    with pyplot.style.context(style):
+        before = dict(matplotlib.rcParams)
+        figure = BY_NAME[name]()
+        assert dict(matplotlib.rcParams) == before
+    assert png(figure) == expected
+    assert pyplot.get_fignums() == []
+
+
+def test_threads_draw_at_once():
+    """The same pictures."""
+    names = ["one", "three", "speed", "a family of five"] * 2
+    expected = {name: png(BY_NAME[name]()) for name in set(names)}
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        for name, found in zip(names, threads.map(lambda name: png(BY_NAME[name]()), names), strict=True):
+            assert found == expected[name]
+
+
+@pytest.mark.parametrize("name", ["three", "a family of five", "errors", "speed", "fit-sine"])
+def test_saved_bytes_are_the_same_each_time(name, tmp_path):
+    """With the title and a description, without the date; no setting is left behind."""
+    figure, before = BY_NAME[name](), dict(matplotlib.rcParams)
+    again = BY_NAME[name]()
+    for ending in ("svg", "png", "pdf"):
+        plots.save(figure, tmp_path / f"first.{ending}")
+        plots.save(again, tmp_path / f"second.{ending}")
+        assert (tmp_path / f"first.{ending}").read_bytes() == (tmp_path / f"second.{ending}").read_bytes()
+    assert dict(matplotlib.rcParams) == before
+    text = (tmp_path / "first.svg").read_text(encoding="utf-8")
+    title, description = figure.get_label().split("\n")
+    assert f"<title>{title}</title>" in text
+    assert len(description) > 40
+    assert description[:40] in text
+    assert "<dc:date>" not in text
+    assert "<text" not in text
+
+
+def test_colours_are_the_same_in_all():
+    """A function's curve is blue, its derivative's red."""
+    for figure in (plots.functions(), plots.functions("mish")):
+        for axes in figure.axes:
+            assert [line.get_color() for line in axes.lines[2:]] == [plots.style.DERIVATIVE, plots.style.FUNCTION]
