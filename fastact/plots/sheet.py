@@ -189,7 +189,8 @@ class Panel:
     @property
     def keys(self):
         """What is said beside each curve of a family."""
-        return [", ".join(f"{name} = {each[name]}" for name in self.varied) for each in self.values if self.kind != "both"]
+        values = self.values if self.kind != "both" else ()
+        return [style.signed(", ".join(f"{name} = {each[name]}" for name in self.varied)) for each in values]
 
     @property
     def formula(self):

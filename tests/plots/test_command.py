@@ -135,7 +135,7 @@ def test_a_window(matplotlib, monkeypatch, tmp_path, capsys):
         (["silu", "gradients", "--gamma", "1"], "no option --gamma: silu takes --beta; gradients takes none but --out"),
         (["relu", "--alpha=1", "--gamma=1"], "no option --gamma=1: relu takes no parameter"),
         (["--gamma", "1"], "no option --gamma: "),
-        (["--bet", "1"], "functions take --negative-slope, --alpha, --beta, "),
+        (["--bet", "1"], "functions take --negative-slope, --alpha, --approximate, "),
         (["silu", "--range", "3", "-3"], "argument range must be two finite numbers, the smaller first, got 3 and -3"),
         (["silu", "--range", "nan", "1"], "two finite numbers"),
         (["gradients", "--range", "0", "1"], "--range is for functions, and gradients does not take it"),
