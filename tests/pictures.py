@@ -2,16 +2,20 @@
 
 import itertools
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.transforms import Bbox
-
 NAMES = ["binary_cross_entropy_with_logits", "gelu[tanh]", "softmax[axis 0]", "relu", "tanh"]
 # As `fastact bench --json` writes it: the later functions are faster, and small arrays are half as much so.
 RECORD = {
     "machine": {"fastact": "1.0", "simd": "avx512", "numpy": "2.4.0", "cpu": "A processor", "date": "2026-11-22T08:25:30Z"},
     "dtype": "float32",
     "rows": [
-        {"name": name, "pass": step, "title": name, "size": size, "ns_per_element": {"compiled": 0.1, "plain": ratio / 10}}
+        {
+            "name": name,
+            "pass": step,
+            "title": name,
+            "size": size,
+            "ns_per_element": {"compiled": 0.1, "plain": ratio / 10},
+            "spread": {},
+        }
         for size, factor in ((16, 0.5), (1 << 18, 1))
         for i, name in enumerate(NAMES)
         for step, ratio in (("forward", factor * 3**i / 2), ("backward", factor * (7 - i)), ("backward y=", 1))
@@ -21,6 +25,8 @@ RECORD = {
 
 def boxes(figure):
     """(text, box in pixels, axes or None) for everything that is written; ticks only where they are drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -40,6 +46,8 @@ def boxes(figure):
 
 def faults(figure):
     """What is wrong with a picture, as sentences."""
+    from matplotlib.transforms import Bbox
+
     found = boxes(figure)
     whole = figure.bbox
     faults = []

@@ -1,24 +1,18 @@
 """The picture of speed: how many times as fast as plain NumPy each function is."""
 
 import collections
-import json
 import math
 import os
 
 import numpy as np
 
 from .. import bench
+from ..bench.record import leading
 from . import style
 
 # What is drawn if nothing else is said: large enough that calls do not count, and small enough for a cache.
 USUAL = 1 << 18
 PASSES = {"forward": style.FUNCTION, "backward": style.DERIVATIVE}
-# What ours is compared with, by the label in the rows: the first that there is.
-REFERENCES = {
-    "plain": "the line of NumPy that people write",
-    "fallback": "the NumPy fallback",
-    "NumPy": "the NumPy fallback",
-}
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 LINE = 0.165
 
@@ -42,7 +36,9 @@ def speed(source=None, *, size=None):
     ImportError
         Without matplotlib.
     ValueError
-        For what is no such file or has no such size, and for figures with nothing compiled in them.
+        For what is no such file, or has no such size.
+    OSError
+        For a file that cannot be read.
 
     Examples
     --------
@@ -50,44 +46,22 @@ def speed(source=None, *, size=None):
     >>> fastact.plots.speed("bench.json").savefig("speed.svg")  # doctest: +SKIP
     """
     style.require()
-    record = measured() if source is None else source if isinstance(source, dict) else read(source)
-    try:
-        rows, machine = list(record["rows"]), record["machine"]
-        labels = {label for row in rows for label in row["ns_per_element"]}
-        sizes = {row["size"] for row in rows if row["pass"] in PASSES}
-    except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{name_of(source)} was not written by `fastact bench --json`") from None
-    reference = next((label for label in REFERENCES if label in labels), None)
-    if "compiled" not in labels or reference is None:
-        raise ValueError(f"there is nothing compiled to compare NumPy with in {name_of(source)}")
-    size = size or (USUAL if USUAL in sizes else max(sizes))
+    record = measured() if source is None else source if isinstance(source, dict) else bench.read(os.fspath(source))
+    of = repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the record"
+    rows = [row for row in record["rows"] if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
+    if not rows:
+        raise ValueError(f"no function of {of} was compared with the plain line, forward or backward")
+    sizes = sorted({row["size"] for row in rows})
+    size = size or (USUAL if USUAL in sizes else sizes[-1])
     if size not in sizes:
-        known = ", ".join(bench.format_size(each) for each in sorted(sizes))
-        raise ValueError(f"{name_of(source)} has no rows of {bench.format_size(size)} elements: it has {known}")
+        known = ", ".join(map(bench.format_size, sizes))
+        raise ValueError(f"{of} has no rows of {bench.format_size(size)} elements: it has {known}")
+    ours = leading(rows)
     found = collections.defaultdict(dict)
     for row in rows:
-        times = row["ns_per_element"]
-        if row["size"] == size and row["pass"] in PASSES and times.keys() >= {"compiled", reference}:
-            found[row["name"]][row["pass"]] = times[reference] / times["compiled"]
-    if not found:
-        raise ValueError(f"no function of {name_of(source)} can be compared with {REFERENCES[reference]}")
-    return drawn(found, reference, size, record.get("dtype", "float32"), machine)
-
-
-def read(path):
-    """What is in a file."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except OSError as error:
-        raise ValueError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    except ValueError:
-        raise ValueError(f"{name_of(path)} was not written by `fastact bench --json`") from None
-
-
-def name_of(source):
-    """What to call a source in a message."""
-    return repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the record"
+        if row["size"] == size:
+            found[row["name"]][row["pass"]] = row["ns_per_element"]["plain"] / row["ns_per_element"][ours]
+    return drawn(found, size, record["dtype"], record["machine"])
 
 
 def measured(progress=iter):
@@ -98,15 +72,16 @@ def measured(progress=iter):
     return {"machine": bench.machine(), "dtype": "float32", "rows": rows}
 
 
-def drawn(found, reference, size, dtype, machine):
+def drawn(found, size, dtype, machine):
     """The figure: a line for each function, the fastest on top."""
     names = sorted(found, key=lambda name: found[name].get("forward", found[name].get("backward")))
     ratios = {kind: [found[name].get(kind, math.nan) for name in names] for kind in PASSES}
     means = {kind: math.exp(np.nanmean(np.log(each))) for kind, each in ratios.items() if not np.isnan(each).all()}
     said = ", ".join(f"{kind} {times(mean)}" for kind, mean in means.items())
-    title = "How many times as fast as plain NumPy" if reference == "plain" else "How many times as fast as the NumPy fallback"
-    caption = f"{bench.format_size(size)} elements of {dtype}, compared with {REFERENCES[reference]}"
-    on = f"fastact {machine.get('fastact', '?')} ({machine.get('simd', '?')}), NumPy {machine.get('numpy', '?')}, one thread, "
+    title = "How many times as fast as plain NumPy"
+    caption = f"{bench.format_size(size)} elements of {dtype}, compared with the line of NumPy that people write"
+    on = f"fastact {machine.get('fastact', '?')} ({machine.get('simd', '?')}), NumPy {machine.get('numpy', '?')}, "
+    on += f"{machine.get('threads', '1')} thread{'s' * (machine.get('threads', '1') != '1')}, "
     on += f"{machine.get('cpu', 'unknown processor')}, {str(machine.get('date', ''))[:10]}".rstrip(", ")
     left, width, top, height = max(style.extent(name, 8)[0] for name in names) + 0.25, 5.4, 1.12, LINE * (len(names) + 1)
     across = max(left + width + 0.3, style.extent(on, 7.5)[0] + 0.3, style.extent(title, 13, bold=True)[0] + 0.4)

@@ -203,6 +203,7 @@ def save(figure, path):
     kind = os.path.splitext(path)[1].lower()
     metadata = {
         ".svg": {"Title": title, "Description": description, "Date": None},
+        ".svgz": {"Title": title, "Description": description, "Date": None},
         ".png": {"Title": title, "Description": description, "Software": None},
         ".pdf": {"Title": title, "Subject": description, "CreationDate": None},
     }.get(kind)

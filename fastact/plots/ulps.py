@@ -103,17 +103,19 @@ def contestants(activation, kind):
 
 def calls(activation):
     """Other libraries' calls of the function."""
-    from ..elsewhere import CALLS
+    from ..bench.peers import NAMES
 
-    return CALLS.get(activation.name, {}) if len(activation.operands) == 1 else {}
+    return NAMES.get(activation.name, {}) if len(activation.operands) == 1 else {}
 
 
 def plain(line, activation, x):
     """The line of NumPy that people write."""
     given = {name: np.ones_like(x) if name == "value" else x for name in activation.operands}
     with np.errstate(all="ignore"):
-        result = eval(line, {"np": np, "grad": np.ones_like(x), **activation.values, **given})
-    return np.asarray(result[0] if isinstance(result, tuple) else result)
+        result = eval(f"({line})", {"np": np, "grad": np.ones_like(x), **activation.values, **given})
+    result = np.asarray(result[0] if isinstance(result, tuple) else result)
+    halves = np.split(result, 2, axis=-1) if result.shape != x.shape else [result]
+    return halves[-1 if activation.operands[-1] == "gate" else 0]
 
 
 def in_torch(call, kind, activation, x):

@@ -11,6 +11,7 @@ from fastact import cli
 from fastact.declare import ACTIVATIONS
 from fastact.plots import command, style
 
+import pictures
 from building import run, started
 
 
@@ -144,7 +145,7 @@ def test_a_window(matplotlib, monkeypatch, tmp_path, capsys):
         (["errors", "relu", "elu"], "got 2"),
         (["errors", "softmax"], "it works along an axis"),
         (["fit-sine", "relu"], "fit-sine takes nothing more, got relu"),
-        (["speed", "missing.json"], "cannot read 'missing.json': No such file"),
+        (["speed", "missing.json"], "No such file or directory: 'missing.json'"),
         (["speed", "a.json", "16", "17"], "speed takes one file and one size"),
         (["speed", "a.json", "many"], "'many' is no size"),
         (["--out", "picture.xyz"], "cannot draw 'picture.xyz': its name must end in ."),
@@ -176,27 +177,18 @@ def test_every_parameter_is_an_option():
     assert {"negative_slope", "min_val", "cap", "weight"} < names
 
 
-def test_speed(no_display, capsys, matplotlib):
-    """From a file; what was not asked for is not measured."""
-    rows = [
-        {"name": "relu", "pass": step, "title": "relu", "size": size, "ns_per_element": {"compiled": 1, "plain": 3}}
-        for step in ("forward", "backward")
-        for size in (16, 1024)
-    ]
-    (no_display / "bench.json").write_text(json.dumps({"machine": {}, "dtype": "float32", "rows": rows}), encoding="utf-8")
-    assert cli.main(["plot", "speed", "bench.json", "1Ki", "--out", "speed.svg"]) == 0
+def test_speed(no_display, capsys):
+    """From a file; nothing is measured."""
+    (no_display / "bench.json").write_text(json.dumps(pictures.RECORD), encoding="utf-8")
+    assert cli.main(["plot", "speed", "bench.json", "16", "--out", "speed.svg"]) == 0
     assert capsys.readouterr() == ("", "")
-    assert "1Ki elements of float32" in (no_display / "speed.svg").read_text(encoding="utf-8")
-    assert "it has 16, 1Ki" in refused(capsys, "speed", "bench.json", "17")
+    assert "16 elements of float32" in (no_display / "speed.svg").read_text(encoding="utf-8")
+    assert "it has 16, 256Ki" in refused(capsys, "speed", "bench.json", "17")
 
 
 def test_speed_measures(no_display, capsys, monkeypatch):
     """Without a file, and says so before."""
-    made = {
-        "machine": {},
-        "rows": [{"name": "relu", "pass": "forward", "size": 64, "ns_per_element": {"compiled": 1, "plain": 3}}],
-    }
-    monkeypatch.setattr(command.ratios, "measured", lambda progress: made)
+    monkeypatch.setattr(command.ratios, "measured", lambda progress: pictures.RECORD)
     assert cli.main(["plot", "speed"]) == 0
     printed = capsys.readouterr()
     assert "measuring" in printed.err
