@@ -8,7 +8,7 @@ from .digits import digits
 DEPTH, WIDTH = 30, 128
 DEEP = ("sigmoid", "tanh", "relu", "elu", "selu")
 TRAINED = ("relu", "leaky_relu", "elu")
-RATE, EPOCHS = 0.05, 20
+RATE, EPOCHS = 0.05, 30
 NEURONS = (0, 4, 8, 32)
 STARTS = 8
 

@@ -197,7 +197,7 @@ def drawn(activation, x, at, found, note):
     lines = max(len(each) for each in found.values())
     width, height, gutter, beside = 4.9, 3.0, 0.75, 0.72
     top = 0.78 + 0.19 * lines
-    title = f"{activation.name} in float32: how far off?"
+    title = f"{activation.name}{', with a value of 1,' if len(activation.operands) > 1 else ''} in float32: how far off?"
     said = " ".join(
         f"{kind.capitalize()}: {'; '.join(summary(x, *one) for one in each.items())}." for kind, each in found.items()
     )
