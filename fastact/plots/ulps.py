@@ -6,6 +6,7 @@ import importlib.util
 import numpy as np
 
 from .. import simd
+from ..elsewhere import CALLS
 from . import curves, style
 from .sheet import named
 
@@ -103,9 +104,7 @@ def contestants(activation, kind):
 
 def calls(activation):
     """Other libraries' calls of the function."""
-    from ..bench.peers import NAMES
-
-    return NAMES.get(activation.name, {}) if len(activation.operands) == 1 else {}
+    return CALLS.get(activation.name, {}) if len(activation.operands) == 1 else {}
 
 
 def plain(line, activation, x):
