@@ -25,7 +25,7 @@ import importlib as _importlib
 
 import numpy as _numpy
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 if int(_numpy.__version__.split(".")[0]) < 2:
     raise ImportError(f"fastact {__version__} needs NumPy 2.0 or later, found {_numpy.__version__}: pip install 'numpy>=2'")

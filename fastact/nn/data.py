@@ -54,10 +54,10 @@ def as_matrix(name, value, width, dtype):
     return array.astype(dtype, copy=False)
 
 
-def as_rows(name, value, width, dtype):
-    """A finite array of shape (rows, width): a row for each example."""
+def as_rows(name, value, width, dtype, checked=True):
+    """An array of shape (rows, width), a row for each example; if it is `checked`, then finite."""
     if type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[1] == width:
-        return finite(name, value)  # the way of a prediction in microseconds
+        return finite(name, value) if checked else value  # the way of a prediction in microseconds
     array = real(name, value)
     if array.ndim != 2 or array.shape[1] != width:
         hint = ""
@@ -68,15 +68,19 @@ def as_rows(name, value, width, dtype):
         elif array.ndim > 2 and math.prod(array.shape[1:]) == width:
             hint = f": {name}.reshape(len({name}), -1) has it"
         raise ValueError(f"{name} must have shape (rows, {width}), since the network has {width} inputs; got {array.shape}{hint}")
-    return finite(name, convert(array, dtype))
+    array = convert(array, dtype)
+    return finite(name, array) if checked else array
+
+
+def sum_is_finite(array):
+    """Whether the sum is finite: nearly always where all numbers are, and in a third of the time."""
+    with np.errstate(all="ignore"):
+        return math.isfinite(np.add.reduce(array, axis=None))
 
 
 def finite(name, array):
     """The array, if it has neither NaN nor inf."""
-    # The sum is finite nearly always where all are, and takes a third of the time.
-    with np.errstate(all="ignore"):
-        total = np.add.reduce(array, axis=None)
-    if math.isfinite(total):
+    if sum_is_finite(array):
         return array
     wrong = ~np.isfinite(array)
     if wrong.any():

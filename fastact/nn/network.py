@@ -8,7 +8,7 @@ import numpy as np
 import fastact
 
 from . import files, health, losses, training
-from .data import as_rows, checked, finite, network_dtype, positive, real
+from .data import as_rows, checked, finite, network_dtype, positive, real, sum_is_finite
 from .layers import Dense
 from .optimizers import Adam
 from .passes import Passes
@@ -247,17 +247,27 @@ class Network:
         training.run(self, X, objective, epochs, batch_size, shuffle, rng, validate, progress)
         return self
 
-    def _outputs(self, X):
+    def _predicted(self, X):
+        """The outputs for what a user gives, which must be finite."""
+        X = as_rows("X", X, self.inputs, self.dtype, checked=False)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            return self._outputs(X, check=True)
+
+    def _outputs(self, X, check=False):
         """The outputs of the last layer, a new array; nothing is kept, so that threads do not meet. X may be sparse."""
         if X.shape[0] > BLOCK:
+            if check:
+                finite("X", X)
             outputs = np.empty((X.shape[0], self.outputs), self.dtype)
             for start in range(0, X.shape[0], BLOCK):
                 outputs[start : start + BLOCK] = self._outputs(X[start : start + BLOCK])
             return outputs
         for layer in self.layers:
-            X = X @ layer.weights
-            X += layer.bias
-            layer.function.forward(X, out=X)
+            sums = X @ layer.weights
+            sums += layer.bias
+            if check and not sum_is_finite(sums):  # NaN and inf go into the sums of a row, which are fewer
+                finite("X", X)
+            X, check = layer.function.forward(sums, out=sums), False
         return X
 
     def predict(self, X):
@@ -273,7 +283,7 @@ class Network:
             Classes, of shape (rows,): the index of the largest output; for a binary network 0 or 1. Of a network that was trained
             on floating numbers the outputs, of shape (rows, outputs), or (rows,) for one output.
         """
-        outputs = self._outputs(as_rows("X", X, self.inputs, self.dtype))
+        outputs = self._predicted(X)
         task = self._task()
         if task == "classes":
             return outputs.argmax(axis=1)
@@ -296,7 +306,7 @@ class Network:
         """
         if self.task == "values":
             raise ValueError("predict_proba() is for classes, and this network predicts values: use predict")
-        outputs = self._outputs(as_rows("X", X, self.inputs, self.dtype))
+        outputs = self._predicted(X)
         if self.task == "binary" or self.outputs == 1:
             outputs = outputs[:, 0] if self.outputs == 1 else outputs
             return outputs if self._ends_in_sigmoid else fastact.sigmoid(outputs)

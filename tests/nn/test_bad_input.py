@@ -74,7 +74,13 @@ def test_fit(outputs, data, labels, keywords, error, message):
 @pytest.mark.parametrize("call", ["predict", "predict_proba", "health"])
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(X[:, :3], "shape"), (X[0], "one row is"), (with_value(np.nan), "got nan"), (with_value(-np.inf), "got -inf")],
+    [
+        (X[:, :3], "shape"),
+        (X[0], "one row is"),
+        (with_value(np.nan), "got nan"),
+        (with_value(-np.inf), "got -inf"),
+        (np.tile([[np.inf, -np.inf, 0, 0]], (12, 1)), "got inf"),
+    ],
 )
 def test_predictions(call, data, message):
     """NaN has no class."""
