@@ -143,11 +143,11 @@ def fast():
     if not any("plain" in row["ns_per_element"] for row in record["rows"]):
         return ""
     found = [one for one in bench.headline(record["rows"]) if one["passes"]]
-    ratios = [f"{one['faster']:.1f} on {bench.format_size(one['size'])}" for one in found]
-    ratios[0] = ratios[0].replace(" on", " times on") + " elements"
+    first, *others = [f"{one['faster']:.1f} on {bench.format_size(one['size'])}" for one in found]
     return (
-        f"- **Fast.** {', '.join(ratios)}: so much faster than the lines of NumPy that people write, such as "
-        f"`1 / (1 + np.exp(-x))`, are {found[0]['passes']} forward and backward passes on one core (geometric means)."
+        f"- **Fast.** {first.replace(' on', ' times as fast on')} elements as the line of NumPy that people write, such as "
+        f"`1 / (1 + np.exp(-x))`; {', '.join(others)} (geometric means of {found[0]['passes']} forward and backward passes, "
+        "on one core)."
     )
 
 
