@@ -226,3 +226,13 @@ class Dense:
 
     def __repr__(self):
         return f"Dense({self.shape[0]}, {self.shape[1]}, {self.function!r})"
+
+
+def one_dtype(layers, dtype):
+    """The dtype of a network of these layers."""
+    given = {layer.dtype for layer in layers if layer.dtype_given}
+    if dtype is not None:
+        given.add(network_dtype(dtype))
+    if len(given) > 1:
+        raise ValueError(f"a network has one dtype, got {' and '.join(sorted(map(str, given)))}: convert the arrays with astype")
+    return given.pop() if given else layers[0].dtype

@@ -8,8 +8,8 @@ import numpy as np
 import fastact
 
 from . import files, health, losses, training
-from .data import as_rows, checked, finite, network_dtype, positive, real, sum_is_finite
-from .layers import Dense
+from .data import as_rows, checked, finite, positive, real, sum_is_finite
+from .layers import Dense, one_dtype
 from .optimizers import Adam
 from .passes import Passes
 
@@ -334,7 +334,7 @@ class Network:
         Returns
         -------
         float
-            R^2 is 1 for a perfect prediction, and 0 for one that is no better than the mean of y.
+            R^2 is 1 for a perfect prediction, and 0 for one that is no better than the mean of y; of several outputs their mean.
         """
         predicted = self.predict(X)
         y = finite("y", real("y", y))
@@ -347,8 +347,8 @@ class Network:
         if self._task() != "values":
             return float((predicted == y).mean())
         predicted, y = predicted.astype(np.float64), y.astype(np.float64)
-        off = ((y - y.mean(axis=0)) ** 2).sum()
-        return float(1 - ((y - predicted) ** 2).sum() / off) if off else float(np.array_equal(predicted, y))
+        left, off = ((y - predicted) ** 2).sum(axis=0), ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+        return float(np.mean(np.where(off > 0, 1 - left / np.where(off > 0, off, 1), left == 0)))
 
     def health(self, X, y=None, *, loss=None):
         """How each layer does: dead and saturated neurons, and the size of its gradient. It changes nothing.
@@ -391,13 +391,3 @@ class Network:
 
     def __repr__(self):
         return f"Network({', '.join(map(repr, self.layers))})"
-
-
-def one_dtype(layers, dtype):
-    """The dtype of a network of these layers."""
-    given = {layer.dtype for layer in layers if layer.dtype_given}
-    if dtype is not None:
-        given.add(network_dtype(dtype))
-    if len(given) > 1:
-        raise ValueError(f"a network has one dtype, got {' and '.join(sorted(map(str, given)))}: convert the arrays with astype")
-    return given.pop() if given else layers[0].dtype

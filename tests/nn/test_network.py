@@ -298,3 +298,12 @@ def test_fits_with_and_without_validation():
     assert (net.loss, net.task) == ("squared_error", "values")
     assert net.health(X, y).gradient.tolist() == net.health(X, y, loss="squared_error").gradient.tolist()
     assert "% dead" in repr(net.health(X))
+
+
+def test_score_of_values():
+    """R^2 is the mean over the outputs, as in scikit-learn; of one that does not vary it is 1 or 0."""
+    net = Network(Dense.of(np.eye(3)), task="values")
+    X = np.array([[1.0, 2.0, 5.0], [3.0, 2.0, 5.0]])
+    assert net.score(X, X) == 1
+    assert net.score(X, X + [0, 0, 1]) == pytest.approx(2 / 3)
+    assert net.score(X, [[1, 2, 5], [5, 2, 5]]) == pytest.approx((0.5 + 1 + 1) / 3)
