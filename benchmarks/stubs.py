@@ -166,7 +166,7 @@ STEPS = {"step": "int", "velocity": "NDArray[_F] | None", "nesterov": "bool"}
 
 
 def step(name):
-    """A step of an optimiser, from its signature."""
+    """A step of an optimizer, from its signature."""
     given, marked = [], False
     for one in inspect.signature(getattr(implementations.load("numpy"), name)).parameters.values():
         by_name = one.kind is inspect.Parameter.KEYWORD_ONLY

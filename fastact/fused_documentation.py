@@ -1,4 +1,4 @@
-"""The numpydoc docstrings of the steps of optimisers and of losses with their gradients, and what a table of functions says."""
+"""The numpydoc docstrings of the steps of optimizers and of losses with their gradients, and what a table of functions says."""
 
 from .row_documentation import IN_PLACE, KINDS, LABELS, LOGITS, REDUCTION, REFUSED, WEIGHT, clean, loss
 

@@ -1,4 +1,4 @@
-"""What is computed in one pass over memory with several results: the steps of the optimisers, and losses with their gradients.
+"""What is computed in one pass over memory with several results: the steps of the optimizers, and losses with their gradients.
 
 The formulas are read as those of formulas.py are, which they may use. The arrays come first, then numbers. Each step has
 nothing but + - * / and square roots, which every instruction set and NumPy round in the same way: its bits are the same on all.

@@ -155,7 +155,7 @@ def mean_of_elements(evaluator_of_sums, evaluator, slack, tuple args, tuple para
 
 
 def step_in_place(evaluator, tuple arrays, tuple coefficients):
-    """A step of an optimiser on plain arrays that share no memory; False where they are others. All but the second change."""
+    """A step of an optimizer on plain arrays that share no memory; False where they are others. All but the second change."""
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
     cdef PyObject *first = PyTuple_GET_ITEM(<PyObject *>arrays, 0)
     cdef PyObject *array

@@ -1,4 +1,4 @@
-"""The steps of optimisers: what a call of `adam_step` or `sgd_step` means, and what is said when it is wrong.
+"""The steps of optimizers: what a call of `adam_step` or `sgd_step` means, and what is said when it is wrong.
 
 The formulas are torch's. Everything is checked before anything is written. What depends on the number of the step is computed
 in double, so that float32 does not lose 1 - beta2.

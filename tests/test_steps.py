@@ -1,4 +1,4 @@
-"""The steps of optimisers: values, bits, what they refuse, and torch's results."""
+"""The steps of optimizers: values, bits, what they refuse, and torch's results."""
 
 import pickle
 
@@ -321,12 +321,12 @@ def test_as_torch(implementation, dtype, ours, theirs, options):
     functions, rng = implementations.load(implementation), np.random.default_rng(0)
     parameters = rng.normal(size=100).astype(dtype)
     tensor = torch.nn.Parameter(torch.tensor(parameters.copy()))
-    optimiser = getattr(torch.optim, theirs)([tensor], lr=0.01, **options)
+    optimizer = getattr(torch.optim, theirs)([tensor], lr=0.01, **options)
     state = [np.zeros_like(parameters) for _ in range(2 if ours == "adam" else bool("momentum" in options))]
     for step in range(1, 51):
         gradients = rng.normal(size=100).astype(dtype)
         tensor.grad = torch.tensor(gradients)
-        optimiser.step()
+        optimizer.step()
         if ours == "adam":
             functions.adam_step(parameters, gradients, *state, step=step, rate=0.01, **options)
         else:
