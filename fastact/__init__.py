@@ -39,14 +39,15 @@ globals().update(_functions)
 from . import ufuncs as _ufuncs  # noqa: E402, F401  (where pickle finds what is inside them)
 
 __all__ = ["__version__", "backend", "reason", "simd", *_functions]
+_SUBPACKAGES = ("nn", "plots", "sklearn")  # imported when they are asked for
 
 
 def __dir__():
-    return sorted(__all__)
+    return sorted([*__all__, *_SUBPACKAGES])
 
 
 def __getattr__(name):
-    if name in ("nn", "plots", "sklearn"):  # imported when they are asked for
+    if name in _SUBPACKAGES:
         return _importlib.import_module(f"fastact.{name}")
     message = f"module 'fastact' has no attribute {name!r}"
     if not name.startswith("_"):

@@ -5,6 +5,10 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from . import nn as nn
+from . import plots as plots
+from . import sklearn as sklearn
+
 _F = TypeVar("_F", np.float32, np.float64)
 _Casting = Literal["no", "equiv", "safe", "same_kind", "unsafe"]
 _Order = Literal["K", "A", "C", "F"]

@@ -56,9 +56,11 @@ fa.swish(x, beta=2.0, casting="same_kind")
 t: NDArray[np.float32] = fa.adam_step(x, x, x, x, step=1, rate=0.5, weight_decay=0.1)
 u: NDArray[np.float64] = fa.sgd_step(y, y, velocity=y, momentum=0.9, nesterov=True)
 dx, dweight = fa.prelu_backward(x, x, np.ones(4, np.float32))
+fa.nn.Dense, fa.nn.Network, fa.plots.functions, fa.sklearn.MLPClassifier
 print(fa.backend, fa.simd, fa.reason, fa.__version__)
 """
 WRONG = """
+fa.nn.Danse
 fa.sigmoid(x, alpha=1.0)
 fa.sigmoid(x=x)
 fa.elu(x, beta=1.0)
