@@ -305,5 +305,5 @@ def test_score_of_values():
     net = Network(Dense.of(np.eye(3)), task="values")
     X = np.array([[1.0, 2.0, 5.0], [3.0, 2.0, 5.0]])
     assert net.score(X, X) == 1
-    assert net.score(X, X + [0, 0, 1]) == pytest.approx(2 / 3)
+    assert net.score(X, X + np.array([0, 0, 1])) == pytest.approx(2 / 3)
     assert net.score(X, [[1, 2, 5], [5, 2, 5]]) == pytest.approx((0.5 + 1 + 1) / 3)
