@@ -55,9 +55,9 @@ def as_matrix(name, value, width, dtype):
 
 
 def as_rows(name, value, width, dtype, checked=True):
-    """An array of shape (rows, width), a row for each example; if it is `checked`, then finite."""
-    if type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[1] == width:
-        return finite(name, value) if checked else value  # the way of a prediction in microseconds
+    """An array of shape (rows, width), a row for each example; if it is `checked`, then finite and not empty."""
+    if not checked and type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[1] == width:
+        return value  # the way of a prediction in microseconds
     array = real(name, value)
     if array.ndim != 2 or array.shape[1] != width:
         hint = ""
@@ -68,6 +68,8 @@ def as_rows(name, value, width, dtype, checked=True):
         elif array.ndim > 2 and math.prod(array.shape[1:]) == width:
             hint = f": {name}.reshape(len({name}), -1) has it"
         raise ValueError(f"{name} must have shape (rows, {width}), since the network has {width} inputs; got {array.shape}{hint}")
+    if checked and not len(array):
+        raise ValueError(f"{name} must have one row or more, got shape {array.shape}")
     array = convert(array, dtype)
     return finite(name, array) if checked else array
 

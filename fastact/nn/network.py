@@ -227,8 +227,6 @@ class Network:
         """
         epochs, batch_size = positive("fit", "epochs", epochs), positive("fit", "batch_size", batch_size)
         X = as_rows("X", X, self.inputs, self.dtype)
-        if not len(X):
-            raise ValueError(f"X must have one row or more, got shape {X.shape}")
         loss = self.loss if loss is None else loss
         objective = losses.objective(loss, y, len(X), self.layers[-1])
         validate = None if validation is None else training.validator(self, loss, validation, objective)
@@ -367,8 +365,6 @@ class Network:
             Prints as a table with a row a layer; its attributes are arrays.
         """
         X = as_rows("X", X, self.inputs, self.dtype)
-        if not len(X):
-            raise ValueError(f"X must have one row or more, got shape {X.shape}")
         loss = self.loss if loss is None else loss
         objective = None if y is None else losses.objective(loss, y, len(X), self.layers[-1])
         gradients = np.zeros_like(self.parameters)
