@@ -1,6 +1,7 @@
 """What a network looks like inside: neurons that are dead or saturated, and the size of the gradients."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -46,10 +47,10 @@ class Health:
 
 
 def examine(layers, sums, gradients):
-    """The health of layers whose activations were applied to `sums`; `gradients` is the vector of all gradients, or None."""
-    columns, start = [], 0
-    for layer, inputs in zip(layers, sums, strict=True):
-        function, size = layer.function, layer.shape[0] * layer.shape[1]
+    """The health of layers whose activations were applied to `sums`; `gradients` are pairs, of weights and bias, or None."""
+    columns = []
+    for layer, inputs, pair in zip(layers, sums, gradients or itertools.repeat(None), strict=False):
+        function = layer.function
         dead, saturated, gradient = 0.0, np.nan, np.nan
         if function.name == "softmax":
             dead = np.nan
@@ -58,11 +59,9 @@ def examine(layers, sums, gradients):
             dead = 100 * np.mean((slope == 0).all(axis=0))
             if largest := largest_slope(function, inputs.dtype):
                 saturated = 100 * np.mean((slope < SMALL * largest).mean(axis=0) > MOST)
-        if gradients is not None:
-            d_weights = gradients[start : start + size].astype(np.float64)
-            gradient = np.sqrt(np.mean(d_weights**2))
+        if pair:
+            gradient = np.sqrt(np.mean(pair[0].astype(np.float64) ** 2))
         columns.append((dead, saturated, gradient))
-        start += size + layer.shape[1]
     return Health([repr(layer) for layer in layers], *np.array(columns).T)
 
 

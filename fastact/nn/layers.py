@@ -158,12 +158,11 @@ class Dense:
     d_bias = property(lambda self: self._d_bias, doc="The gradient of the bias, from the last backward pass.")
 
     def bind(self, network, parameters, gradients):
-        """Become a part of a network: weights and bias move into its vectors."""
-        n = self.shape[0] * self.shape[1]
-        weights, bias = parameters[:n].reshape(self.shape), parameters[n:]
+        """Become a part of a network: weights and bias move into its vectors, of which these are the views."""
+        weights, bias = parameters
         weights[...], bias[...] = self.weights, self.bias
         self._weights, self._bias, self.network = weights, bias, network
-        self._d_weights, self._d_bias = gradients[:n].reshape(self.shape), gradients[n:]
+        self._d_weights, self._d_bias = gradients
 
     def __getstate__(self):
         """Without the network: a copy of a layer belongs to none, until a network that is copied takes it."""
@@ -226,6 +225,15 @@ class Dense:
 
     def __repr__(self):
         return f"Dense({self.shape[0]}, {self.shape[1]}, {self.function!r})"
+
+
+def views(layers, vector):
+    """For each layer the parts of a vector that are its weights and its bias, or their gradients."""
+    end = 0
+    for layer in layers:
+        start, middle = end, end + layer.shape[0] * layer.shape[1]
+        end = middle + layer.shape[1]
+        yield vector[start:middle].reshape(layer.shape), vector[middle:end]
 
 
 def one_dtype(layers, dtype):

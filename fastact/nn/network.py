@@ -9,7 +9,7 @@ import fastact
 
 from . import files, health, losses, training
 from .data import as_rows, checked, finite, positive, real, sum_is_finite
-from .layers import Dense, one_dtype
+from .layers import Dense, one_dtype, views
 from .optimizers import Adam
 from .passes import Passes
 
@@ -91,11 +91,11 @@ class Network:
 
     def _bind(self):
         """Lay all parameters into one vector, and all gradients into another."""
-        sizes = [(layer.shape[0] + 1) * layer.shape[1] for layer in self.layers]
-        self._parameters, self._gradients = np.empty(sum(sizes), self.dtype), np.zeros(sum(sizes), self.dtype)
-        ends = np.cumsum(sizes)
-        for layer, size, end in zip(self.layers, sizes, ends, strict=True):
-            layer.bind(self, self._parameters[end - size : end], self._gradients[end - size : end])
+        size = sum((layer.shape[0] + 1) * layer.shape[1] for layer in self.layers)
+        self._parameters, self._gradients = np.empty(size, self.dtype), np.zeros(size, self.dtype)
+        parts = views(self.layers, self._parameters), views(self.layers, self._gradients)
+        for layer, parameters, gradients in zip(self.layers, *parts, strict=True):
+            layer.bind(self, parameters, gradients)
 
     @property
     def parameters(self):
@@ -373,7 +373,7 @@ class Network:
             passes.forward(X)
         else:
             passes.loss(X, objective.targets, objective)
-        return health.examine(self.layers, passes.sums(len(X)), None if y is None else gradients)
+        return health.examine(self.layers, passes.sums(len(X)), None if objective is None else views(self.layers, gradients))
 
     def save(self, path):
         """Write the network to a file in NumPy's .npz format, without pickle: `load` and plain NumPy read it.

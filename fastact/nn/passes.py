@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .layers import views
+
 
 class Passes:
     """Both passes through all layers, for batches of up to so many rows. Nothing that the user has is written but the gradients.
@@ -18,17 +20,14 @@ class Passes:
     """
 
     def __init__(self, layers, rows, gradients, keep_sums=False):
-        self.layers, self._parts, start = layers, {}, 0
-        whole, self._gradients = [], []
+        self.layers, self._parts = layers, {}
+        self._gradients = list(views(layers, gradients))
         self._ones = np.ones(rows, gradients.dtype)
+        whole = self._parts[rows] = []
         for layer in layers:
             sums = np.empty((rows, layer.shape[1]), layer.dtype)
             in_place = layer.function.from_output and not keep_sums
             whole.append((sums, sums if in_place else np.empty_like(sums), np.empty_like(sums)))
-            size, end = layer.shape[0] * layer.shape[1], start + (layer.shape[0] + 1) * layer.shape[1]
-            self._gradients.append((gradients[start : start + size].reshape(layer.shape), gradients[start + size : end]))
-            start = end
-        self._parts[rows] = whole
 
     def _buffers(self, rows):
         """For each layer the sums, the outputs (the same array, where that is enough) and the gradient of both."""
