@@ -1,13 +1,10 @@
 """The optimizers: what a step makes of the gradients. One call of a compiled function updates all parameters of a network."""
 
-import math
-
 import numpy as np
 
 import fastact
 
-# The smallest positive number.
-TINY = math.ulp(0.0)
+from ..steps import checked_numbers
 
 
 class Optimizer:
@@ -18,9 +15,13 @@ class Optimizer:
     """
 
     def __init__(self, rate):
-        self.rate = rate if callable(rate) else number("rate", rate, 0)
+        self.rate = rate if callable(rate) else self.number("rate", rate)
         self.steps = 0
         self.parameters = None
+
+    def number(self, name, value):
+        """The value as a float, if it is one that a step takes."""
+        return checked_numbers(type(self).__name__, {name: value})[0]
 
     def start(self, parameters):
         """Forget all steps, and make room for what is kept of them.
@@ -39,7 +40,7 @@ class Optimizer:
             raise ValueError(
                 f"{type(self).__name__}.step() needs the parameters that it was started with: call start(parameters)"
             )
-        rate = number("rate", self.rate(self.steps), 0) if callable(self.rate) else self.rate
+        rate = self.number("rate", self.rate(self.steps)) if callable(self.rate) else self.rate
         self.steps += 1
         return rate
 
@@ -82,7 +83,7 @@ class SGD(Optimizer):
 
     def __init__(self, rate=0.01, *, momentum=0.0, nesterov=False):
         super().__init__(rate)
-        self.momentum, self.nesterov = number("momentum", momentum, 0), bool(nesterov)
+        self.momentum, self.nesterov = self.number("momentum", momentum), bool(nesterov)
         if self.nesterov and not self.momentum:
             raise ValueError("SGD() argument nesterov=True needs a momentum > 0, got momentum=0")
         self.velocity = None
@@ -120,8 +121,8 @@ class Adam(Optimizer):
 
     def __init__(self, rate=0.001, *, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(rate)
-        self.beta1, self.beta2 = number("beta1", beta1, 0, 1), number("beta2", beta2, 0, 1)
-        self.eps = number("eps", eps, TINY)
+        self.beta1, self.beta2 = self.number("beta1", beta1), self.number("beta2", beta2)
+        self.eps = self.number("eps", eps)
         self.first_moment = self.second_moment = None
 
     def start(self, parameters):
@@ -159,13 +160,4 @@ class AdamW(Adam):
 
     def __init__(self, rate=0.001, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
         super().__init__(rate, beta1=beta1, beta2=beta2, eps=eps)
-        self.weight_decay = number("weight_decay", weight_decay, 0)
-
-
-def number(name, value, least, below=math.inf):
-    """A number in [least, below), as a float."""
-    if isinstance(value, (int, float, np.integer, np.floating)) and least <= value < below:
-        return float(value)
-    right = f"finite and at least {least}" if below == math.inf else f"at least {least} and less than {below}"
-    right = "finite and positive" if least == TINY else right
-    raise ValueError(f"{name} must be a number that is {right}, got {value!r}")
+        self.weight_decay = self.number("weight_decay", weight_decay)

@@ -56,28 +56,29 @@ def test_rate_of_the_step():
     asked = []
     run(SGD(lambda step: asked.append(step) or 0.1), steps=3)
     assert asked == [0, 1, 2]
-    with pytest.raises(ValueError, match="rate must be a number that is finite and at least 0, got nan"):
+    with pytest.raises(ValueError, match=r"SGD\(\) argument rate must be finite, got nan"):
         run(SGD(lambda step: np.nan))
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SGD(-0.1), "rate must be a number that is finite and at least 0, got -0.1"),
-        (lambda: SGD("fast"), "rate must be a number"),
+        (lambda: SGD(-0.1), r"SGD\(\) needs rate >= 0, got rate=-0.1"),
         (lambda: SGD(momentum=-1), "momentum"),
         (lambda: SGD(nesterov=True), "nesterov=True needs a momentum"),
         (lambda: Adam(np.inf), "rate"),
-        (lambda: Adam(beta1=1), "beta1 must be a number that is at least 0 and less than 1, got 1"),
+        (lambda: Adam(beta1=1), r"Adam\(\) needs 0 <= beta1 < 1, got beta1=1"),
         (lambda: Adam(beta2=-0.1), "beta2"),
-        (lambda: Adam(eps=0), "eps must be a number that is finite and positive, got 0"),
+        (lambda: Adam(eps=0), r"Adam\(\) needs eps > 0, got eps=0"),
         (lambda: AdamW(weight_decay=-1), "weight_decay"),
     ],
 )
 def test_errors(make, message):
-    """Each names the argument and its value."""
+    """Each names the argument and its value, as those of the steps do."""
     with pytest.raises(ValueError, match=message):
         make()
+    with pytest.raises(TypeError, match=r"SGD\(\) argument rate must be a real number, not str 'fast'"):
+        SGD("fast")
 
 
 def test_it_serves_one_network_at_a_time():
