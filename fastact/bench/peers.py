@@ -4,6 +4,8 @@ import importlib
 import importlib.util
 import os
 
+import numpy as np
+
 from .. import elsewhere
 
 # Those that can be called here.
@@ -15,37 +17,55 @@ def installed():
     return tuple(name for name in CALLED if importlib.util.find_spec(name))
 
 
-def function(library, declared, **values):
-    """A library's function of its own arrays, or None: `values` are the axis, or the parameters as its users hold them."""
-    call = elsewhere.CALLS.get(declared, {}).get(library)
-    return eval(f"lambda x: {call}", {**MODULES[library](), **values}) if call else None
-
-
-def torch_modules():
-    """PyTorch on one thread."""
-    torch = importlib.import_module("torch")
-    torch.set_num_threads(1)
-    return {"torch": torch, "F": torch.nn.functional}
-
-
-def jax_modules():
-    """JAX, in the dtype that it is given."""
-    jax = importlib.import_module("jax")
-    jax.config.update("jax_enable_x64", True)
-    return {"jax": jax, "nn": jax.nn}
-
-
-def scipy_modules():
-    """SciPy's special functions."""
+def names_of(library):
+    """What the names in the calls of a library stand for."""
+    module = importlib.import_module(library)
+    if library == "torch":
+        return {"torch": module, "F": module.nn.functional}
+    if library == "jax":
+        importlib.import_module("jax.scipy.special")
+        return {"jax": module, "nn": module.nn}
     return {"special": importlib.import_module("scipy.special")}
 
 
-MODULES = {"torch": torch_modules, "jax": jax_modules, "scipy": scipy_modules}
+def function(library, declared, **values):
+    """A library's function of its own arrays, or None: `values` are the axis, or the parameters as its users hold them."""
+    call = elsewhere.CALLS.get(declared, {}).get(library)
+    return eval(f"lambda x: {call}", {**names_of(library), **values}) if call else None
+
+
+def of_numbers(library, declared, step, **values):
+    """A library's function of a float32 array of NumPy's, or its backward pass of a gradient of 1 by its own means.
+
+    Of glu the array is the gate, and the value 1. SciPy has no backward passes.
+    """
+    if library == "scipy":
+        return np.errstate(all="ignore")(function(library, declared, **values))
+    module, stack = importlib.import_module(library), declared == "glu"
+    numbers = module if library == "torch" else module.numpy
+    if library == "torch" and "weight" in values:
+        values["weight"] = module.tensor([values["weight"]])
+    call = function(library, declared, **({"axis": 0} if stack else values))
+    forward = (lambda x: call(numbers.stack([numbers.ones_like(x), x]))[0]) if stack else call
+    if library == "jax":
+        backward = lambda x: module.vjp(forward, x)[1](numbers.ones_like(x))[0]  # noqa: E731
+        compiled = module.jit(backward if step == "backward" else forward)
+        return lambda x: np.asarray(compiled(x))
+
+    def evaluate(x):
+        given = module.from_numpy(x.copy()).requires_grad_(step == "backward")
+        result = forward(given)
+        if step == "backward":
+            result.sum().backward()
+            result = given.grad
+        return result.numpy()
+
+    return evaluate
 
 
 def torch_call(case, operands):
     """The forward pass, or automatic differentiation's backward pass through a graph that is kept."""
-    torch, values = torch_modules()["torch"], dict(case.values)
+    torch, values = importlib.import_module("torch"), dict(case.values)
     given = [torch.from_numpy(operands["x"])]
     if "weight" in values:
         given.append(torch.tensor([values["weight"]], dtype=given[0].dtype))
@@ -61,7 +81,7 @@ def torch_call(case, operands):
 
 def jax_call(case, operands):
     """The compiled function, or its compiled derivative."""
-    jax = jax_modules()["jax"]
+    jax = importlib.import_module("jax")
     call = function("jax", case.declared, **dict(case.values))
     if call is None:
         return None
@@ -104,8 +124,11 @@ def contestants(text):
             raise ValueError(f"unknown library {name!r}: choose among {', '.join(CALLED)}")
         if name not in installed():
             raise ValueError(f"{name} is not installed here: pip install {name}")
+    if "torch" in names:
+        importlib.import_module("torch").set_num_threads(1)
     if "jax" in names:
         hold_to_one_thread()
+        importlib.import_module("jax").config.update("jax_enable_x64", True)  # or it would compute float64 in float32
     return {name: contestant(name) for name in names}
 
 

@@ -1,11 +1,12 @@
 """The picture of errors: by how many float32 numbers a function is off, over all exponents."""
 
 import functools
-import importlib.util
 
 import numpy as np
 
 from .. import simd
+from ..bench import peers
+from ..bench.faults import ulps
 from ..elsewhere import CALLS
 from . import curves, style
 from .sheet import named
@@ -19,7 +20,6 @@ PROMISED, NEAR_ZERO = {"forward": 2, "backward": 4}, 2.0**-25
 # Where a NaN or an infinity stands that should be a number: above the distance of the farthest float32 numbers.
 WRONG = 1e11
 COLOURS = dict(zip(("fastact", "plain NumPy", "torch", "jax", "scipy"), style.CONTESTANTS, strict=True))
-LIBRARIES = ("torch", "jax", "scipy")
 TICKS = (0, 1, 10, 100, 1e4, 1e6, 1e8, WRONG)
 
 
@@ -96,15 +96,10 @@ def contestants(activation, kind):
     line = getattr(activation, "plain" if kind == "forward" else "plain_backward", None)
     if line:
         yield "plain NumPy", "numpy", functools.partial(plain, line, activation)
-    for library in LIBRARIES:
-        call = calls(activation).get(library)
-        if call and importlib.util.find_spec(library) and (kind == "forward" or library != "scipy"):
-            yield library, library, functools.partial(PEERS[library], call, kind, activation)
-
-
-def calls(activation):
-    """Other libraries' calls of the function."""
-    return CALLS.get(activation.name, {}) if len(activation.operands) == 1 else {}
+    calls = CALLS.get(activation.name, {}) if len(activation.operands) == 1 else {}
+    for library in peers.installed():
+        if library in calls and (kind == "forward" or library != "scipy"):
+            yield library, library, peers.of_numbers(library, activation.name, kind, **activation.values)
 
 
 def plain(line, activation, x):
@@ -115,39 +110,6 @@ def plain(line, activation, x):
     result = np.asarray(result[0] if isinstance(result, tuple) else result)
     halves = np.split(result, 2, axis=-1) if result.shape != x.shape else [result]
     return halves[-1 if activation.operands[-1] == "gate" else 0]
-
-
-def in_torch(call, kind, activation, x):
-    """PyTorch's function, or its derivative by its own means."""
-    import torch
-
-    values = {name: torch.tensor([value]) if name == "weight" else value for name, value in activation.values.items()}
-    given = torch.from_numpy(x.ravel()).requires_grad_(kind == "backward")
-    result = eval(call, {"torch": torch, "F": torch.nn.functional, "x": given, **values})
-    if kind == "backward":
-        result.sum().backward()
-        result = given.grad
-    return result.numpy().reshape(x.shape)
-
-
-def in_jax(call, kind, activation, x):
-    """JAX's function, compiled, or its derivative by its own means."""
-    import jax
-
-    function = eval(f"lambda x: {call}", {"jax": jax, "nn": jax.nn, **activation.values})
-    backward = lambda x: jax.vjp(function, x)[1](jax.numpy.ones_like(x))[0]  # noqa: E731
-    return np.asarray(jax.jit(backward if kind == "backward" else function)(x))
-
-
-def in_scipy(call, kind, activation, x):
-    """SciPy's function."""
-    from scipy import special
-
-    with np.errstate(all="ignore"):
-        return np.asarray(eval(call, {"special": special, "x": x, **activation.values}))
-
-
-PEERS = {"torch": in_torch, "jax": in_jax, "scipy": in_scipy}
 
 
 def near_zero(activation, x, exact):
@@ -169,15 +131,10 @@ def near_zero(activation, x, exact):
 def off(x, got, exact, near, without_subnormal):
     """The errors in ULP; NaN where there is no exact value. JAX takes subnormal numbers as 0, on purpose: they do not count."""
     with np.errstate(all="ignore"):
-        rounded = exact.astype(np.float32)
-        got = got.astype(np.float32)
-        error = np.abs(got - exact) / np.spacing(np.abs(rounded)).astype(np.float64)
-        apart = np.abs(order(got) - order(rounded))
-        error = np.where(apart > 4, apart, error)
+        got, rounded = got.astype(np.float32), exact.astype(np.float32)
+        error, apart = ulps(got, exact), np.abs(order(got) - order(rounded))
+        error = np.where(np.isinf(error), WRONG, np.where(apart > 4, apart, error))
         error[near & (np.abs(got - exact) <= NEAR_ZERO)] = 0
-    error[got == rounded] = np.where(np.isfinite(rounded), error, 0)[got == rounded]
-    error[np.isfinite(rounded) & ~np.isfinite(got)] = WRONG
-    error[~np.isfinite(rounded) & (got != rounded)] = WRONG
     error[np.isnan(exact)] = np.nan
     if without_subnormal:
         tiny = np.finfo(np.float32).tiny

@@ -12,9 +12,9 @@ import numpy as np
 
 import fastact
 from fastact import elsewhere
+from fastact.bench import peers
 from fastact.declare import ACTIVATIONS
 
-MODULES = {library: library for library in elsewhere.LIBRARIES} | {"thinc": "thinc.api", "scipy": "scipy.special"}
 X = np.array([[-6.0, -2.5, -1.0, -0.25], [0.0, 0.3, 1.75, 5.0]], dtype=np.float32)
 ARRAYS = {
     "logit": {"x": np.array([[0.1, 0.25, 0.5, 0.9]], dtype=np.float32)},
@@ -94,17 +94,14 @@ def names_of(library):
     if library == "onnx":
         return Operators(), np.asarray
     os.environ.setdefault("KERAS_BACKEND", "numpy")
-    module = importlib.import_module(MODULES[library])
-    if library == "torch":
-        return {"torch": module, "F": module.nn.functional}, module.tensor
-    if library == "jax":
-        importlib.import_module("jax.scipy.special")
-        return {"jax": module, "nn": module.nn}, module.numpy.asarray
     if library == "keras":
-        return {key: getattr(module, key) for key in ("activations", "layers", "losses", "ops")}, np.asarray
-    if library == "scipy":
-        return {"special": module}, np.asarray
-    return {"thinc": module.NumpyOps()}, np.asarray
+        keras = importlib.import_module("keras")
+        return {key: getattr(keras, key) for key in ("activations", "layers", "losses", "ops")}, np.asarray
+    if library == "thinc":
+        return {"thinc": importlib.import_module("thinc.api").NumpyOps()}, np.asarray
+    names = peers.names_of(library)
+    arrays = {"torch": lambda: names["torch"].tensor, "jax": lambda: names["jax"].numpy.asarray, "scipy": lambda: np.asarray}
+    return names, arrays[library]()
 
 
 def settings(name):
