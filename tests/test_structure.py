@@ -3,6 +3,7 @@
 import concurrent.futures
 import doctest
 import functools
+import importlib
 import importlib.metadata
 import inspect
 import math
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import calling, cli, implementations, row_evaluators
+from fastact import calling, cli, documentation, implementations, row_evaluators
 from fastact.declare import ACTIVATIONS
 
 import arrays
@@ -153,6 +154,27 @@ def test_docstring_examples(implementation, monkeypatch):
         examples += len(test.examples)
         runner.run(test)
     assert runner.summarize(verbose=False) == (0, examples)
+
+
+@pytest.mark.parametrize(
+    "module", ["fastact.mathtext", "fastact.nn.files", "fastact.nn.layers", "fastact.nn.network", "fastact.nn.optimizers"]
+)
+def test_examples_of_modules(module):
+    """Those of layers and networks, which are the same on each implementation."""
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 3
+    assert not result.failed
+
+
+def test_calls_that_are_listed():
+    """A table of functions says of each parameter the default that it has."""
+    functions = vars(implementations.load("numpy"))
+    listed = [one for one in documentation.listing() if "[" not in one.name and not isinstance(functions[one.name], np.ufunc)]
+    assert {*STEPS, "softmax", "cross_entropy", "elu"} <= {one.name for one in listed}
+    for one in listed:
+        real = inspect.signature(functions[one.name]).parameters
+        for name, parameter in inspect.signature(eval(f"lambda {one.call.partition('(')[2][:-1]}: 0")).parameters.items():
+            assert real[name].default == parameter.default, one.call
 
 
 @each_public

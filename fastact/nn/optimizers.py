@@ -115,6 +115,17 @@ class Adam(Optimizer):
     --------
     fastact.adam_step : The formulas.
     AdamW : With weight decay.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastact.nn import Adam
+    >>> parameters = np.array([1.0, 2.0])
+    >>> optimizer = Adam(0.1)
+    >>> optimizer.start(parameters)
+    >>> optimizer.step(parameters, np.array([1.0, -100.0]))
+    >>> parameters.round(6)
+    array([0.9, 2.1])
     """
 
     weight_decay = 0.0
@@ -156,6 +167,17 @@ class AdamW(Adam):
         As for Adam.
     weight_decay : float
         How fast parameters that have no gradient fall.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastact.nn import AdamW
+    >>> parameters = np.array([1.0, 2.0])
+    >>> optimizer = AdamW(0.1, weight_decay=0.2)
+    >>> optimizer.start(parameters)
+    >>> optimizer.step(parameters, np.zeros(2))
+    >>> parameters
+    array([0.98, 1.96])
     """
 
     def __init__(self, rate=0.001, *, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
