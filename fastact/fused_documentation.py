@@ -1,6 +1,6 @@
 """The numpydoc docstrings of the steps of optimizers and of losses with their gradients, and what a table of functions says."""
 
-from .row_documentation import IN_PLACE, KINDS, LABELS, LOGITS, REDUCTION, REFUSED, WEIGHT, clean, loss
+from .row_documentation import BOTH, IN_PLACE_BOTH, KINDS, LABELS, LOGITS, REDUCTION, REFUSED, WEIGHT, clean, loss
 
 ARRAYS = """    parameters : ndarray
         float32 or float64; changed in place. Any strides; one vector of all parameters of a network takes the least time.
@@ -52,7 +52,6 @@ LISTED = {
         "v = momentum * v + g; p = p - rate * v, or p - rate * (g + momentum * v) with nesterov",
     ),
 }
-BOTH = f"{IN_PLACE}.\n        Or a tuple of two, where to write the loss and the gradient; either may be None"
 TEXTS = {
     "squared_error_and_grad": clean(f"""The mean squared error, and its gradient, in one pass over memory
 
@@ -67,7 +66,7 @@ TEXTS = {
     reduction : {{'mean', 'sum', 'none'}}, default 'mean'
         Of the losses: the mean, NaN where there are no entries, the sum, or the loss of each entry.
     out : ndarray, optional
-        Where to write {BOTH.replace("logits", "outputs")}.
+        Where to write {IN_PLACE_BOTH.replace("logits", "outputs")}.
 
     Returns
     -------
@@ -98,8 +97,8 @@ TEXTS = {
         "binary_cross_entropy_with_logits and its backward pass with a grad of 1, in one pass over the logits",
         "What a training step needs.",
         LOGITS + LABELS + WEIGHT + REDUCTION,
+        IN_PLACE_BOTH,
         BOTH,
-        "(scalar or ndarray, ndarray)\n        The loss, and the gradient of `logits`, as the two functions give them",
         False,
         ">>> loss, grad = fa.binary_cross_entropy_with_logits_and_grad(np.zeros(2), np.array([0.0, 1.0]))\n"
         "    >>> round(float(loss), 6), grad.tolist()\n    (0.693147, [0.25, -0.25])",

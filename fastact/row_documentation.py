@@ -268,6 +268,8 @@ def loss(head, tail, given, out, returned, cross, example):
 
 SCALAR = "scalar or ndarray\n        The loss, rounded once from a float64 sum; with reduction='none' one for each {0}."
 SLOPE = "ndarray\n        The gradient of `logits`, of their shape; accurate where a target dominates: p - 1 keeps its digits."
+IN_PLACE_BOTH = f"{IN_PLACE}.\n        Or a tuple of two, where to write the loss and the gradient; either may be None"
+BOTH = "(scalar or ndarray, ndarray)\n        The loss, and the gradient of `logits`, as the two functions give them"
 TEXTS = {
     "gumbel_softmax": clean(f"""gumbel_softmax: {OTHERS["gumbel_softmax"][2]}, along an axis
 
@@ -369,8 +371,8 @@ TEXTS = {
         "cross_entropy and cross_entropy_backward with a grad of 1, in one pass over the logits",
         "What a training step needs.",
         LOGITS + TARGET + CROSS + REDUCTION,
-        f"{IN_PLACE}.\n        Or a tuple of two, where to write the loss and the gradient; either may be None",
-        "(scalar or ndarray, ndarray)\n        The loss, and the gradient of `logits`, as the two functions give them",
+        IN_PLACE_BOTH,
+        BOTH,
         True,
         examples.other("cross_entropy_and_grad"),
     ),

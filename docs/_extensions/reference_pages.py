@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 import fastact
-from fastact import documentation, elsewhere, mathtext
+from fastact import bench, documentation, elsewhere, mathtext
 from fastact.declare import ACTIVATIONS
 from fastact.row_table import ROWS
 
@@ -148,7 +148,8 @@ def speeds(name):
         line[row["size"]] = time(times["compiled"]) + (f" ({times['plain'] / times['compiled']:.1f})" if "plain" in times else "")
     text = beside_others(name)
     if lines:
-        text = table(["pass", *map(elements, sizes)], [[label, *line.values()] for label, line in lines.items()]) + "\n" + text
+        head = ["pass", *map(bench.format_size, sizes)]
+        text = table(head, [[label, *line.values()] for label, line in lines.items()]) + "\n" + text
     if not text:
         return ""
     machine = record["machine"]
@@ -187,14 +188,6 @@ def beside_others(name):
     if not lines:
         return ""
     return f"Beside other libraries, into memory that is there already:\n\n{table(['rows', 'elements', *libraries], lines)}\n"
-
-
-def elements(size):
-    """16, 1 Ki, 8 Mi."""
-    for unit, factor in (("Mi", 1 << 20), ("Ki", 1 << 10)):
-        if size % factor == 0:
-            return f"{size // factor} {unit}"
-    return str(size)
 
 
 def time(nanoseconds):

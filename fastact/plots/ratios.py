@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from .. import bench
-from ..bench.record import leading
+from ..bench.record import leading, mean
 from . import style
 
 # What is drawn if nothing else is said: large enough that calls do not count, and small enough for a cache.
@@ -76,8 +76,9 @@ def drawn(found, size, dtype, machine):
     """The figure: a line for each function, the fastest on top."""
     names = sorted(found, key=lambda name: found[name].get("forward", found[name].get("backward")))
     ratios = {kind: [found[name].get(kind, math.nan) for name in names] for kind in PASSES}
-    means = {kind: math.exp(np.nanmean(np.log(each))) for kind, each in ratios.items() if not np.isnan(each).all()}
-    said = ", ".join(f"{kind} {times(mean)}" for kind, mean in means.items())
+    means = {kind: mean(of[kind] for of in found.values() if kind in of) for kind in PASSES}
+    means = {kind: each for kind, each in means.items() if each}
+    said = ", ".join(f"{kind} {times(each)}" for kind, each in means.items())
     title = "How many times as fast as plain NumPy"
     caption = f"{bench.format_size(size)} elements of {dtype}, compared with the line of NumPy that people write"
     on = f"fastact {machine.get('fastact', '?')} ({machine.get('simd', '?')}), NumPy {machine.get('numpy', '?')}, "
