@@ -3,8 +3,8 @@
 A formula is plain Python on arrays. It may use numbers, its arguments, `+ - * /`, comparisons, assignments to local
 names, the words of words.py, and activations declared above it. From each declaration the package makes the public
 function, its docstring, the NumPy fallback, the C kernel of every instruction set, the tests' oracle (the docstring's
-first line is the textbook definition, a backward formula's the textbook derivative), the benchmark rows and the README's
-tables. The formulas say *how* to compute without overflow or lost digits; the definition says *what*.
+first line is the textbook definition, a backward formula's the textbook derivative), the benchmark rows and the tables of
+benchmarks/README.md. The formulas say *how* to compute without overflow or lost digits; the definition says *what*.
 `plain` is the line of NumPy that people write, with which the benchmark compares.
 
 Conventions: the saturated side owns a kink (relu'(0) = 0); a branch is selected, never multiplied by 0, so that an

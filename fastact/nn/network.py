@@ -221,7 +221,7 @@ class Network:
         ValueError, TypeError
             If something does not fit. The network is as before.
         FloatingPointError
-            If the loss or a weight becomes NaN or infinite. The network is that of the epoch before.
+            If the loss or a weight becomes NaN or infinite. The network is that of the epoch before, without its optimizer.
         KeyboardInterrupt
             After Ctrl-C. The network keeps what it has learnt, and `losses` the epochs that are done.
         """
