@@ -35,7 +35,7 @@ class ElementwiseLossCall(LossCall):
         self.sum, self.mean_of_elements = evaluators.get("sum", sum_quietly), evaluators.get("mean_of_elements")
 
     def __call__(self, *args, **kwargs):
-        """The mean over plain arrays at once, without the 20 us that looking at everything takes; the rest by all the rules."""
+        """The mean over plain arrays at once, without looking at everything; the rest by all the rules."""
         if self.mean_of_elements and self.kind != "backward" and len(args) == 2 and not kwargs.keys() - {"out"}:
             result = self.mean_of_elements(self.evaluator, self.slack, args, self.usual, kwargs.get("out"))
             if result is not None:

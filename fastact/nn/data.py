@@ -75,7 +75,7 @@ def as_rows(name, value, width, dtype, checked=True):
 
 
 def sum_is_finite(array):
-    """Whether the sum is finite: nearly always where all numbers are, and in a third of the time."""
+    """Whether the sum is finite: nearly always where all numbers are, and sooner known."""
     with np.errstate(all="ignore"):
         return math.isfinite(np.add.reduce(array, axis=None))
 
