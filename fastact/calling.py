@@ -8,6 +8,7 @@ from the output. row_calls.py has the calls along an axis, special.py, sampling.
 
 import functools
 import operator
+import re
 
 import numpy as np
 
@@ -247,13 +248,20 @@ class Call:
 
 def refuse_unknown(function, unknown, known, told):
     """Refuse keywords that do not exist, and say of the first which was meant, or which keywords there are."""
-    import difflib  # only an error needs it
-
     name = min(unknown)
     meant = ELSEWHERE.get(name.lower(), name)
-    near = [meant] if meant in known else difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}=?" if near and meant else f"it takes {', '.join(sorted(told))}"
+    near = meant if meant in known else nearest(name, known)
+    hint = f"did you mean {near}=?" if near and meant else f"it takes {', '.join(sorted(told))}"
     raise TypeError(f"{function}() got an unexpected keyword argument {name!r}: {hint}")
+
+
+def nearest(name, names, least=0.6):
+    """Which of the names was meant, whatever its case, hyphens and underscores; None if nothing is that much like it."""
+    import difflib  # only an error needs it
+
+    squeezed = {re.sub("[-_ ]", "", each): each for each in names}
+    near = difflib.get_close_matches(re.sub("[-_ ]", "", name.lower()), squeezed, 1, least)
+    return squeezed[near[0]] if near else None
 
 
 def check_axis(function, value, others=""):

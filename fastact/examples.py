@@ -12,7 +12,7 @@ from .row_table import ROWS
 X = "[-2.0, -0.4, 0.0, 0.7, 2.0]"
 PAIR = ("[-2.0, 0.0, 2.0]", "[1.0, 2.0, 3.0]")
 # Functions that show there nothing of what they do, or that give NaN.
-ELSEWHERE = {
+INPUTS = {
     "hard_sigmoid": "[-4.0, -1.5, 0.0, 1.5, 4.0]",
     "hard_swish": "[-4.0, -1.5, 0.0, 1.5, 4.0]",
     "logit": "[0.1, 0.25, 0.5, 0.75, 0.9]",
@@ -63,7 +63,7 @@ def arrays(activation):
     if activation.halves:
         return ["x = np.array([1.0, -2.0, 0.5, 3.0])"]
     if activation.operands == ("x",):
-        return [f"x = np.array({ELSEWHERE.get(activation.name, X)})"]
+        return [f"x = np.array({INPUTS.get(activation.name, X)})"]
     return [f"{name} = np.array({given})" for name, given in zip(activation.operands, PAIR, strict=True)]
 
 

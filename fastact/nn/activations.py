@@ -1,12 +1,12 @@
 """The activation of a layer, found by its name: forward, backward, and what initial weights suit it."""
 
-import difflib
 import math
 
 import numpy as np
 
 import fastact
 
+from ..calling import nearest
 from ..declare import ACTIVATIONS
 
 # The largest of the numbers at which a function is looked at: beyond, no activation bends any more.
@@ -157,8 +157,8 @@ def find(activation, parameters):
         given = f"{type(activation).__name__} {activation!r}"
         raise TypeError(f"activation must be a name, a pair of functions (f, f_backward) or None, not {given}")
     if activation not in names():
-        near = difflib.get_close_matches(activation.lower().replace("-", "_"), names(), 1, 0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(names())}"
+        near = nearest(activation, names())
+        hint = f"did you mean {near!r}?" if near else f"it is one of {', '.join(names())}"
         if activation.lower() in ("linear", "identity", "none", ""):
             hint = "a layer without one takes None"
         raise ValueError(f"activation {activation!r} is none that a layer takes: {hint}")

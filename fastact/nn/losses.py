@@ -1,11 +1,10 @@
 """What training minimizes: a loss by name or of the user's own, and labels as it takes them."""
 
-import difflib
-
 import numpy as np
 
 import fastact
 
+from ..calling import nearest
 from .activations import label, read_only, write
 from .data import convert, finite, real
 
@@ -83,8 +82,8 @@ def objective(loss, y, rows, layer):
         targets = y[:, np.newaxis] if y.ndim == 1 and width == 1 else y
         return Objective(guarded(loss), targets, "classes" if classes else "values")
     if not isinstance(loss, str) or loss not in FUNCTIONS:
-        near = difflib.get_close_matches(str(loss), FUNCTIONS, 1, 0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(map(repr, FUNCTIONS))}, or a function"
+        near = nearest(str(loss), FUNCTIONS)
+        hint = f"did you mean {near!r}?" if near else f"it is one of {', '.join(map(repr, FUNCTIONS))}, or a function"
         raise ValueError(f"loss {loss!r} is unknown: {hint}")
     refuse_probabilities(loss, layer.function.name)
     function = getattr(fastact, FUNCTIONS[loss])

@@ -1,13 +1,13 @@
 """The command `fastact plot`."""
 
 import argparse
-import difflib
 import os
 import re
 import sys
 import textwrap
 
 from .. import bench
+from ..calling import nearest
 from ..declare import ACTIVATIONS
 from . import learning, ratios, sheet, style, ulps
 
@@ -156,9 +156,8 @@ def drawn(options):
     for name in options.what:
         if name in KINDS:
             raise ValueError(f"{name} is a picture of its own: it comes first")
-        near = difflib.get_close_matches(name, KINDS, 1, 0.7)
-        if name not in sheet.names() and near:
-            raise ValueError(f"no picture {name!r}: did you mean {near[0]!r}?")
+        if name not in sheet.names() and (near := nearest(name, KINDS, 0.7)):
+            raise ValueError(f"no picture {name!r}: did you mean {near!r}?")
     values = {name: [number(name, part.strip()) for part in text.split(",")] for name, text in given.items()}
     return "functions", sheet.functions(*options.what, range=options.range, **values)
 

@@ -1,12 +1,12 @@
 """The picture of functions: a panel for each, or for a family two."""
 
 import collections
-import difflib
 import itertools
 import math
 
 import numpy as np
 
+from ..calling import nearest
 from ..declare import ACTIVATIONS
 from ..mathtext import latex
 from ..row_table import ROWS
@@ -81,16 +81,14 @@ def named(name):
     known = names()
     if name in known:
         return known[name]
-    wanted = str(name).lower().replace("_", "").removesuffix("backward")
-    squeezed = {each.replace("_", ""): each for each in known}
-    near = difflib.get_close_matches(wanted, squeezed, 1, 0.6)
     if name in ROWS:
         raise ValueError(f"{name} cannot be drawn as a curve: it works along an axis, not on single numbers")
     for one in known.values():
         for value, other in one.alternatives.items():
             if other.name == name:
                 raise ValueError(f"no elementwise function {name!r}: it is {one.name} with {one.option}={value!r}")
-    hint = f"did you mean {squeezed[near[0]]!r}?" if near else f"it can be {', '.join(dict.fromkeys(known))}"
+    near = nearest(str(name).removesuffix("_backward"), known)
+    hint = f"did you mean {near!r}?" if near else f"it can be {', '.join(dict.fromkeys(known))}"
     raise ValueError(f"no elementwise function {name!r}: {hint}")
 
 
