@@ -1,4 +1,4 @@
-"""The same networks in plain NumPy, scikit-learn, PyTorch, JAX and ONNX Runtime, for networks.py."""
+"""The same networks in plain NumPy, scikit-learn, PyTorch, JAX and ONNX Runtime, and their digits, for networks.py."""
 
 import importlib.metadata
 import importlib.util
@@ -16,6 +16,16 @@ def versions():
     """The versions of the libraries that are installed."""
     names = ("numpy", "scikit-learn", "torch", "jax", "onnxruntime")
     return {name: importlib.metadata.version(name) for name in names if has(name.replace("scikit-learn", "sklearn"))}
+
+
+def images(dtype=np.float32):
+    """scikit-learn's digits: training data and labels, and those of the 360 images held out."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    order = np.random.default_rng(7).permutation(len(found.data))
+    data, labels = (found.data[order] / 16).astype(dtype), found.target[order]
+    return data[360:], labels[360:], data[:360], labels[:360]
 
 
 def digits(X, y, epochs, batch, rate):

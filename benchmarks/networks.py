@@ -40,16 +40,6 @@ TARGETS = {
 }
 
 
-def digits():
-    """Training data and labels, and those of the 360 images held out."""
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
-    order = np.random.default_rng(7).permutation(len(found.data))
-    data, labels = (found.data[order] / 16).astype(np.float32), found.target[order]
-    return data[360:], labels[360:], data[:360], labels[:360]
-
-
 def trained(X, y, activation, seed):
     """A network of ours, trained on the digits."""
     net = Network(Dense(64, 128, activation), Dense(128, 10), rng=seed)
@@ -78,7 +68,7 @@ def best_times(contestants, rounds, seconds):
 
 def accuracy():
     """The accuracy on the digits held out, by activation and seed, and that of scikit-learn's relu."""
-    X, y, X_test, y_test = digits()
+    X, y, X_test, y_test = peers.images()
     found = {name: [100 * trained(X, y, name, seed).score(X_test, y_test) for seed in range(SEEDS)] for name in ACTIVATIONS}
     found["scikit-learn's relu"] = [
         100 * float((peers.sklearn_digits(X, y, EPOCHS, BATCH, RATE, seed).predict(X_test) == y_test).mean())
@@ -89,7 +79,7 @@ def accuracy():
 
 def jobs():
     """The contestants of each job, by name."""
-    X, y, _, _ = digits()
+    X, y, _, _ = peers.images()
     found = {"digits": {"fastact": lambda: trained(X, y, "relu", 0)}}
     found["digits"] |= peers.digits(X, y, EPOCHS, BATCH, RATE)
     generator = np.random.default_rng(0)

@@ -8,9 +8,9 @@ import statistics
 import time
 import warnings
 
+import network_peers as peers
 import numpy as np
 import sklearn
-from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
@@ -37,17 +37,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="how many networks of each kind (default: 5)")
     seeds = parser.parse_args().seeds
     warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
-    X, y = load_digits(return_X_y=True)
-    order = np.random.default_rng(7).permutation(len(X))
-    test, train = order[:360], order[360:]
     print(*(f"{name:<8} {value}" for name, value in (bench.machine() | {"sklearn": sklearn.__version__}).items()), sep="\n")
+    rows = len(peers.images()[0])
     print(
-        f"{len(train)} rows, {SETTINGS}; medians of seconds (in parentheses over the best) and means of accuracy, {seeds} seeds\n"
+        f"{rows} rows, {SETTINGS}; medians of seconds (in parentheses over the best) and means of accuracy, {seeds} seeds\n"
     )
     print(f"{'dtype':8} {'fastact':>16} {'sklearn':>16} {'ratio':>6}   {'fastact':>8} {'sklearn':>8} {'differ':>7}")
     for dtype in (np.float64, np.float32):
-        scaled = (X / 16).astype(dtype)
-        data = scaled[train], y[train], scaled[test], y[test]
+        data = peers.images(dtype)
         results = [
             [measure(classifier, data, seed) for classifier in (fastact.sklearn.MLPClassifier, MLPClassifier)]
             for seed in range(seeds)
