@@ -41,7 +41,7 @@ def checked(name, value, shape, dtype):
 
 
 def convert(array, dtype):
-    """The array in another dtype. What does not fit is inf, for `finite` to refuse; what is too small is 0."""
+    """The array in another dtype. What does not fit is inf, which `finite` refuses where it is asked; what is too small is 0."""
     with np.errstate(over="ignore", under="ignore"):
         return array.astype(dtype, copy=False)
 
@@ -51,7 +51,7 @@ def as_matrix(name, value, width, dtype):
     array = real(name, value)
     if array.ndim == 0 or array.shape[-1] != width:
         raise ValueError(f"{name} must have shape (..., {width}), since the layer has {width} inputs; got {array.shape}")
-    return array.astype(dtype, copy=False)
+    return convert(array, dtype)
 
 
 def as_rows(name, value, width, dtype, checked=True):

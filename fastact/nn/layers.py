@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from . import activations
-from .data import as_matrix, checked, network_dtype, positive, real
+from .data import as_matrix, checked, convert, network_dtype, positive, real
 
 # The variance of initial weights for n inputs and m outputs. Each keeps the size of what flows through a layer of its kind.
 INITS = {
@@ -207,7 +207,7 @@ class Dense:
         """
         if self._inputs is None:
             raise ValueError("backward() needs a forward pass before it: call forward(inputs)")
-        d_outputs = real("d_outputs", d_outputs).astype(self.dtype, copy=False)
+        d_outputs = convert(real("d_outputs", d_outputs), self.dtype)
         if d_outputs.shape != self._sums.shape:
             raise ValueError(f"backward() needs d_outputs of the shape of outputs {self._sums.shape}, got {d_outputs.shape}")
         d_sums = self.function.backward(d_outputs, self._sums)

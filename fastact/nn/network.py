@@ -322,7 +322,7 @@ class Network:
         return self.task or ("classes" if self.outputs > 1 else "values")
 
     def score(self, X, y):
-        """The share of rows that are predicted rightly; of a network that predicts values R^2.
+        """The share of labels that are predicted rightly; of a network that predicts values R^2.
 
         Parameters
         ----------

@@ -145,6 +145,13 @@ def test_integers_do_not_change_the_dtype():
     assert Dense.of(weights.astype(">f4")).weights.dtype == np.float32
 
 
+def test_what_does_not_fit_is_infinite():
+    """As in NumPy, but without a warning, in both directions."""
+    layer = Dense.of(np.ones((1, 1), np.float32))
+    assert layer.forward([[1e300]]) == np.inf
+    assert layer.backward([[-1e300]]) == -np.inf
+
+
 def test_one_row_and_many_axes():
     """A single row, and batches of batches."""
     layer = Dense(2, 3, "tanh", rng=0)
