@@ -130,14 +130,9 @@ class Network:
         return copy.deepcopy(self)
 
     @property
-    def inputs(self):
-        """How many numbers a row of the data has."""
-        return self.layers[0].shape[0]
-
-    @property
-    def outputs(self):
-        """How many numbers a row has after the last layer."""
-        return self.layers[-1].shape[1]
+    def shape(self):
+        """How many numbers a row has before the first layer, and after the last one."""
+        return self.layers[0].shape[0], self.layers[-1].shape[1]
 
     def forward(self, X):
         """The outputs of the last layer; each layer keeps its own, for `backward`.
@@ -226,7 +221,7 @@ class Network:
             After Ctrl-C. The network keeps what it has learnt, and `losses` the epochs that are done.
         """
         epochs, batch_size = positive("fit", "epochs", epochs), positive("fit", "batch_size", batch_size)
-        X = as_rows("X", X, self.inputs, self.dtype)
+        X = as_rows("X", X, self.shape[0], self.dtype)
         loss = self.loss if loss is None else loss
         objective = losses.objective(loss, y, len(X), self.layers[-1])
         validate = None if validation is None else training.validator(self, loss, validation, objective)
@@ -247,7 +242,7 @@ class Network:
 
     def _predicted(self, X):
         """The outputs for what a user gives, which must be finite."""
-        X = as_rows("X", X, self.inputs, self.dtype, checked=False)
+        X = as_rows("X", X, self.shape[0], self.dtype, checked=False)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             return self._outputs(X, check=True)
 
@@ -256,7 +251,7 @@ class Network:
         if X.shape[0] > BLOCK:
             if check:
                 finite("X", X)
-            outputs = np.empty((X.shape[0], self.outputs), self.dtype)
+            outputs = np.empty((X.shape[0], self.shape[1]), self.dtype)
             for start in range(0, X.shape[0], BLOCK):
                 outputs[start : start + BLOCK] = self._outputs(X[start : start + BLOCK])
             return outputs
@@ -285,7 +280,7 @@ class Network:
         task = self._task()
         if task == "classes":
             return outputs.argmax(axis=1)
-        if self.outputs == 1:
+        if self.shape[1] == 1:
             outputs = outputs[:, 0]
         return (outputs > (0.5 if self._ends_in_sigmoid else 0)).astype(np.intp) if task == "binary" else outputs
 
@@ -305,8 +300,8 @@ class Network:
         if self.task == "values":
             raise ValueError("predict_proba() is for classes, and this network predicts values: use predict")
         outputs = self._predicted(X)
-        if self.task == "binary" or self.outputs == 1:
-            outputs = outputs[:, 0] if self.outputs == 1 else outputs
+        if self.task == "binary" or self.shape[1] == 1:
+            outputs = outputs[:, 0] if self.shape[1] == 1 else outputs
             return outputs if self._ends_in_sigmoid else fastact.sigmoid(outputs)
         if self.layers[-1].function.name == "softmax":
             return outputs
@@ -319,7 +314,7 @@ class Network:
 
     def _task(self):
         """What the outputs mean."""
-        return self.task or ("classes" if self.outputs > 1 else "values")
+        return self.task or ("classes" if self.shape[1] > 1 else "values")
 
     def score(self, X, y):
         """The share of labels that are predicted rightly; of a network that predicts values R^2.
@@ -336,7 +331,7 @@ class Network:
         """
         predicted = self.predict(X)
         y = finite("y", real("y", y))
-        if self._task() == "classes" and y.ndim == 2 and y.shape[1] == self.outputs > 1:
+        if self._task() == "classes" and y.ndim == 2 and y.shape[1] == self.shape[1] > 1:
             y = y.argmax(axis=1)
         if y.shape == (*predicted.shape, 1):
             y = y[..., 0]
@@ -364,7 +359,7 @@ class Network:
         Health
             Prints as a table with a row a layer; its attributes are arrays.
         """
-        X = as_rows("X", X, self.inputs, self.dtype)
+        X = as_rows("X", X, self.shape[0], self.dtype)
         loss = self.loss if loss is None else loss
         objective = None if y is None else losses.objective(loss, y, len(X), self.layers[-1])
         gradients = np.zeros_like(self.parameters)

@@ -79,7 +79,7 @@ def validator(network, loss, validation, objective):
         X, y = validation
     except (TypeError, ValueError):
         raise TypeError("validation must be a pair, (X_test, y_test)") from None
-    X = as_rows("validation X", X, network.inputs, network.dtype)
+    X = as_rows("validation X", X, network.shape[0], network.dtype)
     held_out = losses.objective(loss, y, len(X), network.layers[-1])
     if held_out.task != objective.task:
         raise ValueError(f"validation y must be of the same kind as y: {objective.task}, got {held_out.task}")

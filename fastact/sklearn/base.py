@@ -210,7 +210,7 @@ class MLP(BaseEstimator):
         """Make a new network, and forget what was learnt."""
         rng = np.random.default_rng(random.randint(2**31, size=4))
         self.network_ = Network(*layers, rng=rng, dtype=dtype, task=task)
-        self.n_outputs_, self.n_layers_ = self.network_.outputs, len(layers) + 1
+        self.n_outputs_, self.n_layers_ = self.network_.shape[1], len(layers) + 1
         self.out_activation_ = {"classes": "softmax", "binary": "logistic", "values": "identity"}[task]
         self.loss_curve_, self.t_ = [], 0
         self.best_loss_ = self.validation_scores_ = self.best_validation_score_ = None
