@@ -123,8 +123,7 @@ def takes(name):
 
 def parameters():
     """The names of all parameters that functions can be drawn with."""
-    public = [one for one in ACTIVATIONS.values() if one.public and not one.halves]
-    return dict.fromkeys(name for one in public for name in (*one.parameters, one.option) if name)
+    return dict.fromkeys(name for one in sheet.names().values() for name in sheet.taken(one))
 
 
 def run(options, parser):
