@@ -3,6 +3,7 @@
 import operator
 
 import numpy as np
+import pytest
 
 N = 70  # values in a pool: 7 x 10 and 2 x 5 x 7
 
@@ -149,3 +150,14 @@ def outs(one, shape, value, dtype):
     """Arrays of a value, as an out= for the results of a pass."""
     made = tuple(np.full(shape, value, dtype) for _ in range(one.outputs))
     return made if one.outputs > 1 else made[0]
+
+
+def refused(error, message, function, *args, **keywords):
+    """The call raises this error with this message, and leaves every array it was given as it was."""
+    out = keywords.get("out")
+    every = (*args, *keywords.values(), *(out if isinstance(out, tuple) else ()))
+    given = [value for value in every if isinstance(value, np.ndarray)]
+    before = [value.tobytes() for value in given]
+    with pytest.raises(error, match=message):
+        function(*args, **keywords)
+    assert [value.tobytes() for value in given] == before

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from test_errors import refused
 
 from fastact import implementations, row_table
 from fastact.declare import ACTIVATIONS
 
 import arrays
+from arrays import refused
 from passes import each_implementation
 
 LABEL_TYPES = (bool, np.uint8, np.int64, np.float16, np.float32, np.float64)

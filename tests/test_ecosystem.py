@@ -8,13 +8,12 @@ import time
 
 import numpy as np
 import pytest
-from test_errors import refused
 
 import fastact
 from fastact import implementations, row_table, ufuncs
 from fastact.declare import ACTIVATIONS
 
-from arrays import assert_same_bits
+from arrays import assert_same_bits, refused
 from passes import STEPS
 
 FUNCTIONS = {name: function for name in fastact.__all__ if callable(function := getattr(fastact, name))}

@@ -6,12 +6,12 @@ import tracemalloc
 import mpmath
 import numpy as np
 import pytest
-from test_errors import refused
 
 from fastact import implementations
 
 import arrays
 import oracle
+from arrays import refused
 from passes import each_compiled, each_dtype, each_implementation
 from row_truth import assert_within
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from test_errors import refused
 
 from fastact import implementations, row_table
 
-from arrays import assert_same_bits
+from arrays import assert_same_bits, refused
 from passes import each_implementation
 
 X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from test_errors import refused
 
 from fastact import implementations, row_table
 from fastact.declare import ACTIVATIONS
 
 import arrays
+from arrays import refused
 from passes import PASSES, each_dtype, each_implementation
 
 ROWS = tuple(row_table.ROWS)

@@ -7,11 +7,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from test_errors import refused
 
 from fastact import implementations, row_table
 
 import arrays
+from arrays import refused
 from passes import IMPLEMENTATIONS, each_compiled, each_implementation
 
 BY_NAME = [(name, key) for name, row in row_table.ROWS.items() for key in row.by_name]

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from test_errors import refused
 
 from fastact import implementations, sampling
 
 import arrays
-from arrays import assert_same_bits
+from arrays import assert_same_bits, refused
 from passes import each_dtype, each_implementation
 
 

@@ -7,14 +7,15 @@ import threading
 
 import numpy as np
 import pytest
-from test_errors import X, refused
 
 import fastact
 from fastact import implementations
 
 import arrays
-from arrays import assert_same_bits
+from arrays import assert_same_bits, refused
 from passes import BY_NAME, each_compiled, each_dtype, each_implementation
+
+X = np.array([0.5, -1.5, 2.5], np.float32)
 
 
 def of(implementation, name):

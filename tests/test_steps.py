@@ -4,13 +4,13 @@ import pickle
 
 import numpy as np
 import pytest
-from test_errors import refused
-from test_floating_point_state import BITS, STATES, control, environment, state
 
 import fastact
 from fastact import implementations
 
 import arrays
+from arrays import refused
+from fenv import BITS, STATES, control, environment, state
 from passes import IMPLEMENTATIONS, each_compiled, each_dtype, each_implementation
 
 NAMES = {
