@@ -20,7 +20,7 @@ from .row_calls import finite_number
 LAST_STEP = 2**53
 # Elements that the fallback takes at a time: a step has a dozen arrays of them.
 BLOCK = 16384
-# What a float32 holds with all its digits, and more.
+# float32 holds numbers between these with all its digits: they need no further check.
 SMALL, LARGE = 1e-37, 1e37
 RANGES = {
     "rate": ("rate >= 0", lambda value: value >= 0),

@@ -9,8 +9,8 @@ from .. import simd
 from .clock import repeated
 
 # An array of so many bytes, once freed, makes glibc keep freed memory of up to that size instead of giving it back to the
-# system, so that the next call has no page faults. Otherwise these, which depend on what ran before, would be most of what a
-# plain line with several temporary arrays takes. It is the largest size that has this effect.
+# system, so that the next call has no page faults. They depend on what ran before, and can take most of the time of a plain
+# line with several temporary arrays. It is the largest size that has this effect.
 KEPT = 31 << 20
 # Rounds and ratios repeat to a few percent: more digits would be noise in the record.
 DIGITS = 4

@@ -9,7 +9,7 @@ import fastact
 from ..calling import nearest
 from ..declare import ACTIVATIONS
 
-# The largest of the numbers at which a function is looked at: beyond, no activation bends any more.
+# Functions are examined from -FAR to FAR. Beyond, no activation bends any more.
 FAR = 20.0
 
 

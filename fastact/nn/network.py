@@ -13,7 +13,7 @@ from .layers import Dense, one_dtype, views
 from .optimizers import Adam
 from .passes import Passes
 
-# Rows that are predicted at a time, so that a large array needs no more memory for hidden layers than this many rows.
+# Rows that are predicted at a time. The hidden layers of a large array then take little memory.
 BLOCK = 4096
 
 
@@ -258,7 +258,7 @@ class Network:
         for layer in self.layers:
             sums = X @ layer.weights
             sums += layer.bias
-            if check and not sum_is_finite(sums):  # NaN and inf go into the sums of a row, which are fewer
+            if check and not sum_is_finite(sums):  # they show NaN and inf of X, and are fewer
                 finite("X", X)
             X, check = layer.function.forward(sums, out=sums), False
         return X

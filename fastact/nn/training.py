@@ -10,7 +10,7 @@ from .data import as_rows
 from .passes import Passes
 
 
-# The loss tells what overflows, once; what underflows is 0.
+# An overflow makes the loss infinite, which is refused below. An underflow is 0.
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
 def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progress):
     """Train for some epochs; the arguments are checked already.

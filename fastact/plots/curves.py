@@ -54,7 +54,7 @@ class Curve:
         if not finite.any():
             return None
         inside = self.x[finite]
-        # A jump has one NaN between its sides, and the ends of a domain have no other side.
+        # A jump has a single NaN between its sides: only NaN at an end means that the domain is narrower than the range.
         return float(inside[0]), float(inside[-1]), bool(finite[0] and finite[-1])
 
 

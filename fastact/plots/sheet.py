@@ -169,7 +169,7 @@ class Panel:
         return low - margin, high + margin
 
     def clipped(self, y):
-        """Of what grows without end the usual picture shows a part, but a plateau that it reaches is in it."""
+        """The usual limits of a curve that grows without end, which cut it. A plateau that it reaches stays in the picture."""
         height = 0.6 * (self.high - self.low) / 2
         flat = [
             curve.y[end]
