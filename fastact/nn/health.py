@@ -21,7 +21,7 @@ class Health:
     ----------
     layers : list of str
     dead : ndarray
-        Per cent of the neurons whose derivative is 0 for every row: they learn nothing from these rows.
+        Per cent of the neurons whose derivative is 0 for every row: they learn nothing from these rows. NaN for softmax.
     saturated : ndarray
         Per cent of the neurons whose derivative is, for more than 95 % of the rows, smaller than 5 % of the largest derivative of
         the function. NaN where the word makes no sense: the function is piecewise linear, its derivative has no largest value,

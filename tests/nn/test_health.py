@@ -37,7 +37,9 @@ def test_saturated(name):
 )
 def test_no_such_column(name):
     """Piecewise linear functions do not saturate, nor does one whose derivative grows for ever."""
-    assert np.isnan(Network(Dense(4, 3, name), rng=0).health(X).saturated[0])
+    health = Network(Dense(4, 3, name), rng=0).health(X)
+    assert np.isnan(health.saturated[0])
+    assert np.isnan(health.dead[0]) == (name == "softmax")
 
 
 def test_vanishing_gradient():

@@ -203,9 +203,10 @@ def test_assigning_parameters():
 )
 def test_initial_weights(name, variance):
     """He, LeCun and Glorot, by the activation."""
-    weights = Dense(400, 100, name, rng=0).weights
-    assert abs(weights.var() / variance - 1) < 0.05
-    assert weights.dtype == np.float32
+    layer = Dense(400, 100, name, rng=0)
+    assert abs(layer.weights.var() / variance - 1) < 0.05
+    assert layer.weights.dtype == layer.bias.dtype == np.float32
+    assert not layer.bias.any()
 
 
 def test_chosen_initial_weights():

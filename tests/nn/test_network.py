@@ -73,6 +73,17 @@ def test_binary_that_ends_in_sigmoid(name):
     np.testing.assert_array_equal(Network(Dense.of(weights, [0.0], name)).predict_proba(X), right)
 
 
+def test_several_labels_a_row():
+    """Each is yes or no, and has a probability of its own."""
+    X, _ = rings()
+    y = (X > 0).astype(int)
+    net = Network(Dense(2, 8, "tanh"), Dense(8, 2), rng=0)
+    net.fit(X, y, loss="binary_cross_entropy_with_logits", epochs=20, optimizer=Adam(0.02))
+    assert net.score(X, y) > 0.95
+    np.testing.assert_array_equal(net.predict(X), net.predict_proba(X) > 0.5)
+    assert net.predict(X).shape == y.shape
+
+
 def test_values():
     """Floating labels choose the squared error; (rows,) of one output never broadcasts to (rows, rows)."""
     X = np.linspace(-3, 3, 200)[:, np.newaxis]
@@ -99,16 +110,22 @@ def test_distributions_and_one_hot():
 
 
 def test_a_loss_of_your_own():
-    """A function of outputs and labels that returns the loss and its gradient."""
+    """A function of outputs and labels that returns the loss and its gradient, a new array or `out`."""
 
-    def absolute_error(outputs, target, out=None):
+    def absolute_error(outputs, target, out):
         off = outputs - target
         return np.abs(off).mean(), np.sign(off) / off.size
 
+    def in_place(outputs, target, out):
+        loss, out[...] = absolute_error(outputs, target, out)
+        return loss, out
+
     X = np.linspace(-3, 3, 200)[:, np.newaxis]
-    net = Network(Dense(1, 32, "tanh"), Dense(32, 1), rng=0)
-    net.fit(X, np.sin(X[:, 0]), loss=absolute_error, epochs=200, optimizer=Adam(0.01))
-    assert net.score(X, np.sin(X[:, 0])) > 0.98
+    nets = [Network(Dense(1, 32, "tanh"), Dense(32, 1), rng=0) for _ in range(2)]
+    for net, loss in zip(nets, (absolute_error, in_place), strict=True):
+        net.fit(X, np.sin(X[:, 0]), loss=loss, epochs=200, optimizer=Adam(0.01))
+        assert net.score(X, np.sin(X[:, 0])) > 0.98
+    np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
 
 
 def test_softmax_in_a_layer():
