@@ -14,6 +14,7 @@ import textwrap
 from pathlib import Path
 
 from fastact import bench, documentation, elsewhere
+from fastact.bench.report import WRONG
 
 sys.path.insert(0, str(Path(__file__).parent))
 import peers
@@ -24,9 +25,7 @@ UNKNOWN = "not measured"
 # The size of the table of speeds: in the cache, and large enough that a call costs nothing.
 SIZE = 256 << 10
 # Contestants of a record that stand in brackets in the table of speeds.
-BESIDE = {"plain": "the line of NumPy that people write", "fallback": "the NumPy fallback", "NumPy": "the NumPy fallback"}
-# An error of so many ULP means that no digit is right, or few: in the figures it counts as wrong.
-WRONG = 1000
+BESIDE = {"plain": "the line of NumPy that people write", "fallback": "the NumPy fallback"}
 # Contestants of networks.json that the figures name.
 NETWORKS = {"fastact": "", "scikit-learn": "in scikit-learn", "PyTorch": "in PyTorch"}
 
@@ -114,10 +113,8 @@ def speeds():
         [f"`{name}`", *(speed(measured.get((name, step))) if (name, step) in cases else "" for step in bench.STEPS)]
         for name in names
     ]
-    beside = " and ".join(title for label, title in BESIDE.items() if any(label in times for times in measured.values()))
     machine = ", ".join([record["machine"]["cpu"], record["machine"]["simd"], f"NumPy {record['machine']['numpy']}"])
-    writes = "makes a new array" if any("out" in row for row in record["rows"]) else "writes into an array that is there already"
-    said = f"A call {writes}. In brackets, how many times as fast as {beside}. {machine}."
+    said = f"A call makes a new array. In brackets, how many times as fast as {' and '.join(BESIDE.values())}. {machine}."
     return f"{rows(['ns', *bench.STEPS], lines)}\n{said}\n"
 
 
@@ -139,10 +136,7 @@ def rows_beside_others():
 
 def fast():
     """How fast, beside the line that people write."""
-    record = recorded("speed.json")
-    if not any("plain" in row["ns_per_element"] for row in record["rows"]):
-        return ""
-    found = [one for one in bench.headline(record["rows"]) if one["passes"]]
+    found = bench.headline(recorded("speed.json")["rows"])
     first, *others = [f"{one['faster']:.1f} on {bench.format_size(one['size'])}" for one in found]
     return (
         f"- **Fast.** {first.replace(' on', ' times as fast on')} elements as the line of NumPy that people write, such as "
@@ -173,8 +167,6 @@ def right():
 
 def small():
     """Training and serving a network beside other libraries."""
-    if not (HERE / "networks.json").exists():
-        return ""
     times = {job["job"]: job["ms"] for job in recorded("networks.json")["jobs"]}
     learnt, served = (beside(times["digits"], 1, "ms"), beside(times["serving, batch 1"], 1000, "us"))
     return f"- **Small networks.** Learning handwritten digits takes {learnt}; a prediction of 784-256-128-10 takes {served}."
@@ -187,18 +179,15 @@ def beside(times, scale, unit):
 
 
 def figures():
-    """Why, in three figures; one that has not been measured is not there."""
+    """Why, in three figures."""
     wrapped = (textwrap.wrap(text, 130, subsequent_indent="  ", break_on_hyphens=False) for text in (fast(), right(), small()))
     return "".join(f"{line}\n" for lines in wrapped for line in lines)
 
 
 def plain_lines():
     """What the lines that people write get wrong."""
-    found = recorded("speed.json").get("plain")
-    if not found:
-        return f"{UNKNOWN}\n"
     lines = []
-    for one in found.values():
+    for one in recorded("speed.json")["plain"].values():
         at = "" if one["x"] is None else f" at {one['x']:.6g}"
         lines.append([f"`{one['name']}`", f"`{one['line']}`", ulp(one["ulp"]) + at, ulp(one["ours"]), ", ".join(one["warnings"])])
     return rows(["function", "the line that people write", "its worst error in ULP", "ours", "its warnings"], lines)
