@@ -97,8 +97,8 @@ cdef bint are_labels(cnp.ndarray target, double slack):
 def mean_of_elements(evaluator_of_sums, evaluator, slack, tuple args, tuple parameters, out):
     """The mean loss of plain arrays, and its gradient where the evaluator has that; None where something is not plain.
 
-    `parameters` are the evaluator's; the first one of a gradient is divided by the number of entries. `slack` is that of labels, or
-    None where the target is none. Losses go through a small buffer.
+    `parameters` are the evaluator's; the first one of a gradient is divided by the number of entries. `slack` is that of labels,
+    None where the target has none. Losses go through a small buffer.
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
     cdef bint graded = ufunc.nout == 2
@@ -162,6 +162,7 @@ def step_in_place(evaluator, tuple arrays, tuple coefficients):
     cdef int dtype = float_type(first), n = len(arrays), k, j
     if dtype < 0:
         return False
+    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
     cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>first), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>first)
     cdef char *at[MAX_INPUTS + MAX_OUTPUTS]
     cdef cnp.npy_intp steps[MAX_INPUTS + MAX_OUTPUTS]
@@ -181,10 +182,10 @@ def step_in_place(evaluator, tuple arrays, tuple coefficients):
     for k in range(len(coefficients)):
         numbers[k] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(<PyObject *>coefficients, k))
         rounded[k] = nearest_float(numbers[k])
-        at[n + k], steps[n + k] = <char *>&rounded[k] if dtype == cnp.NPY_FLOAT32 else <char *>&numbers[k], 0
+        at[n + k], steps[n + k] = <char *>&rounded[k] if which == 0 else <char *>&numbers[k], 0
     for k in range(ufunc.nout):
         at[ufunc.nin + k], steps[ufunc.nin + k] = at[k + (k > 0)], item
-    call_loop(ufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, &count, steps, ufunc.data[0 if dtype == cnp.NPY_FLOAT32 else 1], count * item)
+    call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)
     return True
 
 
