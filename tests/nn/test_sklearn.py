@@ -28,14 +28,9 @@ import fastact
 from fastact.nn import Network, activations, load
 from fastact.sklearn import MLPClassifier, MLPRegressor
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+from labels import LABELS, SMALL, THREE, TWO, VALUES, X
 
-X = np.random.default_rng(0).standard_normal((60, 4))
-TWO = np.where(X[:, 0] > 0, "yes", "no")
-THREE = np.digitize(X[:, 1], [-0.5, 0.5]) * 10
-LABELS = (X[:, :3] > 0).astype(int)
-VALUES = X @ [1.0, 2.0, 3.0, 4.0]
-SMALL = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.mark.parametrize("model", [MLPClassifier, MLPRegressor])
