@@ -12,13 +12,18 @@ from ..declare import ACTIVATIONS
 # Functions are examined from -FAR to FAR. Beyond, no activation bends any more.
 FAR = 20.0
 
+# Elementwise functions of one array that no layer takes, and why.
+UNFIT = {
+    "logit": "it is defined on (0, 1) alone",
+    "prelu": "its weight would have to be learnt, and leaky_relu has a fixed one",
+}
+
 
 def known():
     """The parameters by name of all that a layer takes: elementwise functions of one array, and softmax."""
     found = {"softmax": ["scale"]}
     for activation in ACTIVATIONS.values():
-        # logit is defined on (0, 1) alone, and prelu's weight would have to be learnt
-        if activation.public and len(activation.operands) == 1 and activation.name not in ("logit", "prelu"):
+        if activation.public and len(activation.operands) == 1 and activation.name not in UNFIT:
             parameters = [*activation.parameters, *([activation.option] if activation.option else [])]
             found |= dict.fromkeys([activation.name, *activation.aliases], parameters)
     return found
@@ -161,6 +166,8 @@ def find(activation, parameters):
         hint = f"did you mean {near!r}?" if near else f"it is one of {', '.join(names())}"
         if activation.lower() in ("linear", "identity", "none", ""):
             hint = "a layer without one takes None"
+        elif activation in fastact.__all__:
+            hint = UNFIT.get(activation, "it takes functions of one array, element by element, and softmax")
         raise ValueError(f"activation {activation!r} is none that a layer takes: {hint}")
     return named(str(activation), dict(parameters))
 

@@ -67,7 +67,7 @@ def read(file):
     """The network in a file; any exception says that there is none."""
     from .network import Network
 
-    refuse_inflated(file)
+    refuse_foreign(file)
     with np.load(file, allow_pickle=False) as arrays:
         facts = json.loads(str(arrays["network"][()]))
         if facts["format"] != FORMAT:
@@ -82,11 +82,14 @@ def read(file):
     return Network(*layers, task=facts["task"])
 
 
-def refuse_inflated(file):
-    """Refuse a file that would take more memory than it has bytes: `save` compresses nothing."""
+def refuse_foreign(file):
+    """Refuse a file of other arrays, and one that would take more memory than it has bytes: `save` compresses nothing."""
     start = file.tell()
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
+    if "network.npy" not in (names := [entry.filename for entry in entries]):
+        held = ", ".join(name.removesuffix(".npy") for name in names[:6]) or "nothing"
+        raise ValueError(f"it holds {held}, and no 'network'; Dense.of(weights, bias, activation) takes arrays from elsewhere")
     size = file.seek(0, os.SEEK_END)
     file.seek(start)
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):

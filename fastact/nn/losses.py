@@ -95,7 +95,9 @@ def objective(loss, y, rows, layer):
     wrong = (targets < 0) | (targets > 1)
     if wrong.any():
         at = int(np.argwhere(wrong)[0][0])
-        hint = 'loss="squared_error" fits other numbers'
+        hint = 'several classes need an output each, and loss="squared_error" fits other numbers'
+        if np.isin(y, (-1, 1)).all():
+            hint = "of labels -1 and 1 y > 0 makes them"
         raise ValueError(f"y must be 0 or 1 under {loss}, got {y[at].tolist()!r} at {at}: {hint}")
     return Objective(function, targets, "binary")
 
@@ -130,7 +132,8 @@ def classes_or_distributions(y, width, dtype):
     wrong = (y < 0) | (y >= width)
     if wrong.any():
         at = int(np.argwhere(wrong)[0][0])
-        hint = 'for numbers that are no classes there is loss="squared_error"'
+        from_one = y.min() == 1 and y.max() == width
+        hint = "y - 1 counts from 0" if from_one else 'for numbers that are no classes there is loss="squared_error"'
         right = f"classes in 0..{width - 1}, as the network has {width} outputs"
         raise ValueError(f"y must be {right}; got {y[at].item()} at {at}: {hint}")
     return y.reshape(-1).astype(np.int64)

@@ -185,8 +185,8 @@ class Network:
         X : array_like of shape (rows, inputs)
             The data, finite; roughly of standard deviation 1.
         y : array_like of shape (rows,) or (rows, outputs)
-            Integers from 0 are classes, of one output 0 or 1. Floating numbers are values. (rows,) counts as (rows, 1) for one
-            output.
+            Integers are classes, counted from 0 or one-hot, of one output 0 or 1. Floating numbers are values. (rows,) counts as
+            (rows, 1) for one output.
         epochs : int
             How often all rows are seen.
         batch_size : int
@@ -336,7 +336,12 @@ class Network:
         if y.shape == (*predicted.shape, 1):
             y = y[..., 0]
         if y.shape != predicted.shape or not len(y):
-            raise ValueError(f"score() needs one label or more, of the shape of predict(X) {predicted.shape}; got y of {y.shape}")
+            hint = ""
+            if self._task() == "values" and y.ndim == 1 < predicted.ndim:
+                hint = ": it predicts values; fitted with integer labels, from 0 or one-hot, it predicts classes"
+            raise ValueError(
+                f"score() needs one label or more, of the shape of predict(X) {predicted.shape}; got y of {y.shape}{hint}"
+            )
         if self._task() != "values":
             return float((predicted == y).mean())
         predicted, y = predicted.astype(np.float64), y.astype(np.float64)

@@ -33,7 +33,8 @@ def with_value(value, at=(3, 1)):
         (3, np.ma.masked_less(X, 0), CLASSES, {}, TypeError, "masked"),
         (3, X, CLASSES[:5], {}, ValueError, "one label for each of the 12 rows of X, got 5 labels"),
         (3, X, 1, {}, ValueError, "one label for each"),
-        (3, X, CLASSES + 1, {}, ValueError, r"classes in 0..2.*got 3 at 2"),
+        (3, X, CLASSES + 1, {}, ValueError, r"classes in 0..2.*got 3 at 2: y - 1 counts from 0"),
+        (3, X, CLASSES + 2, {}, ValueError, 'got 3 at 1: for numbers that are no classes there is loss="squared_error"'),
         (3, X, CLASSES - 1, {}, ValueError, "got -1 at 0"),
         (3, X, np.full(12, -100), {}, ValueError, "got -100"),
         (3, X, VALUES, {}, ValueError, r"pass y.astype\(int\)"),
@@ -42,7 +43,8 @@ def with_value(value, at=(3, 1)):
         (3, X, np.ones((12, 4), int), {}, ValueError, r"\(12,\) or \(12, 3\), got \(12, 4\)"),
         (3, X, CLASSES.astype(str), {}, TypeError, r"y must be real.*np.unique\(y, return_inverse"),
         (3, X, np.eye(3, dtype=int)[CLASSES] + np.eye(3, dtype=int)[0], {"loss": ["mse"]}, ValueError, r"loss \['mse'\] is unk"),
-        (1, X, CLASSES, {}, ValueError, 'loss="squared_error"'),
+        (1, X, CLASSES, {}, ValueError, 'got 2 at 2: several classes need an output each, and loss="squared_error" fits other'),
+        (1, X, np.where(YES, 1, -1), {}, ValueError, "y must be 0 or 1.*: of labels -1 and 1 y > 0 makes them"),
         (1, X, np.where(YES, np.nan, 0), {}, ValueError, "y must be finite"),
         (1, X, VALUES[:, np.newaxis] + np.zeros(2), {}, ValueError, r"shape \(12, 1\)"),
         (1, X, CLASSES, {"loss": "cross_entropy"}, ValueError, "two outputs or more"),
@@ -128,6 +130,7 @@ def test_applied_twice(activation, labels, outputs, loss):
         (lambda: Network(Dense(4, 3)).score(X, np.ma.masked_equal(CLASSES, 0)), TypeError, "y must not be masked"),
         (lambda: Network(Dense(4, 1)).score(X, np.where(YES, np.nan, 0)), ValueError, "y must be finite"),
         (lambda: Network(Dense(4, 2), task="values").score(X, VALUES), ValueError, r"shape of predict\(X\) \(12, 2\)"),
+        (lambda: Network(Dense(4, 3), task="values").score(X, CLASSES), ValueError, "it predicts values; fitted with integer"),
     ],
 )
 def test_networks(make, error, message):

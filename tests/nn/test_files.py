@@ -101,6 +101,16 @@ def test_wrong_files(content):
         load(io.BytesIO(content))
 
 
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_arrays_from_elsewhere(write):
+    """The message says what the file holds, and what takes it."""
+    file = io.BytesIO()
+    write(file, w1=np.ones((2, 3)), b1=np.zeros(3))
+    file.seek(0)
+    with pytest.raises(ValueError, match=r"it holds w1, b1, and no 'network'; Dense.of\(weights, bias, activation\) takes"):
+        load(file)
+
+
 def test_every_broken_byte():
     """A changed byte anywhere is found, or harmless."""
     content = saved()

@@ -66,7 +66,10 @@ def test_a_function_stands_for_its_name():
     [
         (lambda: Dense(2, 3, "rellu"), ValueError, "did you mean 'relu'"),
         (lambda: Dense(2, 3, "Leaky-ReLU"), ValueError, "did you mean 'leaky_relu'"),
-        (lambda: Dense(2, 3, "logit"), ValueError, "activation 'logit' is none that a layer takes"),
+        (lambda: Dense(2, 3, "logit"), ValueError, "activation 'logit' is none that a layer takes: it is defined on"),
+        (lambda: Dense(2, 3, "prelu"), ValueError, "leaky_relu has a fixed one"),
+        (lambda: Dense(2, 3, "swiglu"), ValueError, "takes functions of one array, element by element, and softmax"),
+        (lambda: Dense(2, 3, "log_softmax"), ValueError, "takes functions of one array, element by element, and softmax"),
         (lambda: Dense(2, 3, np.tanh), TypeError, r"pair of functions \(f, f_backward\), got 'tanh' alone"),
         (lambda: Dense(2, 3, 7), TypeError, "not int 7"),
         (lambda: Dense(2, 3, (np.tanh,)), TypeError, "pair of functions"),
