@@ -10,11 +10,14 @@ from .implementations import available
 from .plots.command import add as add_plot
 
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
-BENCH_DESCRIPTION = """\
-Time every function, forward and backward (from the input, and from the output with y=), against the line of NumPy that
-people write for it and against the NumPy fallback, and say what that line gets wrong: on standard normal numbers, one thread.
-All take turns and the best of several rounds counts, so that a noisy machine does not decide. A full run takes under four
-minutes."""
+BENCH_DESCRIPTION = (
+    "Time every function, forward and backward (from the input, and from the output with y=), against the line of NumPy that "
+    "people write for it and against the NumPy fallback, and say what that line gets wrong: on standard normal numbers, one "
+    "thread. All take turns and the best of several rounds counts, so that a noisy machine does not decide. A full run takes "
+    "under four minutes."
+)
+# The column of calls: the few that are longer do not push the others apart.
+CALL_WIDTH = 60
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,7 +53,6 @@ def main(arguments=None):
         "bench",
         help="time the functions against the line of NumPy that people write",
         description=BENCH_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     bench_parser.set_defaults(run=lambda options: benchmark(options, bench_parser))
     bench_parser.add_argument("--quick", action="store_true", help="without 8Mi, and with fewer rounds: under a minute")
@@ -107,9 +109,9 @@ def functions():
     """Print a line for each function: how it is called, what it is, and what its backward pass starts from."""
     lines = [("function", "backward from", "definition")]
     lines += [(", ".join([one.call, *one.aliases]), one.start, one.definition) for one in documentation.listing()]
-    widths = [max(len(line[i]) for line in lines) for i in range(2)]
+    width = max(len(start) for _, start, _ in lines)
     for call, start, definition in lines:
-        print(f"{call:<{widths[0]}}  {start:<{widths[1]}}  {definition}")
+        print(f"{call:<{CALL_WIDTH}}  {start:<{width}}  {definition}")
     return 0
 
 

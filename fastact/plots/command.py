@@ -14,13 +14,15 @@ from . import learning, ratios, sheet, style, ulps
 DESCRIPTION = """\
 Draw functions and what they do; matplotlib is needed: pip install "fastact[plot]".
 
-  fastact plot                       every function and its derivative: a contact sheet
+  fastact plot                       every function, with its derivative
   fastact plot silu gelu             some of them, larger
-  fastact plot silu --beta 0.5,1,2   a family: values of any parameter by its name; --range -8 8
+  fastact plot silu --beta 0.5,1,2   a family: values of any parameter
 """
 EPILOG = """
-Without --out the picture is shown in a window. Where there is no display it is written into the current
-folder, as fastact-functions.png (-gradients.png, ...), and the command says so.
+`plot speed` reads what `fastact bench --json FILE` has written; without a FILE
+it measures first. Without --out the picture is shown in a window. Where there
+is no display it is written into the current folder, as fastact-functions.png
+(-gradients.png, ...), and the command says so.
 
 """
 
@@ -67,11 +69,11 @@ def speed(*given):
 
 KINDS = {
     "gradients": Kind(
-        "gradients", "gradients that vanish in 30 layers, and ReLUs that die", alone("gradients", learning.gradients)
+        "gradients", "gradients vanish in 30 layers, ReLUs die", alone("gradients", learning.gradients)
     ),
-    "fit-sine": Kind("fit-sine", "a network of ReLUs bends a line into a sine", alone("fit-sine", learning.fit_sine)),
-    "errors": Kind("errors sigmoid", "error in ULP over all exponents, beside torch, jax and scipy", errors),
-    "speed": Kind("speed [FILE [SIZE]]", "how many times as fast as plain NumPy: FILE of `fastact bench --json`", speed),
+    "fit-sine": Kind("fit-sine", "ReLUs bend a line into a sine", alone("fit-sine", learning.fit_sine)),
+    "errors": Kind("errors sigmoid", "error in ULP, beside torch, jax and scipy", errors),
+    "speed": Kind("speed [FILE [SIZE]]", "how many times as fast as plain NumPy", speed),
 }
 
 
@@ -81,7 +83,7 @@ def add(commands):
     parser = commands.add_parser(
         "plot",
         help="draw the functions, gradients in a network, errors, speed",
-        description=DESCRIPTION + "".join(lines) + EPILOG + textwrap.fill(f"Parameters: {spelt(parameters())}.", 105),
+        description=DESCRIPTION + "".join(lines) + EPILOG + textwrap.fill(f"Parameters: {spelt(parameters())}.", 79),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

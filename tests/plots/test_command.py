@@ -237,5 +237,5 @@ def test_help_has_every_picture(capsys, tmp_path):
     printed = capsys.readouterr().out
     for name in ("silu gelu", "--beta 0.5,1,2", "gradients", "fit-sine", "errors sigmoid", "speed [FILE [SIZE]]"):
         assert f"fastact plot {name}" in printed or name in printed
-    assert all(len(line) <= 110 for line in printed.splitlines())
+    assert all(len(line) < 80 for line in printed.splitlines())
     assert "plot" in started(tmp_path, "-c", "from fastact.cli import main; main(['--help'])").stdout
