@@ -12,7 +12,7 @@ from ..declare import ACTIVATIONS
 from . import learning, ratios, sheet, style, ulps
 
 DESCRIPTION = """\
-Draw functions and what they do; matplotlib is needed: pip install "fastact[plot]".
+Draw functions and what they do, with matplotlib: pip install "fastact[plot]"
 
   fastact plot                       every function, with its derivative
   fastact plot silu gelu             some of them, larger
