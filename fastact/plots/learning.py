@@ -17,7 +17,7 @@ def gradients():
     """Draw what deep networks and large steps do to gradients: sigmoids let them vanish, ReLUs die.
 
     On the left the size of the gradient on its way back through 30 layers of 128 neurons with their usual initial weights. On
-    the right a network with 128 hidden neurons that learns digits with Adam in steps of 0.05, which is too large: how many
+    the right a network with 128 hidden neurons that learns digits with Adam at a rate of 0.05, which is too large: how many
     neurons have a derivative of 0 for every image, and how many images are told right in the end, the mean of ten epochs, of
     360 that were not learnt. The digits are drawn here, too.
 
@@ -51,7 +51,7 @@ def gradients():
             f"The vanishing gradient: {DEPTH} layers of {WIDTH} neurons",
             "size of the gradient (root mean square) on its way back to the inputs",
         ),
-        (6.05, f"Dead ReLUs: learning digits in steps of {RATE}", "neurons whose derivative is 0 for every image"),
+        (6.05, f"Dead ReLUs: digits, at a learning rate of {RATE}", "neurons whose derivative is 0 for every image"),
     ):
         style.write(made, x / across, 1 - 0.24 / down, head, 11, bold=True, va="center_baseline")
         style.write(made, x / across, 1 - 0.47 / down, text, 8.5, style.QUIET, va="center_baseline")
@@ -100,7 +100,7 @@ def vanishing(axes, sizes, height):
     """The left panel: a line for each function, which names it where it starts."""
     exponents = np.log10(list(sizes.values()))
     low, high = np.floor(exponents.min() / 3) * 3 - 1, exponents.max() + 2.2
-    axes.set(xlim=(-4.6, DEPTH), ylim=(low, high))
+    axes.set(xlim=(-5.4, DEPTH), ylim=(low, high))
     decades = np.arange(np.ceil(low / 3) * 3, high + 1e-9, 3)
     axes.set_yticks(decades, [f"$10^{{{decade:.0f}}}$" if decade else "1" for decade in decades])
     axes.set_xticks(range(0, DEPTH + 1, 5))
