@@ -42,7 +42,7 @@ OTHERS = {
     ),
     "cross_entropy_and_grad": (
         CLASSES,
-        "loss, grad = fa.cross_entropy_and_grad(logits, labels, out=logits)  # in place: grad is logits",
+        "loss, grad = fa.cross_entropy_and_grad(logits, labels, out=logits)  # in place",
         "loss.round(8)",
         "grad",
     ),

@@ -3,7 +3,7 @@
     ```{picture} functions("relu", "tanh")
     ```
 
-The picture's own description is the text for those who cannot see it.
+The picture's own description is the text for those who cannot see it. It leads to its file, which a telephone can enlarge.
 """
 
 import re
@@ -31,7 +31,10 @@ class Picture(SphinxDirective):
         figure = eval(call, {"__builtins__": {}}, vars(plots))
         plots.save(figure, path)
         title, _, description = figure.get_label().partition("\n")
-        return [nodes.image(uri=f"/_pictures/{path.name}", alt=f"{title}. {description}", classes=["picture"], **self.options)]
+        image = nodes.image(uri=f"/_pictures/{path.name}", alt=f"{title}. {description}", classes=["picture"], **self.options)
+        # Sphinx puts every image into one folder beside the pages.
+        target = "../" * self.env.docname.count("/") + f"_images/{path.name}"
+        return [nodes.reference("", "", image, internal=True, refuri=target, classes=["picture"])]
 
 
 def setup(app):

@@ -59,7 +59,7 @@ class Network:
     >>> from fastact.nn import Adam, Dense, Network
     >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> net = Network(Dense(2, 8, "tanh"), Dense(8, 2), rng=0)
-    >>> net.fit(X, [0, 1, 1, 0], epochs=200, optimizer=Adam(0.05)).predict(X)       # exclusive or
+    >>> net.fit(X, [0, 1, 1, 0], epochs=200, optimizer=Adam(0.05)).predict(X)  # exclusive or
     array([0, 1, 1, 0])
     """
 
