@@ -127,7 +127,7 @@ def sgd(evaluators):
 
 def grown(beta, step):
     """1 - beta**step, with all its digits."""
-    return -math.expm1(step * math.log1p(beta - 1)) if beta else 1.0
+    return -math.expm1(step * math.log(beta)) if beta else 1.0
 
 
 def in_blocks(evaluator, arrays, numbers):

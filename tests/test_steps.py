@@ -204,6 +204,18 @@ def test_other_arrays(implementation, dtype):
 
 
 @each_implementation
+@each_dtype
+@pytest.mark.parametrize("beta", [5e-324, 1e-300, 1e-17, 1e-9])
+def test_a_memory_of_next_to_nothing(implementation, dtype, beta):
+    """A beta that is lost beside 1 is as good as 0."""
+    functions, given = implementations.load(implementation), made("adam", dtype, 9)
+    right = [array.copy() for array in given]
+    functions.adam_step(*given, step=3, beta1=beta, beta2=beta)
+    functions.adam_step(*right, step=3, beta1=0.0, beta2=0.0)
+    np.testing.assert_allclose(given[0], right[0], rtol=1e-6)
+
+
+@each_implementation
 @pytest.mark.parametrize("way", NAMES)
 @pytest.mark.parametrize("spaced", [1, 2])
 def test_refused_arrays(implementation, way, spaced):
