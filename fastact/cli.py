@@ -82,6 +82,10 @@ def main(arguments=None):
     except BrokenPipeError:  # as in `fastact bench | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # as on a full disk
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        return 130
 
 
 def info():
@@ -117,7 +121,7 @@ def functions():
 
 def benchmark(options, parser):
     """Run the benchmark that the options describe, and print and save it."""
-    if options.read:
+    if options.read is not None:
         return reread(options.read, parser)
     chosen = options.functions or bench.cases()
     asked = options.sizes or (bench.QUICK_SIZES if options.quick else bench.SIZES)
@@ -131,7 +135,7 @@ def benchmark(options, parser):
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
     try:
-        others = peers.contestants(options.peers) if options.peers else {}
+        others = peers.contestants(options.peers) if options.peers is not None else {}
     except ValueError as error:
         parser.error(f"argument --peers: {error}")
     machine = bench.machine() | ({"peers": peers.versions(others)} if others else {})
@@ -139,15 +143,15 @@ def benchmark(options, parser):
     if too_large:
         print(f"left out, for they would take over half of the memory: {format_sizes(too_large)}")
 
-    rows, code = [], 0
+    rows, plain, code = [], {}, 0
     memory = bench.Memory(max(size for _, size in work), options.dtype)
     everyone = bench.contestants(others)
     try:
         rows.extend(bench.run(progress(work), everyone, memory, seconds=0.05 if options.quick else 0.15))
+        plain = bench.wrong(chosen) if options.dtype == "float32" else {}
     except KeyboardInterrupt:
         print("interrupted: this is what was measured until then", file=sys.stderr)
         code = 130
-    plain = bench.wrong(chosen) if options.dtype == "float32" and not code else {}
     record = {"machine": machine, "dtype": options.dtype, "plain": plain, "rows": rows}
     print(*report.report(record), sep="\n")
     if options.json:

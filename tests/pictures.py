@@ -5,8 +5,12 @@ import itertools
 NAMES = ["binary_cross_entropy_with_logits", "gelu[tanh]", "softmax[axis 0]", "relu", "tanh"]
 # As `fastact bench --json` writes it: the later functions are faster, and small arrays are half as much so.
 RECORD = {
-    "machine": {"fastact": "1.0", "simd": "avx512", "numpy": "2.4.0", "cpu": "A processor", "date": "2026-11-22T08:25:30Z"},
+    "machine": {
+        **{"fastact": "1.0", "simd": "avx512", "numpy": "2.4.0", "cpu": "A processor", "date": "2026-11-22T08:25:30Z"},
+        **dict.fromkeys(("reason", "blas", "cores", "load"), "?"),
+    },
     "dtype": "float32",
+    "plain": {},
     "rows": [
         {
             "name": name,
@@ -14,7 +18,7 @@ RECORD = {
             "title": name,
             "size": size,
             "ns_per_element": {"compiled": 0.1, "plain": ratio / 10},
-            "spread": {},
+            "spread": {"compiled": 1.0},
         }
         for size, factor in ((16, 0.5), (1 << 18, 1))
         for i, name in enumerate(NAMES)

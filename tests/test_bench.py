@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,14 @@ ROWS = [
 ]
 
 
+RECORD = {
+    "machine": {**dict.fromkeys(record.FACTS, "x"), "load": "0.10"},
+    "dtype": "float32",
+    "plain": {"sigmoid": {"name": "sigmoid", "line": "y", "ulp": None, "ours": 0.9, "x": -90.0, "warnings": ["overflow"]}},
+    "rows": ROWS,
+}
+
+
 def test_headline():
     """Geometric means by size, of the rows that have a plain line."""
     small, large = bench.headline(ROWS)
@@ -54,7 +63,7 @@ def test_headline():
 def test_a_record_is_read_as_it_was_saved(tmp_path):
     """With a row on a line, and without what JSON does not know."""
     path = tmp_path / "record.json"
-    written = {"machine": {"cpu": "x"}, "dtype": "float32", "plain": {"sigmoid": {"ulp": None}}, "rows": ROWS}
+    written = RECORD
     bench.save(written, path)
     assert bench.read(path) == written
     assert sum('"title"' in line for line in path.read_text().splitlines()) == len(ROWS)
@@ -62,7 +71,10 @@ def test_a_record_is_read_as_it_was_saved(tmp_path):
         bench.save({"rows": [math.inf]}, path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": [{"title": "sigmoid"}], "machine": {}}', '{"rows": 3}'])
+NO_RECORDS = ["", "[]", "{}", '{"rows": [{"title": "sigmoid"}], "machine": {}}', '{"rows": 3}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", NO_RECORDS, ids=range(len(NO_RECORDS)))
 def test_what_is_no_record(tmp_path, text, capsys):
     """The error names the file."""
     path = tmp_path / "other.json"
@@ -71,6 +83,39 @@ def test_what_is_no_record(tmp_path, text, capsys):
         cli.main(["bench", "--read", str(path)])
     assert stopped.value.code == 2
     assert f"{str(path)!r} is no record" in capsys.readouterr().err
+
+
+WRONG_FACTS = {
+    "machine": ([1], {}, {"cpu": "x"}, dict.fromkeys(record.FACTS), {**RECORD["machine"], "peers": 3}),
+    "dtype": (None, 32, "float16"),
+    "plain": (None, [], [3], {"sigmoid": 3}, {"sigmoid": {**RECORD["plain"]["sigmoid"], "ulp": "1"}}),
+    "rows": (None, {}, "abc", [3]),
+}
+WRONG_IN_A_ROW = {
+    "name": (None, 3, "$x_{", "a\x1b[31m"),
+    "pass": (None, 3),
+    "title": (None, 3, "x" * 5000, "two\nlines"),
+    "size": (None, "16", 1.5, True, 0, -1, 10**400),
+    "ns_per_element": (None, [1], {}, {"plain": 2.0}, *({"compiled": x} for x in (0, -1, "1", None, math.inf, math.nan))),
+    "spread": (None, [1], {}, {"compiled": "1"}, {"compiled": 0}),
+    "out": ("1", None, 0),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [("record", name, value) for name, values in WRONG_FACTS.items() for value in values]
+    + [("row", name, value) for name, values in WRONG_IN_A_ROW.items() for value in values],
+)
+def test_a_wrong_record(tmp_path, place, name, value):
+    """A file may hold anything: the error is the same, whatever is wrong with it."""
+    facts, rows = {name: value} if place == "record" else {}, [*ROWS]
+    if place == "row":
+        rows[0] = {**rows[0], name: value}
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps({**RECORD, "rows": rows, **facts}))
+    with pytest.raises(ValueError, match="is no record of this version's fastact bench --json"):
+        bench.read(path)
 
 
 def test_the_clock_takes_turns():
@@ -162,6 +207,47 @@ def test_the_conclusion():
     assert "not quiet" in report.conclusion({"machine": {"load": "3.00"}, "plain": plain, "rows": ROWS})
     busy = [{**each, "spread": {"compiled": 1.4}} for each in ROWS]
     assert "not quiet" in report.conclusion({"machine": machine, "plain": plain, "rows": busy})
+
+
+def test_a_run_that_is_interrupted(monkeypatch, tmp_path, capsys):
+    """What was measured is kept, also where the interruption comes after the last row; elsewhere there is nothing to keep."""
+
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "wrong", interrupted)
+    path = tmp_path / "record.json"
+    arguments = ["bench", "--quick", "--sizes", "16", "--functions", "relu", "--json", str(path)]
+    assert cli.main(arguments) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert {row["name"] for row in bench.read(path)["rows"]} == {"relu"}
+    monkeypatch.setattr(bench, "machine", interrupted)
+    assert cli.main(["info"]) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--read", ""], "No such file or directory: ''"), (["--peers", ""], "unknown library '': choose among")],
+)
+def test_an_empty_argument(arguments, message, capsys):
+    """It is a wrong one, and not as if it were not there: a run takes minutes."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["bench", "--sizes", "16", "--functions", "relu", *arguments])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full(monkeypatch, capsys):
+    """An error of one line."""
+
+    def full(*given, **how):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bench, "save", full)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["bench", "--sizes", "16", "--functions", "relu", "--quick", "--json", os.devnull])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "fastact: error: [Errno 28] No space left on device (see fastact --help)\n"
 
 
 def test_a_run_without_plain_lines(capsys):

@@ -8,7 +8,7 @@ from .clock import measure, repeated
 from .contest import contestants, implementations, ours, plain, run, work
 from .environment import machine
 from .faults import wrong
-from .record import headline, read, save
+from .record import checked, headline, read, save
 
 __all__ = [
     "COLUMNS",
@@ -18,6 +18,7 @@ __all__ = [
     "Case",
     "Memory",
     "cases",
+    "checked",
     "contestants",
     "fits",
     "format_size",

@@ -11,6 +11,8 @@ import statistics
 from ..row_table import ROWS
 
 OURS = ("compiled", "fallback")
+# Of the machine: what the header says.
+FACTS = ("fastact", "simd", "reason", "numpy", "blas", "cpu", "cores", "load")
 
 
 def save(record, path):
@@ -34,12 +36,61 @@ def read(path):
     try:
         with open(path, encoding="utf-8") as file:
             record = json.load(file)
-        rows = record["rows"]
-        if not all({"title", "size", "ns_per_element", "spread"} <= row.keys() for row in rows) or not record["machine"]:
-            raise KeyError
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path!r} is no record of this version's fastact bench --json") from None
+    except (ValueError, RecursionError):
+        record = None
+    return checked(record, repr(path))
+
+
+def checked(record, name):
+    """A record of this version's form; a ValueError where it is none, since a file may hold anything."""
+    try:
+        right = (
+            all(is_text(record["machine"][fact]) for fact in FACTS)
+            and is_text(record["machine"].get("peers", "none"))
+            and record["dtype"] in ("float32", "float64")
+            and all(map(is_fault, record["plain"].values()))
+            and isinstance(record["rows"], list)
+            and all(is_row(row, leading(record["rows"])) for row in record["rows"])
+        )
+    except (KeyError, TypeError, AttributeError):
+        right = False
+    if not right:
+        raise ValueError(f"{name} is no record of this version's fastact bench --json")
     return record
+
+
+def is_row(row, ours):
+    """Whether this is a row of a record with a time of `ours`."""
+    times, size = row["ns_per_element"], row["size"]
+    return (
+        all(is_text(row[name]) for name in ("name", "pass", "title"))
+        and type(size) is int
+        and 0 < size < 2**60
+        and ours in times
+        and all(map(is_text, times))
+        and row["spread"] != {}
+        and all(is_number(value) and value > 0 for value in (*times.values(), *row["spread"].values(), row.get("out", 1)))
+    )
+
+
+def is_fault(found):
+    """Whether this says what a plain line gets wrong."""
+    return (
+        is_text(found["name"])
+        and is_text(found["line"])
+        and all(map(is_text, found["warnings"]))
+        and all(found[name] is None or is_number(found[name]) for name in ("ulp", "ours", "x"))
+    )
+
+
+def is_text(value):
+    """Whether this is a text that leaves a terminal and a picture as they are."""
+    return isinstance(value, str) and 0 < len(value) < 1000 and value.isprintable() and "$" not in value
+
+
+def is_number(value):
+    """Whether this is a number that can have been measured."""
+    return type(value) in (int, float) and abs(value) < 1e39 and (value == 0 or abs(value) > 1e-46)
 
 
 def leading(rows):

@@ -46,8 +46,11 @@ def speed(source=None, *, size=None):
     >>> fastact.plots.speed("bench.json").savefig("speed.svg")  # doctest: +SKIP
     """
     style.require()
-    record = measured() if source is None else source if isinstance(source, dict) else bench.read(os.fspath(source))
     of = repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the record"
+    if source is None:
+        record = measured()
+    else:
+        record = bench.checked(source, of) if isinstance(source, dict) else bench.read(os.fspath(source))
     rows = [row for row in record["rows"] if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
     if not rows:
         raise ValueError(f"no function of {of} was compared with the plain line, forward or backward")
@@ -69,7 +72,7 @@ def measured(progress=iter):
     chosen = [case for case in bench.cases() if case.step in PASSES]
     work = progress(bench.work(chosen, [USUAL]))
     rows = list(bench.run(work, bench.contestants(), bench.Memory(USUAL), seconds=0.05))
-    return {"machine": bench.machine(), "dtype": "float32", "rows": rows}
+    return {"machine": bench.machine(), "dtype": "float32", "plain": {}, "rows": rows}
 
 
 def drawn(found, size, dtype, machine):
