@@ -40,6 +40,7 @@ def test_checks_of_scikit_learn(model, parameters):
     skipped = {"check_array_api_input", "check_classifiers_multilabel_output_format_decision_function"}
     results = check_estimator(model(**parameters), on_skip=None, on_fail=None)
     assert len(results) > 50
+    results = [one for one in results if not (one["status"] == "skipped" and "pandas is not installed" in str(one["exception"]))]
     assert not [one for one in results if one["status"] != "passed" and one["check_name"] not in skipped]
 
 
