@@ -165,7 +165,7 @@ def drawn(options):
 
 def number(name, text):
     """A value of a parameter: a number, unless it is the option's."""
-    if any(text in one.alternatives for one in ACTIVATIONS.values() if one.option == name):
+    if any(one.option == name for one in ACTIVATIONS.values()):
         return text
     try:
         return int(text) if text.lstrip("+-").isdigit() else float(text)

@@ -105,7 +105,7 @@ def vanishing(axes, sizes, height):
     axes.set_yticks(decades, [f"$10^{{{decade:.0f}}}$" if decade else "1" for decade in decades])
     axes.set_xticks(range(0, DEPTH + 1, 5))
     lost = np.log10(2.0**-24)
-    axes.axhline(lost, color=style.FAINT, linewidth=0.9, linestyle=(0, (1.5, 2)), zorder=1)
+    axes.axhline(lost, color=style.FAINT, linewidth=0.9, linestyle=(0, (1.5, 2)), zorder=1, **style.PLAIN)
     style.write(
         axes, DEPTH, lost - 0.02 * (high - low), "below this, a weight near 1\nstays as it is in float32", 8, style.QUIET,
         ha="right", va="top",

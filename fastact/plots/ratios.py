@@ -114,7 +114,7 @@ def panel(axes, names, ratios):
     axes.set_xscale("log")
     axes.set(xlim=(low, high), ylim=(-0.8, len(names) - 0.2))
     axes.hlines(places, low, high, color="#ececec", linewidth=0.7, linestyle="-", zorder=0)
-    axes.axvline(1, color=style.INK, linewidth=0.9, linestyle="-", zorder=1)
+    axes.axvline(1, color=style.INK, linewidth=0.9, linestyle="-", zorder=1, **style.PLAIN)
     shown = [tick for tick in TICKS if low <= tick <= high]
     axes.set_xticks(shown, [f"{tick:g}\N{MULTIPLICATION SIGN}" if tick != 1 else "as fast" for tick in shown])
     axes.set_yticks(places, names)

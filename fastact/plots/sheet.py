@@ -97,7 +97,8 @@ def choose(names, parameters):
     chosen = [named(name) for name in names] or [one for one in curves.drawable() if set(parameters) <= set(taken(one))]
     for name in parameters:
         if not any(name in taken(one) for one in chosen):
-            of_each = [f"{one.name} takes {', '.join(taken(one)) or 'none'}" for one in chosen or curves.drawable() if taken(one)]
+            those = chosen or [one for one in curves.drawable() if taken(one)]
+            of_each = [f"{one.name} takes {', '.join(taken(one)) or 'none'}" for one in those]
             raise ValueError(f"no parameter {name!r} here: {'; '.join(of_each)}")
     return chosen
 
@@ -231,7 +232,7 @@ class Panel:
             middle = (self.low + self.high) / 2
             style.write(axes, middle, 0.5, "not defined here", 9, style.QUIET, ha="center", va="center")
         for spread in (axes.axhline, axes.axvline):
-            spread(0, color=style.FAINT, linewidth=0.7, linestyle="-", zorder=1)
+            spread(0, color=style.FAINT, linewidth=0.7, linestyle="-", zorder=1, **style.PLAIN)
         if self.kind != "both":
             for curve, colour in zip(self.curves, shades(self.kind, len(self.curves)), strict=True):
                 x, y = (curve.slope_x, curve.slope) if self.kind == "slope" else (curve.x, curve.y)
@@ -337,7 +338,8 @@ def legend(made, panels):
 
     both = [panel for panel in panels if panel.kind == "both"]
     if both:
-        handles = [Line2D([], [], color=style.FUNCTION, linewidth=2), Line2D([], [], color=style.DERIVATIVE, linewidth=1.4)]
+        lines = (style.FUNCTION, 2), (style.DERIVATIVE, 1.4)
+        handles = [Line2D([], [], color=colour, linewidth=width, linestyle="-", **style.PLAIN) for colour, width in lines]
         labels = ["the function", "its derivative"]
         if any(panel.saturates for panel in both):
             handles.append(Patch(facecolor=style.SATURATED, edgecolor="none"))
@@ -355,7 +357,7 @@ def key(made, function, slope, left, top):
         y = 1 - (top + 0.1 + 0.155 * i) / down
         for j, colour in enumerate(colours):
             ends = [(left + 0.27 * j) / across, (left + 0.27 * j + 0.22) / across]
-            made.add_artist(Line2D(ends, [y, y], color=colour, linewidth=2, linestyle="-", marker="None"))
+            made.add_artist(Line2D(ends, [y, y], color=colour, linewidth=2, linestyle="-", **style.PLAIN))
         style.write(made, (left + 0.6) / across, y, text, KEY_SIZE, va="center_baseline", ha="left")
 
 

@@ -23,6 +23,9 @@ BY_NAME = {
 # Implementations side by side: ours first.
 CONTESTANTS = (FUNCTION, "#d98a2b", "#1f9684", "#6a4c93", DERIVATIVE)
 
+# A line without markers.
+PLAIN = {"marker": "None", "solid_capstyle": "butt", "solid_joinstyle": "round", "dash_capstyle": "butt"}
+
 FONT = "DejaVu Sans"  # matplotlib brings it along
 DPI = 100
 MISSING = 'pictures need matplotlib, which is not installed: pip install "fastact[plot]"'
@@ -62,14 +65,23 @@ def panel(made, left, top, width, height):
         labelfontfamily=FONT, bottom=True, left=True, top=False, right=False, labelbottom=True, labelleft=True,
         labeltop=False, labelright=False, labelrotation=0,
     )  # fmt: skip
+    for axis, placed in ((axes.xaxis, ("center", "top")), (axes.yaxis, ("right", "center_baseline"))):
+        plainly(axis.get_major_ticks(1)[0].label1, *placed)  # which the others are made after
     return axes
+
+
+def plainly(text, across=None, up=None):
+    """Make a text that matplotlib wrote independent of rcParams."""
+    text.set(usetex=False, antialiased=True, math_fontfamily="dejavusans")
+    if across:
+        text.set(ha=across, va=up)
 
 
 def font(size, bold=False):
     """The keywords of a text."""
     return {
         "fontfamily": FONT, "math_fontfamily": "dejavusans", "fontsize": size, "fontweight": "bold" if bold else "normal",
-        "fontstyle": "normal", "usetex": False,
+        "fontstyle": "normal", "usetex": False, "parse_math": True, "antialiased": True,
     }  # fmt: skip
 
 
@@ -80,8 +92,7 @@ def write(where, x, y, text, size=8, colour=INK, bold=False, **placing):
 
 def line(axes, x, y, colour=FUNCTION, width=1.8, style="-", **how):
     """A line without markers."""
-    settings = {"marker": "None", "solid_capstyle": "butt", "solid_joinstyle": "round", "dash_capstyle": "butt"}
-    return axes.plot(x, y, color=colour, linewidth=width, linestyle=style, **{**settings, **how})[0]
+    return axes.plot(x, y, color=colour, linewidth=width, linestyle=style, **{**PLAIN, **how})[0]
 
 
 def dots(axes, x, y, colour, size=6, **how):
@@ -96,11 +107,14 @@ def legend(made, handles, labels, top=0.12, size=9, **where):
     """One row of what the colours mean, so many inches below the upper edge."""
     from matplotlib.font_manager import FontProperties
 
-    return made.legend(
+    legend = made.legend(
         handles, labels, loc="upper center", bbox_to_anchor=(0.5, 1 - top / made.get_size_inches()[1]), ncols=len(labels),
         frameon=False, prop=FontProperties(family=FONT, size=size), labelcolor=INK, borderpad=0, borderaxespad=0,
-        handlelength=2.2, handleheight=0.7, handletextpad=0.7, columnspacing=2.2, **where,
+        handlelength=2.2, handleheight=0.7, handletextpad=0.7, columnspacing=2.2, numpoints=1, markerscale=1, **where,
     )  # fmt: skip
+    for text in legend.get_texts():
+        plainly(text)
+    return legend
 
 
 def extent(text, size, bold=False):
@@ -208,6 +222,8 @@ def save(figure, path):
         ".pdf": {"Title": title, "Subject": description, "CreationDate": None},
     }.get(kind)
     settings = {"svg.hashsalt": "fastact", "svg.fonttype": "path", "savefig.bbox": None, "savefig.transparent": False}
+    # A figure without a layout engine gets these, once it has been saved.
+    settings |= {"figure.autolayout": False, "figure.constrained_layout.use": False}
     # Only these are put back, and not all as rc_context does: what another thread sets meanwhile stays.
     with _saving:
         before = {name: matplotlib.rcParams[name] for name in settings}

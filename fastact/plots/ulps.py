@@ -214,7 +214,7 @@ def panel(axes, kind, at, each):
     axes.minorticks_off()
     for i, (label, line) in reversed(list(enumerate(largest.items()))):
         style.line(axes, at, line, COLOURS[label.split(",")[0]], 1.7 if i == 0 else 1.2, zorder=3 + (i == 0))
-    axes.axhline(PROMISED[kind], color=style.INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2)
+    axes.axhline(PROMISED[kind], color=style.INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2, **style.PLAIN)
     style.write(axes, 1.015, PROMISED[kind], f"promised:\n{PROMISED[kind]} ULP", 8, style.INK, ha="left", va="center")
 
 

@@ -72,7 +72,7 @@ def test_a_fault_is_found():
 
 
 @pytest.mark.parametrize("name", ["three", "a family of five", "errors", "speed", "fit-sine"])
-@pytest.mark.parametrize("style", ["dark_background", "ggplot"])
+@pytest.mark.parametrize("style", ["dark_background", "ggplot", "seaborn-v0_8"])
 def test_the_style_in_use_plays_no_part(name, style):
     """And no setting is changed, and pyplot knows of no figure."""
     expected = png(BY_NAME[name]())
@@ -82,6 +82,27 @@ def test_the_style_in_use_plays_no_part(name, style):
         assert dict(matplotlib.rcParams) == before
     assert png(figure) == expected
     assert pyplot.get_fignums() == []
+
+
+# Of a file matplotlibrc: those that people set, and that once played a part.
+SETTINGS = {
+    "text.usetex": True,
+    "mathtext.fontset": "cm",
+    "lines.solid_capstyle": "round",
+    "lines.marker": "o",
+    "legend.numpoints": 3,
+    "legend.markerscale": 3,
+    "xtick.alignment": "left",
+    "ytick.alignment": "top",
+}
+
+
+@pytest.mark.parametrize("name", ["three", "a family of five", "errors", "speed", "fit-sine"])
+def test_no_setting_plays_a_part(name):
+    """LaTeX, which may not be installed, is not run."""
+    expected = png(BY_NAME[name]())
+    with matplotlib.rc_context(SETTINGS):
+        assert png(BY_NAME[name]()) == expected
 
 
 def test_threads_draw_at_once():
@@ -110,6 +131,16 @@ def test_saved_bytes_are_the_same_each_time(name, tmp_path):
     assert description[:40] in text
     assert "<dc:date>" not in text
     assert "<text" not in text
+
+
+@pytest.mark.parametrize("setting", ["figure.autolayout", "figure.constrained_layout.use"])
+def test_saving_twice_under_a_layout(setting, tmp_path):
+    """matplotlib lays a figure out anew, and warns, once it has been saved."""
+    figure = plots.functions("relu")
+    with matplotlib.rc_context({setting: True}):
+        for name in ("first.png", "second.png"):
+            plots.save(figure, tmp_path / name)
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
 
 
 def test_colours_are_the_same_in_all():
