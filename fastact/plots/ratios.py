@@ -55,10 +55,11 @@ def speed(source=None, *, size=None):
     if not rows:
         raise ValueError(f"no function of {of} was compared with the plain line, forward or backward")
     sizes = sorted({row["size"] for row in rows})
-    size = size or (USUAL if USUAL in sizes else sizes[-1])
+    size = (USUAL if USUAL in sizes else sizes[-1]) if size is None else size
     if size not in sizes:
         known = ", ".join(map(bench.format_size, sizes))
-        raise ValueError(f"{of} has no rows of {bench.format_size(size)} elements: it has {known}")
+        wanted = bench.format_size(size) if isinstance(size, int) else repr(size)
+        raise ValueError(f"{of} has no rows of {wanted} elements: it has {known}")
     ours = leading(rows)
     found = collections.defaultdict(dict)
     for row in rows:

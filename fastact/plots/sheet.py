@@ -13,6 +13,8 @@ from ..row_table import ROWS
 from . import curves, style
 
 RANGE = (-7.0, 7.0)
+# Beyond these matplotlib's own arithmetic overflows.
+NARROWEST, WIDEST = 1e-100, 1e100
 # Where the magnitude of the derivative is below this, little is learned.
 LITTLE = 0.05
 # So many panels are small ones.
@@ -48,6 +50,8 @@ def functions(*names, range=None, **parameters):
     ------
     ImportError
         Without matplotlib.
+    TypeError
+        For a name that is no text.
     ValueError
         For an unknown name, which is answered with the nearest, a parameter that none of the functions has, a value that the
         function refuses, and a range that is none.
@@ -78,6 +82,8 @@ def names():
 
 def named(name):
     """The activation of this name or alias."""
+    if not isinstance(name, str):
+        raise TypeError(f"names of functions are texts, one by one, as in functions('silu', 'gelu'), got {name!r}")
     known = names()
     if name in known:
         return known[name]
@@ -114,6 +120,8 @@ def given(one, parameters):
     for name, several in parameters.items():
         if name in taken(one):
             several = list(several) if np.iterable(several) and not isinstance(several, str) else [several]
+            if any(np.ndim(each) for each in several):
+                raise ValueError(f"argument {name} must be a number or several, got {several!r}")
             values[name] = list(dict.fromkeys(each.item() if isinstance(each, np.generic) else each for each in several))
             if not values[name]:
                 raise ValueError(f"argument {name} must be a number or several, got none")
@@ -135,8 +143,10 @@ def checked(range):
         raise ValueError(f"argument range must be two numbers, got {range!r}") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high and math.isfinite(high - low)):
         raise ValueError(f"argument range must be two finite numbers, the smaller first, got {low:g} and {high:g}")
-    if high - low < 1e-9 * max(abs(low), abs(high)):
+    if high - low < max(NARROWEST, 1e-9 * abs(low), 1e-9 * abs(high)):
         raise ValueError(f"argument range is too narrow to be drawn: {low!r} to {high!r}")
+    if high - low > WIDEST:
+        raise ValueError(f"argument range is too wide to be drawn: {low!r} to {high!r}")
     return low, high
 
 

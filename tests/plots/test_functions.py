@@ -172,12 +172,30 @@ def test_an_alias():
         (["relu"], {"range": (-1.5e308, 1.5e308)}, "two finite numbers"),
         (["relu"], {"range": 3}, "argument range must be two numbers, got 3"),
         (["relu"], {"range": (1e9, 1e9 + 1e-3)}, "too narrow to be drawn"),
+        (["relu"], {"range": (-1e-320, 1e-320)}, "too narrow to be drawn"),
+        (["relu"], {"range": (0, 1e-300)}, "too narrow to be drawn"),
+        (["relu"], {"range": (-1e307, 1e307)}, "too wide to be drawn"),
+        (["silu"], {"beta": np.ones((1, 2))}, "argument beta must be a number or several, got"),
     ],
 )
 def test_what_cannot_be_drawn(names, keywords, message):
     """The message says what could."""
     with pytest.raises(ValueError, match=message):
         plots.functions(*names, **keywords)
+
+
+@pytest.mark.parametrize("draw", [plots.functions, plots.errors])
+@pytest.mark.parametrize("name", [["silu", "gelu"], ("silu",), None, 3])
+def test_names_that_are_no_texts(draw, name):
+    """Such as a list of them."""
+    with pytest.raises(TypeError, match=r"names of functions are texts, one by one, as in functions\('silu', 'gelu'\), got "):
+        draw(name)
+
+
+@pytest.mark.parametrize("end", [1e-99, 1e99])
+def test_the_narrowest_and_the_widest_range(end, tmp_path):
+    """Nothing overflows."""
+    plots.save(plots.functions("silu", "relu", range=(-end, end)), tmp_path / "picture.png")
 
 
 def test_places_go_down_to_the_smallest():

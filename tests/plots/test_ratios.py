@@ -68,6 +68,9 @@ def test_a_size_that_the_record_does_not_have():
     """The message has those that it has."""
     with pytest.raises(ValueError, match="no rows of 1Ki elements: it has 16, 256Ki"):
         plots.speed(pictures.RECORD, size=1024)
+    for size in (0, "16"):
+        with pytest.raises(ValueError, match=f"no rows of {size!r} elements: it has 16, 256Ki"):
+            plots.speed(pictures.RECORD, size=size)
 
 
 def test_a_measurement(monkeypatch):
