@@ -227,7 +227,7 @@ class Panel:
         """Write name and formula above the axes; a formula that finds no room is left out."""
         across, down = made.get_size_inches()
         heading = self.name if self.kind != "slope" else f"derivative of {self.name}"
-        up = 1 - (top - (0.3 if size > 10 else 0.245)) / down
+        up = 1 - (top - (0.3 if size > 10 else 0.265)) / down
         style.write(made, left / across, up, heading, size, bold=True, va="baseline", ha="left")
         for smaller in FORMULA_SIZES[size > 10]:
             if self.formula and style.extent(self.formula, smaller)[0] < width + 0.1:
