@@ -54,10 +54,10 @@ def as_matrix(name, value, width, dtype):
     return convert(array, dtype)
 
 
-def as_rows(name, value, width, dtype, checked=True):
-    """An array of shape (rows, width), a row for each example; if it is `checked`, then finite and not empty."""
-    if not checked and type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[1] == width:
-        return value  # the way of a prediction in microseconds
+def as_rows(name, value, width, dtype, empty=False):
+    """A finite array of shape (rows, width), a row for each example; `empty` says whether it may have no rows."""
+    if empty and type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[1] == width:
+        return finite(name, value)  # the way of a prediction in microseconds
     array = real(name, value)
     if array.ndim != 2 or array.shape[1] != width:
         hint = ""
@@ -68,21 +68,16 @@ def as_rows(name, value, width, dtype, checked=True):
         elif array.ndim > 2 and math.prod(array.shape[1:]) == width:
             hint = f": {name}.reshape(len({name}), -1) has it"
         raise ValueError(f"{name} must have shape (rows, {width}), since the network has {width} inputs; got {array.shape}{hint}")
-    if checked and not len(array):
+    if not (empty or len(array)):
         raise ValueError(f"{name} must have one row or more, got shape {array.shape}")
-    array = convert(array, dtype)
-    return finite(name, array) if checked else array
-
-
-def sum_is_finite(array):
-    """Whether the sum is finite: nearly always where all numbers are, and sooner known."""
-    with np.errstate(all="ignore"):
-        return math.isfinite(np.add.reduce(array, axis=None))
+    return finite(name, convert(array, dtype))
 
 
 def finite(name, array):
     """The array, if it has neither NaN nor inf."""
-    if sum_is_finite(array):
+    with np.errstate(all="ignore"):
+        total = np.add.reduce(array, axis=None)
+    if math.isfinite(total):  # nearly always where all numbers are finite, and sooner known
         return array
     wrong = ~np.isfinite(array)
     if wrong.any():

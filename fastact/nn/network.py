@@ -8,7 +8,7 @@ import numpy as np
 import fastact
 
 from . import files, health, losses, training
-from .data import as_rows, checked, finite, positive, real, sum_is_finite
+from .data import as_rows, checked, finite, positive, real
 from .layers import Dense, one_dtype, views
 from .optimizers import Adam
 from .passes import Passes
@@ -242,15 +242,13 @@ class Network:
 
     def _predicted(self, X):
         """The outputs for what a user gives, which must be finite."""
-        X = as_rows("X", X, self.shape[0], self.dtype, checked=False)
+        X = as_rows("X", X, self.shape[0], self.dtype, empty=True)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return self._outputs(X, check=True)
+            return self._outputs(X)
 
-    def _outputs(self, X, check=False):
+    def _outputs(self, X):
         """The outputs of the last layer, a new array; nothing is kept, so that threads do not meet. X may be sparse."""
         if X.shape[0] > BLOCK:
-            if check:
-                finite("X", X)
             outputs = np.empty((X.shape[0], self.shape[1]), self.dtype)
             for start in range(0, X.shape[0], BLOCK):
                 outputs[start : start + BLOCK] = self._outputs(X[start : start + BLOCK])
@@ -258,9 +256,7 @@ class Network:
         for layer in self.layers:
             sums = X @ layer.weights
             sums += layer.bias
-            if check and not sum_is_finite(sums):  # they show NaN and inf of X, and are fewer
-                finite("X", X)
-            X, check = layer.function.forward(sums, out=sums), False
+            X = layer.function.forward(sums, out=sums)
         return X
 
     def predict(self, X):

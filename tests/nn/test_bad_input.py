@@ -137,3 +137,13 @@ def test_networks(make, error, message):
     """Layers that do not fit, and labels that do not."""
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("rows", [1, 12])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_weight_of_zero_hides_nothing(rows, outputs):
+    """The data themselves are looked at, whatever is left of them behind the first layer."""
+    net = Network(Dense.of(np.zeros((4, outputs)), None, "sigmoid"), dtype=float)
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="X must be finite"):
+            net.predict(with_value(wrong, (0, 1))[:rows])
