@@ -1,12 +1,23 @@
 """Builds the C core where a C compiler works, and a pure Python package where none does.
 
-FASTACT_BUILD=numpy leaves the core out; FASTACT_BUILD=compiled fails where it cannot be built.
-FASTACT_BUILD_SIMD="scalar sse2" builds these instruction sets in place of the usual ones.
+These variables of the environment choose what is built:
+
+FASTACT_BUILD=numpy       leaves the core out; =compiled fails where it cannot be built
+FASTACT_SETS="avx512"     builds these instruction sets alone
+FASTACT_DEBUG=1           builds for a debugger
+FASTACT_SANITIZE=address  builds with GCC's or clang's sanitizers of that name; undefined and thread are others
+
+Objects stay in build/objects. One is compiled again if its flags, its source or a header that it includes has changed.
 """
 
 import contextlib
+import hashlib
+import json
 import os
+import re
 import runpy
+import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -17,13 +28,15 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-# The instruction sets of x86-64 and what each needs of the compiler: one header, one row.
+# The instruction sets of x86-64 and what each needs of the compiler: src_c/simd/ has a header for each.
 X86_SETS = {
     "scalar": [],
     "sse2": ["-msse2"],
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
 }
+# Each of these is compiled once for each set.
+UNITS = ["elementwise/float_kernels", "elementwise/double_kernels", "rows/float_rows", "rows/double_rows"]
 # These come after CFLAGS of the environment, which then change no result. -ffast-math breaks NaN and error-free steps. Its
 # negation does not negate its parts where CFLAGS name them, so they stand here too. Contraction differs between compilers.
 # For clang, -fno-unsafe-math-optimizations asks for exact exceptions; we need none, since flags.h restores the flags. So
@@ -42,49 +55,119 @@ EXACT = [
 # More of the kind, which only some compilers know. The last is for clang: it would unroll loops that are not marked so, which
 # is a tenth of the wheel and no faster.
 WHERE_KNOWN = ["-fno-single-precision-constant", "-fdenormal-fp-math=ieee", "-mfpmath=sse", "-mllvm -unroll-runtime=0"]
+DEBUG, SANITIZE = bool(os.environ.get("FASTACT_DEBUG")), os.environ.get("FASTACT_SANITIZE", "")
+EXAMINED = ["-g", "-fno-omit-frame-pointer"] if DEBUG or SANITIZE else []
+EXAMINED += [f"-fsanitize={SANITIZE}"] if SANITIZE else []
 # Nothing is thrown through a kernel: the tables for it would be 40 KB of the wheel.
-FLAGS = ["-std=c11", "-O3", "-g0", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", *EXACT, "-fno-math-errno"]
+OPTIMIZED = ["-O1"] if DEBUG else ["-O3"]
+FLAGS = ["-std=c11", *OPTIMIZED, "-g0", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", *EXACT, "-fno-math-errno", *EXAMINED]
+OBJECTS, GENERATED = Path("build/objects"), Path("build/generated")
 
 
 class BuildCore(build_ext):
-    """Compiles kernels.c and rows.c once for each instruction set."""
+    """Compiles the units of each instruction set, then the binding, and links them."""
 
     def build_extension(self, extension):
-        """Generate the C formulas, compile each set with its own flags, and link them into the extension."""
+        """Generate the C of the formulas, compile what has changed, and link it."""
         sets, baseline = instruction_sets()
         strict = [] if complaint("", "-Werror") else ["-Werror"]  # the environment's flags may warn of anything
         known = [part for flag in WHERE_KNOWN if not complaint("", *flag.split(), *strict) for part in flag.split()]
-        generated = Path(self.build_temp) / "generated"
-        generated.mkdir(parents=True, exist_ok=True)
-        text = runpy.run_path("fastact/codegen.py")["translate"]()
-        (generated / "formulas.h").write_text(text, encoding="utf-8")
+        codegen = runpy.run_path("fastact/codegen.py")
+        write(GENERATED / "formulas.h", codegen["translate"]())
+        write(GENERATED / "coefficients.h", codegen["coefficients"]())
 
-        def objects(name):
-            """The objects of an instruction set, or the error that an old compiler makes of its flags."""
+        def unit(name, stem):
+            """The object of one unit for one set, or the error that an old compiler makes of its flags."""
+            macros = [("SIMD_HEADER", f'"simd/{name}.h"'), ("TABLE", f"fastact_{name}_{Path(stem).name}")]
             try:
-                return self.compiler.compile(
-                    ["src_c/kernels.c", "src_c/rows.c"],
-                    output_dir=str(Path(self.build_temp) / name),
-                    include_dirs=["src_c", str(generated)],
-                    macros=[("SIMD_HEADER", f'"simd_{name}.h"'), ("SET_NAME", name)],
-                    extra_postargs=[*FLAGS, *known, *sets[name]],
-                    depends=extension.depends,
-                )
+                return self.compiled(f"src_c/{stem}.c", OBJECTS / name, macros, [*FLAGS, *known, *sets[name]])
             except CompileError as error:
                 return error
 
+        jobs = [(name, stem) for stem in UNITS for name in sets]
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # compilers run side by side
-            made = dict(zip(sets, pool.map(objects, sets), strict=True))
-        for name, result in made.items():
-            if not isinstance(result, CompileError):
-                extension.extra_objects += result
-                extension.define_macros.append((f"FASTACT_{name.upper()}", None))
-            elif name == baseline or os.environ.get("FASTACT_BUILD") == "compiled" or os.environ.get("FASTACT_BUILD_SIMD"):
-                raise result
+            made = dict(zip(jobs, pool.map(lambda job: unit(*job), jobs), strict=True))
+        objects, macros = [], list(extension.define_macros)
+        for name in sets:
+            results = [made[name, stem] for stem in UNITS]
+            failed = next((result for result in results if isinstance(result, CompileError)), None)
+            if failed is None:
+                objects += results
+                macros.append((f"FASTACT_{name.upper()}", None))
+            elif name == baseline or os.environ.get("FASTACT_BUILD") == "compiled" or os.environ.get("FASTACT_SETS"):
+                raise failed
             else:
-                print(f"fastact: this compiler cannot build the {name} kernels, they are left out: {result}", file=sys.stderr)
-        extension.extra_compile_args += known
-        super().build_extension(extension)
+                print(f"fastact: this compiler cannot build the {name} kernels, they are left out: {failed}", file=sys.stderr)
+        for source in extension.sources:
+            flags = [*extension.extra_compile_args, *known]
+            objects.append(self.compiled(source, OBJECTS / "core", macros, flags, extension.include_dirs))
+        self.link(extension, objects)
+
+    def compiled(self, source, folder, macros, flags, include_dirs=()):
+        """The object of a source, compiled if it is not what it would be made of now."""
+        include_dirs = ["src_c", str(GENERATED), *include_dirs, sysconfig.get_path("include")]
+        record = folder / f"{Path(source).stem}.json"
+        # Installers put NumPy into a folder of another name each time.
+        key = repr([self.compiler.compiler_so, compiler_version(self.compiler), macros, flags, numpy_version()])
+        with contextlib.suppress(OSError, ValueError):
+            made = json.loads(record.read_text(encoding="utf-8"))
+            if made["key"] == key and all(digest(path) == known for path, known in made["digests"].items()):
+                return made["object"]
+        dependencies = folder / f"{Path(source).stem}.d"
+        folder.mkdir(parents=True, exist_ok=True)
+        (made,) = self.compiler.compile(
+            [source],
+            output_dir=str(folder),
+            include_dirs=include_dirs,
+            macros=macros,
+            extra_postargs=[*flags, "-MMD", "-MF", str(dependencies)],
+        )
+        named = re.sub(r"\\\n", " ", dependencies.read_text(encoding="utf-8")).split(":", 1)[1].split()
+        ours = {path: digest(path) for path in named if not Path(path).is_absolute()}
+        record.write_text(json.dumps({"key": key, "digests": ours, "object": made}), encoding="utf-8")
+        return made
+
+    def link(self, extension, objects):
+        """The extension module, linked again if an object has changed."""
+        target = Path(self.get_ext_fullpath(extension.name))
+        kept, record = OBJECTS / target.name, OBJECTS / "linked.json"
+        state = json.dumps([[str(path), digest(path)] for path in objects] + [extension.extra_link_args, self.compiler.linker_so])
+        if not kept.exists() or not record.exists() or record.read_text(encoding="utf-8") != state:
+            self.compiler.link_shared_object(
+                objects,
+                str(kept),
+                libraries=self.get_libraries(extension),
+                library_dirs=extension.library_dirs,
+                extra_postargs=extension.extra_link_args,
+                export_symbols=self.get_export_symbols(extension),
+                target_lang="c",
+            )
+            record.write_text(state, encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(kept, target)
+
+
+def write(path, text):
+    """Write a generated file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def digest(path):
+    """The digest of a file's contents."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def compiler_version(compiler):
+    """What the compiler says of itself."""
+    return subprocess.run([compiler.compiler_so[0], "--version"], capture_output=True, text=True, check=False).stdout
+
+
+def numpy_version():
+    """The version of the NumPy that the binding is compiled with."""
+    import numpy
+
+    return numpy.__version__
 
 
 @contextlib.contextmanager
@@ -136,12 +219,10 @@ def instruction_sets():
     known = X86_SETS if x86 else {"scalar": []}
     baseline = "sse2" if x86 else "scalar"
     usual = [name for name in known if name != "scalar" or not x86]  # its bits are those of sse2
-    given = os.environ.get("FASTACT_BUILD_SIMD", "")
+    given = os.environ.get("FASTACT_SETS", "")
     asked = given.replace(",", " ").split() or usual
     if set(asked) - set(known):
-        raise SystemExit(f"FASTACT_BUILD_SIMD={given!r} is not of the sets that this compiler builds: {', '.join(known)}")
-    if baseline not in asked:
-        raise SystemExit(f"FASTACT_BUILD_SIMD={given!r} must have {baseline}, for processors that have no other")
+        raise SystemExit(f"FASTACT_SETS={given!r} is not of the sets that this compiler builds: {', '.join(known)}")
     return {name: flags for name, flags in known.items() if name in asked}, baseline
 
 
@@ -161,20 +242,16 @@ def extensions():
     from Cython.Build import cythonize
 
     without_fenv = holds("defined(__x86_64__) || defined(__aarch64__)")  # as flags.h says
+    # GCC links code that flushes subnormal numbers to zero in the whole process for -ffast-math in CFLAGS, or -Ofast.
+    # -s leaves out the names of static functions, 30 KB of the wheel.
+    stripped = ["-Wl,-s"] if sys.platform == "linux" and not EXAMINED else []
     core = Extension(
         "fastact._core",
-        ["fastact/_core.pyx", "src_c/loops.c", "src_c/dispatch.c"],
-        include_dirs=["src_c", numpy.get_include()],
+        ["fastact/_core.pyx", "src_c/dispatch.c"],
+        include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-        extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", *EXACT],
-        # GCC links code that flushes subnormal numbers to zero in the whole process for -ffast-math in CFLAGS, or -Ofast.
-        # -s leaves out the names of static functions, 30 KB of the wheel.
-        extra_link_args=["-O2", *EXACT, *(["-Wl,-s"] if sys.platform == "linux" else [])] if sys.platform != "win32" else [],
-        depends=[
-            *map(str, sorted(Path("src_c").glob("*"))),
-            *(f"fastact/{name}" for name in ("_core.pyx", "ufuncs.pxi", "in_place.pxi", "codegen.py")),
-            *map(str, sorted(Path("fastact").glob("*formulas.py"))),
-        ],
+        extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", *EXACT, *EXAMINED],
+        extra_link_args=["-O2", *EXACT, *EXAMINED, *stripped] if sys.platform != "win32" else [],
         libraries=[] if without_fenv else ["m"],
     )
     return cythonize([core], build_dir="build/cython")

@@ -20,45 +20,42 @@ from .declare import REQUIRED
 from .fallback import refuse_dtype
 from .rows import parse
 
-cdef extern from "fastact.h":
+cdef extern from "api.h":
     enum: MAX_INPUTS, MAX_PARAMETERS, MAX_OUTPUTS
     ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
-    ctypedef void f32_block() noexcept
-    ctypedef void f64_block() noexcept
     ctypedef void any_block() noexcept
     ctypedef struct Kernel:
         const char *name
         int arrays, parameters, outputs
-        f32_block *uniform_f32
-        f32_block *general_f32
-        f64_block *uniform_f64
-        f64_block *general_f64
+        any_block *uniform
+        any_block *general
     ctypedef struct Fitted:
         const char *name
-        f32_block *block
-        f32_block *general
+        any_block *uniform
+        any_block *general
     ctypedef struct LossCall:
         intptr_t rows
         int wrong
     ctypedef struct RowKernel:
         const char *name
         const char *signature
-        inner_loop *loop_f32
-        inner_loop *loop_f64
-    ctypedef struct InstructionSet:
-        const char *name
-        int lanes_f32, lanes_f64
-        const Kernel *kernels
-        int n_kernels
-        const Fitted *fitted
-        int n_fitted
-        const RowKernel *rows
+        inner_loop *loop
     ctypedef struct Elementwise:
         int arrays, parameters, outputs, lanes
         any_block *uniform
         any_block *general
+    ctypedef struct Kernels:
+        int lanes
+        inner_loop *loop
+        const Kernel *kernels
+        const Fitted *fitted
+    ctypedef struct InstructionSet:
+        const char *name
+        const Kernels *of_float
+        const Kernels *of_double
+        const RowKernel *rows_of_float
+        const RowKernel *rows_of_double
     const InstructionSet *const *fastact_instruction_sets()
-    inner_loop fastact_loop_f32, fastact_loop_f64
 
 cdef extern from "flags.h":
     ctypedef struct FloatState:

@@ -15,6 +15,8 @@ HERE = Path(__file__).parent
 PAGES = HERE / "formulas.py", HERE / "fused_formulas.py"
 OPERATORS = {ast.Add: ("+", "add"), ast.Sub: ("-", "subtract"), ast.Mult: ("*", "multiply"), ast.Div: ("/", "divide")}
 COMPARISONS = {ast.Gt: "GT", ast.GtE: "GE", ast.Lt: "LT", ast.LtE: "LE"}
+WIDE_COMPARISONS = {ast.Gt: "f64_gt({0}, {1})", ast.GtE: "f64_ge({0}, {1})", ast.Lt: "f64_gt({1}, {0})", ast.LtE: "f64_ge({1}, {0})"}
+MADE = "/* Made by fastact/codegen.py from the formulas and coefficients of fastact; do not edit. */\n\n"
 LATER = ("second", "third")  # results after the first
 PASSES = {"derivative": "_backward", "derivative_from_output": "_backward_from_output"}
 
@@ -40,7 +42,7 @@ class Translator:
 
     def number(self, value):
         """A number in C."""
-        return f"NUMBER({float(value)!r})" if self.wide else f"C({float(value)!r})"
+        return f"wide_number({float(value)!r})" if self.wide else f"C({float(value)!r})"
 
     def expression(self, node, names):
         """One expression in C."""
@@ -51,12 +53,12 @@ class Translator:
                 return name
             case ast.Name(id=name) if name in self.constants:
                 high, low = self.constants[name]
-                return f"FN(constant)(C({high}), C({low}))" if self.wide else f"C({high})"
+                return f"wide_constant(f64_set({high}), f64_set({low}))" if self.wide else f"C({high})"
             case ast.Name():
                 self.fail(node, f"unknown name {node.id!r}")
             case ast.UnaryOp(op=ast.USub()):
                 operand = self.expression(node.operand, names)
-                return f"FN(negative)({operand})" if self.wide else f"(-{operand})"
+                return f"wide_negative({operand})" if self.wide else f"(-{operand})"
             case ast.BinOp(op=ast.Pow()):
                 return self.power(node, names)
             case ast.BinOp() if type(node.op) in OPERATORS:
@@ -64,7 +66,7 @@ class Translator:
             case ast.Compare(ops=[operator]) if type(operator) in COMPARISONS:
                 left, right = self.expression(node.left, names), self.expression(node.comparators[0], names)
                 if self.wide:
-                    left, right = f"FN(leading)({left})", f"FN(leading)({right})"
+                    return WIDE_COMPARISONS[type(operator)].format(f"wide_leading({left})", f"wide_leading({right})")
                 return f"{COMPARISONS[type(operator)]}({left}, {right})"
             case ast.Call(keywords=[]):
                 return self.call(node, names)
@@ -73,7 +75,7 @@ class Translator:
     def operation(self, operator, left, right):
         """One of + - * /."""
         sign, name = OPERATORS[operator]
-        return f"FN({name})({left}, {right})" if self.wide else f"({left} {sign} {right})"
+        return f"wide_{name}({left}, {right})" if self.wide else f"({left} {sign} {right})"
 
     def power(self, node, names):
         """A constant power of a name, as a product."""
@@ -109,8 +111,8 @@ class Translator:
             return self.polynomial(node, names)
         if word in ("maximum", "minimum", "clip") and not declared and all(map(is_number, node.args[1:])):
             word += "_number"  # which cannot be NaN: one instruction in place of three
-        prefix = "formula_" if declared else ""
-        return f"FN({prefix}{word})({', '.join(self.expression(a, names) for a in node.args)})"
+        prefix = "formula" if declared else "wide" if self.wide else "direct"
+        return f"{prefix}_{word}({', '.join(self.expression(a, names) for a in node.args)})"
 
     def polynomial(self, node, names):
         """The word polynomial, whose coefficients are constants."""
@@ -121,7 +123,7 @@ class Translator:
             except Exception:
                 self.fail(argument, f"the coefficient {ast.unparse(argument)!r} of a polynomial must be a constant")
         listed = ", ".join(value.hex() for value in values)
-        return f"FN(polynomial)({self.expression(node.args[0], names)}, {len(values)}, (const double[]){{{listed}}})"
+        return f"wide_polynomial({self.expression(node.args[0], names)}, {len(values)}, (const double[]){{{listed}}})"
 
     def constant(self, node):
         """A module's constant: a number, or what `constant` makes of a text."""
@@ -158,10 +160,10 @@ class Translator:
                     value=ast.Call(func=ast.Name(id="where"), args=[condition, yes, ast.Call(func=ast.Name(id=part)) as no])
                 ) if part.startswith("_"):
                     # a part of its own is not computed where no lane needs it: the far tails have shorter formulas
-                    lines.append(f"    M chosen = {self.expression(condition, names)};")
+                    lines.append(f"    f64_m chosen = {self.expression(condition, names)};")
                     lines.append(f"    {kind} yes = {self.expression(yes, names)};")
-                    lines.append("    if (OP(all)(chosen)) return yes;")
-                    lines.append(f"    return FN(where)(chosen, yes, {self.expression(no, names)});")
+                    lines.append("    if (f64_all(chosen)) return yes;")
+                    lines.append(f"    return wide_where(chosen, yes, {self.expression(no, names)});")
                 case ast.Return(value=ast.expr()):
                     lines.append(f"    return {self.expression(statement.value, names)};")
                 case _:
@@ -173,18 +175,19 @@ class Translator:
         used = {part.id for statement in node.body for part in ast.walk(statement) if isinstance(part, ast.Name)}
         lines = [f"    (void){argument};" for argument in arguments if argument not in used] + lines
         listed = [f"{kind} {argument}" for argument in arguments] + [f"{kind} *{later}" for later in LATER[: results - 1]]
-        head = f"/* {self.path.name}:{node.lineno} */\nstatic inline {kind} FN(formula_{name})({', '.join(listed)})"
+        head = f"/* {self.path.name}:{node.lineno} */\nstatic inline {kind} formula_{name}({', '.join(listed)})"
         self.known[name] = len(arguments), wide
         return head + " {\n" + "\n".join(lines) + "\n}\n", len(arguments), results
 
-    def vector(self, name, arguments, results):
-        """The formula as a function of an array of vectors."""
-        unpacked = ", ".join(f"OF(in[{i}])" for i in range(arguments))
-        later = LATER[: results - 1]
-        body = "".join(f"NUMBER_TYPE {each}; " for each in later)
-        body += f"out[0] = VALUE(FN(formula_{name})({', '.join([unpacked, *(f'&{each}' for each in later)])}));"
-        body += "".join(f" out[{i}] = VALUE({each});" for i, each in enumerate(later, 1))
-        return f"static inline void FN(vector_{name})(const V *in, V *out) {{ {body} }}\n"
+    def blocks(self, name, wide, arrays, arguments, results):
+        """The formula as a function of vectors, and its two blocks: parameters as numbers, and as arrays."""
+        kind, prefix = ("W", "wide") if wide else ("V", "direct")
+        listed = ", ".join([*(f"in[{i}]" for i in range(arguments)), *(f"out + {i}" for i in range(1, results))])
+        text = f"static inline void {name}_vectors(const {kind} *in, {kind} *out) {{ out[0] = formula_{name}({listed}); }}\n"
+        for block, taken in (("uniform", (arrays, arguments - arrays)), ("general", (arguments, 0))):
+            call = f"{prefix}_block({name}_vectors, {taken[0]}, {taken[1]}, {results}, in, parameter, out, n)"
+            text += f"static void {name}_{block}(const T *const *in, const T *parameter, T *const *out, size_t n) {{ {call}; }}\n"
+        return text
 
 
 def is_number(node):
@@ -263,7 +266,7 @@ def statements(pages):
 def translate(page=None, words=HERE / "words.py"):
     """The C text of all pages of formulas, or of one: the functions, then the table."""
     translator, declarations = Translator(read_words(Path(words)), *read_kinds(Path(words))), Page()
-    functions, rows = {False: [], True: []}, []
+    functions, rows = [], []
     for path, node in statements([Path(page)] if page else PAGES):
         translator.path = path
         if isinstance(node, ast.Assign):
@@ -271,24 +274,22 @@ def translate(page=None, words=HERE / "words.py"):
         elif isinstance(node, ast.FunctionDef) and (declared := declarations.declared(node)):
             name, arrays, wide = declared
             text, arguments, results = translator.function(node, name, wide)
-            functions[wide].append(text + translator.vector(name, arguments, results))
-            rows.append(f"KERNEL({name}, {arrays}, {arguments - arrays}, {results}, {'WIDE' if wide else 'DIRECT'})")
+            functions.append(text + translator.blocks(name, wide, arrays, arguments, results))
+            listed = f'"{name}", {arrays}, {arguments - arrays}, {results}'
+            rows.append(f"    {{{listed}, (any_block *){name}_uniform, (any_block *){name}_general}},\n")
         elif isinstance(node, ast.FunctionDef):  # a part of wide formulas
-            functions[True].append(translator.function(node, node.name, True)[0])
-    tables = runpy.run_path(str(HERE / "coefficients.py"))
-    listed = [
+            functions.append(translator.function(node, node.name, True)[0])
+    return MADE + "\n".join(functions) + "\nstatic const Kernel kernels[] = {\n" + "".join(rows) + "    {0},\n};\n"
+
+
+def coefficients(path=HERE / "coefficients.py"):
+    """The C text of the words' coefficients."""
+    return MADE + "".join(
         f"static const double {name}[{len(values)}] = {{{', '.join(float(value).hex() for value in values)}}};\n"
-        for name, values in tables.items()
+        for name, values in runpy.run_path(str(path)).items()
         if isinstance(values, list)
-    ]
-    return (
-        "/* Made by fastact/codegen.py from the formulas and coefficients of fastact; do not edit. */\n"
-        "#ifdef COEFFICIENTS\n" + "".join(listed) + "#endif\n"
-        "#if defined FUNCTIONS && defined DIRECT_FORMULAS\n" + "\n".join(functions[False]) + "#endif\n"
-        "#if defined FUNCTIONS && defined WIDE_FORMULAS\n" + "\n".join(functions[True]) + "#endif\n\n"
-        "/* KERNEL(name, arrays, parameters, outputs, WIDE or DIRECT) */\n#ifdef KERNEL\n" + "\n".join(rows) + "\n#endif\n"
     )
 
 
 if __name__ == "__main__":
-    print(re.sub(r"\n{3,}", "\n\n", translate()), end="")
+    print(coefficients() + "\n" + re.sub(r"\n{3,}", "\n\n", translate()), end="")

@@ -4,43 +4,44 @@
 def load(str name, dict documents):
     """The ufuncs and gufuncs of one instruction set, by name; `documents` has docstrings for some."""
     cdef const InstructionSet *chosen = fastact_instruction_sets()[available().index(name)]
-    cdef const Kernel *kernel
-    cdef const RowKernel *row
-    cdef int i, j
-    cdef f32_block *fastest
-    cdef f32_block *general
+    cdef const Kernel *kernel = chosen.of_float.kernels
+    cdef const Kernel *of_double = chosen.of_double.kernels
+    cdef const RowKernel *row = chosen.rows_of_float
+    cdef const RowKernel *row_of_double = chosen.rows_of_double
     ufuncs = {}
-    for i in range(chosen.n_kernels):
-        kernel = &chosen.kernels[i]
-        fastest, general = kernel.uniform_f32, kernel.general_f32
-        for j in range(chosen.n_fitted):
-            if chosen.fitted[j].name == <bytes>kernel.name:
-                fastest = chosen.fitted[j].block
-                if chosen.fitted[j].general != NULL:
-                    general = chosen.fitted[j].general
+    while kernel.name != NULL:
         key = kernel.name.decode()
-        # a kernel without parameters is only ever called as uniform
+        types = "f" * (kernel.arrays + kernel.parameters + kernel.outputs)
         ufuncs[key] = make_ufunc(
-            key, documents.get(key), "f" * (kernel.arrays + kernel.parameters + kernel.outputs), kernel.outputs, NULL,
-            &fastact_loop_f32, &fastact_loop_f64, elementwise(kernel, chosen.lanes_f32, <any_block *>fastest, <any_block *>general),
-            elementwise(kernel, chosen.lanes_f64, <any_block *>kernel.uniform_f64, <any_block *>kernel.general_f64))
-    row = chosen.rows
+            key, documents.get(key), types, kernel.outputs, NULL, chosen.of_float.loop, chosen.of_double.loop,
+            elementwise(kernel, chosen.of_float), elementwise(of_double, chosen.of_double))
+        kernel += 1
+        of_double += 1
     while row.name != NULL:
         key = row.name.decode()
         inputs, results, plain = parse(row.signature.decode())
         types = "".join([letter for letter, _ in inputs + results])
-        ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop_f32, row.loop_f64, NULL, NULL)
+        ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop, row_of_double.loop, NULL, NULL)
         row += 1
+        row_of_double += 1
     ufuncs["mean_of_elements"] = functools.partial(mean_of_elements, ufuncs["sum"])
     ufuncs["step_in_place"] = step_in_place
     ufuncs["mean_of_losses"] = functools.partial(mean_of_losses, ufuncs["sum"])
     return ufuncs
 
 
-cdef void *elementwise(const Kernel *kernel, int lanes, any_block *uniform, any_block *general) except NULL:
+cdef void *elementwise(const Kernel *kernel, const Kernels *kernels) except NULL:
+    """What the loop gets: the blocks of a kernel, or of its fitted form. One without parameters is only called as uniform."""
     cdef Elementwise *made = <Elementwise *>forever(sizeof(Elementwise))
-    made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, lanes
-    made.uniform, made.general = uniform, general
+    cdef const Fitted *fitted = kernels.fitted
+    made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, kernels.lanes
+    made.uniform, made.general = kernel.uniform, kernel.general
+    while fitted.name != NULL:
+        if <bytes>fitted.name == <bytes>kernel.name:
+            made.uniform = fitted.uniform
+            if fitted.general != NULL:
+                made.general = fitted.general
+        fitted += 1
     return made
 
 

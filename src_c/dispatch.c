@@ -1,8 +1,30 @@
 /* Which instruction sets this processor has and the operating system saves the registers of, best first. */
-#include "fastact.h"
+#include "api.h"
 
-/* setup.py says which of these it has built: FASTACT_AVX512, FASTACT_AVX2, FASTACT_SSE2, FASTACT_SCALAR. */
-extern const InstructionSet fastact_set_avx512, fastact_set_avx2, fastact_set_sse2, fastact_set_scalar;
+/* The tables of one set. setup.py says which sets it has built, FASTACT_AVX512 and so on, and names the tables so. */
+#define INSTRUCTION_SET(set)                                                                    \
+    extern const Kernels fastact_##set##_float_kernels, fastact_##set##_double_kernels;         \
+    extern const RowKernel fastact_##set##_float_rows[], fastact_##set##_double_rows[];         \
+    static const InstructionSet set = {                                                         \
+        #set,                                                                                   \
+        &fastact_##set##_float_kernels,                                                         \
+        &fastact_##set##_double_kernels,                                                        \
+        fastact_##set##_float_rows,                                                             \
+        fastact_##set##_double_rows,                                                            \
+    };
+
+#ifdef FASTACT_AVX512
+INSTRUCTION_SET(avx512)
+#endif
+#ifdef FASTACT_AVX2
+INSTRUCTION_SET(avx2)
+#endif
+#ifdef FASTACT_SSE2
+INSTRUCTION_SET(sse2)
+#endif
+#ifdef FASTACT_SCALAR
+INSTRUCTION_SET(scalar)
+#endif
 
 #if defined(FASTACT_AVX2) || defined(FASTACT_AVX512)
 #include <cpuid.h>
@@ -32,20 +54,20 @@ const InstructionSet *const *fastact_instruction_sets(void) {
     static const InstructionSet *found[5]; /* set once, and always to the same: no lock needed */
     int n = 0;
 #if defined(FASTACT_AVX2) || defined(FASTACT_AVX512)
-    int avx2, avx512;
-    detect(&avx2, &avx512);
+    int has_avx2, has_avx512;
+    detect(&has_avx2, &has_avx512);
 #endif
 #ifdef FASTACT_AVX512
-    if (avx512) found[n++] = &fastact_set_avx512;
+    if (has_avx512) found[n++] = &avx512;
 #endif
 #ifdef FASTACT_AVX2
-    if (avx2) found[n++] = &fastact_set_avx2;
+    if (has_avx2) found[n++] = &avx2;
 #endif
 #ifdef FASTACT_SSE2
-    found[n++] = &fastact_set_sse2;
+    found[n++] = &sse2;
 #endif
 #ifdef FASTACT_SCALAR
-    found[n++] = &fastact_set_scalar;
+    found[n++] = &scalar;
 #endif
     found[n] = NULL;
     return found;

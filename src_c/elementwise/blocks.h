@@ -1,0 +1,29 @@
+/* The loop over whole vectors that every composed kernel is: the formula is inlined into it. A block is
+ * out[0][i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the lanes. */
+typedef void Block(const T *const *in, const T *parameter, T *const *out, size_t n);
+
+/* A formula on vectors: direct on those of the precision, wide on the numbers of float_wide.h or double_wide.h */
+typedef void DirectFormula(const V *in, V *out);
+typedef void WideFormula(const W *in, W *out);
+
+static ALWAYS_INLINE void direct_block(DirectFormula *formula, int arrays, int parameters, int outputs, const T *const *in,
+                                       const T *parameter, T *const *out, size_t n) {
+    V a[MAX_INPUTS], y[MAX_OUTPUTS];
+    for (int p = 0; p < parameters; p++) a[arrays + p] = C(parameter[p]);
+    for (size_t i = 0; i < n; i += LANES) {
+        for (int j = 0; j < arrays; j++) a[j] = LOAD(in[j] + i);
+        formula(a, y);
+        for (int j = 0; j < outputs; j++) STORE(out[j] + i, y[j]);
+    }
+}
+
+static ALWAYS_INLINE void wide_block(WideFormula *formula, int arrays, int parameters, int outputs, const T *const *in,
+                                     const T *parameter, T *const *out, size_t n) {
+    W a[MAX_INPUTS], y[MAX_OUTPUTS];
+    for (int p = 0; p < parameters; p++) a[arrays + p] = wide_number(parameter[p]);
+    for (size_t i = 0; i < n; i += f64_lanes) {
+        for (int j = 0; j < arrays; j++) a[j] = wide_load(in[j] + i);
+        formula(a, y);
+        for (int j = 0; j < outputs; j++) wide_store(out[j] + i, y[j]);
+    }
+}

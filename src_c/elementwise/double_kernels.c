@@ -1,0 +1,15 @@
+/* The elementwise kernels of one instruction set for float64. */
+#include "unit.h"
+#include "flags.h"
+#include "coefficients.h"
+#include "math/double.h"
+#include "math/words.h"
+#include "math/double_wide.h"
+#include "math/wide.h"
+#include "elementwise/blocks.h"
+#include "formulas.h"
+
+static const Fitted fitted_kernels[] = {{0}}; /* tables are of floats */
+#include "elementwise/loop.h"
+
+const Kernels TABLE = {LANES, elementwise_loop, kernels, fitted_kernels};

@@ -1,0 +1,199 @@
+/* The forms of the tables: how the polynomial of a segment becomes the function.
+ *
+ * A table has a polynomial P for each segment of t = |x|, or of x. Beside its numbers a Fit has three functions: where the
+ * segment of x is, what the function is by P, and where it is something else, which no table covers. A line that begins with
+ * #define names the three of a form; fit/tables.py chooses the form of each table. u is t, clamped to the table. */
+
+typedef struct Fit Fit;
+
+/* What the table has for x: P(u) = c0 + d q with d = u - centre */
+typedef struct {
+    f32_v x, u, c0, d, q;
+    f32_v beside; /* of a QUOTIENT, what it is of */
+    f32_v change; /* of a GATE, the derivative of q by d */
+} Found;
+
+struct Fit {
+    f32_v (*segment)(Fit fit, f32_v x, f32_v *u); /* a number whose low five bits are the segment's; and u */
+    f32_v (*value)(Fit fit, Found found);
+    f32_m (*uncovered)(Fit fit, f32_v x);
+    int degree;
+    float low, high, inverse_spacing, scale;
+    const float (*table)[32];
+};
+
+static ALWAYS_INLINE f32_v polynomial_of(Found f) { return f32_fma(f.d, f.q, f.c0); }
+static ALWAYS_INLINE f32_v polynomial_times(f32_v a, Found f) { return f32_fma(a, f.c0, a * (f.d * f.q)); }
+
+/* Where segments are: tables of |x|, of x, and of min(x, 1 - x). The number of a segment is the nearest multiple of the spacing,
+ * rounded by 0x1.8p23. The constant is the first operand of min, so that NaN passes. */
+static ALWAYS_INLINE f32_v nearest_segment(Fit fit, f32_v u) { return f32_fma(u, f32_set(fit.inverse_spacing), f32_set(0x1.8p23f)); }
+static ALWAYS_INLINE f32_v segment_by_size(Fit fit, f32_v x, f32_v *u) {
+    *u = f32_min(f32_set(fit.high), f32_abs(x));
+    return nearest_segment(fit, *u);
+}
+static ALWAYS_INLINE f32_v segment_by_value(Fit fit, f32_v x, f32_v *u) {
+    *u = f32_max(f32_set(fit.low), f32_min(f32_set(fit.high), x));
+    return nearest_segment(fit, *u);
+}
+/* Segments are halves of binades: their number stands in the top bits of min(x, 1 - x), which is exact. */
+enum { BINADE_BITS = 10 };
+static ALWAYS_INLINE f32_v segment_by_binade(Fit fit, f32_v x, f32_v *u) {
+    (void)fit;
+    *u = f32_min(f32_set(1) - x, x);
+    return f32_top_bits(*u, BINADE_BITS);
+}
+
+/* What no table covers */
+static ALWAYS_INLINE f32_m nowhere(Fit fit, f32_v x) { return (void)fit, (void)x, 0; }
+static ALWAYS_INLINE f32_m left_of_minus_high(Fit fit, f32_v x) { return f32_gt(f32_set(-fit.high), x); }
+static ALWAYS_INLINE f32_m right_of_high(Fit fit, f32_v x) { return f32_gt(x, f32_set(fit.high)); }
+static ALWAYS_INLINE f32_m beyond_both(Fit fit, f32_v x) { return f32_gt(f32_abs(x), f32_set(fit.high)); }
+static ALWAYS_INLINE f32_m left_of_low(Fit fit, f32_v x) { return f32_gt(f32_set(fit.low), x); }
+static ALWAYS_INLINE f32_m left_and_right(Fit fit, f32_v x) { return f32_gt(f32_set(fit.low), x) | f32_gt(x, f32_set(fit.high)); }
+static ALWAYS_INLINE f32_m near_ends(Fit fit, f32_v x) { return f32_gt(f32_set(fit.low), f32_min(f32_set(1) - x, x)); }
+
+/* P for x < 0, 1 - P else */
+static ALWAYS_INLINE f32_v complement(Fit fit, Found f) {
+    const f32_v p = polynomial_of(f);
+    (void)fit;
+    return f32_select(f32_ge(f.x, f32_set(0)), f32_set(1) - p, p);
+}
+#define COMPLEMENT segment_by_size, complement, left_of_minus_high
+#define STEP_BOTH segment_by_size, complement, beyond_both
+
+/* The same, 1 for x > high */
+static ALWAYS_INLINE f32_v complement_cut(Fit fit, Found f) {
+    return f32_select(f32_gt(f.x, f32_set(fit.high)), f32_set(1), complement(fit, f));
+}
+#define COMPLEMENT_CUT segment_by_size, complement_cut, left_of_minus_high
+
+/* P for x > 0, 1 - P else */
+static ALWAYS_INLINE f32_v complement_down(Fit fit, Found f) {
+    const f32_v p = polynomial_of(f);
+    (void)fit;
+    return f32_select(f32_ge(f32_set(0), f.x), f32_set(1) - p, p);
+}
+#define COMPLEMENT_DOWN segment_by_size, complement_down, right_of_high
+
+/* P */
+static ALWAYS_INLINE f32_v direct(Fit fit, Found f) { return (void)fit, polynomial_of(f); }
+#define EVEN segment_by_size, direct, beyond_both
+#define DIRECT segment_by_value, direct, left_of_low
+
+/* x P as u P */
+static ALWAYS_INLINE f32_v odd(Fit fit, Found f) { return (void)fit, f32_with_sign(polynomial_times(f.u, f), f.x); }
+#define ODD segment_by_size, odd, nowhere
+
+/* beside P, with a `beside` for each x */
+static ALWAYS_INLINE f32_v quotient(Fit fit, Found f) { return (void)fit, polynomial_times(f.beside, f); }
+#define QUOTIENT segment_by_size, quotient, nowhere
+
+/* x u^2 P; x -+ 1 beyond high. Without the rounding of u^2 it would be 2.1 ULP off. */
+static ALWAYS_INLINE f32_v cubic_shifted(Fit fit, Found f) {
+    const f32_v square = f.u * f.u, square_low = f32_fma(f.u, f.u, -square);
+    const f32_v inside = f.x * f32_fma(square, f.c0, f32_fma(square, f.d * f.q, square_low * f.c0));
+    return f32_select(f32_gt(f32_abs(f.x), f32_set(fit.high)), f.x - f32_with_sign(f32_set(1), f.x), inside);
+}
+#define CUBIC_SHIFTED segment_by_size, cubic_shifted, nowhere
+
+/* u^2 P, and |x| u P, which grows beyond the table */
+static ALWAYS_INLINE f32_v square(Fit fit, Found f) { return (void)fit, f.u * polynomial_times(f.u, f); }
+#define SQUARE segment_by_size, square, nowhere
+static ALWAYS_INLINE f32_v even_product(Fit fit, Found f) { return (void)fit, f32_abs(f.x) * polynomial_times(f.u, f); }
+#define EVEN_PRODUCT segment_by_size, even_product, nowhere
+
+/* max(x, 0) - u P */
+static ALWAYS_INLINE f32_v above(Fit fit, Found f) { return (void)fit, f32_max(f32_set(0), f.x) - polynomial_times(f.u, f); }
+#define ABOVE segment_by_size, above, left_of_minus_high
+
+/* max(x, 0) - P, with its derivative (gate_slope) */
+static ALWAYS_INLINE f32_v gate(Fit fit, Found f) { return (void)fit, f32_max(f32_set(0), f.x) - polynomial_of(f); }
+static ALWAYS_INLINE f32_v gate_slope(Fit fit, Found f) {
+    const f32_v left = f32_fma(f.change, f.d, f.q), s = f32_select(f32_ge(f.x, f32_set(0)), f32_set(1) - left, left);
+    return f32_select(f32_gt(f.x, f32_set(fit.high)), f32_set(1), s);
+}
+#define GATE segment_by_size, gate, left_of_minus_high
+
+/* max(x, 0) + P */
+static ALWAYS_INLINE f32_v above_plus(Fit fit, Found f) { return (void)fit, f32_max(f32_set(0), f.x) + polynomial_of(f); }
+#define ABOVE_PLUS segment_by_size, above_plus, left_of_minus_high
+#define ABOVE_BOTH segment_by_size, above_plus, beyond_both
+
+/* min(x, 0) - P */
+static ALWAYS_INLINE f32_v below(Fit fit, Found f) { return (void)fit, f32_min(f32_set(0), f.x) - polynomial_of(f); }
+#define BELOW segment_by_size, below, right_of_high
+
+/* (scale + low) x for x > 0, -u P else; `low` is the second part of the scale */
+static ALWAYS_INLINE f32_v bent(Fit fit, Found f) {
+    const f32_v finite = f32_min(f32_set(0x1.fffffep127f), f.x);
+    const f32_v right = f32_fma(f32_set(fit.scale), f.x, f32_set(fit.low) * finite);
+    return f32_select(f32_gt(f.x, f32_set(0)), right, f32_with_sign(polynomial_times(f.u, f), f.x));
+}
+#define BENT segment_by_size, bent, nowhere
+
+/* scale for x > 0, P else */
+static ALWAYS_INLINE f32_v bent_slope(Fit fit, Found f) {
+    return f32_select(f32_gt(f.x, f32_set(0)), f32_set(fit.scale), polynomial_of(f));
+}
+#define BENT_SLOPE segment_by_size, bent_slope, left_of_minus_high
+
+/* x P. Far out P is a constant, and x may be infinite. */
+static ALWAYS_INLINE f32_v product(Fit fit, Found f) {
+    return f32_select(f32_gt(f.x, f32_set(fit.high)), f.x * polynomial_of(f), polynomial_times(f.x, f));
+}
+#define PRODUCT segment_by_value, product, left_of_low
+static ALWAYS_INLINE f32_v product_both(Fit fit, Found f) { return (void)fit, polynomial_times(f.x, f); }
+#define PRODUCT_BOTH segment_by_value, product_both, left_and_right
+
+/* v P with v = x - 1/2 cut to +-1/4 */
+static ALWAYS_INLINE f32_v centred(Fit fit, Found f) {
+    const f32_v distance = f32_min(f32_set(0.25f), f32_set(0.5f) - f.u);
+    (void)fit;
+    return f32_with_sign(polynomial_times(distance, f), f.x - f32_set(0.5f));
+}
+#define CENTRED segment_by_binade, centred, near_ends
+
+/* The function at the vectors x[0], ... of a group, which shares each load of a coefficient's two registers: with two tables in
+ * one kernel they do not stay there. `beside`, where there is one, is what is to be added to |x|, or what a QUOTIENT is of. A
+ * GATE puts its derivative in `slope`. */
+enum { GROUP = 4 };
+static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *x, const f32_v *beside, f32_v *y, f32_v *slope) {
+    const int is_quotient = fit.value == quotient, is_gate = fit.value == gate;
+    f32_v u[GROUP], z[GROUP], d[GROUP], c0[GROUP], q[GROUP], change[GROUP];
+    for (int v = 0; v < group; v++) z[v] = fit.segment(fit, x[v], u + v);
+    f32_lookups(fit.table[0], group, z, d);
+    for (int v = 0; v < group; v++) {
+        d[v] = u[v] - d[v];
+        if (beside && !is_quotient) d[v] = d[v] + beside[v];
+    }
+    f32_lookups(fit.table[fit.degree + 1], group, z, q);
+    for (int i = fit.degree; i >= 2; i--) {
+        f32_v c[GROUP];
+        f32_lookups(fit.table[i], group, z, c);
+        for (int v = 0; v < group; v++) {
+            if (is_gate) change[v] = i == fit.degree ? q[v] : f32_fma(change[v], d[v], q[v]);
+            q[v] = f32_fma(q[v], d[v], c[v]);
+        }
+    }
+    f32_lookups(fit.table[1], group, z, c0);
+    for (int v = 0; v < group; v++) {
+        Found found = {x[v], u[v], c0[v], d[v], q[v], x[v], x[v]};
+        if (is_quotient) found.beside = beside[v];
+        if (is_gate) found.change = change[v];
+        if (is_gate) slope[v] = gate_slope(fit, found);
+        y[v] = fit.value(fit, found);
+    }
+}
+
+static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {
+    fitted_values_beside(fit, group, x, NULL, y, NULL);
+}
+
+/* x where it is not covered, as the tails want it: negative. Elsewhere it is the table's end, so that nothing overflows. */
+static ALWAYS_INLINE f32_v beyond(Fit fit, f32_v x) {
+    if (fit.uncovered == left_of_low) return f32_min(f32_set(fit.low), x);
+    if (fit.uncovered == beyond_both) x = -f32_abs(x);
+    if (fit.uncovered == right_of_high) x = -x;
+    return f32_min(f32_set(-fit.high), x);
+}

@@ -1,0 +1,456 @@
+/* Made by src_c/fit_tables.py; do not edit. */
+
+static ALWAYS_INLINE f32_v sigmoid_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v sigmoid_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v tanh_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x1.62e4300000000p+0f, -0x1.05c6100000000p-28f, 0x0.0p+0f, 0x1.0000000000000p+1f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v elu_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v selu_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x1.20e3300000000p-1f, 0x1.53e97a0000000p-29f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v quick_gelu_tail(f32_v x, f32_v factor) {
+    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v quick_gelu_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v silu_tail(f32_v x, f32_v factor) {
+    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v silu_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v mish_tail(f32_v x, f32_v factor) {
+    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v mish_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v softplus_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v log_sigmoid_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, -0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v log_sigmoid_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v serf_tail(f32_v x, f32_v factor) {
+    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v serf_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v logish_tail(f32_v x, f32_v factor) {
+    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static ALWAYS_INLINE f32_v logish_backward_tail(f32_v x, f32_v factor) {
+    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+}
+
+static void sigmoid_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_sigmoid, sigmoid_tail, NULL, 0}, (Output){FIT_sigmoid, sigmoid_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void sigmoid_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid_backward, sigmoid_backward_tail, NULL, 1}, (Output){FIT_sigmoid_backward, sigmoid_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh, NULL, tanh_uniform, 0}, (Output){FIT_tanh, NULL, tanh_uniform, 0}, in, parameter, out, n);
+}
+
+static void tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_backward, tanh_backward_tail, NULL, 1}, (Output){FIT_tanh_backward, tanh_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void elu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, NULL, elu_uniform, 0}, (Output){FIT_elu, NULL, elu_uniform, 0}, in, parameter, out, n);
+}
+
+static void elu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        elu_uniform(in, parameter, out, n);
+    else
+        elu_fitted_standard(in, parameter, out, n);
+}
+
+static void elu_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, elu_fitted, elu_general, in, out, n);
+}
+
+static void elu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void elu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        elu_backward_uniform(in, parameter, out, n);
+    else
+        elu_backward_fitted_standard(in, parameter, out, n);
+}
+
+static void elu_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+0f, elu_backward_fitted, elu_backward_general, in, out, n);
+}
+
+static void selu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_selu, NULL, selu_uniform, 0}, (Output){FIT_selu, NULL, selu_uniform, 0}, in, parameter, out, n);
+}
+
+static void selu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_selu_backward, selu_backward_tail, NULL, 1}, (Output){FIT_selu_backward, selu_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu, NULL, gelu_rest, 0}, (Output){FIT_gelu, NULL, gelu_rest, 0}, in, parameter, out, n);
+}
+
+static void gelu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_backward, NULL, gelu_backward_rest, 1}, (Output){FIT_gelu_backward, NULL, gelu_backward_rest, 1}, in, parameter, out, n);
+}
+
+static void gelu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu_tanh, NULL, gelu_tanh_rest, 0}, (Output){FIT_gelu_tanh, NULL, gelu_tanh_rest, 0}, in, parameter, out, n);
+}
+
+static void gelu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_rest, 1}, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_rest, 1}, in, parameter, out, n);
+}
+
+static void quick_gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_quick_gelu, quick_gelu_tail, NULL, 0}, (Output){FIT_quick_gelu, quick_gelu_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void quick_gelu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_quick_gelu_backward, quick_gelu_backward_tail, NULL, 1}, (Output){FIT_quick_gelu_backward, quick_gelu_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void silu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_silu, silu_tail, NULL, 0}, (Output){FIT_silu, silu_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void silu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        silu_uniform(in, parameter, out, n);
+    else
+        silu_fitted_standard(in, parameter, out, n);
+}
+
+static void silu_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, silu_fitted, silu_general, in, out, n);
+}
+
+static void silu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_silu_backward, silu_backward_tail, NULL, 1}, (Output){FIT_silu_backward, silu_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void silu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        silu_backward_uniform(in, parameter, out, n);
+    else
+        silu_backward_fitted_standard(in, parameter, out, n);
+}
+
+static void silu_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+0f, silu_backward_fitted, silu_backward_general, in, out, n);
+}
+
+static void mish_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_mish, mish_tail, NULL, 0}, (Output){FIT_mish, mish_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void mish_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_mish_backward, mish_backward_tail, NULL, 1}, (Output){FIT_mish_backward, mish_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void softplus_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_softplus, softplus_tail, NULL, 0}, (Output){FIT_softplus, softplus_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void softplus_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        softplus_uniform(in, parameter, out, n);
+    else
+        softplus_fitted_standard(in, parameter, out, n);
+}
+
+static void softplus_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, softplus_fitted, softplus_general, in, out, n);
+}
+
+static void log_sigmoid_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_log_sigmoid, log_sigmoid_tail, NULL, 0}, (Output){FIT_log_sigmoid, log_sigmoid_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void log_sigmoid_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_log_sigmoid_backward, log_sigmoid_backward_tail, NULL, 1}, (Output){FIT_log_sigmoid_backward, log_sigmoid_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void tanh_shrink_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh_shrink, NULL, tanh_shrink_uniform, 0}, (Output){FIT_tanh_shrink, NULL, tanh_shrink_uniform, 0}, in, parameter, out, n);
+}
+
+static void tanh_shrink_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_shrink_backward, NULL, tanh_shrink_backward_uniform, 1}, (Output){FIT_tanh_shrink_backward, NULL, tanh_shrink_backward_uniform, 1}, in, parameter, out, n);
+}
+
+static void squareplus_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_squareplus, NULL, squareplus_uniform, 0}, (Output){FIT_squareplus, NULL, squareplus_uniform, 0}, in, parameter, out, n);
+}
+
+static void squareplus_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+2f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        squareplus_uniform(in, parameter, out, n);
+    else
+        squareplus_fitted_standard(in, parameter, out, n);
+}
+
+static void squareplus_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+2f, squareplus_fitted, squareplus_general, in, out, n);
+}
+
+static void squareplus_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_squareplus_backward, NULL, squareplus_backward_uniform, 1}, (Output){FIT_squareplus_backward, NULL, squareplus_backward_uniform, 1}, in, parameter, out, n);
+}
+
+static void squareplus_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+2f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        squareplus_backward_uniform(in, parameter, out, n);
+    else
+        squareplus_backward_fitted_standard(in, parameter, out, n);
+}
+
+static void squareplus_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+2f, squareplus_backward_fitted, squareplus_backward_general, in, out, n);
+}
+
+static void serf_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_serf, serf_tail, NULL, 0}, (Output){FIT_serf, serf_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void serf_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_serf_backward, serf_backward_tail, NULL, 1}, (Output){FIT_serf_backward, serf_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void logish_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_logish, logish_tail, NULL, 0}, (Output){FIT_logish, logish_tail, NULL, 0}, in, parameter, out, n);
+}
+
+static void logish_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_logish_backward, logish_backward_tail, NULL, 1}, (Output){FIT_logish_backward, logish_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void snake_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_snake, NULL, snake_uniform, 0}, (Output){FIT_snake, NULL, snake_uniform, 0}, in, parameter, out, n);
+}
+
+static void snake_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        snake_uniform(in, parameter, out, n);
+    else
+        snake_fitted_standard(in, parameter, out, n);
+}
+
+static void snake_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, snake_fitted, snake_general, in, out, n);
+}
+
+static void logit_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_logit, NULL, logit_rest, 0}, (Output){FIT_logit, NULL, logit_rest, 0}, in, parameter, out, n);
+}
+
+static void logit_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = NAN_VALUE;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        logit_uniform(in, parameter, out, n);
+    else
+        logit_fitted_standard(in, parameter, out, n);
+}
+
+static void logit_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, NAN_VALUE, logit_fitted, logit_general, in, out, n);
+}
+
+static void lisht_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_lisht, NULL, lisht_uniform, 0}, (Output){FIT_lisht, NULL, lisht_uniform, 0}, in, parameter, out, n);
+}
+
+static void lisht_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_lisht_backward, NULL, lisht_backward_uniform, 1}, (Output){FIT_lisht_backward, NULL, lisht_backward_uniform, 1}, in, parameter, out, n);
+}
+
+static void celu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, NULL, celu_uniform, 0}, (Output){FIT_elu, NULL, celu_uniform, 0}, in, parameter, out, n);
+}
+
+static void celu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        celu_uniform(in, parameter, out, n);
+    else
+        celu_fitted_standard(in, parameter, out, n);
+}
+
+static void celu_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, celu_fitted, celu_general, in, out, n);
+}
+
+static void celu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void celu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        celu_backward_uniform(in, parameter, out, n);
+    else
+        celu_backward_fitted_standard(in, parameter, out, n);
+}
+
+static void celu_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+0f, celu_backward_fitted, celu_backward_general, in, out, n);
+}
+
+static void softplus_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void softplus_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    const float standard = 0x1.0000000000000p+0f;
+    if (memcmp(parameter, &standard, sizeof standard) != 0)
+        softplus_backward_uniform(in, parameter, out, n);
+    else
+        softplus_backward_fitted_standard(in, parameter, out, n);
+}
+
+static void softplus_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+0f, softplus_backward_fitted, softplus_backward_general, in, out, n);
+}
+
+static void glu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void swiglu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_silu, silu_tail, NULL, 2}, (Output){FIT_silu, silu_tail, NULL, 2}, in, parameter, out, n);
+}
+
+static void geglu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu, NULL, geglu_rest, 2}, (Output){FIT_gelu, NULL, geglu_rest, 2}, in, parameter, out, n);
+}
+
+static void geglu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu_tanh, NULL, geglu_tanh_rest, 2}, (Output){FIT_gelu_tanh, NULL, geglu_tanh_rest, 2}, in, parameter, out, n);
+}
+
+static void glu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(GLU, 3, 2, 2, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, (Output){FIT_sigmoid_backward, sigmoid_backward_tail, NULL, 3}, in, parameter, out, n);
+}
+
+static void swiglu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(SWIGLU, 3, 1, 2, (Output){FIT_silu_backward, silu_backward_tail, NULL, 5}, (Output){FIT_silu, silu_tail, NULL, 1}, in, parameter, out, n);
+}
+
+static void geglu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_backward, NULL, geglu_backward_rest, 5}, (Output){FIT_geglu_backward, NULL, geglu_backward_rest, 1}, in, parameter, out, n);
+}
+
+static void geglu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_rest, 5}, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_rest, 1}, in, parameter, out, n);
+}
+
+static const Fitted fitted_kernels[] = {
+    {"sigmoid", (any_block *)sigmoid_fitted, NULL},
+    {"sigmoid_backward", (any_block *)sigmoid_backward_fitted, NULL},
+    {"tanh", (any_block *)tanh_fitted, NULL},
+    {"tanh_backward", (any_block *)tanh_backward_fitted, NULL},
+    {"elu", (any_block *)elu_fitted, (any_block *)elu_fitted_general},
+    {"elu_backward", (any_block *)elu_backward_fitted, (any_block *)elu_backward_fitted_general},
+    {"selu", (any_block *)selu_fitted, NULL},
+    {"selu_backward", (any_block *)selu_backward_fitted, NULL},
+    {"gelu", (any_block *)gelu_fitted, NULL},
+    {"gelu_backward", (any_block *)gelu_backward_fitted, NULL},
+    {"gelu_tanh", (any_block *)gelu_tanh_fitted, NULL},
+    {"gelu_tanh_backward", (any_block *)gelu_tanh_backward_fitted, NULL},
+    {"quick_gelu", (any_block *)quick_gelu_fitted, NULL},
+    {"quick_gelu_backward", (any_block *)quick_gelu_backward_fitted, NULL},
+    {"silu", (any_block *)silu_fitted, (any_block *)silu_fitted_general},
+    {"silu_backward", (any_block *)silu_backward_fitted, (any_block *)silu_backward_fitted_general},
+    {"mish", (any_block *)mish_fitted, NULL},
+    {"mish_backward", (any_block *)mish_backward_fitted, NULL},
+    {"softplus", (any_block *)softplus_fitted, (any_block *)softplus_fitted_general},
+    {"log_sigmoid", (any_block *)log_sigmoid_fitted, NULL},
+    {"log_sigmoid_backward", (any_block *)log_sigmoid_backward_fitted, NULL},
+    {"tanh_shrink", (any_block *)tanh_shrink_fitted, NULL},
+    {"tanh_shrink_backward", (any_block *)tanh_shrink_backward_fitted, NULL},
+    {"squareplus", (any_block *)squareplus_fitted, (any_block *)squareplus_fitted_general},
+    {"squareplus_backward", (any_block *)squareplus_backward_fitted, (any_block *)squareplus_backward_fitted_general},
+    {"serf", (any_block *)serf_fitted, NULL},
+    {"serf_backward", (any_block *)serf_backward_fitted, NULL},
+    {"logish", (any_block *)logish_fitted, NULL},
+    {"logish_backward", (any_block *)logish_backward_fitted, NULL},
+    {"snake", (any_block *)snake_fitted, (any_block *)snake_fitted_general},
+    {"logit", (any_block *)logit_fitted, (any_block *)logit_fitted_general},
+    {"lisht", (any_block *)lisht_fitted, NULL},
+    {"lisht_backward", (any_block *)lisht_backward_fitted, NULL},
+    {"celu", (any_block *)celu_fitted, (any_block *)celu_fitted_general},
+    {"celu_backward", (any_block *)celu_backward_fitted, (any_block *)celu_backward_fitted_general},
+    {"softplus_backward", (any_block *)softplus_backward_fitted, (any_block *)softplus_backward_fitted_general},
+    {"glu", (any_block *)glu_fitted, NULL},
+    {"swiglu", (any_block *)swiglu_fitted, NULL},
+    {"geglu", (any_block *)geglu_fitted, NULL},
+    {"geglu_tanh", (any_block *)geglu_tanh_fitted, NULL},
+    {"glu_backward", (any_block *)glu_backward_fitted, NULL},
+    {"swiglu_backward", (any_block *)swiglu_backward_fitted, NULL},
+    {"geglu_backward", (any_block *)geglu_backward_fitted, NULL},
+    {"geglu_tanh_backward", (any_block *)geglu_tanh_backward_fitted, NULL},
+    {"softcap", (any_block *)softcap_fitted, (any_block *)softcap_fitted_general},
+    {"softcap_backward", (any_block *)softcap_backward_fitted, (any_block *)softcap_backward_fitted_general},
+    {"snake_backward", (any_block *)snake_backward_fitted, (any_block *)snake_backward_fitted_general},
+    {0},
+};

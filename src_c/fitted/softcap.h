@@ -1,0 +1,95 @@
+/* softcap, cap tanh(x / cap). The cap is a number or an array; beyond 2^+-100, the composed formula.
+ *
+ * Forward, min(|x|, cap) P(|x / cap|) with a table of P(t) = tanh(t) / min(t, 1): the rounding of t is amplified by less than
+ * 1/2, and small results are relatively right. Backward, the table of tanh', with the quotient in two parts, since the tail
+ * amplifies its rounding by 2 |x / cap|. */
+
+typedef struct {
+    f32_v cap, bound, inverse, low;
+} Cap;
+
+static ALWAYS_INLINE Cap cap_of(f32_v cap) {
+    f32_v inverse = f32_set(1) / cap;
+    return (Cap){cap, f32_set(128) * cap, inverse, f32_fma(-cap, inverse, f32_set(1)) * inverse};
+}
+static ALWAYS_INLINE f32_m usual_cap(f32_v cap) { return f32_gt(cap, f32_set(0x1p-100f)) & f32_gt(f32_set(0x1p100f), cap); }
+
+static ALWAYS_INLINE void softcap_values(int group, const Cap *cap, const f32_v *x, f32_v *y) {
+    const Fit fit = FIT_softcap;
+    f32_v t[GROUP], cut[GROUP];
+    for (int v = 0; v < group; v++) {
+        t[v] = f32_abs(x[v]) * cap[v].inverse;
+        cut[v] = f32_min(cap[v].cap, f32_abs(x[v]));
+    }
+    fitted_values_beside(fit, group, t, cut, y, NULL);
+    for (int v = 0; v < group; v++) y[v] = f32_with_sign(y[v], x[v]);
+}
+
+static ALWAYS_INLINE f32_v softcap_slope(Cap cap, f32_v x, f32_v grad) {
+    const f32_v a = f32_max(-cap.bound, f32_min(cap.bound, x));
+    const f32_v z = f32_fma(a, cap.inverse, a * cap.low), rest = f32_fma(a, cap.inverse, -z) + a * cap.low;
+    const f32_v low = f32_select(f32_gt(f32_set(0), z), -rest, rest);
+    f32_v y;
+    fitted_values_beside((Fit)FIT_tanh_backward, 1, &z, &low, &y, NULL);
+    y = y * grad;
+    const f32_m far = ((Fit)FIT_tanh_backward).uncovered((Fit)FIT_tanh_backward, z);
+    if (__builtin_expect(far, 0)) {
+        f32_v t = f32_max(f32_set(10), f32_abs(z)), k;
+        f32_v p = f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low, &k);
+        p = f32_fma(f32_set(0.25f), p, f32_set(0.25f)); /* a quarter, so that no gradient overflows here */
+        y = f32_select(far, f32_scaled(p * grad, k + f32_set(4)), y);
+    }
+    return y;
+}
+
+/* `group` vectors from element i */
+static ALWAYS_INLINE void softcap_group(int group, int backward, const Cap *cap, const float *const *in, float *out, size_t i) {
+    f32_v x[GROUP], y[GROUP];
+    for (int v = 0; v < group; v++) x[v] = f32_load(in[backward] + i + v * f32_lanes);
+    if (!backward) softcap_values(group, cap, x, y);
+    for (int v = 0; v < group && backward; v++) y[v] = softcap_slope(cap[v], x[v], f32_load(in[0] + i + v * f32_lanes));
+    for (int v = 0; v < group; v++) f32_store(out + i + v * f32_lanes, y[v]);
+}
+
+static ALWAYS_INLINE void capped_uniform(int backward, Block *composed, const float *const *in, const float *parameter,
+                                          float *const *out, size_t n) {
+    if (!usual_cap(f32_set(*parameter))) {
+        composed(in, parameter, out, n);
+        return;
+    }
+    const Cap one = cap_of(f32_set(*parameter)), cap[GROUP] = {one, one, one, one};
+    size_t i = 0;
+    for (; i + GROUP * f32_lanes <= n; i += GROUP * f32_lanes) softcap_group(GROUP, backward, cap, in, out[0], i);
+    for (; i < n; i += f32_lanes) softcap_group(1, backward, cap, in, out[0], i);
+}
+
+static ALWAYS_INLINE void capped_general(int backward, Block *composed, const float *const *in, float *const *out, size_t n) {
+    enum { CHUNK = 256 };
+    float computed[CHUNK];
+    for (size_t start = 0; start < n; start += CHUNK) {
+        const size_t m = n - start < CHUNK ? n - start : CHUNK;
+        const float *part[] = {in[0] + start, in[1] + start, in[backward + 1] + start};
+        composed(part, NULL, (float *const[]){computed}, m);
+        for (size_t i = 0; i < m; i += f32_lanes) {
+            const Cap cap = cap_of(f32_load(part[backward + 1] + i));
+            float y[f32_lanes];
+            softcap_group(1, backward, &cap, (const float *const[]){part[0] + i, part[1] + i}, y, 0);
+            f32_store(out[0] + start + i, f32_select(usual_cap(cap.cap), f32_load(y), f32_load(computed + i)));
+        }
+    }
+}
+
+static void softcap_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    capped_uniform(0, softcap_uniform, in, parameter, out, n);
+}
+static void softcap_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    capped_general(0, softcap_general, in, out, n);
+}
+static void softcap_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    capped_uniform(1, softcap_backward_uniform, in, parameter, out, n);
+}
+static void softcap_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    capped_general(1, softcap_backward_general, in, out, n);
+}

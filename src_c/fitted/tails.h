@@ -1,0 +1,141 @@
+/* What the fitted kernels do beyond their tables, where an exponential is left: float32, with the roundings carried that it would
+ * amplify. Wide data have up to a third of their elements there. A tail gets x < 0 and what the result is multiplied by; that
+ * and the scaling come last, since a float32 operation on a subnormal number takes 100 times as long. */
+
+#include "fitted/generated/tail_terms.h"
+
+/* e^(z + low) = (1 + t) 2^k for z < 0, |low| < 2^-8: a (1 + t) is rounded once, as a t + a */
+static ALWAYS_INLINE f32_v f32_exp_tail(f32_v z, f32_v low, f32_v *k) {
+    f32_v whole, t = f32_expm1_remainder(z, k, &whole);
+    return f32_fma(low, f32_set(1) + t, t);
+}
+/* With e = e^z, z = rate x: C e (1 - h e), C x e (1 - h e), or the derivative of the latter, C e (1 + z - h e (1 + 2 z)). C is
+ * sign e^log_constant: as a factor it would be rounded twice. */
+enum { PLAIN, GATED, SLOPE };
+static ALWAYS_INLINE f32_v exponential_tail(int kind, float sign, float log_constant, float log_low, float bend, float rate, float rate_low,
+                                       f32_v x, f32_v factor) {
+    f32_v b = f32_max(f32_set(-200), x), k, z = b, low = f32_set(0);
+    if (rate != 1) {
+        z = b * f32_set(rate);
+        low = f32_fma(b, f32_set(rate), -z) + b * f32_set(rate_low);
+    }
+    f32_v exponent = z;
+    if (log_constant != 0) {
+        exponent = z + f32_set(log_constant);
+        low = (f32_set(log_constant) - (exponent - z)) + f32_set(log_low);
+    }
+    f32_v t = f32_exp_tail(exponent, low, &k), a = kind == PLAIN ? f32_set(1) : b;
+    if (kind == SLOPE) a = f32_set(1) + z;
+    if (bend != 0) {
+        f32_v e = f32_scaled(f32_set(1) + t, f32_max(f32_set(-64), k)) * f32_set(bend);
+        if (kind == SLOPE)
+            a = f32_fma(-e, f32_fma(f32_set(2), z, f32_set(1)), a);
+        else
+            t = f32_fma(-e, f32_set(1) + t, t);
+    }
+    a = a * f32_set(sign * 0x1p-12f); /* |a| is below 2^10, and k below -20: what overflows now does so in the end */
+    return f32_scaled(f32_fma(a, t, a) * factor, k + f32_set(12));
+}
+
+static ALWAYS_INLINE f32_v f32_series(const float *c, int count, f32_v y) {
+    f32_v p = f32_set(c[count - 1]);
+    for (int i = count - 2; i >= 0; i--) p = f32_fma(p, y, f32_set(c[i]));
+    return p;
+}
+
+/* Phi(x) = phi(x) (1 + y P(y)) / -x and Phi(x) + x phi(x) = phi(x) x (1 + y Q(y)), y = 1 / x^2. The first coefficient of both is
+ * 1 / sqrt(2 pi), rounded; log1p of what rounding did to it joins the exponent. */
+static ALWAYS_INLINE void gelu_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k) {
+    f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square;
+    f32_v low = f32_fma(f32_fma(b, b, -square), f32_set(-0.5f), f32_set(FAR_TAIL_LOG));
+    f32_v t = f32_exp_tail(square * f32_set(-0.5f), low, k);
+    f32_v series = -f32_series(far_tail_terms, FAR_TERMS, y), series_slope = f32_series(far_slope_terms, FAR_TERMS, y) * b;
+    *value = f32_fma(series, t, series);
+    *slope = f32_fma(series_slope, t, series_slope);
+}
+
+/* sigmoid(-v) = e - e^2 with e = e^-v < 2^-24, v = t (c0 + c1 t^2) in two parts */
+static ALWAYS_INLINE void gelu_tanh_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k) {
+    f32_v t = f32_min(f32_set(30), -x), square = t * t, square_low = f32_fma(t, t, -square);
+    f32_v cubic = f32_set(TANH_C1) * square;
+    f32_v cubic_low = f32_fma(f32_set(TANH_C1), square, -cubic) + f32_fma(f32_set(TANH_C1), square_low, f32_set(TANH_C1_LOW) * square);
+    f32_v sum = cubic + f32_set(TANH_C0), sum_low = (f32_set(TANH_C0) - (sum - cubic)) + (cubic_low + f32_set(TANH_C0_LOW));
+    f32_v v = t * sum, low = f32_fma(t, sum, -v) + t * sum_low;
+    f32_v r = f32_exp_tail(-v, -low, k), p = f32_set(1) + r, e = f32_scaled(p, f32_max(f32_set(-64), *k));
+    f32_v y = f32_fma(t, r, t);
+    *value = f32_fma(y, e, -y);
+    /* e (1 - e) (1 - t v' (1 - e)), v' = c0 + 3 c1 t^2 = 3 v / t - 2 c0 */
+    f32_v outer = f32_fma(f32_set(3), v, f32_fma(f32_set(-2 * TANH_C0), t, f32_set(3) * low));
+    f32_v inner = f32_set(1) - outer;
+    y = f32_fma(inner, r, inner);
+    *slope = f32_fma(-e, f32_fma(-outer, p, y), y);
+}
+
+/* log(w / (1 - w)) for w < 0.06, the nearer of x and 1 - x: log(w) - log1p(-w), log(w) = k ln 2 + log1p(m - 1), 0.75 <= m < 1.5 */
+static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
+    const f32_m upper = f32_gt(x, f32_set(0.5f));
+    f32_v w = f32_select(upper, f32_set(1) - x, x), m = f32_mantissa(w), r = m - f32_set(1);
+    f32_v k = f32_exponent(w) + f32_select(f32_gt(f32_set(1), m), f32_set(1), f32_set(0));
+    f32_v log = f32_fma(k, f32_set(f32_LN2_HI), f32_fma(k, f32_set(f32_LN2_LO), r * f32_series(log_terms, LOG_TERMS, r)));
+    f32_v b = f32_min(f32_set(0.0625f), w);
+    f32_v y = log + b * f32_series(log_rest_terms, LOG_REST_TERMS, b);
+    y = f32_select(f32_gt(w, f32_set(0)), y, f32_select(f32_ge(w, f32_set(0)), f32_set(-HUGE_VALF), f32_set(NAN_VALUE)));
+    return f32_select(upper, -y, y);
+}
+static void logit_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    for (size_t i = 0; i < n; i += f32_lanes) f32_store(out[0] + i, logit_tail(f32_load(in[0] + i)));
+}
+
+/* a 2^k times the inputs in `factors` (bits). The scaling comes last, and a is made smaller before, so that no factor makes it
+ * overflow before 2^k takes it back. */
+static ALWAYS_INLINE void store_scaled(f32_v a, f32_v k, int factors, const float *const *in, size_t i, float *out) {
+    a = a * f32_set(0x1p-12f);
+    for (int j = 0; j < MAX_ARRAYS; j++)
+        if (factors >> j & 1) a = a * f32_load(in[j] + i);
+    f32_store(out + i, f32_scaled(a, k + f32_set(12)));
+}
+/* A kernel of what was gathered, with the factors of the slope and of the value: one of them, or both */
+enum { NONE = -1 };
+typedef void Tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k);
+static ALWAYS_INLINE void gathered_tail(Tail *tail, int argument, int slope_factors, int value_factors, const float *const *in,
+                                        float *const *out, size_t n) {
+    for (size_t i = 0; i < n; i += f32_lanes) {
+        f32_v k, value, slope;
+        tail(f32_load(in[argument] + i), &value, &slope, &k);
+        if (slope_factors != NONE) store_scaled(slope, k, slope_factors, in, i, out[0]);
+        if (value_factors != NONE) store_scaled(value, k, value_factors, in, i, out[slope_factors != NONE]);
+    }
+}
+static void gelu_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tail, 0, NONE, 0, in, out, n);
+}
+static void gelu_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tail, 1, 1, NONE, in, out, n);
+}
+static void geglu_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tail, 0, NONE, 2, in, out, n);
+}
+static void geglu_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tail, 1, 5, 1, in, out, n);
+}
+static void gelu_tanh_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tanh_tail, 0, NONE, 0, in, out, n);
+}
+static void gelu_tanh_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tanh_tail, 1, 1, NONE, in, out, n);
+}
+static void geglu_tanh_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tanh_tail, 0, NONE, 2, in, out, n);
+}
+static void geglu_tanh_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    gathered_tail(gelu_tanh_tail, 1, 5, 1, in, out, n);
+}

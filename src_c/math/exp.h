@@ -1,0 +1,145 @@
+/* exp and expm1 on vectors of floats and of doubles, over the operations of simd/ and the constants of constants.h.
+ * benchmarks/accuracy.json has the largest error of each function made of them, and where it is.
+ *
+ *   f32_...     float32
+ *   f64_...     float64
+ *   short_...   doubles that are rounded to floats in the end: a shorter polynomial, good to 2^-34
+ *
+ * Each is made of expm1(r), where r = x - k ln 2 is the remainder and |r| <= ln 2 / 2:
+ * e^x = (1 + expm1(r)) 2^k. */
+
+/* Adding and subtracting ROUNDER rounds to a whole number, which then stands in the low bits of the sum. */
+#define f32_ROUNDER 0x1.8p23
+#define f64_ROUNDER 0x1.8p52
+/* exp is 0 below EXP_LOW and infinite above EXP_HIGH; expm1 is -1 to the last bit below EXPM1_LOW. */
+#define f32_EXP_LOW -105
+#define f64_EXP_LOW -746
+#define f32_EXP_HIGH 89
+#define f64_EXP_HIGH 710
+#define f32_EXPM1_LOW -30
+#define f64_EXPM1_LOW -50
+#define f32_MAX_EXPONENT 127
+#define f64_MAX_EXPONENT 1023
+/* The bound of a softmax is made up of the errors of two exponentials and of a sum, so each must be small: rows ask for the
+ * rounding of r in float64, too. Elsewhere it would cost 7 % of exp. */
+#ifndef f64_CARRIES_REST
+#define f64_CARRIES_REST 0
+#endif
+
+/* expm1(r) for the remainder r of x within +-2^14. `whole` is k + ROUNDER. The rounding of r is carried along (`rest`), which
+ * takes .2 ULP off. Even and odd powers are summed apart: two short chains of operations are done sooner than one long one. */
+static inline f32_v f32_expm1_remainder(f32_v x, f32_v *k, f32_v *whole) {
+    *whole = f32_fma(x, f32_set(f32_LOG2E), f32_set(f32_ROUNDER));
+    *k = *whole - f32_set(f32_ROUNDER);
+#ifdef HAVE_FMA
+    f32_v first = f32_fma(*k, f32_set(-f32_LN2_HI), x);
+    f32_v r = f32_fma(*k, f32_set(-f32_LN2_LO), first);
+    f32_v rest = f32_fma(*k, f32_set(-f32_LN2_LO), first - r);
+#else
+    f32_v first = x - *k * f32_set(f32_LN2_HI) - *k * f32_set(f32_LN2_MID);
+    f32_v last = *k * f32_set(f32_LN2_LO);
+    f32_v r = first - last;
+    f32_v rest = (first - r) - last;
+#endif
+    const f32_v square = r * r;
+    f32_v even = f32_set(f32_exp_q[4]), odd = f32_set(f32_exp_q[3]);
+    even = f32_fma(even, square, f32_set(f32_exp_q[2]));
+    odd = f32_fma(odd, square, f32_set(f32_exp_q[1]));
+    even = f32_fma(even, square, f32_set(f32_exp_q[0]));
+    return r + f32_fma(square, f32_fma(odd, r, even), rest);
+}
+
+/* The same in float64, with the polynomial q of that degree */
+static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_by(const double *q, int degree, int carries_rest, f64_v x, f64_v *k, f64_v *whole) {
+    *whole = f64_fma(x, f64_set(f64_LOG2E), f64_set(f64_ROUNDER));
+    *k = *whole - f64_set(f64_ROUNDER);
+#ifdef HAVE_FMA
+    f64_v first = f64_fma(*k, f64_set(-f64_LN2_HI), x);
+    f64_v r = f64_fma(*k, f64_set(-f64_LN2_LO), first);
+    f64_v rest = f64_fma(*k, f64_set(-f64_LN2_LO), first - r);
+#else
+    f64_v first = x - *k * f64_set(f64_LN2_HI);
+    f64_v last = *k * f64_set(f64_LN2_LO);
+    f64_v r = first - last;
+    f64_v rest = (first - r) - last;
+#endif
+    const f64_v square = r * r;
+    f64_v sums[2] = {f64_set(q[degree]), f64_set(q[degree - 1])};
+    for (int i = degree - 2; i >= 0; i--) sums[(degree - i) % 2] = f64_fma(sums[(degree - i) % 2], square, f64_set(q[i]));
+    const f64_v sum = f64_fma(sums[(degree - 1) % 2], r, sums[degree % 2]);
+    if (carries_rest) return r + f64_fma(square, sum, rest);
+    return f64_fma(square, sum, r);
+}
+static inline f64_v f64_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) {
+    return f64_expm1_remainder_by(f64_exp_q, 9, f64_CARRIES_REST, x, k, whole);
+}
+static inline f64_v short_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) { return f64_expm1_remainder_by(mid_exp_q, 5, 0, x, k, whole); }
+
+/* a * 2^k, rounded once, for a within [1/2, 2] and a whole k from twice the least exponent to MAX_EXPONENT + 1 */
+static inline f32_v f32_scaled(f32_v a, f32_v k) {
+#ifdef HAVE_SCALE
+    return f32_scale(a, k);
+#else
+    f32_v half = f32_fma(k, f32_set(0.5f), f32_set(f32_ROUNDER));
+    f32_v other = (k - (half - f32_set(f32_ROUNDER))) + f32_set(f32_ROUNDER);
+    return (a * f32_pow2(half)) * f32_pow2(other);
+#endif
+}
+static inline f64_v f64_scaled(f64_v a, f64_v k) {
+#ifdef HAVE_SCALE
+    return f64_scale(a, k);
+#else
+    f64_v half = f64_fma(k, f64_set(0.5), f64_set(f64_ROUNDER));
+    f64_v other = (k - (half - f64_set(f64_ROUNDER))) + f64_set(f64_ROUNDER);
+    return (a * f64_pow2(half)) * f64_pow2(other);
+#endif
+}
+
+/* e^x. The clamps take the constant first, so that NaN passes. */
+static inline f32_v f32_exp(f32_v x) {
+    f32_v k, whole, t = f32_expm1_remainder(f32_max(f32_set(f32_EXP_LOW), f32_min(f32_set(f32_EXP_HIGH), x)), &k, &whole);
+    return f32_scaled(f32_set(1) + t, k);
+}
+static inline f64_v f64_exp(f64_v x) {
+    f64_v k, whole, t = f64_expm1_remainder(f64_max(f64_set(f64_EXP_LOW), f64_min(f64_set(f64_EXP_HIGH), x)), &k, &whole);
+    return f64_scaled(f64_set(1) + t, k);
+}
+static inline f64_v short_exp(f64_v x) {
+    f64_v k, whole, t = short_expm1_remainder(f64_max(f64_set(f64_EXP_LOW), f64_min(f64_set(f64_EXP_HIGH), x)), &k, &whole);
+    return f64_scaled(f64_set(1) + t, k);
+}
+
+/* e^x - 1 = (2^k - 1) + 2^k t, where 2^k - 1 is exact or does not matter. `low` is what the sum rounds off. x is at most
+ * MAX_EXPONENT ln 2. */
+static inline f32_v f32_expm1_parts(f32_v t, f32_v whole, f32_v *low) {
+    f32_v power = f32_pow2(whole), first = power - f32_set(1), high = f32_fma(power, t, first);
+    *low = f32_fma(power, t, first - high);
+    return high;
+}
+static inline f64_v f64_expm1_parts(f64_v t, f64_v whole, f64_v *low) {
+    f64_v power = f64_pow2(whole), first = power - f64_set(1), high = f64_fma(power, t, first);
+    *low = f64_fma(power, t, first - high);
+    return high;
+}
+
+/* From t = expm1(r). The power of 2 stops one short of where the result is still finite: then it is doubled. -0 keeps its
+ * sign. */
+static inline f32_v f32_expm1(f32_v x) {
+    f32_v k, whole, low, t = f32_expm1_remainder(f32_max(f32_set(f32_EXPM1_LOW), f32_min(f32_set(f32_EXP_HIGH), x)), &k, &whole);
+    f32_v y = f32_expm1_parts(t, f32_min(f32_set(f32_ROUNDER + f32_MAX_EXPONENT), whole), &low);
+    y = f32_select(f32_gt(k, f32_set(f32_MAX_EXPONENT)), y + y, y);
+    return f32_with_sign(f32_abs(y), x);
+}
+static inline f64_v f64_finished_expm1(f64_v t, f64_v k, f64_v whole, f64_v x) {
+    f64_v low, y = f64_expm1_parts(t, f64_min(f64_set(f64_ROUNDER + f64_MAX_EXPONENT), whole), &low);
+    y = f64_select(f64_gt(k, f64_set(f64_MAX_EXPONENT)), y + y, y);
+    return f64_with_sign(f64_abs(y), x);
+}
+static inline f64_v f64_expm1(f64_v x) {
+    f64_v k, whole, t = f64_expm1_remainder(f64_max(f64_set(f64_EXPM1_LOW), f64_min(f64_set(f64_EXP_HIGH), x)), &k, &whole);
+    return f64_finished_expm1(t, k, whole, x);
+}
+static inline f64_v short_expm1(f64_v x) {
+    f64_v k, whole, t = short_expm1_remainder(f64_max(f64_set(f64_EXPM1_LOW), f64_min(f64_set(f64_EXP_HIGH), x)), &k, &whole);
+    return f64_finished_expm1(t, k, whole, x);
+}

@@ -1,0 +1,130 @@
+/* AVX2 and FMA: 8 floats or 4 doubles. */
+#ifndef FASTACT_SIMD_H
+#define FASTACT_SIMD_H
+#include <immintrin.h>
+#include <stddef.h>
+
+#define HAVE_FMA 1
+
+typedef __m256 f32_v;
+typedef __m256 f32_m; /* all bits of a lane, or none */
+enum { f32_lanes = 8 };
+typedef __m256d f64_v;
+typedef __m256d f64_m;
+enum { f64_lanes = 4 };
+
+static inline f32_v f32_set(float a) { return _mm256_set1_ps(a); }
+static inline f64_v f64_set(double a) { return _mm256_set1_pd(a); }
+static inline f32_v f32_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline f64_v f64_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline void f32_store(float *p, f32_v a) { _mm256_storeu_ps(p, a); }
+static inline void f64_store(double *p, f64_v a) { _mm256_storeu_pd(p, a); }
+static inline f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm256_fmadd_ps(a, b, c); }
+static inline f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm256_fmadd_pd(a, b, c); }
+static inline f32_v f32_min(f32_v a, f32_v b) { return _mm256_min_ps(a, b); } /* b where either is NaN */
+static inline f64_v f64_min(f64_v a, f64_v b) { return _mm256_min_pd(a, b); }
+static inline f32_v f32_max(f32_v a, f32_v b) { return _mm256_max_ps(a, b); }
+static inline f64_v f64_max(f64_v a, f64_v b) { return _mm256_max_pd(a, b); }
+static inline f32_v f32_abs(f32_v a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+static inline f64_v f64_abs(f64_v a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return _mm256_or_ps(a, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f))); }
+static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm256_or_pd(a, _mm256_and_pd(sign, _mm256_set1_pd(-0.0))); }
+static inline f32_v f32_sqrt(f32_v a) { return _mm256_sqrt_ps(a); }
+static inline f64_v f64_sqrt(f64_v a) { return _mm256_sqrt_pd(a); }
+static inline f64_v f64_load_floats(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline f64_v f32_first_half(f32_v a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
+static inline f64_v f32_second_half(f32_v a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
+static inline void f64_store_floats(float *p, f64_v a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
+static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GT_OQ); }
+static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GE_OQ); }
+static inline f32_m f32_nan(f32_v a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+static inline f64_m f64_nan(f64_v a) { return _mm256_cmp_pd(a, a, _CMP_UNORD_Q); }
+static inline int f32_any(f32_m m) { return _mm256_movemask_ps(m); }
+static inline int f64_all(f64_m m) { return _mm256_movemask_pd(m) == 0xf; }
+static inline int f64_any(f64_m m) { return _mm256_movemask_pd(m); }
+static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm256_blendv_ps(no, yes, m); }
+static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm256_blendv_pd(no, yes, m); }
+
+static inline f32_v f32_pow2(f32_v z) {
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(z), 23), _mm256_set1_epi32(127 << 23)));
+}
+static inline f64_v f64_pow2(f64_v z) {
+    return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_slli_epi64(_mm256_castpd_si256(z), 52), _mm256_set1_epi64x(1023LL << 52)));
+}
+
+/* the exponent's bits below those of 2^52, which is then taken away again */
+static inline f64_v f64_exponent(f64_v a) {
+    __m256i shifted = _mm256_or_si256(_mm256_srli_epi64(_mm256_castpd_si256(a), 52), _mm256_castpd_si256(_mm256_set1_pd(0x1p52)));
+    return _mm256_castsi256_pd(shifted) - _mm256_set1_pd(0x1p52 + 1023);
+}
+static inline float f32_sum(f32_v a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+static inline double f64_sum(f64_v a) {
+    __m128d s = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));
+}
+static inline float f32_largest(f32_v a) {
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+static inline double f64_largest(f64_v a) {
+    __m128d s = _mm_max_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(s, _mm_unpackhi_pd(s, s)));
+}
+
+/* The first `count` entries at p, `fill` in the lanes beyond, which are not read; and the same for storing */
+#define HAVE_PARTIAL 1
+static inline __m256i f32_first(size_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count < 8 ? (int)count : 8), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline __m256i f64_first(size_t count) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count < 4 ? (long long)count : 4), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) {
+    __m256i first = f32_first(count);
+    return _mm256_blendv_ps(fill, _mm256_maskload_ps(p, first), _mm256_castsi256_ps(first));
+}
+static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
+    __m256i first = f64_first(count);
+    return _mm256_blendv_pd(fill, _mm256_maskload_pd(p, first), _mm256_castsi256_pd(first));
+}
+static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm256_maskstore_ps(p, f32_first(count), a); }
+static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm256_maskstore_pd(p, f64_first(count), a); }
+
+/* As in simd_avx512.h */
+#define HAVE_FOLDS 1
+static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
+    const f64_v c = _mm256_castps_pd(a), d = _mm256_castps_pd(b);
+    *first = step == 0 ? _mm256_unpacklo_ps(a, b) : step == 1 ? _mm256_castpd_ps(_mm256_unpacklo_pd(c, d)) : _mm256_permute2f128_ps(a, b, 0x20);
+    *second = step == 0 ? _mm256_unpackhi_ps(a, b) : step == 1 ? _mm256_castpd_ps(_mm256_unpackhi_pd(c, d)) : _mm256_permute2f128_ps(a, b, 0x31);
+}
+static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *second) {
+    *first = step == 0 ? _mm256_unpacklo_pd(a, b) : _mm256_permute2f128_pd(a, b, 0x20);
+    *second = step == 0 ? _mm256_unpackhi_pd(a, b) : _mm256_permute2f128_pd(a, b, 0x31);
+}
+#define TURNS_f32 1
+static inline void f32_neighbours(f32_v a, f32_v b, f32_v *first, f32_v *second) {
+    *first = _mm256_shuffle_ps(a, b, 0x88);
+    *second = _mm256_shuffle_ps(a, b, 0xdd);
+}
+static inline f32_v f32_permute(f32_v a, const int32_t *from) { return _mm256_permutevar8x32_ps(a, _mm256_loadu_si256((const __m256i *)from)); }
+static inline f64_v f64_permute(f64_v a, const int32_t *from) { /* each double as two halves, 2 i and 2 i + 1 */
+    const __m256i first = _mm256_slli_epi64(_mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)from)), 1);
+    const __m256i halves = _mm256_add_epi64(_mm256_or_si256(first, _mm256_slli_epi64(first, 32)), _mm256_set1_epi64x(1LL << 32));
+    return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(a), halves));
+}
+static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) { return _mm256_blendv_ps(a, b, _mm256_loadu_ps(negative)); }
+
+static inline f32_v f32_pick(const float *table, const int *index) {
+    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_loadu_si256((const __m256i *)index));
+}
+static inline f64_v f64_pick(const double *table, const int *index) {
+    return _mm256_i32gather_pd(table, _mm_loadu_si128((const __m128i *)index), 8);
+}
+#endif

@@ -1,0 +1,173 @@
+/* AVX-512 (F, BW, DQ, VL; with BMI2, which all of them have): 16 floats or 8 doubles. Arithmetic is written with + - * / on the vector types. */
+#ifndef FASTACT_SIMD_H
+#define FASTACT_SIMD_H
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HAVE_FMA 1
+#define HAVE_TABLES 1 /* 32-entry look-ups in registers: the fitted kernels of segments.h */
+
+typedef __m512 f32_v;
+typedef __mmask16 f32_m;
+enum { f32_lanes = 16 };
+typedef __m512d f64_v;
+typedef __mmask8 f64_m;
+enum { f64_lanes = 8 };
+
+static inline f32_v f32_set(float a) { return _mm512_set1_ps(a); }
+static inline f64_v f64_set(double a) { return _mm512_set1_pd(a); }
+static inline f32_v f32_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline f64_v f64_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline void f32_store(float *p, f32_v a) { _mm512_storeu_ps(p, a); }
+static inline void f64_store(double *p, f64_v a) { _mm512_storeu_pd(p, a); }
+static inline f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm512_fmadd_ps(a, b, c); }
+static inline f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm512_fmadd_pd(a, b, c); }
+static inline f32_v f32_min(f32_v a, f32_v b) { return _mm512_min_ps(a, b); } /* b where either is NaN */
+static inline f64_v f64_min(f64_v a, f64_v b) { return _mm512_min_pd(a, b); }
+static inline f32_v f32_max(f32_v a, f32_v b) { return _mm512_max_ps(a, b); }
+static inline f64_v f64_max(f64_v a, f64_v b) { return _mm512_max_pd(a, b); }
+static inline f32_v f32_abs(f32_v a) { return _mm512_abs_ps(a); }
+static inline f64_v f64_abs(f64_v a) { return _mm512_abs_pd(a); }
+/* 0xf8 is a | (b & c): a must not be negative */
+static inline f32_v f32_with_sign(f32_v a, f32_v sign) {
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(a), _mm512_castps_si512(sign), _mm512_set1_epi32((int)0x80000000), 0xf8));
+}
+static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
+    return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(sign), _mm512_set1_epi64((long long)0x8000000000000000), 0xf8));
+}
+static inline f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
+static inline f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
+/* floats as doubles */
+static inline f64_v f64_load_floats(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+/* the first half of the lanes as doubles, and the other */
+static inline f64_v f32_first_half(f32_v a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
+static inline f64_v f32_second_half(f32_v a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
+static inline void f64_store_floats(float *p, f64_v a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
+static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
+static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ); }
+static inline f32_m f32_same(f32_v a, f32_v b) { return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)); } /* bit by bit */
+static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
+static inline int f32_any(f32_m m) { return m != 0; }
+static inline int f64_all(f64_m m) { return m == 0xff; }
+static inline int f64_any(f64_m m) { return m != 0; }
+static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }
+static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm512_mask_blend_pd(m, no, yes); }
+
+/* 2^k, from z = k + 1.5 * 2^23 (2^52): the low bits of z hold k */
+static inline f32_v f32_pow2(f32_v z) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(z), 23), _mm512_set1_epi32(127 << 23)));
+}
+static inline f64_v f64_pow2(f64_v z) {
+    return _mm512_castsi512_pd(_mm512_add_epi64(_mm512_slli_epi64(_mm512_castpd_si512(z), 52), _mm512_set1_epi64(1023LL << 52)));
+}
+/* the k with 2^k <= a < 2^(k + 1), for a normal positive a */
+static inline f64_v f64_exponent(f64_v a) { return _mm512_getexp_pd(a); }
+/* a * 2^k for a whole k of any size, rounded once: one instruction over the whole range, subnormal results included */
+#define HAVE_SCALE 1
+static inline f32_v f32_scale(f32_v a, f32_v k) { return _mm512_scalef_ps(a, k); }
+static inline f64_v f64_scale(f64_v a, f64_v k) { return _mm512_scalef_pd(a, k); }
+
+static inline float f32_sum(f32_v a) { return _mm512_reduce_add_ps(a); }
+static inline double f64_sum(f64_v a) { return _mm512_reduce_add_pd(a); }
+static inline float f32_largest(f32_v a) { return _mm512_reduce_max_ps(a); }
+static inline double f64_largest(f64_v a) { return _mm512_reduce_max_pd(a); }
+
+/* The first `count` entries at p, `fill` in the lanes beyond, which are not read; and the same for storing */
+#define HAVE_PARTIAL 1
+static inline __mmask16 f32_first(size_t count) { return (__mmask16)_bzhi_u32(0xffff, count < 16 ? (unsigned)count : 16); }
+static inline __mmask8 f64_first(size_t count) { return (__mmask8)_bzhi_u32(0xff, count < 8 ? (unsigned)count : 8); }
+static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) { return _mm512_mask_loadu_ps(fill, f32_first(count), p); }
+static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) { return _mm512_mask_loadu_pd(fill, f64_first(count), p); }
+static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, f32_first(count), a); }
+static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, f64_first(count), a); }
+
+/* Streaming stores, past the caches; p must be aligned to a vector. */
+#define HAVE_STREAM 1
+static inline void f32_stream(float *p, f32_v a) { _mm512_stream_ps(p, a); }
+static inline void f64_stream(double *p, f64_v a) { _mm512_stream_pd(p, a); }
+static inline void stream_end(void) { _mm_sfence(); }
+
+/* The lanes of a and b, half of each in `first` and half in `second`, such that after log2 of the lanes steps with the results in pairs
+ * the i-th lane is of the i-th vector: 1 instead of 4 steps a vector for a sum. */
+#define HAVE_FOLDS 1
+static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
+    const f64_v c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
+    *first = step == 0 ? _mm512_unpacklo_ps(a, b) : step == 1 ? _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)) : _mm512_shuffle_f32x4(a, b, 0x88);
+    *second = step == 0 ? _mm512_unpackhi_ps(a, b) : step == 1 ? _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)) : _mm512_shuffle_f32x4(a, b, 0xdd);
+}
+static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *second) {
+    *first = step == 0 ? _mm512_unpacklo_pd(a, b) : _mm512_shuffle_f64x2(a, b, 0x88);
+    *second = step == 0 ? _mm512_unpackhi_pd(a, b) : _mm512_shuffle_f64x2(a, b, 0xdd);
+}
+
+/* a's lanes in another order. For turning: the first of each two lanes, of a and then of b within 128 bits, and the second; b's lanes where
+ * `negative` is, and a's. */
+#define TURNS_f32 1
+static inline void f32_neighbours(f32_v a, f32_v b, f32_v *first, f32_v *second) {
+    *first = _mm512_shuffle_ps(a, b, 0x88);
+    *second = _mm512_shuffle_ps(a, b, 0xdd);
+}
+static inline f32_v f32_permute(f32_v a, const int32_t *from) { return _mm512_permutexvar_ps(_mm512_loadu_si512(from), a); }
+static inline f64_v f64_permute(f64_v a, const int32_t *from) {
+    return _mm512_permutexvar_pd(_mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)from)), a);
+}
+static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_loadu_si512(negative)), a, b);
+}
+
+/* Vectors of each of two operands for which there are registers, with as many for what is computed */
+#define HELD_f32 8
+
+/* table[low 4 bits of z] */
+#define HAVE_SHORT_TABLE 1
+static inline f32_v f32_lookup(const float *table, f32_v z) {
+    return _mm512_permutexvar_ps(_mm512_castps_si512(z), _mm512_loadu_ps(table));
+}
+/* the float of the bits table[low 4 bits of z] + (z's bits << 19) */
+static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
+    const __m512i bits = _mm512_castps_si512(z);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_permutexvar_epi32(bits, _mm512_loadu_si512(table)), _mm512_slli_epi32(bits, 19)));
+}
+
+/* seen, and the bits in which a and b differ (0xf6: seen | (a ^ b)); whether it has any of some bits */
+static inline f32_v f32_or_different(f32_v seen, f32_v a, f32_v b) {
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(seen), _mm512_castps_si512(a), _mm512_castps_si512(b), 0xf6));
+}
+static inline int f32_any_bit(f32_v seen, unsigned bits) {
+    return _mm512_test_epi32_mask(_mm512_castps_si512(seen), _mm512_set1_epi32((int)bits)) != 0;
+}
+
+/* c[v] = table[low 5 bits of z[v]] */
+static inline __attribute__((always_inline)) void f32_lookups(const float *table, int count, const f32_v *z, f32_v *c) {
+    const f32_v low = _mm512_load_ps(table), high = _mm512_load_ps(table + 16);
+    for (int v = 0; v < count; v++) c[v] = _mm512_permutex2var_ps(low, _mm512_castps_si512(z[v]), high);
+}
+
+/* the first bits of a, sign and exponent before the rest, as an index for a look-up */
+static inline f32_v f32_top_bits(f32_v a, int bits) {
+    return _mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a), 32u - (unsigned)bits));
+}
+
+/* the lanes of a that m selects, moved together at the front */
+static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
+/* the reverse: those at p go to the lanes of m */
+static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
+static inline void f32_store_lanes(float *p, f32_m m, f32_v a) { _mm512_mask_storeu_ps(p, m, a); }
+static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
+
+/* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */
+static inline f32_v f32_mantissa(f32_v a) { return _mm512_getmant_ps(a, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan); }
+static inline f32_v f32_exponent(f32_v a) { return _mm512_getexp_ps(a); }
+
+/* table[index[0]], table[index[1]] ...; index below the lanes */
+static inline f32_v f32_pick(const float *table, const int *index) {
+    return _mm512_permutexvar_ps(_mm512_loadu_si512(index), _mm512_loadu_ps(table));
+}
+static inline f64_v f64_pick(const double *table, const int *index) {
+    return _mm512_permutexvar_pd(_mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)index)), _mm512_loadu_pd(table));
+}
+#endif
