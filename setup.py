@@ -72,7 +72,7 @@ class BuildCore(build_ext):
         sets, baseline = instruction_sets()
         strict = [] if complaint("", "-Werror") else ["-Werror"]  # the environment's flags may warn of anything
         known = [part for flag in WHERE_KNOWN if not complaint("", *flag.split(), *strict) for part in flag.split()]
-        codegen = runpy.run_path("fastact/codegen.py")
+        codegen = runpy.run_path("fastact/compiled/codegen.py")
         write(GENERATED / "formulas.h", codegen["translate"]())
         write(GENERATED / "coefficients.h", codegen["coefficients"]())
 
@@ -246,8 +246,8 @@ def extensions():
     # -s leaves out the names of static functions, 30 KB of the wheel.
     stripped = ["-Wl,-s"] if sys.platform == "linux" and not EXAMINED else []
     core = Extension(
-        "fastact._core",
-        ["fastact/_core.pyx", "src_c/dispatch.c"],
+        "fastact.compiled._core",
+        ["fastact/compiled/_core.pyx", "src_c/dispatch.c"],
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", *EXACT, *EXAMINED],

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastact import implementations
+from fastact import backends as implementations
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fastact import coefficients, formulas, implementations, words
-from fastact.pairs import Constant
+from fastact import backends as implementations
+from fastact import formulas
+from fastact.numpy_backend import coefficients, words
+from fastact.numpy_backend.double_double import Constant
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from oracle import near_zero

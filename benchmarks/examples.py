@@ -1,4 +1,4 @@
-"""Writes fastact/example_outputs.py, what the examples in docstrings print: `python benchmarks/examples.py`.
+"""Writes fastact/docstrings/example_outputs.py, what the examples in docstrings print: `python benchmarks/examples.py`.
 
 tests/test_examples.py says whether it is current, for every implementation.
 """
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fastact import examples, implementations
+from fastact import backends as implementations
+from fastact.docstrings import examples
 
-OUTPUTS = Path(__file__).parent.parent / "fastact" / "example_outputs.py"
+OUTPUTS = Path(__file__).parent.parent / "fastact" / "docstrings" / "example_outputs.py"
 HEAD = '"""What the examples in docstrings print, by function and statement; made by benchmarks/examples.py, do not edit."""\n\n'
 
 
@@ -40,5 +41,5 @@ def text(implementation):
 
 if __name__ == "__main__":
     texts = {implementation: text(implementation) for implementation in implementations.available()}
-    assert len(set(texts.values())) == 1, "the implementations print different digits: choose other inputs in fastact/examples.py"
+    assert len(set(texts.values())) == 1, "the implementations print different digits: choose others in docstrings/examples.py"
     OUTPUTS.write_text(texts["numpy"], encoding="utf-8")

@@ -1,6 +1,6 @@
 """The speed that the project aims at, figure by figure, measured in one run: `python benchmarks/figures.py [--wheel FILE]`.
 
-Contestants take turns and the best of several rounds counts (fastact/bench/clock.py). Where an instruction set is held against
+Contestants take turns and the best of several rounds counts (bench/clock.py). Where an instruction set is held against
 the fallback, NumPy is held to the same one: its features are chosen at start-up, so this command starts itself again.
 A report, not a test: it exits with 0 whatever it finds.
 """
@@ -15,9 +15,9 @@ import tempfile
 import numpy as np
 
 import fastact
-from fastact import bench
-from fastact.implementations import available
-from fastact.row_table import ROWS
+from fastact.backends import available
+from fastact.command import bench
+from fastact.rows import ROWS
 
 SIZE = 256 << 10
 TARGETS = {

@@ -21,7 +21,7 @@ if hasattr(os, "sched_setaffinity"):
 import network_peers as peers  # noqa: E402  (after the environment)
 import numpy as np  # noqa: E402
 
-from fastact import bench  # noqa: E402
+from fastact.command import bench  # noqa: E402
 from fastact.nn import Adam, Dense, Network  # noqa: E402
 
 RECORD = pathlib.Path(__file__).with_name("networks.json")

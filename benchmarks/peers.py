@@ -1,4 +1,4 @@
-"""PyTorch's and JAX's functions for accuracy.py; which library has what stands in fastact/elsewhere.py.
+"""PyTorch's and JAX's functions for accuracy.py; which library has what stands in fastact/docstrings/elsewhere.py.
 
 The backward passes are their own, by automatic differentiation.
 """
@@ -6,9 +6,9 @@ The backward passes are their own, by automatic differentiation.
 import functools
 import importlib.util
 
-from fastact import elsewhere
-from fastact.bench.peers import of_numbers
+from fastact.command.bench.peers import of_numbers
 from fastact.declare import ACTIVATIONS
+from fastact.docstrings import elsewhere
 
 FRAMEWORKS = ("torch", "jax")
 

@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 import fastact.sklearn
-from fastact import bench
+from fastact.command import bench
 
 SETTINGS = {"hidden_layer_sizes": (128,), "batch_size": 64, "max_iter": 40, "learning_rate_init": 1e-3, "tol": 0.0}
 

@@ -9,9 +9,9 @@ everything that NumPy makes an array of. A backward pass has both once more wher
 import inspect
 from pathlib import Path
 
-from fastact import implementations  # fills ACTIVATIONS
+from fastact import backends as implementations  # fills ACTIVATIONS
 from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.row_table import ROWS
+from fastact.rows import ROWS
 
 ARRAYS = ("NDArray[_F]", "ArrayLike")
 STUB = Path(__file__).parent.parent / "fastact" / "__init__.pyi"

@@ -5,7 +5,7 @@ One group for each function, pass and size, so that compiled, the plain line and
 
 import pytest
 
-from fastact import bench
+from fastact.command import bench
 
 CONTESTANTS = bench.contestants()
 SIZES = (16, 1 << 10, 256 << 10)

@@ -30,13 +30,13 @@ __version__ = "0.5.0"
 if int(_numpy.__version__.split(".")[0]) < 2:
     raise ImportError(f"fastact {__version__} needs NumPy 2.0 or later, found {_numpy.__version__}: pip install 'numpy>=2'")
 
-from . import implementations as _implementations  # after the check: an older NumPy would fail inside it
+from . import backends as _backends  # after the check: an older NumPy would fail inside it
 
-simd, reason = _implementations.choose()
+simd, reason = _backends.choose()
 backend = "numpy" if simd == "numpy" else "compiled"
-_functions = vars(_implementations.load(simd))
+_functions = vars(_backends.load(simd))
 globals().update(_functions)
-from . import ufuncs as _ufuncs  # noqa: E402, F401  (where pickle finds what is inside them)
+from .calls import ufuncs as _ufuncs  # noqa: E402, F401  (where pickle finds what is inside them)
 
 __all__ = ["__version__", "backend", "reason", "simd", *_functions]
 _SUBPACKAGES = ("nn", "plots", "sklearn")  # imported when they are asked for

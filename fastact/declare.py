@@ -29,7 +29,7 @@ class Activation:
     requires : tuple of str
         What parameters must fulfil, as Python comparisons: ("alpha != 0",).
     wide : bool
-        float32 is computed in float64 and rounded once, float64 in pairs of numbers (pairs.py): for formulas whose
+        float32 is computed in float64 and rounded once, float64 in pairs of numbers (double_double.py): for formulas whose
         roundings would add up to more than the promised error.
     forward, backward, backward_from_output : callable or None
         The formulas, plain Python on NumPy arrays. `backward_from_output` is None where the output does not

@@ -11,9 +11,9 @@ Conventions: the saturated side owns a kink (relu'(0) = 0); a branch is selected
 infinite gradient through a dead unit is 0; NaN in gives NaN out (`unless_nan` where a comparison would hide it).
 """
 
-from . import words
 from .declare import activation
-from .words import (
+from .numpy_backend import words
+from .numpy_backend.words import (
     abs,
     clip,
     constant,
@@ -1068,7 +1068,7 @@ def _share(t, loss):
 
 @activation(
     source="D. R. Cox (1958), The regression analysis of binary sequences", operands=2, wide=True, public=False
-)  # the core of binary_cross_entropy_with_logits, which losses.py makes of it
+)  # the core of binary_cross_entropy_with_logits, which calls/element_losses.py makes of it
 def binary_cross_entropy(logits, target, pos_weight=1.0):
     """pos_weight * target * log(1 + exp(-logits)) + (1 - target) * log(1 + exp(logits))
 

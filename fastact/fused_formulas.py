@@ -6,7 +6,7 @@ nothing but + - * / and square roots, which every instruction set and NumPy roun
 
 from .declare import fused
 from .formulas import binary_cross_entropy, binary_cross_entropy_backward
-from .words import sqrt
+from .numpy_backend.words import sqrt
 
 
 @fused(operands=2)

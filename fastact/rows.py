@@ -1,291 +1,166 @@
-"""The machinery of functions along an axis in NumPy: a kernel on blocks of rows gets the calling convention of a gufunc.
+"""The public functions along an axis: one row for each, with what it takes, what computes it, and what is said of it."""
 
-Like the elementwise fallback it works on blocks that stay in the cache, and on rows that are longer than a block by parts.
-row_evaluators.py has the table of such functions.
-"""
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-import functools
-import math
-import re
-
-import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
-
-from .fallback import BLOCK, Casts, as_loop, checked_outs, like_a_ufunc, loop_dtype, loop_types, wrapped
-
-# The letters of a typed signature, "f(n),d(),q(),?(n)->f(n)": f is the dtype of the computation, the others are what they are.
-FIXED = {"d": np.dtype(np.float64), "q": np.dtype(np.int64), "?": np.dtype(bool)}
-
-# The fewest columns in a strip of rows that lie across memory: narrow strips take several times as long.
-STRIP = 128
-
-# Entries of a part, of which a formula keeps a dozen at a time, in float64.
-PART = 16384
-
-# A float64 sum of a row across memory is made of sums over so many entries, wherever the row is cut into parts.
-UNIT = PART // STRIP
+NOTHING = MappingProxyType({})
+AXIS = {"axis": -1}
+MASK = {"mask": None, "causal": False}
+SCALED = {"scale": 1.0, **MASK}
 
 
-class Rows:
-    """The rows of a block, along the last axis: a function that gives the entries of one part of the axis.
-
-    It remembers the part that it gave last: a block of one part is computed once, however often it is asked for.
+class Row(NamedTuple):
+    """How one function and its backward pass are called.
 
     Attributes
     ----------
-    entries : callable
-        From a part to the entries there.
-    parts : list of slice
-        They make up the axis: one, unless the block would be too large for the cache; none where the axis is empty.
-    each : tuple of int
-        The shape of an array with one entry a row, (..., 1).
-    unit : int or None
-        How many entries are summed by themselves; None says that this is a part.
-    dtype : numpy.dtype
-        The one of the computation.
+    definition, slope : str
+        The textbook definition and the gradient, of a whole row; "" where there is no backward pass.
+    summary, source : str
+        For the docstring.
+    example, backward_example : tuple of str
+        The statements of an example; what they print is recorded in example_outputs.py.
+    evaluator : str
+        The name of the plain evaluator in numpy_backend/evaluators.py.
+    parameters, by_name : dict
+        What follows the operands, and what goes by its name alone, with the defaults.
+    fixed : dict
+        Options of the masked evaluator that this function sets.
+    reduces : bool
+        One result for each row, and no backward pass from the output.
+    ordered : bool
+        The first of equal entries counts more than the others.
+    plain, plain_backward, plain_backward_from_output : str or None
+        The line of NumPy that people write for it, of x, `grad`, `y` and `axis`, as in declare.py.
     """
 
-    def __init__(self, entries, parts, each, unit, dtype):
-        self.entries, self.parts, self.each, self.unit, self.dtype = entries, parts, each, unit, dtype
-        self.part = self.given = None
-
-    def __call__(self, part):
-        """The entries of a part, which nobody may change."""
-        if part is not self.part:
-            self.part, self.given = part, self.entries(part)
-        return self.given
-
-    def of(self, entries):
-        """Other entries in as many rows."""
-        return Rows(entries, self.parts, self.each, self.unit, self.dtype)
-
-    @property
-    def n(self):
-        """The length of a row."""
-        return self.parts[-1].stop if self.parts else 0
-
-    def largest(self):
-        """The largest entry of each row, in float64; -inf where the axis is empty, NaN where there is one."""
-        # With `initial` NumPy takes half the time for short rows.
-        tops = [self(part).max(axis=-1, keepdims=True, initial=-np.inf) for part in self.parts] or [np.full(self.each, -np.inf)]
-        return functools.reduce(np.maximum, tops).astype(np.float64)
-
-    def position(self, top):
-        """Where the first entry is that equals `top`, which each row has; anywhere in a row whose top is NaN."""
-        first = 0
-        for part in reversed(self.parts):
-            entries = self(part)
-            at = part.start + entries.argmax(axis=-1, keepdims=True)
-            # of several parts only those that have it
-            first = at if len(self.parts) == 1 else np.where(entries.max(axis=-1, keepdims=True) == top, at, first)
-        return first
-
-    def sum(self):
-        """The sum of each row in float64, the same for every batch: it does not depend on how rows are cut into parts.
-
-        For a float32 computation np.sum will do: off the last axis in memory it adds one by one, which can be continued. In
-        float64 that would be 30 ULP in 1024: there halves are added, and what their sums round off.
-        """
-        total = lost = None
-        for part in self.parts:
-            terms = self(part)
-            if self.dtype == np.float32:
-                terms = terms if total is None else np.concatenate([total, terms], axis=-1)
-                total = terms.sum(axis=-1, keepdims=True)
-                continue
-            if len(self.parts) == 1 and (self.unit is None or self.n <= self.unit):
-                total, lost = add_halves(terms)
-                continue
-            sums, low = (units[..., 0] for units in add_halves(in_units(terms, self.unit)))
-            if total is None:
-                total, lost = np.zeros(self.each), np.zeros(self.each)
-            running = np.cumsum(np.concatenate([total, sums], axis=-1), axis=-1)
-            low = low + sum_low(running[..., :-1], sums, running[..., 1:])
-            total, lost = running[..., -1:], np.cumsum(np.concatenate([lost, low], axis=-1), axis=-1)[..., -1:]
-        if total is None:
-            return np.zeros(self.each)
-        return total if lost is None else total + np.where(np.isfinite(lost), lost, 0)
+    definition: str
+    slope: str
+    summary: str
+    source: str
+    example: tuple
+    evaluator: str
+    backward_example: tuple = ()
+    parameters: Mapping = AXIS
+    by_name: Mapping = NOTHING
+    fixed: Mapping = NOTHING
+    reduces: bool = False
+    ordered: bool = False
+    plain: str | None = None
+    plain_backward: str | None = None
+    plain_backward_from_output: str | None = None
 
 
-def in_units(terms, unit):
-    """The units on an axis of their own, the last one filled up with zeros."""
-    *others, n = terms.shape
-    if unit is None:
-        return terms[..., None, :]
-    if n % unit:
-        terms = np.concatenate([terms, np.zeros_like(terms, shape=(*others, -n % unit))], axis=-1)
-    return terms.reshape(*others, -1, unit)
-
-
-def add_halves(terms):
-    """The sum of float64 terms along the last axis, which is kept, and what that lacks."""
-    lost = None
-    while (n := terms.shape[-1]) > 1:
-        a, b = terms[..., : n // 2], terms[..., n - n // 2 :]
-        folded = a + b
-        low = sum_low(a, b, folded).sum(axis=-1, keepdims=True)
-        lost = low if lost is None else lost + low
-        terms = np.concatenate([folded, terms[..., n // 2 : n - n // 2]], axis=-1) if n % 2 else folded
-    return terms, np.zeros(terms.shape) if lost is None else lost
-
-
-def sum_low(a, b, high):
-    """What the sum `high` of a and b lacks."""
-    of_b = high - a
-    return (a - (high - of_b)) + (b - of_b)
-
-
-def parse(signature):
-    """The letters of inputs and of outputs, each with whether it has the core dimension n; and the signature that NumPy knows."""
-    sides = [re.findall(r"([fdq?])\((n?)\)", side) for side in signature.split("->")]
-    inputs, outputs = ([(letter, bool(core)) for letter, core in side] for side in sides)
-    return inputs, outputs, re.sub(r"[fdq?](?=\()", "", signature)
-
-
-def along_axis(name, signature, kernel):
-    """Make a function with the calling convention of a gufunc from a kernel.
-
-    The kernel gets `Rows` for each input that has the axis, and for another an array of one entry a row, (..., 1). It returns
-    its results in the same form, in float64 or in the dtype of the computation. The entries of a part are computed
-    and written before those of the next: what a result needs of other parts, a kernel reads before it returns.
-    """
-    inputs, outputs, plain = parse(signature)
-    floats = [i for i, (letter, _) in enumerate(inputs) if letter == "f"]
-    types = loop_types(*("".join(FIXED[one].char if one in FIXED else one for one, _ in side) for side in (inputs, outputs)))
-
-    @like_a_ufunc(name, len(inputs), len(outputs), types, plain)
-    def function(*operands, out=None, axis=-1, casting="same_kind", order="K", dtype=None, subok=True):
-        if order not in ("K", "A", "C", "F", None):
-            raise ValueError(f"{name}: order must be one of 'C', 'F', 'A' and 'K', not {order!r}")
-        loop = loop_dtype(name, [operands[i] for i in floats], dtype)
-        outs = checked_outs(name, out, len(outputs), loop, casting)
-        views = []
-        for value, (letter, core) in zip(operands, inputs, strict=True):
-            kind = FIXED.get(letter, loop)
-            (array,) = as_loop(name, [value], kind, casting if letter == "f" else "same_kind")
-            views.append(_rows(array.astype(kind, copy=False), axis, core))
-        lengths = {view.shape[-1] for view, (_, core) in zip(views, inputs, strict=True) if core}
-        if len(lengths) > 1:
-            shapes = [np.shape(value) for value in operands]
-            raise ValueError(f"{name}: operands have a mismatch in their core dimension, axis {axis}: shapes {shapes}")
-        (n,) = lengths
-        batch = common_shape({view.shape[:-1] for view in views})
-        for given, (_, core) in zip(outs, outputs, strict=True):
-            if given is None:
-                continue
-            try:
-                shape = _rows(given, axis, core).shape
-                larger = common_shape({batch, shape[:-1]})  # more rows in out than in the operands repeat the result
-            except ValueError:
-                shape, larger = (0,), None
-            if larger != shape[:-1] or shape[-1] != (n if core else 1):
-                right = np.moveaxis(np.empty((*batch, n)), -1, axis).shape if core else batch
-                raise ValueError(f"{name}: output operand of shape {given.shape} does not match the shape of the result, {right}")
-            batch = larger
-        shapes = [(*batch, view.shape[-1]) for view in views]
-        views = [v if v.shape == shape else np.broadcast_to(v, shape) for v, shape in zip(views, shapes, strict=True)]
-        guide = next(view for view, (_, core) in zip(views, inputs, strict=True) if core)
-        results = []
-        for given, (_, core) in zip(outs, outputs, strict=True):
-            if given is None:
-                like = np.moveaxis(guide, -1, axis) if core and all(guide.strides) else np.empty(0)
-                shape = np.moveaxis(guide, -1, axis).shape if core else batch
-                given = np.empty_like(like, loop, order or "K", subok=False, shape=shape)
-            results.append(given)
-        targets = [_rows(result, axis, core) for result, (_, core) in zip(results, outputs, strict=True)]
-        views = [view.copy() if any(overlaps(view, target) for target in targets) else view for view in views]
-        guide = next((target for target, (_, core) in zip(targets, outputs, strict=True) if core), guide)
-        casts = Casts(loop, casting)
-        cores = [core for _, core in inputs]
-        unit = UNIT if lies_across(guide) else None
-        for block in by_blocks(guide, targets + views) if any(target.size for target in targets) else ():
-            compute(kernel, block[: len(targets)], block[len(targets) :], cores, n, unit, casts)
-        casts.report()
-        finished = [wrapped(results[i], function, operands, outs[i], subok, i) for i in range(len(outputs))]
-        return finished[0] if len(finished) == 1 else tuple(finished)
-
-    return function
-
-
-def _rows(array, axis, core):
-    """A view with the axis last; a new one of length 1 for an array that has one entry a row."""
-    if not core:
-        return array[..., None]
-    axis = normalize_axis_index(axis, array.ndim)
-    return array.transpose(*(i for i in range(array.ndim) if i != axis), axis)
-
-
-def common_shape(shapes):
-    """The shape that a set of shapes broadcasts to."""
-    return np.broadcast_shapes(*shapes) if len(shapes) > 1 else next(iter(shapes))
-
-
-def lies_across(guide):
-    """Whether there is an axis along which neighbours are nearer than along the last one."""
-    *others, along = guide.strides
-    return any(abs(stride) < abs(along) and length > 1 for stride, length in zip(others, guide.shape, strict=False))
-
-
-def by_blocks(guide, arrays):
-    """Split along all axes but the last until a block fits the cache, the one with the largest stride first; no slivers."""
-    split = max(range(guide.ndim - 1), key=lambda i: (guide.shape[i] > 1, abs(guide.strides[i])), default=None)
-    length = guide.shape[split] if split is not None else 1
-    fewest = STRIP if length > 1 and abs(guide.strides[split]) == guide.itemsize else 1
-    step = max(fewest, BLOCK * length // max(guide.size, 1))
-    # A last row alone would lie along memory, where the others may lie across it: it joins them.
-    last = length - (step > 1)
-    if step >= last:
-        yield arrays
-        return
-    for start in range(0, last, step):
-        part = (slice(None),) * split + (slice(start, start + step if start + step < last else length),)
-        yield from by_blocks(guide[part], [array[part] for array in arrays])
-
-
-def compute(kernel, targets, views, cores, n, unit, casts):
-    """Write the results of one block of rows of n entries."""
-    each = (*views[0].shape[:-1], 1)
-    parts = cut(n, math.prod(each))
-    given = [
-        Rows(part_of(view), parts, each, unit, casts.loop) if core else view for view, core in zip(views, cores, strict=True)
-    ]
-    with np.errstate(all="ignore"):
-        results = kernel(*given)
-        for target, result in zip(targets, results if isinstance(results, tuple) else (results,), strict=True):
-            if not isinstance(result, Rows):
-                casts.store(target, result)
-                continue
-            for part in result.parts:
-                casts.store(target[..., part], result(part))
-
-
-def cut(n, rows):
-    """The parts of the axis in a block of so many rows: one, unless this has more than twice the entries of a block."""
-    width = n if n * rows <= 2 * BLOCK else max(UNIT, PART // rows // UNIT * UNIT)
-    return [slice(start, min(start + width, n)) for start in range(0, n, max(width, 1))]
-
-
-def part_of(view):
-    """The function that gives a part of the axis."""
-    return lambda part: view[..., part]
-
-
-def overlaps(view, target):
-    """Whether writing `target` would change what is still to be read of `view`: not so where they are the very same elements."""
-    return np.may_share_memory(view, target) and not (
-        view.__array_interface__["data"][0] == target.__array_interface__["data"][0]  # [1] is whether it is read-only
-        and view.shape == target.shape
-        and all(a == b for a, b, n in zip(view.strides, target.strides, view.shape, strict=True) if n > 1)
-        and view.dtype == target.dtype
-    )
-
-
-def blocks(shape, most):
-    """Indices of parts of an array that have `most` entries or fewer, in C order."""
-    size = math.prod(shape)
-    if size <= most:
-        yield (...,)
-    elif step := most // (size // shape[0]):
-        yield from ((slice(start, start + step), ...) for start in range(0, shape[0], step))
-    else:
-        yield from ((i, *rest) for i in range(shape[0]) for rest in blocks(shape[1:], most))
+ROWS = {
+    "softmax": Row(
+        "exp(x) / sum(exp(x))",
+        "y * (grad - sum(grad * y))",
+        "Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing\n"
+        "    overflows and the largest entry never underflows.",
+        "J. S. Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
+        (
+            "x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])",
+            "fa.softmax(x)",
+            "fa.softmax(x, mask=[True, True, False])",
+            "fa.softmax(x, axis=0, out=x) is x  # in place",
+        ),
+        "softmax",
+        (
+            "y = fa.softmax(np.array([1.0, 2.0, 3.0]))",
+            "grad = np.array([1.0, 0.0, 0.0])",
+            "fa.softmax_backward(grad, y=y, out=grad)  # from the output, in place",
+        ),
+        by_name=SCALED,
+        plain="(e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
+        plain_backward="(y := (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True))"
+        " * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+        plain_backward_from_output="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+    ),
+    "log_softmax": Row(
+        "x - log(sum(exp(x)))",
+        "grad - exp(y) * sum(grad)",
+        "The logarithm of the softmax. Where one entry dominates, its logarithm is tiny, and keeps its digits.",
+        "I. Goodfellow, Y. Bengio, A. Courville (2016), Deep learning, section 6.2.2.3",
+        ("fa.log_softmax(np.array([1.0, 2.0, 3.0]))", "fa.log_softmax(np.array([30.0, 0.0]))"),
+        "log_softmax",
+        ("grad = np.array([1.0, 0.0, 0.0])", "fa.log_softmax_backward(grad, np.array([1.0, 2.0, 3.0]), out=grad)  # in place"),
+        by_name=SCALED,
+        plain="(z := x - x.max(axis=axis, keepdims=True)) - np.log(np.exp(z).sum(axis=axis, keepdims=True))",
+        plain_backward="grad - (e := np.exp(x - x.max(axis=axis, keepdims=True)))"
+        " / e.sum(axis=axis, keepdims=True) * grad.sum(axis=axis, keepdims=True)",
+        plain_backward_from_output="grad - np.exp(y) * grad.sum(axis=axis, keepdims=True)",
+    ),
+    "logsumexp": Row(
+        "log(sum(exp(x)))",
+        "grad * softmax(x)",
+        "A smooth maximum, and the normalizer of log_softmax. A row of -inf alone gives -inf, one with +inf and no NaN +inf.",
+        "P. Blanchard, D. J. Higham, N. J. Higham (2021), Accurately computing the log-sum-exp and softmax functions",
+        ("x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])", "fa.logsumexp(x)", "fa.logsumexp(x, axis=0, keepdims=True)"),
+        "logsumexp",
+        ("x = np.array([1.0, 2.0, 3.0])", "fa.logsumexp_backward(1.0, x, out=x)  # in place"),
+        parameters={"axis": -1, "keepdims": False},
+        by_name=MASK,
+        reduces=True,
+        plain="(m := x.max(axis=axis)) + np.log(np.exp(x - np.expand_dims(m, axis)).sum(axis=axis))",
+        plain_backward="np.expand_dims(grad, axis)"
+        " * (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
+    ),
+    "softmin": Row(
+        "exp(-x) / sum(exp(-x))",
+        "-y * (grad - sum(grad * y))",
+        "The softmax of -x: the smallest entry has the largest probability.",
+        "PyTorch, torch.nn.functional.softmin",
+        ("fa.softmin(np.array([1.0, 2.0, 3.0]))",),
+        "softmax",
+        ("y = fa.softmin(np.array([1.0, 2.0, 3.0]))", "fa.softmin_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
+        fixed={"scale": -1.0},
+        plain="(e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True)",
+        plain_backward="(y := (e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True))"
+        " * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
+        plain_backward_from_output="y * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
+    ),
+    "hardmax": Row(
+        "1 at the first of the largest entries, else 0",
+        "",
+        "The limit of softmax(x, scale=s) for large s. It has no backward pass: its derivative is 0.",
+        "ONNX, operator Hardmax",
+        ("fa.hardmax(np.array([[1.0, 2.0, 3.0], [3.0, 3.0, 1.0]]))",),
+        "hardmax",
+        ordered=True,
+        plain="(x == x.max(axis=axis, keepdims=True)).astype(x.dtype)",
+    ),
+    "softmax_one": Row(
+        "exp(x) / (exp(sink) + sum(exp(x)))",
+        "y * (grad - sum(grad * y))",
+        "A softmax that may sum to less than 1: the sink is one more logit that only counts in the denominator, so that an\n"
+        "    attention head can attend to nothing. The largest logit is subtracted all the same, and nothing overflows.",
+        "E. Miller (2023), Attention is off by one",
+        ("fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one(np.array([0.0, 0.0, -np.inf]))"),
+        "softmax",
+        ("y = fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
+        by_name={"sink": 0.0, **SCALED},
+        plain="(e := np.exp(x - (m := x.max(axis=axis, keepdims=True)))) / (np.exp(-m) + e.sum(axis=axis, keepdims=True))",
+        plain_backward="(y := (e := np.exp(x - (m := x.max(axis=axis, keepdims=True))))"
+        " / (np.exp(-m) + e.sum(axis=axis, keepdims=True))) * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+        plain_backward_from_output="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+    ),
+    "sparsemax": Row(
+        "max(x - tau, 0) with tau such that it sums to 1",
+        "grad - mean(grad over y > 0) if y > 0 else 0",
+        "The nearest probabilities to the scores: the small ones are exactly 0.",
+        "A. F. T. Martins, R. F. Astudillo (2016), From softmax to sparsemax",
+        ("fa.sparsemax(np.array([[1.0, 2.0, 3.0], [1.0, 0.5, -3.0]]))",),
+        "sparsemax",
+        ("y = fa.sparsemax(np.array([1.0, 0.5, -3.0]))", "fa.sparsemax_backward(np.array([1.0, 0.0, 7.0]), y=y)"),
+    ),
+    "entmax15": Row(
+        "max(x / 2 - tau, 0)**2 with tau such that it sums to 1",
+        "s * (grad - sum(s * grad) / sum(s)) with s = sqrt(y)",
+        "Between softmax and sparsemax: the small ones are exactly 0, the others bend smoothly.",
+        "B. Peters, V. Niculae, A. F. T. Martins (2019), Sparse sequence-to-sequence models",
+        ("fa.entmax15(np.array([[1.0, 2.0, 3.0], [2.0, 2.0, -3.0]]))",),
+        "entmax15",
+        ("y = fa.entmax15(np.array([1.0, 2.0, 3.0]))", "fa.entmax15_backward(np.array([0.0, 1.0, 0.0]), y=y)"),
+    ),
+}

@@ -19,7 +19,7 @@ import warnings
 
 import numpy as np
 
-from fastact import implementations
+from fastact import backends as implementations
 
 from fuzz_arrays import Array
 from fuzz_cases import Maker

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.row_table import ROWS
+from fastact.rows import ROWS
 
 from fuzz_arrays import FLOATS, SHORT, Array, ArrayMaker
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import implementations, row_table
+from fastact import backends as implementations
+from fastact import rows as row_table
 from fastact.declare import ACTIVATIONS
 
 # On the fallback only the fallback: the run on the compiled core tests it beside all instruction sets.

@@ -19,9 +19,9 @@ import warnings
 
 import numpy as np
 
-from fastact import implementations
+from fastact import backends as implementations
 from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.row_table import ROWS
+from fastact.rows import ROWS
 
 from guarded import FILLING, Region
 

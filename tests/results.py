@@ -5,7 +5,8 @@ import json
 
 import numpy as np
 
-from fastact import implementations, row_table
+from fastact import backends as implementations
+from fastact import rows as row_table
 
 import arrays
 from passes import COMPILED, DTYPES, EVERY, OTHERS, ROWS, STEPS

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fastact import implementations
+from fastact import backends as implementations
 from fastact.declare import ACTIVATIONS
 
 import arrays

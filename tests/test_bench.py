@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import bench, cli
-from fastact.bench import environment, peers, record, report
+from fastact.command import bench, cli
+from fastact.command.bench import environment, peers, record, report
 
 OURS = "compiled" if fastact.backend == "compiled" else "fallback"
 SOME = "sigmoid,elu_backward,softmax[10],logsumexp,prelu,glu,serf"

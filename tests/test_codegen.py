@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastact import codegen, formulas, fused_formulas, words
+from fastact import formulas, fused_formulas
+from fastact.compiled import codegen
 from fastact.declare import FUSED
-from fastact.pairs import Pair
+from fastact.numpy_backend import words
+from fastact.numpy_backend.double_double import Pair
 
 from passes import DECLARED, DTYPES
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import implementations
+from fastact import backends as implementations
 
 import oracle
 from passes import BACKWARD, BY_NAME, EVERY, FROM_INPUT, ROWS, each, each_dtype, each_implementation, each_of_all

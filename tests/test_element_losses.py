@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from fastact import implementations
+from fastact import backends as implementations
 
 import arrays
 import oracle

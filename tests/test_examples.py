@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import fastact
-from fastact import example_outputs, examples
+from fastact.docstrings import example_outputs, examples
 
 from passes import each_implementation
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from fastact.backends import load
 from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.implementations import load
-from fastact.row_table import ROWS
+from fastact.rows import ROWS
 
 from arrays import assert_same_bits
 from fenv import BITS, CONTROL, STATES, control, environment, state

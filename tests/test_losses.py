@@ -4,7 +4,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from fastact import implementations, losses
+from fastact import backends as implementations
+from fastact.calls import losses
 
 import arrays
 import oracle

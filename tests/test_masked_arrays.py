@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastact import implementations, row_table
+from fastact import backends as implementations
+from fastact import rows as row_table
 from fastact.declare import ACTIVATIONS
 
 import arrays

@@ -8,7 +8,7 @@ import pytest
 
 import fastact  # noqa: F401  (fills ACTIVATIONS)
 from fastact.declare import ACTIVATIONS
-from fastact.mathtext import latex
+from fastact.docstrings.mathtext import latex
 
 TEXTS = {f"{one.name} {kind}": (one, getattr(one, kind)) for one in ACTIVATIONS.values() for kind in ("definition", "slope")}
 each_text = pytest.mark.parametrize("name", TEXTS)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import implementations
+from fastact import backends as implementations
 from fastact.declare import ACTIVATIONS
 
 from arrays import assert_same_bits

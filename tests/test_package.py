@@ -58,7 +58,7 @@ def test_a_suggestion_is_made_once(tmp_path):
 
 def test_modules_are_reached(tmp_path):
     """By name, and from the package, though dir() shows none."""
-    run(tmp_path, "-c", "import fastact.declare; from fastact import bench, cli; fastact.declare, fastact.cli")
+    run(tmp_path, "-c", "import fastact.declare; from fastact.command import bench, cli; fastact.declare, cli")
 
 
 def test_import_is_lazy(tmp_path):
@@ -99,7 +99,7 @@ def test_the_source_distribution_is_complete(tmp_path):
     source = source_in(tmp_path)
     files = [file for part in FOLDERS for file in (source / part).rglob("*") if file.is_file()]
     needed = {*FILES, *(str(file.relative_to(source)) for file in files)}
-    assert {"src_c/kernels.c", "fastact/_core.pyx", "fastact/in_place.pxi", "tests/conftest.py"} < needed
+    assert {"src_c/kernels.c", "fastact/compiled/_core.pyx", "fastact/compiled/in_place.pxi", "tests/conftest.py"} < needed
     run(source, "setup.py", "--quiet", "sdist", CC="/nonexistent/cc", CFLAGS="")
     with tarfile.open(source / "dist" / f"fastact-{fastact.__version__}.tar.gz") as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}

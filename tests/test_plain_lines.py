@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import bench
-from fastact.bench import faults
+from fastact.command import bench
+from fastact.command.bench import faults
 from fastact.declare import ACTIVATIONS
-from fastact.row_table import ROWS
+from fastact.rows import ROWS
 
 from passes import each_dtype
 

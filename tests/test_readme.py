@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import fastact
-from fastact import codegen, formulas, words
+from fastact import formulas
+from fastact.compiled import codegen
+from fastact.numpy_backend import words
 
 ROOT = Path(__file__).parent.parent
 README, TABLES = ROOT / "README.md", ROOT / "benchmarks" / "README.md"

@@ -8,7 +8,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastact import implementations, row_table
+from fastact import backends as implementations
+from fastact import rows as row_table
 
 import arrays
 from arrays import refused
@@ -164,7 +165,7 @@ def test_in_place_needs_little_memory(implementation, dtype):
 PROGRAM = """
 import resource, sys
 import numpy as np
-from fastact import implementations
+from fastact import backends as implementations
 
 {in_place}
 of = implementations.load({implementation!r})

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastact import implementations
+from fastact import backends as implementations
 
 from arrays import assert_same_bits
 from passes import each_dtype

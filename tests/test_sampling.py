@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastact import implementations, sampling
+from fastact import backends as implementations
+from fastact.calls import sampling
 
 import arrays
 from arrays import assert_same_bits, refused

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import implementations
+from fastact import backends as implementations
 
 import arrays
 from arrays import assert_same_bits, refused

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastact import implementations
+from fastact import backends as implementations
 
 from passes import each_compiled
 

@@ -20,8 +20,12 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import calling, cli, documentation, implementations, row_evaluators
+from fastact import backends as implementations
+from fastact.calls import elementwise as calling
+from fastact.command import cli
 from fastact.declare import ACTIVATIONS
+from fastact.docstrings import elementwise as documentation
+from fastact.numpy_backend import evaluators as row_evaluators
 
 import arrays
 from passes import (
@@ -157,7 +161,8 @@ def test_docstring_examples(implementation, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "module", ["fastact.mathtext", "fastact.nn.files", "fastact.nn.layers", "fastact.nn.network", "fastact.nn.optimizers"]
+    "module",
+    ["fastact.docstrings.mathtext", "fastact.nn.files", "fastact.nn.layers", "fastact.nn.network", "fastact.nn.optimizers"],
 )
 def test_examples_of_modules(module):
     """Those of layers and networks, which are the same on each implementation."""
@@ -303,7 +308,7 @@ def test_in_place_makes_no_copy(implementation, one, dtype):
 @each_compiled
 def test_the_core_has_every_evaluator_along_an_axis(implementation):
     """By the same name, with the same signature and types, as the table of the fallback's."""
-    from fastact import _core
+    from fastact.compiled import _core
 
     gufuncs = {name: made for name, made in _core.load(implementation, {}).items() if getattr(made, "signature", None)}
     assert gufuncs.keys() - {"sum"} == row_evaluators.TABLE.keys()
@@ -317,7 +322,7 @@ def test_the_core_has_every_evaluator_along_an_axis(implementation):
 @pytest.mark.skipif(shutil.which("nm") is None, reason="no nm here")
 def test_the_core_imports_nothing_of_libm():
     """Every mathematical function is the package's own: the same bits whatever the system's libm is."""
-    from fastact import _core
+    from fastact.compiled import _core
 
     listing = subprocess.run(["nm", "-D", "--undefined-only", _core.__file__], capture_output=True, text=True, check=True).stdout
     imported = {line.split()[-1].split("@")[0] for line in listing.splitlines() if line.strip()}

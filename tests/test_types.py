@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fastact
-from fastact import implementations
+from fastact import backends as implementations
 
 from passes import IMPLEMENTATIONS
 

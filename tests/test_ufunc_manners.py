@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_backends import FUNCTIONS, Case, X, operands
 
-from fastact import implementations
+from fastact import backends as implementations
 
 from passes import COMPILED, each_implementation, needs_core
 

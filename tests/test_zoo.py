@@ -6,7 +6,7 @@ Expected are the results of calls on single elements (arrays.one_by_one), by the
 import numpy as np
 import pytest
 
-from fastact import implementations
+from fastact import backends as implementations
 
 import arrays
 from arrays import ARRANGEMENTS, WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, part

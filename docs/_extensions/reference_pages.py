@@ -9,9 +9,11 @@ import math
 from pathlib import Path
 
 import fastact
-from fastact import bench, documentation, elsewhere, mathtext
+from fastact.command import bench
 from fastact.declare import ACTIVATIONS
-from fastact.row_table import ROWS
+from fastact.docstrings import elementwise as documentation
+from fastact.docstrings import elsewhere, mathtext
+from fastact.rows import ROWS
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 FOLDER = Path(__file__).parent.parent / "reference" / "functions"

@@ -6,7 +6,7 @@ import numpy as np
 
 import fastact
 
-from ..calling import nearest
+from ..calls.elementwise import nearest
 from ..declare import ACTIVATIONS
 
 # Functions are examined from -FAR to FAR. Beyond, no activation bends any more.

@@ -4,7 +4,7 @@ import numpy as np
 
 import fastact
 
-from ..calling import nearest
+from ..calls.elementwise import nearest
 from .activations import label, read_only, write
 from .data import convert, finite, real
 

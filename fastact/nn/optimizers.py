@@ -4,7 +4,7 @@ import numpy as np
 
 import fastact
 
-from ..steps import checked_numbers
+from ..calls.steps import checked_numbers
 
 
 class Optimizer:

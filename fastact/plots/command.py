@@ -6,8 +6,8 @@ import re
 import sys
 import textwrap
 
-from .. import bench
-from ..calling import nearest
+from ..calls.elementwise import nearest
+from ..command import bench
 from ..declare import ACTIVATIONS
 from . import learning, ratios, sheet, style, ulps
 
@@ -58,7 +58,7 @@ def speed(*given):
         raise ValueError(f"speed takes one file and one size, got {' '.join(given)}")
     if given:
         return ratios.speed(given[0], size=bench.parse_size(given[1]) if given[1:] else None)
-    from ..cli import progress
+    from ..command.cli import progress
 
     print(
         "measuring, in less than a minute; `fastact plot speed FILE` draws what `fastact bench --json FILE` measured",
@@ -68,9 +68,7 @@ def speed(*given):
 
 
 KINDS = {
-    "gradients": Kind(
-        "gradients", "gradients vanish in 30 layers, ReLUs die", alone("gradients", learning.gradients)
-    ),
+    "gradients": Kind("gradients", "gradients vanish in 30 layers, ReLUs die", alone("gradients", learning.gradients)),
     "fit-sine": Kind("fit-sine", "ReLUs bend a line into a sine", alone("fit-sine", learning.fit_sine)),
     "errors": Kind("errors sigmoid", "error in ULP, beside torch, jax and scipy", errors),
     "speed": Kind("speed [FILE [SIZE]]", "how many times as fast as plain NumPy", speed),
@@ -175,7 +173,7 @@ def number(name, text):
 
 def drawable(path):
     """The path of a picture that can be written: tried before the work."""
-    from ..cli import writable
+    from ..command.cli import writable
 
     try:
         endings = style.endings()

@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from .. import bench
-from ..bench.record import leading, mean
+from ..command import bench
+from ..command.bench.record import leading, mean
 from . import style
 
 # What is drawn if nothing else is said: large enough that calls do not count, and small enough for a cache.

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from ..calling import nearest
+from ..calls.elementwise import nearest
 from ..declare import ACTIVATIONS
-from ..mathtext import latex
-from ..row_table import ROWS
+from ..docstrings.mathtext import latex
+from ..rows import ROWS
 from . import curves, style
 
 RANGE = (-7.0, 7.0)

@@ -5,9 +5,9 @@ import functools
 import numpy as np
 
 from .. import simd
-from ..bench import peers
-from ..bench.faults import ulps
-from ..elsewhere import CALLS
+from ..command.bench import peers
+from ..command.bench.faults import ulps
+from ..docstrings.elsewhere import CALLS
 from . import curves, style
 from .sheet import named
 

@@ -22,8 +22,8 @@ MADE = "/* Made by src_c/fit_tables.py; do not edit. */"
 sys.path.insert(0, str(HERE.parent.parent))
 from exp import least_squares, parts  # noqa: E402
 
+from fastact.backends import numpy_evaluators  # noqa: E402
 from fastact.declare import ACTIVATIONS  # noqa: E402
-from fastact.implementations import numpy_evaluators  # noqa: E402
 
 # name: (form in fitted.h, spacing, degree, segments on the negative side)
 TABLES = {

@@ -1,4 +1,4 @@
-"""Makes the coefficients of the wide words: `python src_c/fit_words.py` rewrites fastact/coefficients.py. Needs mpmath.
+"""Makes the coefficients of the wide words: `python src_c/fit_words.py` rewrites numpy_backend/coefficients.py. Needs mpmath.
 
 Each is a polynomial that interpolates its function at Chebyshev nodes with 40 digits, and is then rounded. The *mid*
 ones serve float32 results and are good to about 2^-35; the *pair* ones serve float64 and are good to 2^-58, with the
@@ -10,7 +10,7 @@ from pathlib import Path
 import mpmath
 
 mpmath.mp.dps = 40
-TARGET = Path(__file__).parent.parent / "fastact" / "coefficients.py"
+TARGET = Path(__file__).parent.parent / "fastact" / "numpy_backend" / "coefficients.py"
 ROOT2 = mpmath.sqrt(2)
 
 # scaled_normal_tail(t) = P(w) / (t + CENTRE) with w = (t - CENTRE) / (t + CENTRE)

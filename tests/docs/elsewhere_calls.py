@@ -1,4 +1,4 @@
-"""Makes the calls of fastact/elsewhere.py of one library, in a process of its own: `python elsewhere_calls.py torch`.
+"""Makes the calls of fastact/docstrings/elsewhere.py of one library, in a process of its own: `python elsewhere_calls.py torch`.
 
 Prints what is not as the table says, and exits with the number of such calls.
 """
@@ -11,9 +11,9 @@ import types
 import numpy as np
 
 import fastact
-from fastact import elsewhere
-from fastact.bench import peers
+from fastact.command.bench import peers
 from fastact.declare import ACTIVATIONS
+from fastact.docstrings import elsewhere
 
 X = np.array([[-6.0, -2.5, -1.0, -0.25], [0.0, 0.3, 1.75, 5.0]], dtype=np.float32)
 ARRAYS = {

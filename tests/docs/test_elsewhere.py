@@ -1,4 +1,4 @@
-"""What fastact/elsewhere.py says of other libraries is true of those that are installed here."""
+"""What fastact/docstrings/elsewhere.py says of other libraries is true of those that are installed here."""
 
 import importlib.util
 import itertools
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastact
-from fastact import elsewhere
+from fastact.docstrings import elsewhere
 
 CALLS = Path(__file__).parent / "elsewhere_calls.py"
 

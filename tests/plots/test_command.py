@@ -7,7 +7,7 @@ import types
 import pytest
 
 import fastact
-from fastact import cli
+from fastact.command import cli
 from fastact.declare import ACTIVATIONS
 from fastact.plots import command, style
 
@@ -70,13 +70,13 @@ def test_without_a_display(no_display, capsys):
 def test_in_a_process_of_its_own(matplotlib, tmp_path):
     """With warnings as errors, without a display, on either backend; and a backend that needs a display is no matter."""
     for environment in ({}, {"FASTACT_BACKEND": "numpy"}, {"MPLBACKEND": "TkAgg", "DISPLAY": "", "WAYLAND_DISPLAY": ""}):
-        program = "import sys; from fastact.cli import main; sys.exit(main(['plot', 'gelu', 'relu', '--out', 'a.svg']))"
+        program = "import sys; from fastact.command.cli import main; sys.exit(main(['plot', 'gelu', 'relu', '--out', 'a.svg']))"
         run(tmp_path, "-W", "error", "-c", program, **environment)
         made = tmp_path / "a.svg"
         assert "<title>gelu and relu with their derivatives</title>" in made.read_text(encoding="utf-8")
         made.unlink()
         if environment:
-            program = "import sys; from fastact.cli import main; sys.exit(main(['plot', 'relu']))"
+            program = "import sys; from fastact.command.cli import main; sys.exit(main(['plot', 'relu']))"
             environment = {"MPLBACKEND": "agg", **environment, "DISPLAY": "", "WAYLAND_DISPLAY": ""}
             assert "fastact-functions.png" in run(tmp_path, "-W", "error", "-c", program, **environment)
 
@@ -227,7 +227,7 @@ def test_without_matplotlib(monkeypatch, capsys, tmp_path):
 def test_nothing_is_imported_before_it_is_needed(tmp_path):
     """Neither matplotlib by the package's pictures, nor the pictures by the package."""
     run(tmp_path, "-c", "import sys, fastact; assert not any(name.startswith('fastact.plots') for name in sys.modules)")
-    run(tmp_path, "-c", "import sys, fastact.plots, fastact.cli; assert 'matplotlib' not in sys.modules")
+    run(tmp_path, "-c", "import sys, fastact.plots, fastact.command.cli; assert 'matplotlib' not in sys.modules")
 
 
 def test_help_has_every_picture(capsys, tmp_path):
@@ -239,4 +239,4 @@ def test_help_has_every_picture(capsys, tmp_path):
     for name in ("silu gelu", "--beta 0.5,1,2", "gradients", "fit-sine", "errors sigmoid", "speed [FILE [SIZE]]"):
         assert f"fastact plot {name}" in printed or name in printed
     assert all(len(line) < 80 for line in printed.splitlines())
-    assert "plot" in started(tmp_path, "-c", "from fastact.cli import main; main(['--help'])").stdout
+    assert "plot" in started(tmp_path, "-c", "from fastact.command.cli import main; main(['--help'])").stdout

@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from fastact import bench, plots
+from fastact import plots
+from fastact.command import bench
 from fastact.plots import ratios
 
 import pictures

@@ -1,0 +1,216 @@
+"""The implementations side by side: one for each instruction set that this machine can run, and pure NumPy.
+
+`load(name)` gives the public functions of one of them, so that tests and benchmarks can call all in one process;
+the package itself publishes those that `choose` picks.
+"""
+
+import functools
+import importlib
+import os
+import types
+
+import numpy as np
+
+from . import formulas, fused_formulas  # noqa: F401  (they fill ACTIVATIONS and FUSED)
+from .calls import element_losses, losses, sampling, special, steps
+from .calls import elementwise as calling
+from .calls import rows as row_calls
+from .declare import ACTIVATIONS, FUSED
+from .docstrings import elementwise as documentation
+from .docstrings import fused as fused_documentation
+from .docstrings import rows as row_documentation
+from .numpy_backend import elementwise as fallback
+from .numpy_backend import evaluators as row_evaluators
+from .rows import ROWS
+
+try:
+    # Unlike `from . import`, it says whether the file is absent or broken.
+    _core = importlib.import_module("fastact.compiled._core")
+    missing = None
+except ImportError as error:
+    _core = None
+    missing = error
+
+
+def available():
+    """The names of the implementations that this machine can run, best first; the last is "numpy"."""
+    return (*(_core.available() if _core else ()), "numpy")
+
+
+def choose(environ=os.environ):
+    """The implementation that the environment asks for, or the best, and why."""
+    backend, simd = environ.get("FASTACT_BACKEND", ""), environ.get("FASTACT_SIMD", "")
+    if backend not in ("", "compiled", "numpy"):
+        raise ValueError(f"FASTACT_BACKEND must be 'compiled' or 'numpy', not {backend!r}")
+    if backend == "numpy":
+        return "numpy", "FASTACT_BACKEND=numpy is set"
+    if _core is None:
+        why = explain_missing()
+        if backend == "compiled":
+            raise ImportError(f"FASTACT_BACKEND=compiled is set, but {why}") from missing
+        if simd:
+            raise ValueError(f"FASTACT_SIMD={simd!r} cannot run here: {why}")
+        return "numpy", why
+    if simd:
+        names = _core.available()
+        if simd == "baseline":  # of x86-64, else of any processor
+            simd = "sse2" if "sse2" in names else "scalar"
+        if simd not in names:
+            raise ValueError(f"FASTACT_SIMD={simd!r} cannot run here: this machine has {', '.join(names)}")
+        return simd, "FASTACT_SIMD is set"
+    return _core.available()[0], "the best instruction set of this machine"
+
+
+def explain_missing():
+    """Why there is no compiled core, in one line."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if getattr(missing, "name", None) != "fastact.compiled._core" or not isinstance(missing, ModuleNotFoundError):
+        return f"the compiled core cannot be loaded: {missing}"
+    if os.path.exists(os.path.join(folder, os.pardir, "setup.py")):
+        return f"this is the source folder {folder}, which is not compiled: run from another folder, or pip install it"
+    return (
+        "the compiled core was not built: no working C compiler was found when fastact was installed; install one (gcc or "
+        "clang), then pip install --force-reinstall --no-cache-dir fastact"
+    )
+
+
+@functools.cache
+def load(name):
+    """The public functions of one implementation, as a namespace."""
+    if name not in available():
+        raise ValueError(f"no implementation {name!r} here: this machine has {', '.join(available())}")
+    functions, evaluators = {}, evaluators_by_name(name)
+    publish = in_python if name == "numpy" else in_c
+    for activation in ACTIVATIONS.values():
+        if activation.public:
+            forward, backward = elementwise(activation, evaluators, publish)
+            for alias in (activation.name, *activation.aliases):
+                functions[alias], functions[alias + "_backward"] = forward, backward
+    for row_name in ROWS:
+        functions |= along_axis(row_name, evaluators, publish)
+    for call in (
+        sampling.GumbelCall("gumbel_softmax", functions["softmax"], functions["hardmax"]),
+        sampling.GumbelBackwardCall("gumbel_softmax_backward", functions["softmax_backward"]),
+        *losses.calls(evaluators),
+        *element_losses.calls(evaluators),
+        *steps.calls(evaluators),
+    ):
+        functions[call.name] = publish(call, {**row_documentation.TEXTS, **fused_documentation.TEXTS}[call.name])
+    return types.SimpleNamespace(**functions)
+
+
+@functools.cache
+def evaluators_by_name(name):
+    """The evaluators of one implementation."""
+    return numpy_evaluators() if name == "numpy" else _core.load(name, documents())
+
+
+def elementwise(activation, evaluators, publish):
+    """The two public functions of one activation; `publish` makes one of a call and a docstring."""
+    name, operands, parameters = activation.name, activation.operands, activation.parameters
+    names = {value: other.name for value, other in activation.alternatives.items()} or {None: name}
+    facts = {"option": activation.option, "requires": activation.requires}
+    kind = backward_kind = calling.Call
+    if activation.halves:
+        operands, parameters = ("x",), {"axis": -1}
+        kind = backward_kind = special.HalvesCall
+    elif len(activation.gradients) > 1 and activation.gradients == activation.operands:
+        backward_kind = special.PairCall
+    elif activation.gradients != activation.operands:
+        backward_kind = functools.partial(special.SummingCall, sum=evaluators.get("sum"))
+    document = documentation.forward(activation)
+    if not is_bare(activation):
+        forward = publish(kind(name, operands, parameters, pairs(evaluators, names), **facts), document)
+    else:
+        forward = evaluators[name]
+        if not _is_ufunc(forward):
+            calling.describe(forward, name, document, calling.ufunc_signature(operands))
+    backward = backward_kind(
+        name + "_backward",
+        ("grad", *operands),
+        parameters,
+        pairs(evaluators, {value: other + "_backward" for value, other in names.items()}),
+        output_requires=activation.output_requires,
+        **facts,
+    )
+    return forward, publish(backward, documentation.backward(activation))
+
+
+def along_axis(name, evaluators, publish):
+    """The public functions of one row of the table."""
+    row, functions = ROWS[name], {}
+    for suffix, operands, document in (
+        ("", ("x",), row_documentation.forward),
+        ("_backward", ("grad", "x"), row_documentation.backward),
+    ):
+        if suffix and not row.slope:
+            continue
+        plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
+        facts = {"fixed": row.fixed, "reduces": row.reduces, "ordered": row.ordered}
+        call = row_calls.RowCall(name + suffix, operands, row.parameters, plain, row.by_name, masked, **facts)
+        functions[call.name] = publish(call, document(name, row))
+    return functions
+
+
+def evaluators_of(evaluators, name):
+    """The evaluators from the input and from the output, None where there is none."""
+    return evaluators.get(name), evaluators.get(name + "_from_output")
+
+
+def pairs(evaluators, names):
+    """The evaluators from the input and from the output, by the value of the option."""
+    return {value: evaluators_of(evaluators, name) for value, name in names.items()}
+
+
+def is_bare(activation):
+    """Whether the forward evaluator is the public function: it takes its operands and no more."""
+    return not (activation.parameters or activation.option or activation.halves)
+
+
+def _is_ufunc(evaluator):
+    return isinstance(evaluator, np.ufunc)
+
+
+def in_c(call, document):
+    """A public function for `call`: a builtin one, with a fast path in front where a ufunc does all of it."""
+    if call.default[0] is not None and call.has_shortcut:
+        call.function = _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
+    else:
+        call.function = _core.rules(call, document)
+    return call.function
+
+
+def in_python(call, document):
+    """A public function for `call`: a plain one."""
+    call.function = calling.public(call, document)
+    return call.function
+
+
+def numpy_evaluators():
+    """The fallback's evaluators, from the formulas."""
+    evaluators = {}
+    for activation in ACTIVATIONS.values():
+        name, n_parameters = activation.name, len(activation.parameters)
+        operands, outputs, wide = len(activation.operands), len(activation.gradients), activation.wide
+        for full_name, formula, arrays, results, in_pairs in (
+            (name, activation.forward, operands, 1, wide),
+            (name + "_backward", activation.backward, operands + 1, outputs, wide),
+            (name + "_backward_from_output", activation.backward_from_output, 2, 1, False),
+        ):
+            if formula is not None:
+                evaluators[full_name] = fallback.blockwise(full_name, formula, arrays + n_parameters, results, in_pairs)
+    for name, one in FUSED.items():
+        evaluators[name] = fallback.blockwise(name, one.formula, one.inputs, one.results, one.wide)
+    evaluators |= row_evaluators.in_numpy()
+    for evaluator in evaluators.values():
+        evaluator.__module__ = "fastact.calls.ufuncs"  # where pickle finds it
+    return evaluators
+
+
+def documents():
+    """Docstrings for the ufuncs that are public as they are."""
+    return {
+        activation.name: documentation.forward(activation)
+        for activation in ACTIVATIONS.values()
+        if activation.public and is_bare(activation)
+    }

@@ -1,0 +1,1 @@
+"""What a call of a public function means, and what is said when it is wrong."""

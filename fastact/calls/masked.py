@@ -1,0 +1,75 @@
+"""Row functions of numpy.ma arrays: an entry that is masked takes no part, and is masked in the result."""
+
+import math
+
+import numpy as np
+
+from ..numpy_backend.elementwise import loop_dtype
+from .operands import array_to_read, is_masked
+from .rows import checked_mask, whole_mask
+
+
+def row_call(call, evaluator, operands, parameters, kwargs):
+    """Compute with plain arrays, of which masked entries are left out, and put the mask on the result."""
+    if np.ndim(operands[-1]) == 0:
+        return call.row_of_one(evaluator, operands, parameters[0], kwargs)
+    names = call.operand_names(evaluator)
+    out = kwargs.pop("out", None)
+    out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    for name, value in kwargs.items():
+        kwargs[name] = array_to_read(call.name, name, value) if is_masked(value) else value
+    plain = [value.data if is_masked(value) else np.asanyarray(value) for value in operands]
+    hidden = [np.ma.getmaskarray(value) for value in operands]
+    whole = call.whole(plain, *parameters)
+    gone = np.broadcast_to(hidden[-1], whole.shape)
+    if gone.any():
+        if "mask" in call.by_name:
+            mask = kwargs.get("mask")
+            mask = mask if mask is None else checked_mask(call.name, mask)
+            kwargs["mask"] = ~gone & whole_mask(call.name, mask, whole.shape)
+        else:
+            plain[-1] = filled(plain[-1], hidden[-1], uncounted(call, names), loop_dtype(call.name, plain, kwargs.get("dtype")))
+    if len(names) == 2:
+        of_grad = each_entry(hidden[0], whole) if call.reduces else hidden[0]
+        gone = gone | of_grad
+        if gone.any():
+            plain[0] = filled(plain[0], hidden[0] if call.reduces else gone, 0, plain[0].dtype)
+    elif call.reduces:
+        gone = gone.all(axis=whole.axes, keepdims=whole.keepdims) & (gone.size > 0)
+    else:
+        gone = gone.copy()  # out may be x, whose mask changes
+    result = call.evaluate(evaluator, plain, parameters, {**kwargs, "out": out.data if is_masked(out) else out})
+    if gone.any() and np.ndim(result) and (len(names) == 2 or "mask" not in call.by_name):
+        np.copyto(result, 0, where=gone)
+    if out is not None:
+        if is_masked(out):
+            out.unshare_mask()
+            out.mask = np.broadcast_to(gone, out.shape)
+        return out
+    if not np.ndim(result):
+        return np.ma.masked if gone.all() else result
+    like = next((value for value in reversed(operands) if is_masked(value)), None)
+    if like is None or not kwargs.get("subok", True):
+        return result
+    result = result.view(type(like))
+    if gone.any():
+        result.mask = gone
+    return result
+
+
+def uncounted(call, names):
+    """What takes no part in a row: a logit whose exponential is 0, a probability of 0."""
+    return 0.0 if names[-1] == "y" else -math.copysign(math.inf, call.fixed.get("scale", 1.0))
+
+
+def filled(array, hidden, value, dtype):
+    """A copy with this value where entries are hidden; integers become floats of this dtype."""
+    return np.where(hidden, array.dtype.type(value) if array.dtype.kind == "f" else dtype.type(value), array)
+
+
+def each_entry(of_rows, whole):
+    """What is said of each row, said of each of its entries."""
+    if not whole.keepdims:
+        rows = of_rows.reshape((1,) * (len(whole.batch) - of_rows.ndim) + of_rows.shape)
+        of_rows = np.expand_dims(rows, whole.axes)
+    return np.broadcast_to(of_rows, whole.shape)

@@ -1,0 +1,144 @@
+"""Other libraries as contestants, where they are installed: PyTorch, SciPy and JAX, by the calls of elsewhere.py."""
+
+import importlib
+import importlib.util
+import os
+
+import numpy as np
+
+from ...docstrings import elsewhere
+
+# Those that can be called here.
+CALLED = ("torch", "scipy", "jax")
+
+
+def installed():
+    """Those of CALLED that are there; nothing is imported."""
+    return tuple(name for name in CALLED if importlib.util.find_spec(name))
+
+
+def names_of(library):
+    """What the names in the calls of a library stand for."""
+    module = importlib.import_module(library)
+    if library == "torch":
+        return {"torch": module, "F": module.nn.functional}
+    if library == "jax":
+        importlib.import_module("jax.scipy.special")
+        return {"jax": module, "nn": module.nn}
+    return {"special": importlib.import_module("scipy.special")}
+
+
+def function(library, declared, **values):
+    """A library's function of its own arrays, or None: `values` are the axis, or the parameters as its users hold them."""
+    call = elsewhere.CALLS.get(declared, {}).get(library)
+    return eval(f"lambda x: {call}", {**names_of(library), **values}) if call else None
+
+
+def of_numbers(library, declared, step, **values):
+    """A library's function of a float32 array of NumPy's, or its backward pass of a gradient of 1 by its own means.
+
+    Of glu the array is the gate, and the value 1. SciPy has no backward passes.
+    """
+    if library == "scipy":
+        return np.errstate(all="ignore")(function(library, declared, **values))
+    module, stack = importlib.import_module(library), declared == "glu"
+    numbers = module if library == "torch" else module.numpy
+    if library == "torch" and "weight" in values:
+        values["weight"] = module.tensor([values["weight"]])
+    call = function(library, declared, **({"axis": 0} if stack else values))
+    forward = (lambda x: call(numbers.stack([numbers.ones_like(x), x]))[0]) if stack else call
+    if library == "jax":
+        backward = lambda x: module.vjp(forward, x)[1](numbers.ones_like(x))[0]  # noqa: E731
+        compiled = module.jit(backward if step == "backward" else forward)
+        return lambda x: np.asarray(compiled(x))
+
+    def evaluate(x):
+        given = module.from_numpy(x.copy()).requires_grad_(step == "backward")
+        result = forward(given)
+        if step == "backward":
+            result.sum().backward()
+            result = given.grad
+        return result.numpy()
+
+    return evaluate
+
+
+def torch_call(case, operands):
+    """The forward pass, or automatic differentiation's backward pass through a graph that is kept."""
+    torch, values = importlib.import_module("torch"), dict(case.values)
+    given = [torch.from_numpy(operands["x"])]
+    if "weight" in values:
+        given.append(torch.tensor([values["weight"]], dtype=given[0].dtype))
+        values["weight"] = given[1]
+    call = function("torch", case.declared, **values)
+    if call is None or case.step == "forward":
+        return call and (lambda: call(given[0]))
+    for tensor in given:
+        tensor.requires_grad_()
+    y, grad = call(given[0]), torch.from_numpy(operands["grad"])
+    return lambda: torch.autograd.grad(y, given, grad, retain_graph=True)
+
+
+def jax_call(case, operands):
+    """The compiled function, or its compiled derivative."""
+    jax = importlib.import_module("jax")
+    call = function("jax", case.declared, **dict(case.values))
+    if call is None:
+        return None
+    given = [jax.device_put(operands["x"])]
+    if case.step != "forward":
+        given.append(jax.device_put(operands["grad"]))
+    compiled = jax.jit(call if case.step == "forward" else lambda x, grad: jax.vjp(call, x)[1](grad)[0])
+    return lambda: compiled(*given).block_until_ready()
+
+
+def scipy_call(case, operands):
+    """SciPy's function, which has no backward pass."""
+    call, x = function("scipy", case.declared, **dict(case.values)), operands["x"]
+    return call and case.step == "forward" and (lambda: call(x))
+
+
+CALLS = {"torch": torch_call, "jax": jax_call, "scipy": scipy_call}
+
+
+def contestant(library):
+    """A library as a contestant of contest.py, on functions of one array, forward and backward from the input."""
+
+    def make(case, operands):
+        of_one_array = case.operands == ("x",) and not case.split
+        return CALLS[library](case, operands) if of_one_array and case.step != "backward y=" else None
+
+    return make
+
+
+def contestants(text):
+    """Libraries as contestants, by name: those in `text`, or all that are installed where it is "installed".
+
+    A ValueError says what to install.
+    """
+    names = [name.strip() for name in text.split(",")] if text != "installed" else installed()
+    if not names:
+        raise ValueError(f"none of {', '.join(CALLED)} is installed here: pip install torch, for instance")
+    for name in names:
+        if name not in CALLED:
+            raise ValueError(f"unknown library {name!r}: choose among {', '.join(CALLED)}")
+        if name not in installed():
+            raise ValueError(f"{name} is not installed here: pip install {name}")
+    if "torch" in names:
+        importlib.import_module("torch").set_num_threads(1)
+    if "jax" in names:
+        hold_to_one_thread()
+        importlib.import_module("jax").config.update("jax_enable_x64", True)  # or it would compute float64 in float32
+    return {name: contestant(name) for name in names}
+
+
+def hold_to_one_thread():
+    """Make JAX use one thread, before it is imported: it has no number of threads to set, and a thread for each core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+
+
+def versions(names):
+    """Libraries with their versions, as one text."""
+    return ", ".join(f"{name} {importlib.import_module(name).__version__}" for name in names)

@@ -1,0 +1,228 @@
+"""The console command `fastact`: `fastact info`, `fastact bench` and `fastact plot`."""
+
+import argparse
+import os
+import sys
+
+from .. import __version__, backend, reason, simd
+from ..backends import available
+from ..docstrings import elementwise as documentation
+from ..plots.command import add as add_plot
+from . import bench
+from .bench import peers, report
+
+DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
+BENCH_DESCRIPTION = (
+    "Time every function, forward and backward (from the input, and from the output with y=), against the line of NumPy that "
+    "people write for it and against the NumPy fallback, and say what that line gets wrong: on standard normal numbers, one "
+    "thread. All take turns and the best of several rounds counts, so that a noisy machine does not decide. A full run takes "
+    "under four minutes."
+)
+# The column of calls: the few that are longer do not push the others apart.
+CALL_WIDTH = 60
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message):
+        """Say what is wrong and where the help is."""
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(arguments=None):
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Without the program's name; the process's own by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 130 for a run that was interrupted. User errors exit with 2.
+    """
+    parser = Parser(prog="fastact", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"fastact {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    info_parser = commands.add_parser(
+        "info", help="print version, backend and machine", description="Print version, backend and machine."
+    )
+    info_parser.add_argument("--functions", action="store_true", help="list the functions: call, definition, backward")
+    info_parser.set_defaults(run=lambda options: functions() if options.functions else info())
+    bench_parser = commands.add_parser(
+        "bench",
+        help="time the functions against the line of NumPy that people write",
+        description=BENCH_DESCRIPTION,
+    )
+    bench_parser.set_defaults(run=lambda options: benchmark(options, bench_parser))
+    bench_parser.add_argument("--quick", action="store_true", help="without 8Mi, and with fewer rounds: under a minute")
+    bench_parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="default: float32")
+    bench_parser.add_argument(
+        "--functions",
+        metavar="A,B,...",
+        type=chosen_cases,
+        help="only these, e.g. 'sigmoid,elu_backward,softmax[1024]'; default: all",
+    )
+    bench_parser.add_argument(
+        "--sizes", metavar="N,N,...", type=sizes, help="numbers of elements, e.g. 16,1000,4Mi; default: 16,1Ki,256Ki,8Mi"
+    )
+    bench_parser.add_argument(
+        "--peers",
+        metavar="A,B,...",
+        nargs="?",
+        const="installed",
+        help="also other libraries: torch, scipy, jax; default: those that are installed",
+    )
+    bench_parser.add_argument("--read", metavar="FILE", help="print what --json has written, and measure nothing")
+    bench_parser.add_argument("--json", metavar="FILE", type=writable, help="write machine and rows as JSON")
+    add_plot(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except BrokenPipeError:  # as in `fastact bench | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # as on a full disk
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def info():
+    """Print what is installed and what it runs on."""
+    machine = bench.machine()
+    lines = {
+        "fastact": f"{__version__}, in {os.path.dirname(os.path.abspath(__file__))}",
+        "backend": backend,
+        "because": reason,
+        "instruction set": simd if backend == "compiled" else "none of its own; NumPy picks",
+        "available here": ", ".join(available()),
+        "threads": "1: this version runs every call on the thread that calls it",
+        "NumPy": machine["numpy"],
+        "Python": f"{machine['python']}, {machine['system']}",
+        "NumPy's BLAS": machine["blas"],
+        "processor": f"{machine['cpu']}, {machine['cores']} cores",
+        "load": machine["load"],
+    }
+    for name, value in lines.items():
+        print(f"{name:<15}  {value}")
+    return 0
+
+
+def functions():
+    """Print a line for each function: how it is called, what it is, and what its backward pass starts from."""
+    lines = [("function", "backward from", "definition")]
+    lines += [(", ".join([one.call, *one.aliases]), one.start, one.definition) for one in documentation.listing()]
+    width = max(len(start) for _, start, _ in lines)
+    for call, start, definition in lines:
+        print(f"{call:<{CALL_WIDTH}}  {start:<{width}}  {definition}")
+    return 0
+
+
+def benchmark(options, parser):
+    """Run the benchmark that the options describe, and print and save it."""
+    if options.read is not None:
+        return reread(options.read, parser)
+    chosen = options.functions or bench.cases()
+    asked = options.sizes or (bench.QUICK_SIZES if options.quick else bench.SIZES)
+    arrays = max(case.arrays for case in chosen)
+    too_large = [size for size in asked if not bench.fits(size, options.dtype, arrays)]
+    work = bench.work(chosen, [size for size in asked if size not in too_large])
+    if not work and too_large:
+        parser.error(
+            f"{arrays} arrays of {format_sizes(too_large)} {options.dtype} take over half of the memory: choose smaller --sizes"
+        )
+    if not work:
+        parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
+    try:
+        others = peers.contestants(options.peers) if options.peers is not None else {}
+    except ValueError as error:
+        parser.error(f"argument --peers: {error}")
+    machine = bench.machine() | ({"peers": peers.versions(others)} if others else {})
+    print(*report.header(machine, options.dtype), sep="\n", flush=True)
+    if too_large:
+        print(f"left out, for they would take over half of the memory: {format_sizes(too_large)}")
+
+    rows, plain, code = [], {}, 0
+    memory = bench.Memory(max(size for _, size in work), options.dtype)
+    everyone = bench.contestants(others)
+    try:
+        rows.extend(bench.run(progress(work), everyone, memory, seconds=0.05 if options.quick else 0.15))
+        plain = bench.wrong(chosen) if options.dtype == "float32" else {}
+    except KeyboardInterrupt:
+        print("interrupted: this is what was measured until then", file=sys.stderr)
+        code = 130
+    record = {"machine": machine, "dtype": options.dtype, "plain": plain, "rows": rows}
+    print(*report.report(record), sep="\n")
+    if options.json:
+        bench.save(record, options.json)
+    return code
+
+
+def reread(path, parser):
+    """Print the record of an earlier run."""
+    try:
+        record = bench.read(path)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    print(*report.header(record["machine"], record["dtype"]), *report.report(record), sep="\n")
+    return 0
+
+
+def progress(work):
+    """`work`, with a bar on stderr where tqdm is installed, else a plain counter; neither where stderr is no terminal."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return counter(work)
+    return tqdm(work, unit="row", leave=False, disable=None)
+
+
+def counter(work):
+    """`work`, counted on one line of stderr."""
+    for i, item in enumerate(work, 1):
+        if sys.stderr.isatty():
+            print(f"\r{i}/{len(work)} ", end="\r" if i == len(work) else "", file=sys.stderr, flush=True)
+        yield item
+
+
+def format_sizes(numbers):
+    """Sizes as one text."""
+    return ", ".join(map(bench.format_size, numbers))
+
+
+def chosen_cases(text):
+    """The cases that --functions names."""
+    every, chosen = bench.cases(), []
+    for name in text.split(","):
+        found = [case for case in every if name.strip() in (case.name, case.forward, case.function)]
+        if not found:
+            names = ", ".join(dict.fromkeys(key for case in every for key in (case.forward, case.name)))
+            raise argparse.ArgumentTypeError(
+                f"unknown function {name.strip()!r}: choose among {names}, or one of them with _backward"
+            )
+        chosen += found
+    return [case for case in every if case in chosen]
+
+
+def sizes(text):
+    """The sizes that --sizes names."""
+    try:
+        return sorted({bench.parse_size(part) for part in text.split(",")})
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def writable(path):
+    """The path of a file that can be written: tried before the long run, and no file is left behind."""
+    existed = os.path.exists(path)
+    try:
+        with open(path, "ab"):
+            pass
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot write {path!r}: {error.strerror}") from None
+    if not existed:
+        os.remove(path)
+    return path

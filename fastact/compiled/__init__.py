@@ -1,0 +1,1 @@
+"""The compiled backend: the generator of its C, and its binding."""

@@ -1,0 +1,1 @@
+"""The docstrings, made from the declarations."""

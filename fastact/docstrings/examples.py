@@ -1,0 +1,129 @@
+"""The examples in docstrings.
+
+Their statements are made here from the declarations, or stand in the table of rows and below. What they print is recorded in
+example_outputs.py, so that an import computes nothing. `python benchmarks/examples.py` writes that file, and
+tests/test_examples.py says whether it is current.
+"""
+
+from ..declare import ACTIVATIONS
+from ..rows import ROWS
+from .example_outputs import OUTPUTS
+
+X = "[-2.0, -0.4, 0.0, 0.7, 2.0]"
+PAIR = ("[-2.0, 0.0, 2.0]", "[1.0, 2.0, 3.0]")
+# Functions that show there nothing of what they do, or that give NaN.
+INPUTS = {
+    "hard_sigmoid": "[-4.0, -1.5, 0.0, 1.5, 4.0]",
+    "hard_swish": "[-4.0, -1.5, 0.0, 1.5, 4.0]",
+    "logit": "[0.1, 0.25, 0.5, 0.75, 0.9]",
+    "relu6": "[-2.0, 0.0, 3.0, 6.0, 8.0]",
+    "softcap": "[-100.0, -10.0, 0.0, 10.0, 100.0]",
+}
+CLASSES = "logits, labels = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.array([2, 0])"
+BINARY = "logits, labels = np.array([-1000.0, 0.0]), np.array([1.0, 1.0])"
+OTHERS = {
+    "gumbel_softmax": (
+        "x = np.tile(np.log([0.1, 0.3, 0.6]), (10000, 1))",
+        "fa.gumbel_softmax(x, hard=True, rng=0).mean(axis=0).round(1)",
+        "fa.gumbel_softmax(x, tau=0.5, rng=0, out=x) is x  # in place",
+    ),
+    "gumbel_softmax_backward": (
+        "y = np.array([0.25, 0.75])",
+        "fa.gumbel_softmax_backward(np.array([1.0, 0.0]), y=y, tau=0.5)",
+    ),
+    "cross_entropy": (
+        CLASSES,
+        "fa.cross_entropy(logits, labels, reduction='none')",
+        "fa.cross_entropy(logits, labels).round(8)",
+    ),
+    "cross_entropy_backward": (
+        CLASSES,
+        "fa.cross_entropy_backward(1.0, logits, labels, ignore_index=0, out=logits)  # in place",
+    ),
+    "cross_entropy_and_grad": (
+        CLASSES,
+        "loss, grad = fa.cross_entropy_and_grad(logits, labels, out=logits)  # in place",
+        "loss.round(8)",
+        "grad",
+    ),
+    "binary_cross_entropy_with_logits": (
+        BINARY,
+        "fa.binary_cross_entropy_with_logits(logits, labels, reduction='none')",
+        "fa.binary_cross_entropy_with_logits(logits, labels).round(8)",
+    ),
+    "binary_cross_entropy_with_logits_backward": (
+        BINARY,
+        "fa.binary_cross_entropy_with_logits_backward(1.0, logits, labels, out=logits)  # in place",
+    ),
+}
+
+
+def arrays(activation):
+    """The statements that make the operands."""
+    if activation.halves:
+        return ["x = np.array([1.0, -2.0, 0.5, 3.0])"]
+    if activation.operands == ("x",):
+        return [f"x = np.array({INPUTS.get(activation.name, X)})"]
+    return [f"{name} = np.array({given})" for name, given in zip(activation.operands, PAIR, strict=True)]
+
+
+def variations(activation):
+    """Keywords that change a result: the first parameter at half its default, and the other values of the option."""
+    first = next(iter(activation.parameters.items()), None)
+    if first and first[0] not in activation.usual and first[1]:
+        yield f"{first[0]}={first[1] / 2}"
+    yield from (f"{activation.option}={value!r}" for value in list(activation.alternatives)[1:])
+
+
+def forward(activation):
+    """The statements of a forward pass."""
+    given = ", ".join([*activation.operands, *map(repr, activation.usual.values())] if not activation.halves else ["x"])
+    call, first = f"fa.{activation.name}({given}", activation.operands[0]
+    in_place = [] if activation.halves else [f"{call}, out={first}) is {first}  # in place"]
+    return [*arrays(activation), f"{call})", *(f"{call}, {keyword})" for keyword in variations(activation)), *in_place]
+
+
+def backward(activation):
+    """The statements of a backward pass."""
+    numbers = "".join(f", {value!r}" for value in activation.usual.values())
+    function, operands = f"fa.{activation.name}_backward", ", ".join(activation.operands)
+    if activation.halves:
+        return [*arrays(activation), "grad = np.ones(2)", f"{function}(grad, x)"]
+    start = [*arrays(activation), f"grad = np.ones_like({activation.operands[0]})"]
+    if len(activation.gradients) > 1:
+        names = [f"d_{of}" for of in activation.gradients]
+        return [*start, f"{', '.join(names)} = {function}(grad, {operands}{numbers})", *names]
+    start.append(f"{function}(grad, x{numbers})")
+    if not activation.backward_from_output:
+        return [*start, f"{function}(grad, x{numbers}, out=grad) is grad  # in place"]
+    keywords = "".join(f", {name}={value!r}" for name, value in activation.usual.items())
+    from_output = f"{function}(grad, y=y{keywords}, out=grad)  # from the output, in place"
+    return [*start, f"y = fa.{activation.name}(x{numbers})", from_output]
+
+
+def every():
+    """The name of each function and its statements."""
+    for name, activation in ACTIVATIONS.items():
+        if activation.public:
+            yield name, forward(activation)
+            yield f"{name}_backward", backward(activation)
+    for name, row in ROWS.items():
+        yield name, row.example
+        if row.slope:
+            yield f"{name}_backward", row.backward_example
+    yield from OTHERS.items()
+
+
+def shown(name, statements):
+    """The statements and what they print; what has not been recorded yet is assigned, which prints nothing."""
+    recorded, lines = OUTPUTS.get(name, {}), []
+    for statement in statements:
+        output = recorded.get(statement)
+        assigned = statement if output or " = " in statement else f"result = {statement}"
+        lines += [f">>> {assigned}", *(output.splitlines() if output else ())]
+    return "\n    ".join(lines)
+
+
+def other(name):
+    """The example of a function that is neither elementwise nor in the table of rows."""
+    return shown(name, OTHERS[name])

@@ -1,0 +1,186 @@
+"""The numpydoc docstrings of the steps of optimizers and of losses with their gradients, and what a table of functions says."""
+
+from .rows import BOTH, IN_PLACE_BOTH, KINDS, LABELS, LOGITS, REDUCTION, REFUSED, WEIGHT, clean, loss
+
+ARRAYS = """    parameters : ndarray
+        float32 or float64; changed in place. Any strides; one vector of all parameters of a network takes the least time.
+    gradients : ndarray
+        Of the loss, by each parameter. All arrays have one shape and one dtype, and share no memory.
+"""
+RATE = """    rate : float, default {0}
+        The learning rate, not negative.
+"""
+RAISED = """    Returns
+    -------
+    ndarray
+        `parameters`, the same array. A NaN in `gradients` makes its own parameter NaN, and no other.
+
+    Raises
+    ------
+    TypeError
+        For what is no plain array in memory, a dtype other than float32 and float64, arrays of different dtypes, and numbers
+        of a wrong kind.
+    ValueError
+        For arrays of different shapes, arrays that are read-only or share memory, and a number {0}.
+        Nothing has been written then.
+"""
+
+
+def listing():
+    """Name, call, aliases, where a backward pass starts, definition and slope of each function."""
+    for name, (call, definition) in LISTED.items():
+        yield name, call, (), "", definition, ""
+
+
+LISTED = {
+    "squared_error_and_grad": (
+        "squared_error_and_grad(outputs, target, reduction='mean')",
+        "(outputs - target)**2 and its gradient 2 * (outputs - target) in one pass",
+    ),
+    "binary_cross_entropy_with_logits_and_grad": (
+        "binary_cross_entropy_with_logits_and_grad(logits, target, pos_weight=None, reduction='mean')",
+        "binary_cross_entropy_with_logits and its gradient in one pass",
+    ),
+    "adam_step": (
+        "adam_step(parameters, gradients, first_moment, second_moment, *, step, rate=0.001, beta1=0.9, beta2=0.999, eps=1e-08, "
+        "weight_decay=0.0)",
+        "m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g**2; p = (1 - rate * weight_decay) * p "
+        "- rate / (1 - beta1**step) * m / (sqrt(v / (1 - beta2**step)) + eps)",
+    ),
+    "sgd_step": (
+        "sgd_step(parameters, gradients, velocity=None, *, rate=0.01, momentum=0.0, nesterov=False)",
+        "v = momentum * v + g; p = p - rate * v, or p - rate * (g + momentum * v) with nesterov",
+    ),
+}
+TEXTS = {
+    "squared_error_and_grad": clean(f"""The mean squared error, and its gradient, in one pass over memory
+
+    (outputs - target)**2 and 2 * (outputs - target), both divided by the number of entries where it is the mean.
+
+    Parameters
+    ----------
+    outputs : array_like
+        Of a network; {KINDS}
+    target : array_like
+        Numbers in the shape of `outputs`: a target never broadcasts. Its dtype does not change that of the result.
+    reduction : {{'mean', 'sum', 'none'}}, default 'mean'
+        Of the losses: the mean, NaN where there are no entries, the sum, or the loss of each entry.
+    out : ndarray, optional
+        Where to write {IN_PLACE_BOTH.replace("logits", "outputs")}.
+
+    Returns
+    -------
+    (scalar or ndarray, ndarray)
+        The loss, rounded once from a float64 sum, within 2 ULP; with reduction='none' one for each entry. And the gradient of
+        `outputs`, of their shape, within 2 ULP.
+
+    Raises
+    ------
+    TypeError
+        For {REFUSED}, and a parameter
+        of a wrong kind.
+    ValueError
+        For a target of another shape, an unknown reduction, and an `out` of another shape or read-only.
+
+    References
+    ----------
+    A.-M. Legendre (1805), Nouvelles methodes pour la determination des orbites des cometes.
+
+    Examples
+    --------
+    >>> import numpy as np, fastact as fa
+    >>> loss, grad = fa.squared_error_and_grad(np.array([[1.0], [2.0]]), np.array([[0.0], [4.0]]))
+    >>> float(loss), grad.tolist()
+    (2.5, [[1.0], [-2.0]])
+    """),
+    "binary_cross_entropy_with_logits_and_grad": loss(
+        "binary_cross_entropy_with_logits and its backward pass with a grad of 1, in one pass over the logits",
+        "What a training step needs.",
+        LOGITS + LABELS + WEIGHT + REDUCTION,
+        IN_PLACE_BOTH,
+        BOTH,
+        False,
+        ">>> loss, grad = fa.binary_cross_entropy_with_logits_and_grad(np.zeros(2), np.array([0.0, 1.0]))\n"
+        "    >>> round(float(loss), 6), grad.tolist()\n    (0.693147, [0.25, -0.25])",
+    ),
+    "adam_step": clean(f"""A step of Adam, or of AdamW, in place and in one pass over memory
+
+    It computes::
+
+        first_moment = beta1 * first_moment + (1 - beta1) * gradients
+        second_moment = beta2 * second_moment + (1 - beta2) * gradients**2
+        parameters = (1 - rate * weight_decay) * parameters
+            - rate / (1 - beta1**step) * first_moment / (sqrt(second_moment / (1 - beta2**step)) + eps)
+
+    Parameters
+    ----------
+{ARRAYS}    first_moment, second_moment : ndarray
+        The running means of the gradients and of their squares, changed in place; zeros before the first step.
+    step : int
+        The number of this step, 1 for the first.
+{RATE.format(0.001)}    beta1, beta2 : float, default 0.9 and 0.999
+        What the running means keep in a step, 0 to 1, without 1.
+    eps : float, default 1e-8
+        Added to the denominator, positive.
+    weight_decay : float, default 0.0
+        The share of the parameters, times the rate, that they lose in a step: AdamW's. It is not in the gradients.
+
+{RAISED.format("out of its range")}
+    Notes
+    -----
+    Every backend, instruction set, layout and length gives the same bits. The parameters are within 4 ULP of the exact results,
+    the moments within 2, where a unit is that of the sum of the sizes of the terms. As in torch a second moment that overflows
+    holds its parameter still. In float32 a first gradient of up to 5e+20 does not make it overflow.
+
+    References
+    ----------
+    D. P. Kingma, J. Ba (2015), Adam: a method for stochastic optimization.
+    I. Loshchilov, F. Hutter (2019), Decoupled weight decay regularization.
+
+    Examples
+    --------
+    >>> import numpy as np, fastact as fa
+    >>> parameters, gradients = np.array([1.0, -1.0, 0.5]), np.array([0.5, -2.0, 0.0])
+    >>> first, second = np.zeros(3), np.zeros(3)
+    >>> fa.adam_step(parameters, gradients, first, second, step=1, rate=0.1).round(6)
+    array([ 0.9, -0.9,  0.5])
+    >>> first
+    array([ 0.05, -0.2 ,  0.  ])
+    """),
+    "sgd_step": clean(f"""A step of gradient descent, with or without momentum, in place and in one pass over memory
+
+    It computes::
+
+        velocity = momentum * velocity + gradients
+        parameters = parameters - rate * velocity, or with nesterov parameters - rate * (gradients + momentum * velocity)
+
+    Parameters
+    ----------
+{ARRAYS}    velocity : ndarray, optional
+        The running sum of gradients, changed in place; zeros before the first step. Needed where there is a momentum.
+{RATE.format(0.01)}    momentum : float, default 0.0
+        What the velocity keeps in a step, not negative.
+    nesterov : bool, default False
+        Whether the parameters move by where the velocity will be; needs a momentum.
+
+{RAISED.format("out of its range, or a momentum without a velocity")}
+    Notes
+    -----
+    Every backend, instruction set, layout and length gives the same bits. The parameters are within 4 ULP of the exact results,
+    the velocity within 2, where a unit is that of the sum of the sizes of the terms.
+
+    References
+    ----------
+    Y. Nesterov (1983), A method of solving a convex programming problem with convergence rate O(1/k^2).
+    I. Sutskever, J. Martens, G. Dahl, G. Hinton (2013), On the importance of initialization and momentum in deep learning.
+
+    Examples
+    --------
+    >>> import numpy as np, fastact as fa
+    >>> parameters, velocity = np.array([1.0, -1.0]), np.zeros(2)
+    >>> fa.sgd_step(parameters, np.array([0.5, -2.0]), velocity, rate=0.1, momentum=0.9)
+    array([ 0.95, -0.8 ])
+    >>> fa.sgd_step(parameters, np.array([0.5, -2.0]), velocity, rate=0.1, momentum=0.9)
+    array([ 0.855, -0.42 ])
+    """),
+}
