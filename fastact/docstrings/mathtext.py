@@ -39,7 +39,7 @@ def latex(text, values=None, *, display=False):
 
     Examples
     --------
-    >>> from fastact.mathtext import latex
+    >>> from fastact.docstrings.mathtext import latex
     >>> print(latex("1 / (1 + exp(-x))"))
     1/(1 + e^{-x})
     >>> print(latex("1 / (1 + exp(-x))", display=True))
