@@ -20,7 +20,7 @@ import numpy as np
 from fastact import backends as implementations
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "helpers"))
 import peers
 from oracle import near_zero, ulps
 from passes import EVERY, FROM_INPUT

@@ -15,7 +15,7 @@ from fastact import formulas
 from fastact.numpy_backend import coefficients, words
 from fastact.numpy_backend.double_double import Constant
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "helpers"))
 from oracle import near_zero
 from passes import FROM_INPUT
 

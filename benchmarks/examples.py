@@ -1,6 +1,6 @@
 """Writes fastact/docstrings/example_outputs.py, what the examples in docstrings print: `python benchmarks/examples.py`.
 
-tests/test_examples.py says whether it is current, for every implementation.
+tests/docs/test_examples.py says whether it is current, for every implementation.
 """
 
 import json

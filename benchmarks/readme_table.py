@@ -3,7 +3,7 @@
 They come from the declarations and from what was measured: errors from accuracy.json (`python benchmarks/accuracy.py --write`),
 speeds from speed.json (`fastact bench --json benchmarks/speed.json`), the softmax family beside other libraries from rows.json
 (`python benchmarks/rows.py --write`), networks from networks.json (`python benchmarks/networks.py --write`), the last two where
-these libraries are installed. tests/test_readme.py says whether both files are current.
+these libraries are installed. tests/docs/test_readme.py says whether both files are current.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Writes the type stub fastact/__init__.pyi from the declarations: `python benchmarks/stubs.py`.
 
-tests/test_types.py says whether it is current.
+tests/package/test_types.py says whether it is current.
 
 Each function has a precise form, for arrays of one floating dtype and Python numbers beside them, and a general one, for
 everything that NumPy makes an array of. A backward pass has both once more where it may start from the output.

@@ -1,18 +1,14 @@
-"""Makes sure that the tests see the installed package and the backend they expect, and finds their helper modules.
+"""Makes sure that the tests see the installed package and the backend they expect.
 
 FASTACT_EXPECT says which backend must be in use: "compiled", the default, or "numpy". So neither a core that was not built
 nor the source folder imported in place of the installed package can pass on the fallback.
 """
 
 import os
-import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
-
-# arrays.py, oracle.py and passes.py, wherever this folder lies: pytest's importlib mode adds no folder by itself.
-sys.path.insert(0, str(Path(__file__).parent))
 
 # Reproducible, no files left behind, and no deadline: nothing here depends on the clock.
 hypothesis.settings.register_profile("fastact", derandomize=True, database=None, deadline=None, max_examples=60)

@@ -2,7 +2,7 @@
 
 Their statements are made here from the declarations, or stand in the table of rows and below. What they print is recorded in
 example_outputs.py, so that an import computes nothing. `python benchmarks/examples.py` writes that file, and
-tests/test_examples.py says whether it is current.
+tests/docs/test_examples.py says whether it is current.
 """
 
 from ..declare import ACTIVATIONS

@@ -122,7 +122,7 @@ def test_gradient_multiplies(implementation, one, dtype):
 def test_other_parameters(implementation, one, dtype):
     """The bounds hold for parameters other than the defaults, given as numbers and as arrays."""
     for name in one.varied:
-        if one.declared.values[name] is None:  # logit's eps is no part of the definition: test_special.py
+        if one.declared.values[name] is None:  # logit's eps is no part of the definition: test_edges.py
             continue
         for number in one.numbers(name, dtype, 11)[[1, 8]]:
             x, high, rest = oracle.truth(one.activation, one.kind, dtype, ((name, float(number)),), EVERY_POINT_OF_PARAMETERS)

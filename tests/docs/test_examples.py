@@ -12,7 +12,7 @@ from fastact.docstrings import example_outputs, examples
 
 from passes import each_implementation
 
-GENERATOR = Path(__file__).parent.parent / "benchmarks" / "examples.py"
+GENERATOR = Path(__file__).parents[2] / "benchmarks" / "examples.py"
 
 
 @each_implementation

@@ -15,7 +15,7 @@ from fastact import backends as implementations
 from passes import IMPLEMENTATIONS
 
 FOLDER = Path(fastact.__file__).parent
-GENERATOR = Path(__file__).parent.parent / "benchmarks" / "stubs.py"
+GENERATOR = Path(__file__).parents[2] / "benchmarks" / "stubs.py"
 
 RIGHT = """
 from typing import Any

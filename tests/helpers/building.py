@@ -13,7 +13,7 @@ import fastact
 
 from passes import COMPILED
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 FOLDERS = ("fastact", "src_c", "tests", "benchmarks")
 # The sets that every processor of the target can run: the one that is always built, and the one that any compiler can build.

@@ -12,7 +12,7 @@ from fastact import formulas
 from fastact.compiled import codegen
 from fastact.numpy_backend import words
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README, TABLES = ROOT / "README.md", ROOT / "benchmarks" / "README.md"
 PAGES = (README, TABLES, ROOT / "CONTRIBUTING.md", ROOT / "src_c" / "README.md")
 

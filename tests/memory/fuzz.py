@@ -1,4 +1,4 @@
-"""Calls every public function with random arrays between guard pages: `python tests/fuzz.py --simd avx2 --calls 200000 --seed 0`.
+"""Random calls of every public function between guard pages: `python tests/memory/fuzz.py --simd avx2 --calls 200000 --seed 0`.
 
 A call must give what it gives for contiguous copies, write nothing but `out`, and leave that alone where it raises. A worker
 makes the calls. Where it dies or hangs, the call is named, and another goes on with the next; `--only N` makes one call again.

@@ -1,6 +1,6 @@
 """The functions along an axis over layouts, axes and lengths; in place; and a row's independence of other rows.
 
-Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py and test_row_values.py hold the bounds.
+Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py and test_values.py hold the bounds.
 """
 
 import numpy as np

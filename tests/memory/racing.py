@@ -1,4 +1,4 @@
-"""Calls whose operands change meanwhile: `python tests/racing.py --simd avx2`. A fault ends it: test_memory_safety.py runs it.
+"""Calls whose operands change meanwhile: `python tests/memory/racing.py --simd avx2`. A fault ends it.
 
 Another process shares the memory and writes wild values into it all the time, as another thread could, but without waiting
 for the interpreter's lock. Whatever is read, a call ends, with a result or a refusal, and writes nothing outside `out`: there are
