@@ -1,14 +1,10 @@
 """Bad input: the same exception from every implementation, a message that says what would be right, and `out` untouched."""
 
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-import fastact
 from fastact import backends as implementations
 from fastact.declare import REQUIRED
 
@@ -16,7 +12,6 @@ import arrays
 from arrays import refused
 from passes import (
     BY_NAME,
-    COMPILED,
     PASSES,
     REPRESENTATIVES,
     ROWS,
@@ -326,80 +321,6 @@ def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
     refused(TypeError, "(?i)no loop matching the specified signature", function, *given, dtype=np.int64)
     refused(TypeError, "Cannot cast", function, *given, out=outs(one, X.copy(), np.ones(3)), casting="safe")
     refused(ValueError, "casting must be one of", function, *given, casting="never", out=outs(one, X.copy()))
-
-
-def test_environment_chooses():
-    """FASTACT_BACKEND and FASTACT_SIMD, and why."""
-    assert implementations.choose({"FASTACT_BACKEND": "numpy"}) == ("numpy", "FASTACT_BACKEND=numpy is set")
-    for name in COMPILED:
-        assert implementations.choose({"FASTACT_SIMD": name}) == (name, "FASTACT_SIMD is set")
-        assert implementations.choose({"FASTACT_SIMD": name, "FASTACT_BACKEND": "compiled"})[0] == name
-    if COMPILED:
-        assert implementations.choose({}) == (COMPILED[0], "the best instruction set of this machine")
-        with pytest.raises(ValueError, match=f"FASTACT_SIMD='mmx' cannot run here: this machine has {', '.join(COMPILED)}"):
-            implementations.choose({"FASTACT_SIMD": "mmx"})
-    if "sse2" in COMPILED:
-        assert implementations.choose({"FASTACT_SIMD": "baseline"})[0] == "sse2"
-    with pytest.raises(ValueError, match="FASTACT_BACKEND must be 'compiled' or 'numpy', not 'torch'"):
-        implementations.choose({"FASTACT_BACKEND": "torch"})
-
-
-def in_a_new_process(program, folder, **environment):
-    """Run a program with these FASTACT_ variables and no others, where no source folder is."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("FASTACT_")}
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, env={**kept, **environment}, cwd=folder, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize("name", implementations.available())
-def test_environment_in_a_new_process(name, tmp_path):
-    """`import fastact` uses what was asked for, and computes with it."""
-    asked = {"FASTACT_BACKEND": "numpy"} if name == "numpy" else {"FASTACT_SIMD": name}
-    program = "import fastact as fa; print(fa.backend, fa.simd, fa.relu([-1.0, 2.0]), fa.elu([2.0], alpha=3.0), sep='|')"
-    backend = "numpy" if name == "numpy" else "compiled"
-    assert in_a_new_process(program, tmp_path, **asked).stdout.strip() == f"{backend}|{name}|[0. 2.]|[2.]"
-
-
-@pytest.mark.parametrize("asked", [{"FASTACT_BACKEND": "tensorflow"}, {"FASTACT_SIMD": "mmx"}], ids=str)
-def test_environment_mistakes_stop_the_import(asked, tmp_path):
-    """A ValueError that names the choices, not a silent default."""
-    ran = in_a_new_process("import fastact", tmp_path, **asked)
-    assert ran.returncode == 1
-    assert ran.stderr.splitlines()[-1].startswith(f"ValueError: {next(iter(asked))}")
-
-
-def test_the_fallback_needs_no_core(tmp_path):
-    """Where the extension cannot be imported the same names come from NumPy, and `reason` says why."""
-    program = (
-        "import sys; sys.modules['fastact.compiled._core'] = None\n"
-        "import fastact as fa\n"
-        "print(fa.backend, fa.simd, fa.reason, *sorted(fa.__all__), sep='|')"
-    )
-    backend, simd, reason, *names = in_a_new_process(program, tmp_path).stdout.strip().split("|")
-    assert (backend, simd) == ("numpy", "numpy")
-    assert "compiled core" in reason
-    assert names == sorted(fastact.__all__)
-
-
-def test_compiled_is_demanded_where_there_is_no_core(tmp_path):
-    """FASTACT_BACKEND=compiled never falls back."""
-    program = "import sys; sys.modules['fastact.compiled._core'] = None; import fastact"
-    ran = in_a_new_process(program, tmp_path, FASTACT_BACKEND="compiled")
-    assert ran.returncode == 1
-    assert ran.stderr.splitlines()[-1].startswith("ImportError: FASTACT_BACKEND=compiled is set, but ")
-
-
-def test_unknown_implementation():
-    """load() names what there is."""
-    with pytest.raises(ValueError, match="no implementation 'mmx' here: this machine has "):
-        implementations.load("mmx")
-    assert fastact.simd in implementations.available()
-
-
-def test_stripped_docstrings(tmp_path):
-    """Python -OO drops docstrings, nothing else."""
-    done = in_a_new_process("import fastact; print(fastact.elu(1.0))", tmp_path, PYTHONOPTIMIZE="2")
-    assert (done.stdout, done.stderr) == ("1.0\n", "")
 
 
 @each_implementation
