@@ -4,7 +4,6 @@ import json
 import math
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,8 @@ import pytest
 import fastact
 from fastact.command import bench, cli
 from fastact.command.bench import environment, peers, record, report
+
+from checkout import ROOT
 
 OURS = "compiled" if fastact.backend == "compiled" else "fallback"
 SOME = "sigmoid,elu_backward,softmax[10],logsumexp,prelu,glu,serf"
@@ -324,7 +325,7 @@ def test_peers_compute_the_same(library):
 
 def test_the_record_of_the_project():
     """benchmarks/speed.json is of this version's cases; one that is new may be missing until it is measured."""
-    kept = bench.read(Path(__file__).parents[2] / "benchmarks" / "speed.json")
+    kept = bench.read(ROOT / "benchmarks" / "speed.json")
     assert {each["title"] for each in kept["rows"]} <= {case.title for case in bench.cases()}
     assert {each["size"] for each in kept["rows"]} == set(bench.SIZES)
     assert json.dumps(kept, allow_nan=False)

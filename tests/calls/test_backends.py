@@ -7,89 +7,15 @@ DIFFERS, each with a reason; an entry that no longer differs fails.
 import functools
 import re
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
-from fastact.declare import ACTIVATIONS
+from fastact import implementations
 
 import arrays
-from passes import COMPILED, STEPS, needs_core
-
-FUNCTIONS = sorted(vars(implementations.load("numpy")))
-X = np.array([[0.5, -1.5, 2.5, 0.25], [1.0, 0.75, -0.5, 3.0]])
-GRAD = np.array([[1.0, -2.0, 0.5, 0.25], [0.5, 1.0, 3.0, -1.0]])
-KEPT = np.array([[True, False, True, True], [False, True, True, False]])
-
-
-def operands(name):
-    """What a right call of a function has: arrays of data, what follows them, and keywords."""
-    declared = ACTIVATIONS.get(ALIASES.get(name.removesuffix("_backward"), name.removesuffix("_backward")))
-    if name.startswith("binary_cross_entropy"):
-        grad = [np.array(0.5)] if name.endswith("backward") else []
-        return [*grad, X, np.abs(np.sign(X))], [], {}
-    if name == "squared_error_and_grad":
-        return [X, GRAD], [], {}
-    if name.startswith("cross_entropy"):
-        return [np.array(0.5), X] if name.endswith("backward") else [X], [np.array([1, 3])], {}
-    if name == "gumbel_softmax":
-        return [X], [], {"rng": 1}
-    if name == "gumbel_softmax_backward":
-        return [GRAD], [], {"y": np.full(X.shape, 0.25)}
-    if name == "logsumexp_backward":
-        return [GRAD[:, 0], X], [], {}
-    if name in STEPS:
-        moments = [KEPT.astype(float)] * (2 if name == "adam_step" else 0)
-        return [X, GRAD, *moments], [], {"step": 2} if moments else {}
-    if declared is None:
-        return [GRAD, X] if name.endswith("backward") else [X], [], {}
-    if declared.halves:
-        return [GRAD[:, :2], X] if name.endswith("backward") else [X], [], {}
-    data = [X, GRAD][: len(declared.operands)]
-    return [GRAD + 1, *data] if name.endswith("backward") else data, list(declared.usual.values()), {}
-
-
-ALIASES = {alias: name for name, declared in ACTIVATIONS.items() for alias in declared.aliases}
-
-
-class Case(NamedTuple):
-    """One function, and how it is called right."""
-
-    name: str
-    data: list
-    rest: list
-    keywords: dict
-
-    def call(self, make=lambda array: array, which=slice(None), **more):
-        """The arguments of a call with another kind of arrays, all of them or one, and more keywords."""
-        chosen = range(len(self.data))[which]
-        chosen = [chosen] if isinstance(chosen, int) else chosen
-        data = [make(array.copy()) if i in chosen else array.astype(np.float32) for i, array in enumerate(self.data)]
-        return [*data, *self.rest], {**self.keywords, **more}
-
-    def single(self, **more):
-        """A call with float32 arrays."""
-        return self.call(lambda array: array.astype(np.float32), **more)
-
-    def double(self, **more):
-        """A call with float64 arrays."""
-        return self.call(**more)
-
-    def outs(self, make):
-        """An out= for each result."""
-        args, keywords = self.single()
-        results = getattr(implementations.load("numpy"), self.name)(*args, **keywords)
-        made = tuple(make(np.shape(result)) for result in (results if isinstance(results, tuple) else (results,)))
-        return made[0] if len(made) == 1 else made
-
-    @property
-    def last(self):
-        """The last of the arrays of data, by which a wrong one shows."""
-        return len(self.data) - 1
-
-
+from cases import FUNCTIONS, KEPT, X, case_of
+from passes import COMPILED, needs_core
 
 
 def filled(dtype, value=9):
@@ -303,7 +229,7 @@ def differences(name):
     """How the two backends differ in each way to call a function, by the way."""
     compiled, fallback = (getattr(implementations.load(which), name) for which in (COMPILED[0], "numpy"))
     found = {}
-    for way, call in ways(Case(name, *operands(name))).items():
+    for way, call in ways(case_of(name)).items():
         counting = COUNTING.get(way.partition(": ")[2], KEPT) if way.startswith("where") else None
         if words := difference(outcome(compiled, call), outcome(fallback, call), counting):
             found[way] = words

@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from test_backends import FUNCTIONS, Case, X, operands
 
 from fastact import backends as implementations
 
+from cases import FUNCTIONS, X, case_of
 from passes import COMPILED, each_implementation, needs_core
 
 
@@ -15,7 +15,7 @@ from passes import COMPILED, each_implementation, needs_core
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "log_softmax_backward", "geglu_backward", "logsumexp_backward"])
 def test_overflow_into_a_narrow_out(implementation, name):
     """As np.errstate says: a warning, an error, nothing; the result is there all the same, and it is one warning."""
-    case = Case(name, *operands(name))
+    case = case_of(name)
     function = getattr(implementations.load(implementation), name)
     for shape in (X.shape, (3, 70_000)):
         def call(shape=shape):
@@ -105,7 +105,7 @@ def test_what_a_ufunc_says_of_itself(name):
     """nin, nout, nargs, types, ntypes, signature and identity, from whatever is handed to __array_ufunc__."""
     said = []
     for implementation in (COMPILED[0], "numpy"):
-        args, keywords = Case(name, *operands(name)).single()
+        args, keywords = case_of(name).single()
         try:
             said.append(getattr(implementations.load(implementation), name)(*args[:-1], Reader(), **keywords))
         except TypeError as error:

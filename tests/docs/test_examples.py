@@ -10,9 +10,10 @@ import numpy as np
 import fastact
 from fastact.docstrings import example_outputs, examples
 
+from checkout import ROOT
 from passes import each_implementation
 
-GENERATOR = Path(__file__).parents[2] / "benchmarks" / "examples.py"
+GENERATOR = ROOT / "benchmarks" / "examples.py"
 
 
 @each_implementation

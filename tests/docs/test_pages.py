@@ -12,7 +12,9 @@ import pytest
 
 import fastact
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
+from checkout import ROOT
+
+DOCS = ROOT / "docs"
 CELLS = Path(__file__).parent / "cells.py"
 MADE = {"_build", "functions"}  # by the build, and not in git
 cells = types.SimpleNamespace(**runpy.run_path(str(CELLS)))

@@ -12,14 +12,9 @@ from fastact import formulas
 from fastact.compiled import codegen
 from fastact.numpy_backend import words
 
-ROOT = Path(__file__).parents[2]
-README, TABLES = ROOT / "README.md", ROOT / "benchmarks" / "README.md"
+from checkout import README, ROOT, TABLES, blocks
+
 PAGES = (README, TABLES, ROOT / "CONTRIBUTING.md", ROOT / "src_c" / "README.md")
-
-
-def blocks(language, document=README):
-    """The code blocks of one language."""
-    return re.findall(rf"```{language}\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.mark.parametrize("examples", [blocks("python")[:-1], blocks("python", TABLES)], ids=["README", "benchmarks"])

@@ -5,15 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import fastact
 
+from checkout import ROOT
 from passes import COMPILED
 
-ROOT = Path(__file__).parents[2]
 FILES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE")
 FOLDERS = ("fastact", "src_c", "tests", "benchmarks")
 # The sets that every processor of the target can run: the one that is always built, and the one that any compiler can build.

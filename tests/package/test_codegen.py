@@ -13,6 +13,7 @@ from fastact.declare import FUSED
 from fastact.numpy_backend import words
 from fastact.numpy_backend.double_double import Pair
 
+from checkout import ROOT
 from passes import DECLARED, DTYPES
 
 PAGE = '''"""A page."""
@@ -195,7 +196,7 @@ def test_words_of_the_other_kind(tmp_path):
 
 def test_words_are_the_same_in_python_and_in_c():
     """Every word of words.py stands in C for each kind of formula that may use it, with as many arguments."""
-    source = Path(__file__).parents[2] / "src_c"
+    source = ROOT / "src_c"
     if not source.exists():
         pytest.skip("src_c is not beside the tests")
     pattern = r"^static inline [VW] FN\({}\)\(([^)]*)\)"

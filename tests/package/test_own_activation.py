@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from test_readme import blocks
 
 import fastact
 
 from building import PORTABLE, install, run, source_in
+from checkout import blocks
 
 
 @pytest.mark.build

@@ -12,10 +12,11 @@ import pytest
 import fastact
 from fastact import backends as implementations
 
+from checkout import ROOT
 from passes import IMPLEMENTATIONS
 
 FOLDER = Path(fastact.__file__).parent
-GENERATOR = Path(__file__).parents[2] / "benchmarks" / "stubs.py"
+GENERATOR = ROOT / "benchmarks" / "stubs.py"
 
 RIGHT = """
 from typing import Any
