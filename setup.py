@@ -60,7 +60,17 @@ EXAMINED = ["-g", "-fno-omit-frame-pointer"] if DEBUG or SANITIZE else []
 EXAMINED += [f"-fsanitize={SANITIZE}"] if SANITIZE else []
 # Nothing is thrown through a kernel: the tables for it would be 40 KB of the wheel.
 OPTIMIZED = ["-O1"] if DEBUG else ["-O3"]
-FLAGS = ["-std=c11", *OPTIMIZED, "-g0", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", *EXACT, "-fno-math-errno", *EXAMINED]
+FLAGS = [
+    "-std=c11",
+    *OPTIMIZED,
+    "-g0",
+    "-fno-asynchronous-unwind-tables",
+    "-Wall",
+    "-Wextra",
+    *EXACT,
+    "-fno-math-errno",
+    *EXAMINED,
+]
 OBJECTS, GENERATED = Path("build/objects"), Path("build/generated")
 
 
@@ -70,6 +80,8 @@ class BuildCore(build_ext):
     def build_extension(self, extension):
         """Generate the C of the formulas, compile what has changed, and link it."""
         sets, baseline = instruction_sets()
+        if problem := runpy.run_path("src_c/fit/check.py")["complaint"]():
+            raise SystemExit(f"fastact: {problem}")
         strict = [] if complaint("", "-Werror") else ["-Werror"]  # the environment's flags may warn of anything
         known = [part for flag in WHERE_KNOWN if not complaint("", *flag.split(), *strict) for part in flag.split()]
         codegen = runpy.run_path("fastact/compiled/codegen.py")
@@ -87,7 +99,7 @@ class BuildCore(build_ext):
         jobs = [(name, stem) for stem in UNITS for name in sets]
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # compilers run side by side
             made = dict(zip(jobs, pool.map(lambda job: unit(*job), jobs), strict=True))
-        objects, macros = [], list(extension.define_macros)
+        objects, macros = [], [*extension.define_macros, ("FASTACT_FORMULAS", f'"{codegen["digest"]()}"')]
         for name in sets:
             results = [made[name, stem] for stem in UNITS]
             failed = next((result for result in results if isinstance(result, CompileError)), None)

@@ -44,7 +44,7 @@ def choose(environ=os.environ):
         raise ValueError(f"FASTACT_BACKEND must be 'compiled' or 'numpy', not {backend!r}")
     if backend == "numpy":
         return "numpy", "FASTACT_BACKEND=numpy is set"
-    if _core is None:
+    if not (_core and _core.available()):
         why = explain_missing()
         if backend == "compiled":
             raise ImportError(f"FASTACT_BACKEND=compiled is set, but {why}") from missing
@@ -64,6 +64,8 @@ def choose(environ=os.environ):
 def explain_missing():
     """Why there is no compiled core, in one line."""
     folder = os.path.dirname(os.path.abspath(__file__))
+    if missing is None:
+        return "this processor has none of the instruction sets that the compiled core was built for (FASTACT_SETS)"
     if getattr(missing, "name", None) != "fastact.compiled._core" or not isinstance(missing, ModuleNotFoundError):
         return f"the compiled core cannot be loaded: {missing}"
     if os.path.exists(os.path.join(folder, os.pardir, "setup.py")):

@@ -1,9 +1,12 @@
 """Makes sure that the tests see the installed package and the backend they expect.
 
 FASTACT_EXPECT says which backend must be in use: "compiled", the default, or "numpy". So neither a core that was not built
-nor the source folder imported in place of the installed package can pass on the fallback.
+nor the source folder imported in place of the installed package can pass on the fallback. An editable install is that folder,
+and is taken.
 """
 
+import importlib.metadata
+import json
 import os
 from pathlib import Path
 
@@ -23,7 +26,7 @@ def pytest_configure():
     expected = os.environ.get("FASTACT_EXPECT", "compiled")
     if expected not in ("compiled", "numpy"):
         raise pytest.UsageError(f"FASTACT_EXPECT must be 'compiled' or 'numpy', not {expected!r}")
-    if (folder.parent / "pyproject.toml").exists():
+    if (folder.parent / "pyproject.toml").exists() and not is_editable(folder.parent):
         raise pytest.UsageError(
             f"fastact was imported from the source folder {folder}, not from an installed package: "
             "pip install it, and run `pytest` (not `python -m pytest`, which imports from the current folder)"
@@ -33,6 +36,15 @@ def pytest_configure():
             f"the tests need the {expected} backend but fastact uses {fastact.backend!r}, because: {fastact.reason}. "
             "FASTACT_EXPECT=numpy tests the fallback"
         )
+
+
+def is_editable(folder):
+    """Whether the package is installed as a link to this checkout, by `pip install -e`."""
+    try:
+        link = json.loads(importlib.metadata.distribution("fastact").read_text("direct_url.json") or "{}")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return link.get("dir_info", {}).get("editable", False) and link["url"] == folder.as_uri()
 
 
 def pytest_report_header():

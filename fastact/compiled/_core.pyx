@@ -107,8 +107,12 @@ cdef extern from "Python.h":
     bint PyArray_Check "PyArray_Check"(PyObject *)
     bint PyArray_SAMESHAPE "PyArray_SAMESHAPE"(cnp.ndarray, cnp.ndarray)
 
+cdef extern from *:
+    const char *FASTACT_FORMULAS
+
 cnp.import_array()
 _import_umath()
+formulas_digest = FASTACT_FORMULAS.decode()  # codegen.digest() of the pages that were compiled
 
 
 def available():

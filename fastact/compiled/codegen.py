@@ -6,6 +6,7 @@ setup.py can run this before there is a package.
 """
 
 import ast
+import hashlib
 import re
 import runpy
 from fractions import Fraction
@@ -16,7 +17,12 @@ PAGES = PACKAGE / "formulas.py", PACKAGE / "fused_formulas.py"
 NUMPY = PACKAGE / "numpy_backend"
 OPERATORS = {ast.Add: ("+", "add"), ast.Sub: ("-", "subtract"), ast.Mult: ("*", "multiply"), ast.Div: ("/", "divide")}
 COMPARISONS = {ast.Gt: "GT", ast.GtE: "GE", ast.Lt: "LT", ast.LtE: "LE"}
-WIDE_COMPARISONS = {ast.Gt: "f64_gt({0}, {1})", ast.GtE: "f64_ge({0}, {1})", ast.Lt: "f64_gt({1}, {0})", ast.LtE: "f64_ge({1}, {0})"}
+WIDE_COMPARISONS = {
+    ast.Gt: "f64_gt({0}, {1})",
+    ast.GtE: "f64_ge({0}, {1})",
+    ast.Lt: "f64_gt({1}, {0})",
+    ast.LtE: "f64_ge({1}, {0})",
+}
 MADE = "/* Made by fastact/compiled/codegen.py from the formulas and coefficients of fastact; do not edit. */\n\n"
 LATER = ("second", "third")  # results after the first
 PASSES = {"derivative": "_backward", "derivative_from_output": "_backward_from_output"}
@@ -281,6 +287,12 @@ def translate(page=None, words=NUMPY / "words.py"):
         elif isinstance(node, ast.FunctionDef):  # a part of wide formulas
             functions.append(translator.function(node, node.name, True)[0])
     return MADE + "\n".join(functions) + "\nstatic const Kernel kernels[] = {\n" + "".join(rows) + "    {0},\n};\n"
+
+
+def digest():
+    """The digest of what is compiled: the functions of the pages, wherever they stand in them."""
+    text = re.sub(r"/\*.*?\*/\n", "", translate() + coefficients())
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def coefficients(path=NUMPY / "coefficients.py"):

@@ -1,4 +1,4 @@
-"""Coefficients of the words, lowest power first: made by src_c/fit_words.py; do not edit. codegen.py gives them to C."""
+"""Coefficients of the words, lowest power first; codegen.py gives them to C. Made by `python src_c/fit`; do not edit."""
 
 normal_tail_centre = [4.0]
 
@@ -56,7 +56,7 @@ inverse_pi_words = [
     0x7E3DB5D5,
 ]
 
-# scaled_normal_tail, t <= 16: beyond, the result is 0 in float32, within 2^-31
+# scaled_normal_tail, t <= 16: beyond, float32 has 0, within 2^-31
 mid_normal_tail_terms = [
     0.7552851306685519,
     -0.6078966416115774,

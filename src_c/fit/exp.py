@@ -1,14 +1,7 @@
-"""Makes the constants of exp and expm1: `python src_c/fit.py` rewrites polynomials.h. Needs NumPy and mpmath.
-
-The result is committed, the build does not run this; fit_words.py and fit_tables.py make the rest.
-"""
-
-from pathlib import Path
+"""The constants of exp and expm1, and of the table of exponentials of the rows."""
 
 import mpmath
 import numpy as np
-
-HERE = Path(__file__).parent
 
 
 def least_squares(powers, weight, values, round_to):
@@ -57,8 +50,8 @@ def parts(value, bits):
 
 
 def polynomials():
-    """The text of polynomials.h."""
-    text = "/* Made by src_c/fit.py; do not edit. */\n"
+    """Those of the polynomials, the first part of constants.h."""
+    text = ""
     with mpmath.workdps(60):
         log2 = mpmath.log(2)
         for real, kind, degree, fused, exact in (
@@ -70,7 +63,7 @@ def polynomials():
             suffix = "f" if real == "f32" else ""
             listed = [f"{float(value).hex()}{suffix}" for value in q]
             text += "\n/* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */\n"
-            text += f"static const {'f64' if fused is None else real}_t {real}_exp_q[] = {{{', '.join(listed)}}};\n"
+            text += f"static const {'float' if real == 'f32' else 'double'} {real}_exp_q[] = {{{', '.join(listed)}}};\n"
             if fused is None:  # the other constants are those of f64
                 continue
             text += "/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact "
@@ -99,14 +92,14 @@ def sixteenths():
         square, cubic = exp_quotient(1, np.float32, steps=16)
         text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), with the whole s next to x * SIXTEENTHS "
         text += "and r = x - s ln 2 / 16 */\n"
-        text += f"static const f32_t f32_sixteenths[] = {{{', '.join(map(listed, powers))}}};\n"
+        text += f"static const float f32_sixteenths[] = {{{', '.join(map(listed, powers))}}};\n"
         rest = [(power - float(np.float32(power))) / power for power in powers]
         text += "/* what rounding took off them, relative to them */\n"
-        text += f"static const f32_t f32_sixteenths_rest[] = {{{', '.join(map(listed, rest))}}};\n"
+        text += f"static const float f32_sixteenths_rest[] = {{{', '.join(map(listed, rest))}}};\n"
         text += "/* their bits less (1024 + j) * 2^19, so that adding (1024 + s) * 2^19 makes 2^(s / 16) */\n"
         text += f"static const uint32_t f32_sixteenths_less[] = {{{', '.join(f'0x{value:08x}' for value in bits)}}};\n"
         text += "/* log(1 + f) = f + f^2 (q(f) f - 1/2), for f from -1/4 to 1/2 */\n"
-        text += f"static const f32_t f32_log_q[] = {{{', '.join(map(listed, log_quotient(7, np.float32)))}}};\n"
+        text += f"static const float f32_log_q[] = {{{', '.join(map(listed, log_quotient(7, np.float32)))}}};\n"
         log_high, log_low = parts(mpmath.log(2), (16, 24))
         for name, value in (
             ("LOG_HI", log_high),
@@ -119,7 +112,3 @@ def sixteenths():
         ):
             text += f"#define f32_{name} {listed(value)}\n"
     return text
-
-
-if __name__ == "__main__":
-    (HERE / "polynomials.h").write_text(polynomials() + sixteenths(), encoding="utf-8")

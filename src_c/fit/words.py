@@ -1,16 +1,13 @@
-"""Makes the coefficients of the wide words: `python src_c/fit_words.py` rewrites numpy_backend/coefficients.py. Needs mpmath.
+"""The coefficients of the wide words, for the fallback and for C.
 
 Each is a polynomial that interpolates its function at Chebyshev nodes with 40 digits, and is then rounded. The *mid*
 ones serve float32 results and are good to about 2^-35; the *pair* ones serve float64 and are good to 2^-58, with the
 leading coefficients in two parts.
 """
 
-from pathlib import Path
-
 import mpmath
 
 mpmath.mp.dps = 40
-TARGET = Path(__file__).parent.parent / "fastact" / "numpy_backend" / "coefficients.py"
 ROOT2 = mpmath.sqrt(2)
 
 # scaled_normal_tail(t) = P(w) / (t + CENTRE) with w = (t - CENTRE) / (t + CENTRE)
@@ -83,28 +80,24 @@ FITS = {
 }
 
 
-def main():
-    """Fit, print how good each is, and write."""
-    text = '"""Coefficients of the words, lowest power first: made by src_c/fit_words.py; codegen.py gives them to C."""\n'
+def coefficients(made):
+    """Fit, print how good each is, and give the text of coefficients.py."""
+    text = f'"""Coefficients of the words, lowest power first; codegen.py gives them to C. {made}"""\n'
     text += f"\nnormal_tail_centre = [{float(CENTRE)!r}]\n"
     text += "\n# pi in three parts, the first two of 32 bits\n"
     text += "pi_parts = [\n" + "".join(f"    {value!r},\n" for value in pi_parts()) + "]\n"
     text += "\n# 1 / pi in whole numbers of 32 bits, five zeros before the point\n"
     text += "inverse_pi_words = [\n" + "".join(f"    0x{value:08X},\n" for value in inverse_pi_words()) + "]\n"
     for name, (function, low, high, count, doubled, what) in FITS.items():
-        coefficients, error = mpmath.chebyfit(function, [low, high], count, error=True)
-        coefficients = coefficients[::-1]
+        fitted, error = mpmath.chebyfit(function, [low, high], count, error=True)
+        fitted = fitted[::-1]
         points = [low + (high - low) * mpmath.mpf(i) / 60 for i in range(61)]
         relative = mpmath.log(error / min(abs(function(point)) for point in points), 2)
         print(f"{name}: {count} coefficients, within 2^{float(relative):.1f}")
-        high_parts = [float(value) for value in coefficients]
-        low_parts = [float(value - part) for value, part in zip(coefficients, high_parts, strict=True)]
+        high_parts = [float(value) for value in fitted]
+        low_parts = [float(value - part) for value, part in zip(fitted, high_parts, strict=True)]
         for suffix, values in (("", high_parts), ("_low", low_parts[:doubled])):
             if values:
                 text += f"\n# {what}, within 2^{float(relative):.0f}\n" if not suffix else "\n"
                 text += f"{name}{suffix} = [\n" + "".join(f"    {value!r},\n" for value in values) + "]\n"
-    TARGET.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return text

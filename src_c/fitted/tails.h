@@ -49,7 +49,7 @@ static ALWAYS_INLINE void gelu_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *
     f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square;
     f32_v low = f32_fma(f32_fma(b, b, -square), f32_set(-0.5f), f32_set(FAR_TAIL_LOG));
     f32_v t = f32_exp_tail(square * f32_set(-0.5f), low, k);
-    f32_v series = -f32_series(far_tail_terms, FAR_TERMS, y), series_slope = f32_series(far_slope_terms, FAR_TERMS, y) * b;
+    f32_v series = -f32_series(far_tail_terms, FAR_TAIL_TERMS, y), series_slope = f32_series(far_slope_terms, FAR_SLOPE_TERMS, y) * b;
     *value = f32_fma(series, t, series);
     *slope = f32_fma(series_slope, t, series_slope);
 }

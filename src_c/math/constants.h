@@ -1,4 +1,4 @@
-/* Made by src_c/fit.py; do not edit. */
+/* Made by `python src_c/fit`; do not edit. */
 
 /* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
 static const float f32_exp_q[] = {0x1.fffff80000000p-2f, 0x1.55548e0000000p-3f, 0x1.555b5e0000000p-5f, 0x1.123c280000000p-7f, 0x1.687a680000000p-10f};

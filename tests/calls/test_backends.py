@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 
-from fastact import implementations
+from fastact import backends as implementations
 
 import arrays
 from cases import FUNCTIONS, KEPT, X, case_of

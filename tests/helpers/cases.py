@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastact import implementations
+from fastact import backends as implementations
 from fastact.declare import ACTIVATIONS
 
 from passes import STEPS

@@ -35,27 +35,24 @@ def translate(tmp_path, body):
 
 
 def test_every_pass_has_one_row_and_one_function():
-    """KERNEL(name, arrays, parameters, outputs, kind) for each pass of the registry, each with its function."""
+    """{name, arrays, parameters, outputs, blocks} for each pass of the registry, each with its formula in C."""
     text = codegen.translate()
+    found = re.findall(r'^    {"(\w+)", (\d), (\d), (\d), \(any_block \*\)\1_uniform, \(any_block \*\)\1_general},$', text, re.M)
+    kinds = dict(re.findall(r"^static void (\w+)_uniform\(.*\) \{ (direct|wide)_block\(\1_vectors, ", text, re.M))
+    rows = {name: (*numbers, kinds[name]) for name, *numbers in found}
+    assert len(rows) == len(found)
     suffixes = {"forward": "", "backward": "_backward", "from_output": "_backward_from_output"}
-    expected = [
-        (
-            one.activation + suffixes[one.kind],
-            str(one.operands),
-            str(len(one.parameters)),
-            str(one.outputs),
-            "WIDE" if one.declared.wide and one.kind != "from_output" else "DIRECT",
-        )
-        for one in DECLARED
-    ]
+    for one in DECLARED:
+        kind = "wide" if one.declared.wide and one.kind != "from_output" else "direct"
+        expected = str(one.operands), str(len(one.parameters)), str(one.outputs), kind
+        assert rows.pop(one.activation + suffixes[one.kind]) == expected
     for name, one in FUSED.items():
-        text_of = re.search(rf"KERNEL\({name}, (\d), (\d), ", text)
-        assert one.inputs == int(text_of[1]) + int(text_of[2])
-        expected.append((name, *text_of.groups(), str(one.results), "WIDE" if one.wide else "DIRECT"))
-    rows = re.findall(r"^KERNEL\((\w+), (\d), (\d), (\d), (\w+)\)$", text, re.M)
-    assert sorted(rows) == sorted(expected)
-    functions = re.findall(r"^static inline [VW] FN\(formula_(\w+)\)\(", text, re.M)
-    assert sorted(name for name in functions if not name.startswith("_")) == sorted(name for name, *_ in expected)
+        arrays, parameters, *others = rows.pop(name)
+        assert one.inputs == int(arrays) + int(parameters)
+        assert others == [str(one.results), "wide" if one.wide else "direct"]
+    assert rows == {}
+    functions = re.findall(r"^static inline [VW] formula_(\w+)\(", text, re.M)
+    assert sorted(name for name in functions if not name.startswith("_")) == sorted(kinds)
 
 
 def test_the_line_of_each_formula_is_named():
@@ -64,7 +61,7 @@ def test_the_line_of_each_formula_is_named():
     for page in (formulas, fused_formulas):
         path = Path(page.__file__)
         lines = path.read_text(encoding="utf-8").splitlines()
-        found = re.findall(rf"^/\* {path.name}:(\d+) \*/\nstatic inline [VW] FN\(formula_(\w+)\)", text, re.M)
+        found = re.findall(rf"^/\* {path.name}:(\d+) \*/\nstatic inline [VW] formula_(\w+)\(", text, re.M)
         assert found
         for line, name in found:
             assert re.match(rf"def {name}\(", lines[int(line) - 1])
@@ -76,11 +73,11 @@ def test_the_line_of_each_formula_is_named():
         ("return x + 1", "(x + C(1.0))"),
         ("return -x / 2", "((-x) / C(2.0))"),
         ("return x**3", "((x * x) * x)"),
-        ("return maximum(x, 0)", "FN(maximum_number)(x, C(0.0))"),
-        ("return clip(x, -alpha, 2)", "FN(clip)(x, (-alpha), C(2.0))"),
-        ("return where(x <= 0, alpha, x)", "FN(where)(LE(x, C(0.0)), alpha, x)"),
-        ("return words.tanh(x)", "FN(tanh)(x)"),
-        ("return abs(x)", "FN(abs)(x)"),
+        ("return maximum(x, 0)", "direct_maximum_number(x, C(0.0))"),
+        ("return clip(x, -alpha, 2)", "direct_clip(x, (-alpha), C(2.0))"),
+        ("return where(x <= 0, alpha, x)", "direct_where(LE(x, C(0.0)), alpha, x)"),
+        ("return words.tanh(x)", "direct_tanh(x)"),
+        ("return abs(x)", "direct_abs(x)"),
         ("z = x * alpha\nz = z + 1\nreturn z", "    V z = (x * alpha);\n    z = (z + C(1.0));\n    return z;"),
     ],
 )
@@ -96,7 +93,7 @@ def test_a_formula_can_use_another(tmp_path):
         f"@activation\ndef {name}(x):\n    return {value}\n" for name, value in (("first", "x"), ("second", "x * first(x)"))
     )
     page.write_text(first + second, encoding="utf-8")
-    assert "(x * FN(formula_first)(x))" in codegen.translate(page)
+    assert "(x * formula_first(x))" in codegen.translate(page)
 
 
 @pytest.mark.parametrize(
@@ -170,15 +167,15 @@ def translate_wide(tmp_path, body):
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("return x + 1", "FN(add)(x, NUMBER(1.0))"),
-        ("return -x / 2", "FN(divide)(FN(negative)(x), NUMBER(2.0))"),
-        ("return x**3", "FN(multiply)(FN(multiply)(x, x), x)"),
-        ("return x * SIXTH", "FN(multiply)(x, FN(constant)(C(0x1.5555555555555p-3), C(0x1.5555555555555p-57)))"),
-        ("return where(x < alpha, x, 0)", "FN(where)(LT(FN(leading)(x), FN(leading)(alpha)), x, NUMBER(0.0))"),
-        ("return polynomial(x, 1, 1 / 2)", "FN(polynomial)(x, 2, (const double[]){0x1.0000000000000p+0, 0x1.0000000000000p-1})"),
-        ("return where(x > 0, x, _part(x))", "    if (OP(all)(chosen)) return yes;"),
+        ("return x + 1", "wide_add(x, wide_number(1.0))"),
+        ("return -x / 2", "wide_divide(wide_negative(x), wide_number(2.0))"),
+        ("return x**3", "wide_multiply(wide_multiply(x, x), x)"),
+        ("return x * SIXTH", "wide_multiply(x, wide_constant(f64_set(0x1.5555555555555p-3), f64_set(0x1.5555555555555p-57)))"),
+        ("return where(x < alpha, x, 0)", "wide_where(f64_gt(wide_leading(alpha), wide_leading(x)), x, wide_number(0.0))"),
+        ("return polynomial(x, 1, 1 / 2)", "wide_polynomial(x, 2, (const double[]){0x1.0000000000000p+0, 0x1.0000000000000p-1})"),
+        ("return where(x > 0, x, _part(x))", "    if (f64_all(chosen)) return yes;"),
         ("return x, alpha", "    *second = alpha;\n    return x;"),
-        ("return x, alpha, 1", "    *second = alpha;\n    *third = NUMBER(1.0);\n    return x;"),
+        ("return x, alpha, 1", "    *second = alpha;\n    *third = wide_number(1.0);\n    return x;"),
     ],
 )
 def test_wide_translations(tmp_path, body, expected):
@@ -199,27 +196,20 @@ def test_words_are_the_same_in_python_and_in_c():
     source = ROOT / "src_c"
     if not source.exists():
         pytest.skip("src_c is not beside the tests")
-    pattern = r"^static inline [VW] FN\({}\)\(([^)]*)\)"
-    files = {path.name: path.read_text(encoding="utf-8") for path in source.glob("*.h")}
-    headers = [text for name, text in files.items() if name.startswith("simd_")]
-    assert len(headers) >= 4
-    direct = files["exp.h"] + files["words.h"]
-    mid, pair = (
-        (files["wide.h"] + files["sine.h"] + files[f"{name}.h"] + (files["exp.h"] if name == "mid" else "")).replace(
-            f" {name}_", " FN("
-        )
-        for name in ("mid", "pair")
-    )
+    math = {path.name: path.read_text(encoding="utf-8") for path in (source / "math").glob("*.h")}
+    units = {
+        "direct": math["words.h"],
+        "wide, of floats": math["float_wide.h"] + math["wide.h"] + math["sine.h"],
+        "wide, of doubles": math["double_wide.h"] + math["wide.h"] + math["sine.h"],
+    }
     for word, count in codegen.read_words(Path(words.__file__)).items():
-        kinds = ([direct] if word not in words.WIDE_ONLY else []) + ([mid, pair] if word not in words.DIRECT_ONLY else [])
-        for text in kinds:
-            defined = re.findall(pattern.format(word), text, re.M)
-            defined += re.findall(rf"^static inline [VW] FN\({word}\(([^)]*)\)", text, re.M)  # a pair_word, as renamed above
-            if not defined:
-                assert text is direct
-                assert all(f" f32_{word}(" in header and f" f64_{word}(" in header for header in headers), f"{word} is not in C"
-            elif count is not None:
-                assert len(defined[0].split(",")) == count, f"{word} takes another number of arguments in C"
+        for unit, text in units.items():
+            kind = unit.partition(",")[0]
+            if word in {"direct": words.WIDE_ONLY, "wide": words.DIRECT_ONLY}[kind]:
+                continue
+            defined = re.findall(rf"^static inline (?:[VW]|f64_v) {kind}_{word}\(([^)]*)\)", text, re.M)
+            assert len(defined) == 1, f"{word} is not in C, {unit}"
+            assert count in (None, len(defined[0].split(","))), f"{word} takes another number of arguments in C, {unit}"
 
 
 def test_the_fallback_knows_the_same_words():

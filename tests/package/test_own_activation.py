@@ -17,7 +17,7 @@ def test_the_activation_of_the_readme(tmp_path):
     with open(source / "fastact" / "formulas.py", "a", encoding="utf-8") as page:
         page.write("\n\n" + blocks("python")[-1])
     # PLAIN_C: the scalar set as older compilers see it, which no other test does
-    elsewhere, environment = install(source, FASTACT_BUILD_SIMD=" ".join(PORTABLE), CFLAGS="-DPLAIN_C")
+    elsewhere, environment = install(source, FASTACT_SETS=" ".join(PORTABLE), CFLAGS="-DPLAIN_C")
     listing = run(elsewhere, "-c", "from fastact.command.cli import main; main(['info', '--functions'])", **environment)
     assert re.search(r"^shifted_relu\(x, shift=1\.0\) +x +max\(x - shift, 0\)$", listing, re.M)
     tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", source / "pyproject.toml", source / "tests"]

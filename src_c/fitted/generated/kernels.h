@@ -1,4 +1,4 @@
-/* Made by src_c/fit_tables.py; do not edit. */
+/* Made by `python src_c/fit`; do not edit. */
 
 static ALWAYS_INLINE f32_v sigmoid_tail(f32_v x, f32_v factor) {
     return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
@@ -17,7 +17,7 @@ static ALWAYS_INLINE f32_v elu_backward_tail(f32_v x, f32_v factor) {
 }
 
 static ALWAYS_INLINE f32_v selu_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x1.20e3300000000p-1f, 0x1.53e97a0000000p-29f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
+    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x1.20e3300000000p-1f, 0x1.53e97c0000000p-29f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
 }
 
 static ALWAYS_INLINE f32_v quick_gelu_tail(f32_v x, f32_v factor) {

@@ -1,5 +1,4 @@
-/* Made by src_c/fit_tables.py; do not edit. */
-/* The centres of the segments, then c0, c1 ... */
+/* Made by `python src_c/fit`; do not edit. */
 
 /* sigmoid: fitted within 0.50 ULP */
 static ALIGNED const float table_sigmoid[8][32] = {

@@ -1,17 +1,18 @@
-/* Made by src_c/fit_tables.py; do not edit. */
-enum { FAR_TERMS = 7 };
-static const float far_tail_terms[FAR_TERMS] = {0x1.9884540000000p-2f, -0x1.9884520000000p-2f, 0x1.32610e0000000p+0f, -0x1.7e5ca00000000p+2f, 0x1.45522c0000000p+5f, -0x1.2b3c300000000p+8f, 0x1.6e2f4a0000000p+10f};
-static const float far_slope_terms[FAR_TERMS] = {0x1.9884540000000p-2f, -0x1.9884540000000p-2f, 0x1.98838e0000000p-2f, -0x1.322b040000000p+0f, 0x1.78235c0000000p+2f, -0x1.19a22a0000000p+5f, 0x1.34763c0000000p+7f};
+/* Made by `python src_c/fit`; do not edit. */
+enum { FAR_TAIL_TERMS = 7 };
+static const float far_tail_terms[FAR_TAIL_TERMS] = {0x1.9884540000000p-2f, -0x1.9884520000000p-2f, 0x1.32610e0000000p+0f, -0x1.7e5ca00000000p+2f, 0x1.45522c0000000p+5f, -0x1.2b3c300000000p+8f, 0x1.6e2f4a0000000p+10f};
+enum { FAR_SLOPE_TERMS = 7 };
+static const float far_slope_terms[FAR_SLOPE_TERMS] = {0x1.9884540000000p-2f, -0x1.9884540000000p-2f, 0x1.98838e0000000p-2f, -0x1.322b040000000p+0f, 0x1.78235c0000000p+2f, -0x1.19a22a0000000p+5f, 0x1.34763c0000000p+7f};
+#define FAR_TAIL_LOG -0x1.e821f20000000p-26f
 enum { LOG_TERMS = 10 };
-static const float log_terms[] = {0x1.0000000000000p+0f, -0x1.0000000000000p-1f, 0x1.5555c60000000p-2f, -0x1.ffff900000000p-3f, 0x1.9960280000000p-3f, -0x1.54fe1e0000000p-3f, 0x1.290c300000000p-3f, -0x1.0d8c480000000p-3f, 0x1.a718580000000p-4f, -0x1.654d2e0000000p-5f};
+static const float log_terms[LOG_TERMS] = {0x1.0000000000000p+0f, -0x1.0000000000000p-1f, 0x1.5555c60000000p-2f, -0x1.ffff900000000p-3f, 0x1.9960280000000p-3f, -0x1.54fe1e0000000p-3f, 0x1.290c300000000p-3f, -0x1.0d8c480000000p-3f, 0x1.a718580000000p-4f, -0x1.654d2e0000000p-5f};
 enum { LOG_REST_TERMS = 5 };
-static const float log_rest_terms[] = {0x1.0000000000000p+0f, 0x1.ffffec0000000p-2f, 0x1.555ed40000000p-2f, 0x1.fcb80c0000000p-3f, 0x1.d3f1500000000p-3f};
+static const float log_rest_terms[LOG_REST_TERMS] = {0x1.0000000000000p+0f, 0x1.ffffec0000000p-2f, 0x1.555ed40000000p-2f, 0x1.fcb80c0000000p-3f, 0x1.d3f1500000000p-3f};
 enum { WAVE_TERMS = 7 };
-static const float wave_terms[] = {0x1.0000000000000p+1f, -0x1.5555540000000p-1f, 0x1.6c16b00000000p-4f, -0x1.a017a20000000p-8f, 0x1.27bb1e0000000p-12f, -0x1.1beb780000000p-17f, 0x1.5ba6420000000p-23f};
+static const float wave_terms[WAVE_TERMS] = {0x1.0000000000000p+1f, -0x1.5555540000000p-1f, 0x1.6c16b00000000p-4f, -0x1.a017a20000000p-8f, 0x1.27bb1e0000000p-12f, -0x1.1beb780000000p-17f, 0x1.5ba6420000000p-23f};
 #define QUARTER_PI 0x1.9220000000000p-1f
 #define QUARTER_PI_LOW -0x1.2aeef40000000p-19f
 #define QUARTER_PI_LOWEST -0x1.73dcb40000000p-44f
-#define FAR_TAIL_LOG -0x1.e821f20000000p-26f
 #define TANH_C0 0x1.9884540000000p+0f
 #define TANH_C0_LOW -0x1.8579360000000p-25f
 #define TANH_C1 0x1.2444f20000000p-4f

@@ -1,0 +1,133 @@
+"""Which generated files are not what they would be made of now, by digests: neither NumPy nor a compiler is needed.
+
+made.json has, for each product, the digest of what it was made of, and for each file the digest of its text. The source of a
+product is a program of this folder, and the formula of a kernel with all that it calls: their syntax trees, so that comments
+and docstrings do not count.
+"""
+
+import ast
+import hashlib
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+RECORD = HERE / "made.json"
+COMMAND = "python src_c/fit"
+FILES = {
+    "constants": "src_c/math/constants.h",
+    "coefficients": "fastact/numpy_backend/coefficients.py",
+    "tables": "src_c/fitted/generated/tables.h",
+    "kernels": "src_c/fitted/generated/kernels.h",
+    "tail_terms": "src_c/fitted/generated/tail_terms.h",
+}
+PROGRAMS = {
+    "constants": ["exp.py"],
+    "coefficients": ["words.py"],
+    "tables": ["tables.py", "exp.py"],
+    "kernels": ["kernels.py", "tables.py", "tails.py", "exact.py"],
+    "tail_terms": ["tails.py", "exp.py"],
+}
+MODULES = ["formulas.py", "numpy_backend/words.py", "numpy_backend/double_double.py", "numpy_backend/reduce.py"]
+
+
+def digest_of(*parts):
+    """A short digest of texts."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def tree(node):
+    """A syntax tree as text, without docstrings."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(each, clean=False) is not None:
+            each.body = each.body[1:]
+    return ast.dump(node)
+
+
+def program(name):
+    """The digest of a program of this folder."""
+    return tree(ast.parse((HERE / name).read_text(encoding="utf-8")))
+
+
+def definitions():
+    """What the modules of formulas and words define, by name; the page comes first."""
+    found = {}
+    for module in MODULES:
+        for node in ast.parse((ROOT / "fastact" / module).read_text(encoding="utf-8")).body:
+            match node:
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                    found.setdefault((module, name), node)
+    return found
+
+
+def closure(name, known):
+    """The trees of a formula and of all that it calls, directly or not."""
+    seen, waiting = {}, [("formulas.py", name)]
+    while waiting:
+        module, name = waiting.pop()
+        node = known[module, name]
+        if (module, name) in seen:
+            continue
+        if isinstance(node, ast.FunctionDef):  # of the decorators only `wide` and `operands` change what is computed
+            marks = [
+                ast.dump(each)
+                for mark in node.decorator_list
+                for each in getattr(mark, "keywords", ())
+                if each.arg in ("wide", "operands")
+            ]
+            node = ast.FunctionDef(name=node.name, args=node.args, body=node.body, decorator_list=[])
+            seen[module, name] = tree(node) + "".join(marks)
+        else:
+            seen[module, name] = tree(node)
+        for each in ast.walk(node):
+            used = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else None
+            waiting += [(where, used) for where in MODULES[MODULES.index(module) :] if (where, used) in known]
+    return digest_of(*(seen[key] for key in sorted(seen)))
+
+
+def kernels():
+    """The names of the fitted kernels and tables: those that kernels.py and tables.py list."""
+    names = []
+    for path, variables in (("tables.py", {"TABLES"}), ("kernels.py", {"KERNELS", "GATES", "WRITTEN_BY_HAND"})):
+        for node in ast.walk(ast.parse((HERE / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in variables:
+                listed = [each for each in ast.walk(node.value) if isinstance(each, ast.Dict)]
+                names += [key.value for each in listed for key in each.keys if isinstance(key, ast.Constant)]
+    return sorted(set(names))
+
+
+def sources():
+    """The digest of what each product is made of now."""
+    found = {product: digest_of(*map(program, programs)) for product, programs in PROGRAMS.items()}
+    known = definitions()
+    for name in kernels():
+        found[f"kernel {name}"] = closure(name, known) if ("formulas.py", name) in known else "gone"
+    return found
+
+
+def texts():
+    """The digest of the text of each generated file."""
+    return {path: digest_of((ROOT / path).read_text(encoding="utf-8")) for path in FILES.values()}
+
+
+def stale():
+    """What is not current, a line each."""
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    problems = []
+    for product, digest in sources().items():
+        if record["sources"].get(product) != digest:
+            kind, _, name = product.partition(" ")
+            what = (
+                f"the fitted kernel {name} is older than its formula in fastact/formulas.py"
+                if name
+                else f"{FILES[kind]} is older than its program in src_c/fit"
+            )
+            problems.append(what)
+    problems += [f"{path} has been edited" for path, digest in texts().items() if record["texts"].get(path) != digest]
+    return problems
+
+
+def complaint():
+    """What to say where something is not current, with the command that mends it; or nothing."""
+    problems = stale()
+    return f"{'; '.join(problems)}: run `{COMMAND}`" if problems else ""

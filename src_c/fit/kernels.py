@@ -1,0 +1,115 @@
+"""The kernels made of the tables: what each multiplies, and what computes the rest."""
+
+import numpy as np
+from tables import TABLES, ends
+from tails import exponential_tail, hexadecimal
+
+from fastact.backends import numpy_evaluators
+from fastact.declare import ACTIVATIONS
+
+# kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
+OF_PAIRS = {"softcap", "geglu_backward", "geglu_tanh_backward"}  # softcap.h and GATES have them
+KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in TABLES if name not in OF_PAIRS} | {
+    "celu": ("elu", 0, 0),
+    "celu_backward": ("elu_backward", 1, 0b1),
+    "softplus_backward": ("sigmoid", 1, 0b1),
+    "glu": ("sigmoid", 1, 0b1),
+    "swiglu": ("silu", 0, 0b10),
+    "geglu": ("gelu", 0, 0b10),
+    "geglu_tanh": ("gelu_tanh", 0, 0b10),
+}
+# The backward passes of gated pairs: what their two outputs share, the input that the tables are of, each table and its factors
+GATES = {
+    "glu_backward": ("GLU", 2, ("sigmoid", 0b1), ("sigmoid_backward", 0b11)),
+    "swiglu_backward": ("SWIGLU", 1, ("silu_backward", 0b101), ("silu", 0b1)),
+    "geglu_backward": ("GATED_BY_TABLE", 1, ("geglu_backward", 0b101), ("geglu_backward", 0b1)),
+    "geglu_tanh_backward": ("GATED_BY_TABLE", 1, ("geglu_tanh_backward", 0b101), ("geglu_tanh_backward", 0b1)),
+}
+# Kernels, and rests of kernels, that somebody wrote: where they stand
+WRITTEN_BY_HAND = {
+    "softcap": "softcap.h",
+    "softcap_backward": "softcap.h",
+    "snake_backward": "snake.h",
+}
+RESTS_BY_HAND = dict.fromkeys(("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit"), "tails.h")
+
+
+def check():
+    """Hold what KERNELS says against the formulas: a kernel is its table's function times its factors."""
+    rng = np.random.default_rng(0)
+    evaluators = numpy_evaluators()
+    for name, (table, argument, factors) in KERNELS.items():
+        activation, base = ACTIVATIONS[name.removesuffix("_backward")], ACTIVATIONS[table.removesuffix("_backward")]
+        inputs = [rng.uniform(0.06, 0.94, 1000) for _ in range(len(activation.operands) + name.endswith("_backward"))]
+        inputs[argument] = inputs[argument] if table == "logit" else rng.normal(0, 3, 1000)
+        ones = [np.ones(1000)] if table.endswith("_backward") else []
+        expected = evaluators[table](*ones, inputs[argument], *values(base))
+        for i, each in enumerate(inputs):
+            expected = expected * (each if factors >> i & 1 else 1)
+        found = evaluators[name](*inputs, *values(activation))
+        if not np.allclose(found, expected, rtol=1e-12, atol=1e-14):
+            raise SystemExit(
+                f"the kernel {name} of src_c/fit/kernels.py is not the table of {table} times its factors: change KERNELS"
+            )
+
+
+def values(activation):
+    """The parameters for which the tables are."""
+    return [np.nan if value is None else value for value in activation.parameters.values()]
+
+
+def kernels():
+    """The text of kernels.h: a function for each kernel, in full, so that a search for its name finds it."""
+    text, rows = "", []
+    for name, spec in TABLES.items():
+        if spec.tail:
+            mirrored = spec.form in ("BELOW", "COMPLEMENT_DOWN")
+            start, end = ends(name)
+            text += exponential_tail(name, spec.tail, -start if spec.negative else end, mirrored)
+    for name, (table, argument, factors) in KERNELS.items():
+        activation = ACTIVATIONS[name.removesuffix("_backward")]
+        arrays = len(activation.operands) + name.endswith("_backward")
+        output = output_of(table, factors, f"{name}_rest" if table in RESTS_BY_HAND else f"{name}_uniform")
+        call = f"fitted_block(ONE, {arrays}, {argument}, 1, {output}, {output}, in, parameter, out, n)"
+        if activation.parameters:
+            text += kernel(f"{name}_fitted_standard", f"    {call};\n")
+            text += at_default(name, arrays, standard(activation))
+            rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')
+        else:
+            text += kernel(f"{name}_fitted", f"    {call};\n")
+            rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
+    for name, (kind, argument, *outputs) in GATES.items():
+        listed = ", ".join(output_of(table, factors, f"{name}_rest") for table, factors in outputs)
+        text += kernel(f"{name}_fitted", f"    fitted_block({kind}, 3, {argument}, 2, {listed}, in, parameter, out, n);\n")
+        rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
+    for name in WRITTEN_BY_HAND:
+        rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')
+    return text + "\nstatic const Fitted fitted_kernels[] = {\n    " + ",\n    ".join([*rows, "{0}"]) + ",\n};\n"
+
+
+def output_of(table, factors, rest):
+    """The C of one Output: a table, its tail, or else the kernel that computes what is beyond, and the factors."""
+    tail, rest = (f"{table}_tail", "NULL") if TABLES[table].tail else ("NULL", rest)
+    return f"(Output){{FIT_{table}, {tail}, {rest}, {factors}}}"
+
+
+def kernel(name, body):
+    """The C of one block."""
+    return f"\nstatic void {name}(const float *const *in, const float *parameter, float *const *out, size_t n) {{\n{body}}}\n"
+
+
+def at_default(name, arrays, value):
+    """The blocks of a kernel whose table holds for one value of the parameter, as a number and as an array."""
+    number = f"    const float standard = {value};\n"
+    number += "    if (memcmp(parameter, &standard, sizeof standard) != 0)\n"
+    number += f"        {name}_uniform(in, parameter, out, n);\n"
+    number += f"    else\n        {name}_fitted_standard(in, parameter, out, n);\n"
+    array = "    (void)parameter;\n"
+    array += f"    fitted_general({arrays}, {value}, {name}_fitted, {name}_general, in, out, n);\n"
+    return kernel(f"{name}_fitted", number) + kernel(f"{name}_fitted_general", array)
+
+
+def standard(activation):
+    """The default of an activation's parameter, in C."""
+    values = ["NAN_VALUE" if value is None else hexadecimal(value) for value in activation.parameters.values()]
+    return values[0] if values else "0"

@@ -1,0 +1,126 @@
+"""What lies beyond the tables: exponentials whose constants come from the formulas, and what tails.h needs for the others.
+
+Far out a function is C e^z (1 - h e^z) with z = rate x, or that times x, or the derivative of the latter. The three numbers
+are read off the exact formula, and the form is held against it where the table ends.
+"""
+
+import mpmath
+import numpy as np
+from exact import exact_constants, exact_functions
+from exp import least_squares, parts
+
+DIGITS = 80
+FAR = -700  # e^-700 leaves nothing of h, and no formula changes its form there
+NEAR = -60  # e^-60 leaves nothing of the term after h
+
+
+def hexadecimal(value):
+    """A float32 in C."""
+    return f"{float(np.float32(value)).hex()}f"
+
+
+def shape(kind, constant, bend, rate, x):
+    """C e^z (1 - h e^z), that times x, or the derivative of the latter, where C holds for z = rate x."""
+    z, e = rate * x, mpmath.exp(rate * x)
+    if kind == "SLOPE":
+        return constant * e * (1 + z - bend * e * (1 + 2 * z))
+    return constant * e * (1 - bend * e) * (x if kind == "GATED" else 1)
+
+
+def exponential(name, kind, end, mirrored):
+    """C, h and rate of a function beyond -end, or of f(-x) where it is mirrored; h is 0 where it does not count."""
+    function = exact_functions()[name.removesuffix("_backward") if kind == "SLOPE" else name]  # of a slope, those of its value
+
+    def without_factor(x):
+        return function(-x if mirrored else x) / (x if kind in ("GATED", "SLOPE") else 1)
+
+    with mpmath.workdps(DIGITS + 700):
+        first, second = (mpmath.log(abs(without_factor(mpmath.mpf(x)))) for x in (FAR, 2 * FAR))
+        rate = mpmath.mpf(mpmath.nstr((second - first) / FAR, 50))  # 1 and not 1 - 1e-304
+        constant = without_factor(mpmath.mpf(FAR)) / mpmath.exp(rate * FAR)
+        constant = mpmath.mpf(mpmath.nstr(constant, 50))
+        bend = (1 - without_factor(mpmath.mpf(NEAR)) / (constant * mpmath.exp(rate * NEAR))) / mpmath.exp(rate * NEAR)
+        bend = mpmath.mpf(mpmath.nstr(bend, 20))
+        if abs(bend) * mpmath.exp(-rate * end) < mpmath.ldexp(1, -30):
+            bend = mpmath.mpf(0)
+        exact = exact_functions()[name]
+        for x in (-end, -end - 1, -end - 10):
+            value = exact(mpmath.mpf(-x if mirrored else x))
+            off = abs(shape(kind, constant, bend, rate, mpmath.mpf(x)) / value - 1)
+            if off > mpmath.ldexp(1, -25):
+                raise SystemExit(
+                    f"{name} is no {kind} tail: at {x:.2f} it is {mpmath.nstr(value, 8)}, off by {mpmath.nstr(off, 3)}"
+                )
+    return constant, bend, rate
+
+
+def exponential_tail(name, kind, end, mirrored):
+    """The C of the function that continues a table by an exponential."""
+    constant, bend, rate = exponential(name, kind, end, mirrored)
+    log = mpmath.log(abs(constant))
+    bend /= abs(constant)  # it is multiplied by the exponential with the constant
+    values = mpmath.sign(constant), log, log - float(np.float32(log)), bend, rate, rate - float(np.float32(rate))
+    numbers = ", ".join(map(hexadecimal, values))
+    head = f"static ALWAYS_INLINE f32_v {name}_tail(f32_v x, f32_v factor) {{\n"
+    return f"\n{head}    return exponential_tail({kind}, {numbers}, x, factor);\n}}\n"
+
+
+def chebyshev(low, high, count=200):
+    """Chebyshev nodes of an interval."""
+    return (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
+
+
+def listed(name, values):
+    """An array of floats in C, and how many there are."""
+    count = f"{name.upper()}_TERMS"
+    return (
+        f"enum {{ {count} = {len(values)} }};\n"
+        f"static const float {name}_terms[{count}] = {{{', '.join(map(hexadecimal, values))}}};\n"
+    )
+
+
+def normal_tails():
+    """The normal distribution's far tail, for gelu: without its 1, over y = 1 / t^2; and the same of gelu's derivative."""
+    first = mpmath.mpf(float(np.float32(1 / mpmath.sqrt(2 * mpmath.pi))))
+
+    def far(y):
+        t = 1 / mpmath.sqrt(y)
+        return (mpmath.erfc(t / mpmath.sqrt(2)) * mpmath.exp(t * t / 2) * t * mpmath.sqrt(mpmath.pi / 2) - 1) / y
+
+    text = ""
+    for name, function in (("far_tail", far), ("far_slope", lambda y: -1 - y * far(y))):
+        fitted = mpmath.chebyfit(function, [mpmath.mpf(1) / 900, 1 / mpmath.mpf("5.6") ** 2], 6)[::-1]
+        text += listed(name, [first, *(first * value for value in fitted)])
+    return text + f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
+
+
+def logarithms():
+    """log1p(r) / r for logit's tail, and -log1p(-w) / w."""
+    near = mpmath.chebyfit(lambda r: mpmath.log1p(r) / r if r else mpmath.mpf(1), [-0.25, 0.5], 10)[::-1]
+    rest = mpmath.chebyfit(lambda w: -mpmath.log1p(-w) / w if w else mpmath.mpf(1), [0, 0.0625], 5)[::-1]
+    return listed("log", near) + listed("log_rest", rest)
+
+
+def wave():
+    """2 sin(r)^2 / r^2 by r^2 for snake's derivative, and pi / 4 in three parts."""
+    y = chebyshev(0, (np.pi / 2) ** 2 * 1.001)
+    values = 2 * np.sinc(np.sqrt(y) / np.pi) ** 2
+    text = listed("wave", least_squares(y[:, None] ** np.arange(7), 1 / values, values, np.float32))
+    for name, part in zip(("", "_LOW", "_LOWEST"), parts(mpmath.pi / 4, (13, 24, 24)), strict=True):
+        text += f"#define QUARTER_PI{name} {hexadecimal(part)}\n"
+    return text
+
+
+def gelu_tanh_exponent():
+    """The two coefficients of the page's polynomial in gelu_tanh, each in two parts."""
+    text, constants = "", exact_constants()
+    for name, constant in (("TANH_C0", "GELU_LINEAR"), ("TANH_C1", "GELU_CUBIC")):
+        high, low = parts(constants[constant], (24, 24))
+        text += f"#define {name} {hexadecimal(high)}\n#define {name}_LOW {hexadecimal(low)}\n"
+    return text
+
+
+def tail_terms():
+    """The text of tail_terms.h."""
+    with mpmath.workdps(40):
+        return "".join(part() for part in (normal_tails, logarithms, wave, gelu_tanh_exponent))

@@ -1,0 +1,118 @@
+"""What is generated is what it would be made of now: fitted tables, their kernels, the core. Digests decide, in seconds."""
+
+import runpy
+import shutil
+
+import pytest
+
+from fastact.compiled import codegen
+
+from checkout import ROOT
+from passes import needs_core
+
+CHECK = "src_c/fit/check.py"
+pytestmark = pytest.mark.skipif(not (ROOT / CHECK).exists(), reason="src_c is not beside the tests")
+
+
+def complaint(root):
+    """What check.py says of a checkout."""
+    return runpy.run_path(str(root / CHECK))["complaint"]()
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of what check.py reads."""
+    for folder in ("src_c", "fastact"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    return tmp_path
+
+
+def change(path, before, after):
+    """Replace one piece of a file."""
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+def test_generated_files_are_current():
+    """Of this checkout."""
+    assert complaint(ROOT) == ""
+
+
+@pytest.mark.parametrize(
+    ("formula", "before", "after", "named"),
+    [
+        ("formulas.py", "return damped(x * (n / d), x, e)", "return 2 * damped(x * (n / d), x, e)", ["mish"]),
+        (
+            "formulas.py",
+            "return grad * _gate_slope(beta * x)",
+            "return grad * _gate_slope(x)",
+            ["silu_backward", "swiglu_backward"],
+        ),
+        (
+            "formulas.py",
+            "return damped(inverse * (1 + bounded * rest)",
+            "return damped(inverse * (2 + bounded * rest)",
+            ["quick_gelu_backward", "silu_backward"],
+        ),
+        ("formulas.py", 'QUICK = constant("1.702")', 'QUICK = constant("1.7")', ["quick_gelu", "quick_gelu_backward"]),
+        ("formulas.py", "def elu(x, alpha=1.0)", "def elu(x, alpha=2.0)", ["elu"]),
+        ("numpy_backend/words.py", "def damped(a, x, e):", "def damped(a, x, e, unused=0):", ["mish", "silu"]),
+    ],
+)
+def test_a_changed_formula_is_named(copy, formula, before, after, named):
+    """With the command, and nothing else is: not what stands around it."""
+    change(copy / "fastact" / formula, before, after)
+    said = complaint(copy)
+    for name in named:
+        assert f"the fitted kernel {name} is older than its formula in fastact/formulas.py" in said
+    assert "relu" not in said
+    assert said.endswith(": run `python src_c/fit`")
+
+
+def test_prose_does_not_count(copy):
+    """Docstrings and comments change nothing that is fitted."""
+    change(copy / "fastact/formulas.py", "def mish(x):\n", "def mish(x):  # a comment\n")
+    change(
+        copy / "fastact/formulas.py",
+        "    return damped(x * (n / d), x, e)",
+        "    # another\n    return damped(x * (n / d), x, e)",
+    )
+    change(copy / "src_c/fit/tables.py", '"""', '"""Another word. ')
+    assert complaint(copy) == ""
+
+
+@pytest.mark.parametrize("path", [
+    "src_c/fitted/generated/tables.h",
+    "src_c/fitted/generated/kernels.h",
+    "src_c/fitted/generated/tail_terms.h",
+    "src_c/math/constants.h",
+    "fastact/numpy_backend/coefficients.py",
+])  # fmt: skip
+def test_an_edited_file_is_named(copy, path):
+    """By its text, whatever its time stamp."""
+    change(copy / path, "1", "2")
+    assert complaint(copy) == f"{path} has been edited: run `python src_c/fit`"
+
+
+@pytest.mark.parametrize(("program", "made"), [
+    ("exp.py", "src_c/math/constants.h"),
+    ("words.py", "fastact/numpy_backend/coefficients.py"),
+    ("tables.py", "src_c/fitted/generated/tables.h"),
+    ("kernels.py", "src_c/fitted/generated/kernels.h"),
+    ("tails.py", "src_c/fitted/generated/tail_terms.h"),
+])  # fmt: skip
+def test_a_changed_program_is_named(copy, program, made):
+    """What it makes is older than it."""
+    with (copy / "src_c/fit" / program).open("a", encoding="utf-8") as file:
+        file.write("MORE = 1\n")
+    assert f"{made} is older than its program in src_c/fit" in complaint(copy)
+
+
+@needs_core
+def test_the_core_is_of_these_formulas():
+    """An editable install whose pages have changed must be built again: `pip install -e .`."""
+    from fastact.compiled import _core
+
+    message = "the compiled core is older than the formulas: run `pip install -e .`"
+    assert _core.formulas_digest == codegen.digest(), message
