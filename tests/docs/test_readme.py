@@ -64,8 +64,8 @@ def test_ten_lines(tmp_path):
     page = tmp_path / "formulas.py"
     page.write_text(Path(formulas.__file__).read_text(encoding="utf-8") + "\n\n" + blocks("python")[-1], encoding="utf-8")
     text = codegen.translate(page, Path(words.__file__))
-    assert "KERNEL(shifted_relu, 1, 1, 1, DIRECT)" in text
-    assert "KERNEL(shifted_relu_backward, 2, 1, 1, DIRECT)" in text
+    assert '{"shifted_relu", 1, 1, 1, ' in text
+    assert '{"shifted_relu_backward", 2, 1, 1, ' in text
 
 
 @pytest.mark.parametrize("command", ["bench", "test"])

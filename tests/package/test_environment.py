@@ -55,7 +55,7 @@ def test_environment_mistakes_stop_the_import(asked, tmp_path):
 def test_the_fallback_needs_no_core(tmp_path):
     """Where the extension cannot be imported the same names come from NumPy, and `reason` says why."""
     program = (
-        "import sys; sys.modules['fastact._core'] = None\n"
+        "import sys; sys.modules['fastact.compiled._core'] = None\n"
         "import fastact as fa\n"
         "print(fa.backend, fa.simd, fa.reason, *sorted(fa.__all__), sep='|')"
     )
@@ -67,7 +67,7 @@ def test_the_fallback_needs_no_core(tmp_path):
 
 def test_compiled_is_demanded_where_there_is_no_core(tmp_path):
     """FASTACT_BACKEND=compiled never falls back."""
-    program = "import sys; sys.modules['fastact._core'] = None; import fastact"
+    program = "import sys; sys.modules['fastact.compiled._core'] = None; import fastact"
     ran = in_a_new_process(program, tmp_path, FASTACT_BACKEND="compiled")
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith("ImportError: FASTACT_BACKEND=compiled is set, but ")

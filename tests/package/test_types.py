@@ -1,6 +1,7 @@
 """The type stub: current, right for right programs and wrong for wrong ones, and of the functions that there are."""
 
 import inspect
+import os
 import re
 import runpy
 import subprocess
@@ -129,7 +130,9 @@ def test_mypy(tmp_path):
     (tmp_path / "right.py").write_text(RIGHT, encoding="utf-8")
     (tmp_path / "wrong.py").write_text(RIGHT + WRONG, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(tmp_path / "cache")]
-    ran = subprocess.run([*command, "right.py", "wrong.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    # mypy does not follow the link of an editable install
+    environment = {**os.environ, "MYPYPATH": str(FOLDER.parent)} if FOLDER.parent == ROOT else None
+    ran = subprocess.run([*command, "right.py", "wrong.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     lines = [line for line in ran.stdout.splitlines() if ": error:" in line]
     assert not [line for line in lines if not line.startswith("wrong.py:")], "\n".join(lines) + ran.stderr
     first = (RIGHT + "\n").count("\n") + 1
