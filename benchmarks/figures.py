@@ -17,7 +17,7 @@ import numpy as np
 import fastact
 from fastact.backends import available
 from fastact.command import bench
-from fastact.rows import ROWS
+from fastact.declare import ROWS
 
 SIZE = 256 << 10
 TARGETS = {

@@ -13,9 +13,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+from fastact import docstrings as documentation
 from fastact.command import bench
 from fastact.command.bench.report import WRONG
-from fastact.docstrings import elementwise as documentation
 from fastact.docstrings import elsewhere
 
 sys.path.insert(0, str(Path(__file__).parent))

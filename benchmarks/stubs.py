@@ -10,8 +10,7 @@ import inspect
 from pathlib import Path
 
 from fastact import backends as implementations  # fills ACTIVATIONS
-from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.rows import ROWS
+from fastact.declare import ACTIVATIONS, DRAWS, LOSSES, REQUIRED, ROWS
 
 ARRAYS = ("NDArray[_F]", "ArrayLike")
 STUB = Path(__file__).parent.parent / "fastact" / "__init__.pyi"
@@ -51,9 +50,7 @@ TYPES = {
     "hard": "bool",
     "rng": "np.random.Generator | int | None",
     "ignore_index": "int",
-    "label_smoothing": "float",
     "reduction": 'Literal["mean", "sum", "none"]',
-    "pos_weight": "ArrayLike | None",
 }
 
 
@@ -109,15 +106,14 @@ def typed(values):
     return [f"{name}: {TYPES[name]} = {default!r}" for name, default in values.items()]
 
 
-def row(name):
+def row(facts):
     """A function along an axis and its backward pass."""
-    facts = ROWS[name]
-    given = [*typed(facts.parameters), "*", *typed(facts.by_name)]
+    name, given = facts.name, [*typed(facts.parameters), "*", *typed(facts.by_name)]
     result = ["Any"] if facts.reduces else ["NDArray[_F]"]
     text = function(name, *([", ".join([f"x: {array}", "/", *given])] for array in ARRAYS), results=result, masked=False)
     if facts.slope:
         ways = [["x: {0}", "/", *given]]
-        if not facts.reduces:
+        if facts.backward_from_output:
             ways.append(["x: None = ...", "/", *given[: given.index("*") + 1], "y: {0}", *typed(facts.by_name)])
         grad = ["ArrayLike" if facts.reduces else array for array in ARRAYS]
         lists = [
@@ -127,42 +123,29 @@ def row(name):
     return text
 
 
-def draw():
-    """gumbel_softmax, which draws, and its backward pass."""
-    axis, options = typed({"axis": -1})[0], ", ".join(typed({"tau": 1.0, "hard": False, "rng": None}))
-    text = function("gumbel_softmax", *([f"x: {array}, /, {axis}, *, {options}"] for array in ARRAYS), masked=False)
-    tau = typed({"tau": 1.0})[0]
+def draw(facts):
+    """A random draw, and its backward pass."""
+    axis, options = typed(facts.parameters)[0], ", ".join(typed(facts.by_name))
+    text = function(facts.name, *([f"x: {array}, /, {axis}, *, {options}"] for array in ARRAYS), masked=False)
+    tau = typed({"tau": facts.by_name["tau"]})[0]
     lists = ([f"grad: {array}, /, {axis}, *, y: {array}, {tau}"] for array in ARRAYS)
-    return text + function("gumbel_softmax_backward", *lists, masked=False)
+    return text + function(f"{facts.name}_backward", *lists, masked=False)
 
 
-CROSS = {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"}
-BINARY = {"pos_weight": None, "reduction": "mean"}
-LOSSES = {
-    "squared_error_and_grad": {"reduction": "mean"},
-    "cross_entropy": CROSS,
-    "cross_entropy_backward": CROSS,
-    "cross_entropy_and_grad": CROSS,
-    "binary_cross_entropy_with_logits": BINARY,
-    "binary_cross_entropy_with_logits_backward": BINARY,
-    "binary_cross_entropy_with_logits_and_grad": BINARY,
-}
-
-
-def loss(name):
-    """A loss, its backward pass, or both at once."""
-    parameters = typed(LOSSES[name])
-    if "axis" in LOSSES[name]:
-        parameters[0] = "axis: int = -1"
-    text, grad = "", "grad: ArrayLike, " if name.endswith("_backward") else ""
-    for array in ARRAYS:
-        of = "Any" if array == "ArrayLike" else array
-        result = of if grad else f"tuple[Any, {of}]" if name.endswith("_and_grad") else "Any"
-        pair = "_Array | None, _Array | None" if name.endswith("_and_grad") else "_Array"
-        out = f"out: _Array | tuple[{pair}] | None = ..."
-        first = "outputs" if name.startswith("squared") else "logits"
-        given = f"{grad}{first}: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {out}"
-        text += f"@overload\ndef {name}({given}) -> {result}: ...\n"
+def loss(facts):
+    """A loss, its backward pass, and both at once."""
+    text, number = "", "float" if facts.of_rows else "ArrayLike"
+    types = {**{name: number + " | None" * (default is None) for name, default in facts.parameters.items()}, "axis": "int"}
+    parameters = [f"{name}: {types.get(name) or TYPES[name]} = {default!r}" for name, default in facts.all_parameters.items()]
+    for kind, name in facts.names().items():
+        grad = "grad: ArrayLike, " if kind == "backward" else ""
+        for array in ARRAYS:
+            of = "Any" if array == "ArrayLike" else array
+            result = {"loss": "Any", "backward": of, "both": f"tuple[Any, {of}]"}[kind]
+            pair = "_Array | None, _Array | None" if kind == "both" else "_Array"
+            out = f"out: _Array | tuple[{pair}] | None = ..."
+            given = f"{grad}{facts.first}: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {out}"
+            text += f"@overload\ndef {name}({given}) -> {result}: ...\n"
     return text
 
 
@@ -199,8 +182,8 @@ def stub():
         backward, from_output = f"{name}_backward", activation.backward_from_output is not None
         texts.append(passes(backward, ("grad", *operands), parameters, kind, extra, from_output, results=results))
         texts += [f"{alias}{suffix} = {name}{suffix}\n" for alias in activation.aliases for suffix in ("", "_backward")]
-    texts += [row(name) for name in ROWS]
-    texts += [draw(), *map(loss, LOSSES), *map(step, ("adam_step", "sgd_step"))]
+    texts += [*map(row, ROWS.values()), *map(draw, DRAWS.values()), *map(loss, LOSSES.values())]
+    texts += map(step, ("adam_step", "sgd_step"))
     return "".join(texts)
 
 

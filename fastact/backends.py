@@ -11,17 +11,15 @@ import types
 
 import numpy as np
 
-from . import formulas, fused_formulas  # noqa: F401  (they fill ACTIVATIONS and FUSED)
 from .calls import element_losses, losses, sampling, special, steps
-from .calls import elementwise as calling
+from .calls import elementwise as calls
 from .calls import rows as row_calls
-from .declare import ACTIVATIONS, FUSED
-from .docstrings import elementwise as documentation
-from .docstrings import fused as fused_documentation
-from .docstrings import rows as row_documentation
-from .numpy_backend import elementwise as fallback
-from .numpy_backend import evaluators as row_evaluators
-from .rows import ROWS
+from .declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
+from .docstrings import elementwise as elementwise_docstrings
+from .docstrings import losses as loss_docstrings
+from .docstrings import rows as row_docstrings
+from .docstrings import steps as step_docstrings
+from .numpy_backend import evaluators as numpy_evaluators
 
 try:
     # Unlike `from . import`, it says whether the file is absent or broken.
@@ -88,23 +86,19 @@ def load(name):
             forward, backward = elementwise(activation, evaluators, publish)
             for alias in (activation.name, *activation.aliases):
                 functions[alias], functions[alias + "_backward"] = forward, backward
-    for row_name in ROWS:
-        functions |= along_axis(row_name, evaluators, publish)
-    for call in (
-        sampling.GumbelCall("gumbel_softmax", functions["softmax"], functions["hardmax"]),
-        sampling.GumbelBackwardCall("gumbel_softmax_backward", functions["softmax_backward"]),
-        *losses.calls(evaluators),
-        *element_losses.calls(evaluators),
-        *steps.calls(evaluators),
-    ):
-        functions[call.name] = publish(call, {**row_documentation.TEXTS, **fused_documentation.TEXTS}[call.name])
+    for calls_of, declared in (along_axis, ROWS), (drawn, DRAWS), (of_loss, LOSSES):
+        for one in declared.values():
+            functions |= {call.name: publish(call, document) for call, document in calls_of(one, evaluators, functions)}
+    for call in steps.calls(evaluators):
+        functions[call.name] = publish(call, step_docstrings.TEXTS[call.name])
     return types.SimpleNamespace(**functions)
 
 
 @functools.cache
 def evaluators_by_name(name):
-    """The evaluators of one implementation."""
-    return numpy_evaluators() if name == "numpy" else _core.load(name, documents())
+    """The evaluators of one implementation: NumPy's serve for functions along an axis for which the core has no loop."""
+    compiled = {} if name == "numpy" else _core.load(name, documents())
+    return {**compiled, **numpy_evaluators.evaluators(compiled)}
 
 
 def elementwise(activation, evaluators, publish):
@@ -112,7 +106,7 @@ def elementwise(activation, evaluators, publish):
     name, operands, parameters = activation.name, activation.operands, activation.parameters
     names = {value: other.name for value, other in activation.alternatives.items()} or {None: name}
     facts = {"option": activation.option, "requires": activation.requires}
-    kind = backward_kind = calling.Call
+    kind = backward_kind = calls.Call
     if activation.halves:
         operands, parameters = ("x",), {"axis": -1}
         kind = backward_kind = special.HalvesCall
@@ -120,13 +114,13 @@ def elementwise(activation, evaluators, publish):
         backward_kind = special.PairCall
     elif activation.gradients != activation.operands:
         backward_kind = functools.partial(special.SummingCall, sum=evaluators.get("sum"))
-    document = documentation.forward(activation)
+    document = elementwise_docstrings.forward(activation)
     if not is_bare(activation):
         forward = publish(kind(name, operands, parameters, pairs(evaluators, names), **facts), document)
     else:
         forward = evaluators[name]
         if not _is_ufunc(forward):
-            calling.describe(forward, name, document, calling.ufunc_signature(operands))
+            calls.describe(forward, name, document, calls.ufunc_signature(operands))
     backward = backward_kind(
         name + "_backward",
         ("grad", *operands),
@@ -135,23 +129,28 @@ def elementwise(activation, evaluators, publish):
         output_requires=activation.output_requires,
         **facts,
     )
-    return forward, publish(backward, documentation.backward(activation))
+    return forward, publish(backward, elementwise_docstrings.backward(activation))
 
 
-def along_axis(name, evaluators, publish):
-    """The public functions of one row of the table."""
-    row, functions = ROWS[name], {}
-    for suffix, operands, document in (
-        ("", ("x",), row_documentation.forward),
-        ("_backward", ("grad", "x"), row_documentation.backward),
-    ):
-        if suffix and not row.slope:
-            continue
-        plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
-        facts = {"fixed": row.fixed, "reduces": row.reduces, "ordered": row.ordered}
-        call = row_calls.RowCall(name + suffix, operands, row.parameters, plain, row.by_name, masked, **facts)
-        functions[call.name] = publish(call, document(name, row))
-    return functions
+def along_axis(row, evaluators, _):
+    """The calls of one function along an axis, with their docstrings."""
+    for suffix, document in ("", row_docstrings.forward), ("_backward", row_docstrings.backward):
+        if row.slope or not suffix:
+            plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
+            yield row_calls.RowCall(row, suffix, plain, masked), document(row)
+
+
+def drawn(draw, _, functions):
+    """The calls of one random draw, which is made of functions along an axis, with their docstrings."""
+    yield sampling.GumbelCall(draw, functions), row_docstrings.forward_of_draw(draw)
+    yield sampling.GumbelBackwardCall(draw, functions), row_docstrings.backward_of_draw(draw)
+
+
+def of_loss(loss, evaluators, _):
+    """The calls of one loss, with their docstrings."""
+    call = losses.RowLossCall if loss.of_rows else element_losses.ElementLossCall
+    for kind in loss.kinds:
+        yield call(loss, kind, evaluators), loss_docstrings.document(loss, kind)
 
 
 def evaluators_of(evaluators, name):
@@ -175,7 +174,7 @@ def _is_ufunc(evaluator):
 
 def in_c(call, document):
     """A public function for `call`: a builtin one, with a fast path in front where a ufunc does all of it."""
-    if call.default[0] is not None and call.has_shortcut:
+    if _is_ufunc(call.default[0]) and call.has_shortcut:
         call.function = _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
     else:
         call.function = _core.rules(call, document)
@@ -184,35 +183,14 @@ def in_c(call, document):
 
 def in_python(call, document):
     """A public function for `call`: a plain one."""
-    call.function = calling.public(call, document)
+    call.function = calls.public(call, document)
     return call.function
-
-
-def numpy_evaluators():
-    """The fallback's evaluators, from the formulas."""
-    evaluators = {}
-    for activation in ACTIVATIONS.values():
-        name, n_parameters = activation.name, len(activation.parameters)
-        operands, outputs, wide = len(activation.operands), len(activation.gradients), activation.wide
-        for full_name, formula, arrays, results, in_pairs in (
-            (name, activation.forward, operands, 1, wide),
-            (name + "_backward", activation.backward, operands + 1, outputs, wide),
-            (name + "_backward_from_output", activation.backward_from_output, 2, 1, False),
-        ):
-            if formula is not None:
-                evaluators[full_name] = fallback.blockwise(full_name, formula, arrays + n_parameters, results, in_pairs)
-    for name, one in FUSED.items():
-        evaluators[name] = fallback.blockwise(name, one.formula, one.inputs, one.results, one.wide)
-    evaluators |= row_evaluators.in_numpy()
-    for evaluator in evaluators.values():
-        evaluator.__module__ = "fastact.calls.ufuncs"  # where pickle finds it
-    return evaluators
 
 
 def documents():
     """Docstrings for the ufuncs that are public as they are."""
     return {
-        activation.name: documentation.forward(activation)
+        activation.name: elementwise_docstrings.forward(activation)
         for activation in ACTIVATIONS.values()
         if activation.public and is_bare(activation)
     }

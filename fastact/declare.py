@@ -1,13 +1,31 @@
-"""What a declaration on the pages of formulas becomes: an `Activation` in the registry `ACTIVATIONS`, a `Fused` in `FUSED`."""
+"""What a declaration on the pages of formulas becomes: an entry of a registry, from which everything else is made.
+
+formulas.py fills `ACTIVATIONS`, rows.py fills `ROWS`, `DRAWS` and `LOSSES` by declare_rows.py, fused_formulas.py fills `FUSED`
+and adds losses.
+"""
 
 import inspect
 from typing import NamedTuple
 
 ACTIVATIONS = {}
+ROWS = {}
+DRAWS = {}
+LOSSES = {}
 FUSED = {}
 
 # The default of a parameter that has none: it must be given.
 REQUIRED = inspect.Parameter.empty
+
+
+def lines_of(formula):
+    """The lines of a formula's docstring, without the empty ones: the definition, then the summary."""
+    # python -OO strips docstrings: nothing but the documentation is lost
+    return [line.strip() for line in (formula.__doc__ or formula.__name__).splitlines() if line.strip()]
+
+
+def slope_of(formula, definition):
+    """The textbook derivative: the docstring of a backward formula."""
+    return " ".join((formula.__doc__ or f"d/dx ({definition})").split())
 
 
 class Activation:
@@ -71,12 +89,10 @@ class Activation:
         public=True,
         plain=None,
     ):
-        # python -OO strips docstrings: nothing but the documentation is lost
-        text = [line.strip() for line in (forward.__doc__ or forward.__name__).strip().splitlines()]
         arguments = inspect.signature(forward).parameters
         self.name = forward.__name__
-        self.definition = text[0]
-        self.summary = " ".join(text[1:]).strip()
+        self.definition, *summary = lines_of(forward)
+        self.summary = " ".join(summary)
         self.source = source
         self.operands = tuple(arguments)[:operands]
         self.parameters = {name: arguments[name].default for name in tuple(arguments)[operands:]}
@@ -111,7 +127,7 @@ class Activation:
         if formula is None:
             return lambda formula: self.derivative(formula, of=of, plain=plain)
         self.backward, self.plain_backward = formula, plain or self.plain_backward
-        self.slope = " ".join((formula.__doc__ or f"d/dx ({self.definition})").split())
+        self.slope = slope_of(formula, self.definition)
         self.gradients = tuple(of or self.operands)
         return formula
 

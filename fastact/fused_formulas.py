@@ -1,10 +1,12 @@
 """What is computed in one pass over memory with several results: the steps of the optimizers, and losses with their gradients.
 
-The formulas are read as those of formulas.py are, which they may use. The arrays come first, then numbers. Each step has
-nothing but + - * / and square roots, which every instruction set and NumPy round in the same way: its bits are the same on all.
+The formulas are read as those of formulas.py are, which they may use. The arrays come first, then numbers. `@element_loss` makes
+the public functions of a loss. Each step has nothing but + - * / and square roots, which every instruction set and NumPy round in
+the same way: its bits are the same on all.
 """
 
 from .declare import fused
+from .declare_rows import element_loss
 from .formulas import binary_cross_entropy, binary_cross_entropy_backward
 from .numpy_backend.words import sqrt
 
@@ -40,13 +42,52 @@ def adam(parameters, gradients, first_moment, second_moment, beta1, share1, beta
     return keep * parameters - rate * (first_moment / (sqrt(second_moment) + eps)), first_moment, second_moment
 
 
+@element_loss(
+    "squared_error",
+    source="A.-M. Legendre (1805), Nouvelles methodes pour la determination des orbites des cometes",
+    first="outputs",
+    bound=", within 2 ULP like the loss",
+    examples={
+        "both": (
+            "loss, grad = fa.squared_error_and_grad(np.array([[1.0], [2.0]]), np.array([[0.0], [4.0]]))",
+            "float(loss), grad.tolist()",
+        )
+    },
+)
 @fused(operands=2, results=2)
 def squared_error_both(outputs, target, grad):
-    """The loss of each entry, and its gradient."""
+    """(outputs - target)**2 and its gradient 2 * (outputs - target)
+
+    The mean squared error, and its gradient; both are divided by the number of entries where it is the mean.
+    """
     difference = outputs - target
     return difference * difference, (2 * grad) * difference
 
 
+@element_loss(
+    "binary_cross_entropy_with_logits",
+    core=binary_cross_entropy,
+    source="D. R. Cox (1958), The regression analysis of binary sequences",
+    labels=True,
+    parameters={"pos_weight": None},
+    requires=["pos_weight >= 0"],
+    explained={"pos_weight": "The weight of a target of 1 beside one of 0, not negative; broadcast like `target`. None for 1."},
+    examples={
+        "loss": (
+            "logits, labels = np.array([-1000.0, 0.0]), np.array([1.0, 1.0])",
+            "fa.binary_cross_entropy_with_logits(logits, labels, reduction='none')",
+            "fa.binary_cross_entropy_with_logits(logits, labels).round(8)",
+        ),
+        "backward": (
+            "logits, labels = np.array([-1000.0, 0.0]), np.array([1.0, 1.0])",
+            "fa.binary_cross_entropy_with_logits_backward(1.0, logits, labels, out=logits)  # in place",
+        ),
+        "both": (
+            "loss, grad = fa.binary_cross_entropy_with_logits_and_grad(np.zeros(2), np.array([0.0, 1.0]))",
+            "round(float(loss), 6), grad.tolist()",
+        ),
+    },
+)
 @fused(operands=2, results=2, wide=True)
 def binary_cross_entropy_both(logits, target, grad, pos_weight):
     """The loss of each entry, and its gradient."""

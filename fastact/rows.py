@@ -1,166 +1,418 @@
-"""The public functions along an axis: one row for each, with what it takes, what computes it, and what is said of it."""
+"""Every function along an axis and every loss of rows: declaration, docstring and NumPy formula together.
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+A formula is NumPy on rows of a block, as `numpy_backend/rows.py` gives them: x(part) is the entries of one part of the axis, and
+x.of(lambda part: ...) is other entries in as many rows. What concerns a whole row, x.sum() or x.largest(), is found first: a
+row may be longer than the cache. From each declaration the package makes the public functions, their docstrings and signatures,
+the type stub, the reference pages, the benchmark rows and the tables of the tests. The compiled core has loops of its own for
+what stands here; the NumPy formula serves where it has none.
 
-NOTHING = MappingProxyType({})
-AXIS = {"axis": -1}
+The first line of a docstring is the textbook definition, the rest is the summary; a backward formula's is the gradient. `plain`
+is the line of NumPy that people write, with which the benchmark compares. declare.py says what else a declaration can have.
+"""
+
+import math
+
+import numpy as np
+
+from .declare_rows import along_axis, draw, loss
+from .numpy_backend.logits import Logits
+
 MASK = {"mask": None, "causal": False}
 SCALED = {"scale": 1.0, **MASK}
+# What the functions that give probabilities, or their logarithms, share.
+PROBABILITIES = {
+    "absent": -math.inf,
+    "edges": "A row with a NaN or +inf, or of -inf alone,\n        is NaN; an empty axis gives an empty array.",
+}
 
 
-class Row(NamedTuple):
-    """How one function and its backward pass are called.
+@along_axis(
+    **PROBABILITIES,
+    source="J. S. Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
+    options=SCALED,
+    bound=", each entry within 4 ULP of the exact value",
+    example=(
+        "x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])",
+        "fa.softmax(x)",
+        "fa.softmax(x, mask=[True, True, False])",
+        "fa.softmax(x, axis=0, out=x) is x  # in place",
+    ),
+    plain="(e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
+)
+def softmax(x, masking=()):
+    """exp(x) / sum(exp(x))
 
-    Attributes
-    ----------
-    definition, slope : str
-        The textbook definition and the gradient, of a whole row; "" where there is no backward pass.
-    summary, source : str
-        For the docstring.
-    example, backward_example : tuple of str
-        The statements of an example; what they print is recorded in example_outputs.py.
-    evaluator : str
-        The name of the plain evaluator in numpy_backend/evaluators.py.
-    parameters, by_name : dict
-        What follows the operands, and what goes by its name alone, with the defaults.
-    fixed : dict
-        Options of the masked evaluator that this function sets.
-    reduces : bool
-        One result for each row, and no backward pass from the output.
-    ordered : bool
-        The first of equal entries counts more than the others.
-    plain, plain_backward, plain_backward_from_output : str or None
-        The line of NumPy that people write for it, of x, `grad`, `y` and `axis`, as in declare.py.
+    Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing
+    overflows and the largest entry never underflows.
+    """
+    return Logits(x, *masking).softmax()
+
+
+@softmax.derivative_from_output(
+    example=(
+        "y = fa.softmax(np.array([1.0, 2.0, 3.0]))",
+        "grad = np.array([1.0, 0.0, 0.0])",
+        "fa.softmax_backward(grad, y=y, out=grad)  # from the output, in place",
+    ),
+    plain="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+    plain_from_input="(y := (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True))"
+    " * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+)
+def softmax_backward(grad, y, masking=()):
+    """y * (grad - sum(grad * y))"""
+    grad, y, scaled = _counted(grad, y, 0, masking)
+    dot = grad.of(lambda part: np.multiply(grad(part), y(part), dtype=np.float64)).sum()
+    return scaled(lambda part: y(part) * np.subtract(grad(part), dot, dtype=np.float64))
+
+
+def _counted(grad, y, nothing, masking):
+    """The gradient and the output of the entries that count, 0 and `nothing` elsewhere; and a function that scales the result."""
+    if not masking:
+        return grad, y, grad.of
+    scale, _, kept = masking
+    counted = grad.of(lambda part: np.where(kept(part), grad(part), 0))
+    outputs = y.of(lambda part: np.where(kept(part), y(part), nothing))
+    return counted, outputs, lambda entries: grad.of(lambda part: scale * entries(part))
+
+
+@along_axis(
+    **PROBABILITIES,
+    source="I. Goodfellow, Y. Bengio, A. Courville (2016), Deep learning, section 6.2.2.3",
+    options=SCALED,
+    hidden=-math.inf,
+    bound=", a dominant entry within 2 ULP (4 in float64)",
+    example=("fa.log_softmax(np.array([1.0, 2.0, 3.0]))", "fa.log_softmax(np.array([30.0, 0.0]))"),
+    plain="(z := x - x.max(axis=axis, keepdims=True)) - np.log(np.exp(z).sum(axis=axis, keepdims=True))",
+)
+def log_softmax(x, masking=()):
+    """x - log(sum(exp(x)))
+
+    The logarithm of the softmax. Where one entry dominates, its logarithm is tiny, and keeps its digits.
+    """
+    return Logits(x, *masking).log_softmax()
+
+
+@log_softmax.derivative_from_output(
+    example=(
+        "grad = np.array([1.0, 0.0, 0.0])",
+        "fa.log_softmax_backward(grad, np.array([1.0, 2.0, 3.0]), out=grad)  # in place",
+    ),
+    plain="grad - np.exp(y) * grad.sum(axis=axis, keepdims=True)",
+    plain_from_input="grad - (e := np.exp(x - x.max(axis=axis, keepdims=True)))"
+    " / e.sum(axis=axis, keepdims=True) * grad.sum(axis=axis, keepdims=True)",
+)
+def log_softmax_backward(grad, y, masking=()):
+    """grad - exp(y) * sum(grad)"""
+    grad, y, scaled = _counted(grad, y, -np.inf, masking)
+    total = grad.of(lambda part: grad(part).astype(np.float64, copy=False)).sum()
+
+    def entries(part):
+        g, log = grad(part), y(part).astype(np.float64)  # a copy, since NumPy's functions give other last bits for other strides
+        # of a dominant entry by 1 - p, which keeps its digits
+        return np.where(log > -0.5, (g - total) - np.expm1(log) * total, g - np.exp(log) * total)
+
+    return scaled(entries)
+
+
+@along_axis(
+    source="P. Blanchard, D. J. Higham, N. J. Higham (2021), Accurately computing the log-sum-exp and softmax functions",
+    options=MASK,
+    absent=-math.inf,
+    reduces=True,
+    composes=True,
+    edges="A row with a NaN is NaN; one that is empty, or masked as a whole, -inf.",
+    example=("x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])", "fa.logsumexp(x)", "fa.logsumexp(x, axis=0, keepdims=True)"),
+    plain="(m := x.max(axis=axis)) + np.log(np.exp(x - np.expand_dims(m, axis)).sum(axis=axis))",
+)
+def logsumexp(x, masking=()):
+    """log(sum(exp(x)))
+
+    A smooth maximum, and the normalizer of log_softmax. A row of -inf alone gives -inf, one with +inf and no NaN +inf.
+    """
+    logits = Logits(x, *masking)
+    total = logits.largest + (logits.largest_low + np.log1p(logits.rest))
+    return np.where(np.isinf(logits.base), logits.base, total)
+
+
+@logsumexp.derivative(
+    example=("x = np.array([1.0, 2.0, 3.0])", "fa.logsumexp_backward(1.0, x, out=x)  # in place"),
+    plain="np.expand_dims(grad, axis)"
+    " * (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
+)
+def logsumexp_backward(grad, x, masking=()):
+    """grad * softmax(x)"""
+    y, weight = softmax(x, masking), grad * masking.scale if masking else grad
+    return x.of(lambda part: weight * y(part))
+
+
+@along_axis(
+    of=softmax,
+    fixed={"scale": -1.0},
+    absent=math.inf,
+    edges=PROBABILITIES["edges"],
+    source="PyTorch, torch.nn.functional.softmin",
+    example=("fa.softmin(np.array([1.0, 2.0, 3.0]))",),
+    plain="(e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True)",
+)
+def softmin(x):
+    """exp(-x) / sum(exp(-x))
+
+    The softmax of -x: the smallest entry has the largest probability.
     """
 
-    definition: str
-    slope: str
-    summary: str
-    source: str
-    example: tuple
-    evaluator: str
-    backward_example: tuple = ()
-    parameters: Mapping = AXIS
-    by_name: Mapping = NOTHING
-    fixed: Mapping = NOTHING
-    reduces: bool = False
-    ordered: bool = False
-    plain: str | None = None
-    plain_backward: str | None = None
-    plain_backward_from_output: str | None = None
+
+@softmin.derivative_from_output(
+    example=("y = fa.softmin(np.array([1.0, 2.0, 3.0]))", "fa.softmin_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
+    plain="y * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
+    plain_from_input="(y := (e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True))"
+    " * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
+)
+def softmin_backward(grad, y):
+    """-y * (grad - sum(grad * y))"""
 
 
-ROWS = {
-    "softmax": Row(
-        "exp(x) / sum(exp(x))",
-        "y * (grad - sum(grad * y))",
-        "Turns each row of scores (logits) into probabilities. Each row's own maximum is subtracted first, so that nothing\n"
-        "    overflows and the largest entry never underflows.",
-        "J. S. Bridle (1990), Probabilistic interpretation of feedforward classification network outputs",
-        (
-            "x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])",
-            "fa.softmax(x)",
-            "fa.softmax(x, mask=[True, True, False])",
-            "fa.softmax(x, axis=0, out=x) is x  # in place",
+@along_axis(
+    **PROBABILITIES,
+    source="ONNX, operator Hardmax",
+    ordered=True,
+    example=("fa.hardmax(np.array([[1.0, 2.0, 3.0], [3.0, 3.0, 1.0]]))",),
+    plain="(x == x.max(axis=axis, keepdims=True)).astype(x.dtype)",
+)
+def hardmax(x):
+    """1 at the first of the largest entries, else 0
+
+    The limit of softmax(x, scale=s) for large s. It has no backward pass: its derivative is 0.
+    """
+    top = x.largest()
+    first, nothing = x.position(top), np.where(np.isfinite(top), 0.0, np.nan)
+    return x.of(lambda part: np.where(np.arange(part.start, part.stop) == first, nothing + 1, nothing))
+
+
+@along_axis(
+    **PROBABILITIES,
+    of=softmax,
+    options={"sink": 0.0, **SCALED},
+    source="E. Miller (2023), Attention is off by one",
+    example=("fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one(np.array([0.0, 0.0, -np.inf]))"),
+    plain="(e := np.exp(x - (m := x.max(axis=axis, keepdims=True)))) / (np.exp(-m) + e.sum(axis=axis, keepdims=True))",
+)
+def softmax_one(x):
+    """exp(x) / (exp(sink) + sum(exp(x)))
+
+    A softmax that may sum to less than 1: the sink is one more logit that only counts in the denominator, so that an
+    attention head can attend to nothing. The largest logit is subtracted all the same, and nothing overflows.
+    """
+
+
+@softmax_one.derivative_from_output(
+    example=("y = fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
+    plain="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+    plain_from_input="(y := (e := np.exp(x - (m := x.max(axis=axis, keepdims=True))))"
+    " / (np.exp(-m) + e.sum(axis=axis, keepdims=True))) * (grad - (grad * y).sum(axis=axis, keepdims=True))",
+)
+def softmax_one_backward(grad, y):
+    """y * (grad - sum(grad * y))"""
+
+
+# The sparse ones find a threshold without sorting, by Newton's method from below: the function is convex, so it rises to the
+# root and never passes it. A row that has arrived stays, whatever its neighbours still need.
+
+
+@along_axis(
+    **PROBABILITIES,
+    source="A. F. T. Martins, R. F. Astudillo (2016), From softmax to sparsemax",
+    example=("fa.sparsemax(np.array([[1.0, 2.0, 3.0], [1.0, 0.5, -3.0]]))",),
+)
+def sparsemax(x):
+    """max(x - tau, 0) with tau such that it sums to 1
+
+    The nearest probabilities to the scores: the small ones are exactly 0.
+    """
+    top = x.largest()
+    z = x.of(lambda part: x(part) - top)
+    tau, count = np.full(x.each, -1.0), np.full(x.each, np.inf)
+    while True:
+        above = _larger(z, tau)
+        # The counts fall with every step, so that the loop ends, even where another thread writes x.
+        before, count = count, np.minimum(count, sum(above(part).sum(axis=-1, keepdims=True) for part in z.parts))
+        if (before == count).all():
+            break
+        tau = np.where(count > 0, (_chosen(z, above).sum() - 1) / np.maximum(count, 1), tau)
+    return _where_finite(top, _excess(z, tau))
+
+
+@sparsemax.derivative_from_output(
+    example=("y = fa.sparsemax(np.array([1.0, 0.5, -3.0]))", "fa.sparsemax_backward(np.array([1.0, 0.0, 7.0]), y=y)")
+)
+def sparsemax_backward(grad, y):
+    """grad - mean(grad over y > 0) if y > 0 else 0"""
+    return _spread(grad, y, y.of(lambda part: (y(part) > 0).astype(np.float64)))
+
+
+@along_axis(
+    **PROBABILITIES,
+    source="B. Peters, V. Niculae, A. F. T. Martins (2019), Sparse sequence-to-sequence models",
+    example=("fa.entmax15(np.array([[1.0, 2.0, 3.0], [2.0, 2.0, -3.0]]))",),
+)
+def entmax15(x):
+    """max(x / 2 - tau, 0)**2 with tau such that it sums to 1
+
+    Between softmax and sparsemax: the small ones are exactly 0, the others bend smoothly.
+    """
+    top = x.largest()
+    z = x.of(lambda part: 0.5 * (x(part) - top))
+    tau = np.full(x.each, -1.0)
+    while True:
+        above = _excess(z, tau)
+        step = (_squares(above).sum() - 1) / (2 * above.sum())
+        new = np.maximum(tau, tau + step)
+        if not (new > tau).any():
+            break
+        tau = new
+    return _where_finite(top, _squares(_excess(z, tau)))
+
+
+@entmax15.derivative_from_output(
+    example=("y = fa.entmax15(np.array([1.0, 2.0, 3.0]))", "fa.entmax15_backward(np.array([0.0, 1.0, 0.0]), y=y)")
+)
+def entmax15_backward(grad, y):
+    """s * (grad - sum(s * grad) / sum(s)) with s = sqrt(y)"""
+    return _spread(grad, y, y.of(lambda part: np.sqrt(y(part), dtype=np.float64)))
+
+
+def _larger(z, tau):
+    """Which entries are above a threshold."""
+    return z.of(lambda part: z(part) > tau)
+
+
+def _chosen(z, above):
+    """These entries, else 0."""
+    return z.of(lambda part: np.where(above(part), z(part), 0))
+
+
+def _excess(z, tau):
+    """What the entries are more than a threshold, else 0."""
+    return z.of(lambda part: np.maximum(z(part) - tau, 0))
+
+
+def _squares(z):
+    """The squares of the entries."""
+    return z.of(lambda part: np.square(z(part)))
+
+
+def _where_finite(top, y):
+    """The entries of rows whose largest logit is finite, else NaN."""
+    return y.of(lambda part: np.where(np.isfinite(top), y(part), np.nan))
+
+
+def _spread(grad, y, weight):
+    """The gradient less its weighted mean, times the weight; where there is none an infinite gradient counts nothing."""
+    weighted = grad.of(lambda part: np.where(weight(part) > 0, grad(part), 0) * weight(part))
+    mean = weighted.sum() / weight.sum()
+
+    def entries(part):
+        live = weight(part) > 0
+        return np.where(live, weight(part) * (grad(part) - mean), np.where(np.isnan(y(part)), np.nan, 0))
+
+    return grad.of(entries)
+
+
+@draw(
+    "y * (grad - sum(grad * y)) / tau",
+    source="E. Jang, S. Gu, B. Poole (2017), Categorical reparameterization with Gumbel-softmax",
+    soft=softmax,
+    hard=hardmax,
+    example=(
+        "x = np.tile(np.log([0.1, 0.3, 0.6]), (10000, 1))",
+        "fa.gumbel_softmax(x, hard=True, rng=0).mean(axis=0).round(1)",
+        "fa.gumbel_softmax(x, tau=0.5, rng=0, out=x) is x  # in place",
+    ),
+    backward_example=("y = np.array([0.25, 0.75])", "fa.gumbel_softmax_backward(np.array([1.0, 0.0]), y=y, tau=0.5)"),
+)
+def gumbel_softmax(x):
+    """softmax((x - log(e)) / tau) with exponential noise e
+
+    A random draw from the softmax of x, made smooth so that a gradient can pass: the smaller tau, the nearer to one-hot.
+    """
+
+
+# Loss and gradient keep the digits of a dominant target, whose loss is log1p(rest) and whose gradient is -rest / (1 + rest):
+# `rest` is the sum of all exponentials but the largest.
+
+CLASSES = "logits, labels = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.array([2, 0])"
+
+
+@loss(
+    source="C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna (2016), Rethinking the Inception architecture (label "
+    "smoothing)",
+    requires=["0 <= label_smoothing <= 1"],
+    explained={"label_smoothing": "The share of the target that is spread evenly over all classes, 0 to 1."},
+    bound="; accurate where a target dominates: p - 1 keeps its digits",
+    examples={
+        "loss": (
+            CLASSES,
+            "fa.cross_entropy(logits, labels, reduction='none')",
+            "fa.cross_entropy(logits, labels).round(8)",
         ),
-        "softmax",
-        (
-            "y = fa.softmax(np.array([1.0, 2.0, 3.0]))",
-            "grad = np.array([1.0, 0.0, 0.0])",
-            "fa.softmax_backward(grad, y=y, out=grad)  # from the output, in place",
+        "backward": (CLASSES, "fa.cross_entropy_backward(1.0, logits, labels, ignore_index=0, out=logits)  # in place"),
+        "both": (
+            CLASSES,
+            "loss, grad = fa.cross_entropy_and_grad(logits, labels, out=logits)  # in place",
+            "loss.round(8)",
+            "grad",
         ),
-        by_name=SCALED,
-        plain="(e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
-        plain_backward="(y := (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True))"
-        " * (grad - (grad * y).sum(axis=axis, keepdims=True))",
-        plain_backward_from_output="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
-    ),
-    "log_softmax": Row(
-        "x - log(sum(exp(x)))",
-        "grad - exp(y) * sum(grad)",
-        "The logarithm of the softmax. Where one entry dominates, its logarithm is tiny, and keeps its digits.",
-        "I. Goodfellow, Y. Bengio, A. Courville (2016), Deep learning, section 6.2.2.3",
-        ("fa.log_softmax(np.array([1.0, 2.0, 3.0]))", "fa.log_softmax(np.array([30.0, 0.0]))"),
-        "log_softmax",
-        ("grad = np.array([1.0, 0.0, 0.0])", "fa.log_softmax_backward(grad, np.array([1.0, 2.0, 3.0]), out=grad)  # in place"),
-        by_name=SCALED,
-        plain="(z := x - x.max(axis=axis, keepdims=True)) - np.log(np.exp(z).sum(axis=axis, keepdims=True))",
-        plain_backward="grad - (e := np.exp(x - x.max(axis=axis, keepdims=True)))"
-        " / e.sum(axis=axis, keepdims=True) * grad.sum(axis=axis, keepdims=True)",
-        plain_backward_from_output="grad - np.exp(y) * grad.sum(axis=axis, keepdims=True)",
-    ),
-    "logsumexp": Row(
-        "log(sum(exp(x)))",
-        "grad * softmax(x)",
-        "A smooth maximum, and the normalizer of log_softmax. A row of -inf alone gives -inf, one with +inf and no NaN +inf.",
-        "P. Blanchard, D. J. Higham, N. J. Higham (2021), Accurately computing the log-sum-exp and softmax functions",
-        ("x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 1000.0]])", "fa.logsumexp(x)", "fa.logsumexp(x, axis=0, keepdims=True)"),
-        "logsumexp",
-        ("x = np.array([1.0, 2.0, 3.0])", "fa.logsumexp_backward(1.0, x, out=x)  # in place"),
-        parameters={"axis": -1, "keepdims": False},
-        by_name=MASK,
-        reduces=True,
-        plain="(m := x.max(axis=axis)) + np.log(np.exp(x - np.expand_dims(m, axis)).sum(axis=axis))",
-        plain_backward="np.expand_dims(grad, axis)"
-        " * (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
-    ),
-    "softmin": Row(
-        "exp(-x) / sum(exp(-x))",
-        "-y * (grad - sum(grad * y))",
-        "The softmax of -x: the smallest entry has the largest probability.",
-        "PyTorch, torch.nn.functional.softmin",
-        ("fa.softmin(np.array([1.0, 2.0, 3.0]))",),
-        "softmax",
-        ("y = fa.softmin(np.array([1.0, 2.0, 3.0]))", "fa.softmin_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
-        fixed={"scale": -1.0},
-        plain="(e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True)",
-        plain_backward="(y := (e := np.exp(x.min(axis=axis, keepdims=True) - x)) / e.sum(axis=axis, keepdims=True))"
-        " * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
-        plain_backward_from_output="y * ((grad * y).sum(axis=axis, keepdims=True) - grad)",
-    ),
-    "hardmax": Row(
-        "1 at the first of the largest entries, else 0",
-        "",
-        "The limit of softmax(x, scale=s) for large s. It has no backward pass: its derivative is 0.",
-        "ONNX, operator Hardmax",
-        ("fa.hardmax(np.array([[1.0, 2.0, 3.0], [3.0, 3.0, 1.0]]))",),
-        "hardmax",
-        ordered=True,
-        plain="(x == x.max(axis=axis, keepdims=True)).astype(x.dtype)",
-    ),
-    "softmax_one": Row(
-        "exp(x) / (exp(sink) + sum(exp(x)))",
-        "y * (grad - sum(grad * y))",
-        "A softmax that may sum to less than 1: the sink is one more logit that only counts in the denominator, so that an\n"
-        "    attention head can attend to nothing. The largest logit is subtracted all the same, and nothing overflows.",
-        "E. Miller (2023), Attention is off by one",
-        ("fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one(np.array([0.0, 0.0, -np.inf]))"),
-        "softmax",
-        ("y = fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
-        by_name={"sink": 0.0, **SCALED},
-        plain="(e := np.exp(x - (m := x.max(axis=axis, keepdims=True)))) / (np.exp(-m) + e.sum(axis=axis, keepdims=True))",
-        plain_backward="(y := (e := np.exp(x - (m := x.max(axis=axis, keepdims=True))))"
-        " / (np.exp(-m) + e.sum(axis=axis, keepdims=True))) * (grad - (grad * y).sum(axis=axis, keepdims=True))",
-        plain_backward_from_output="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
-    ),
-    "sparsemax": Row(
-        "max(x - tau, 0) with tau such that it sums to 1",
-        "grad - mean(grad over y > 0) if y > 0 else 0",
-        "The nearest probabilities to the scores: the small ones are exactly 0.",
-        "A. F. T. Martins, R. F. Astudillo (2016), From softmax to sparsemax",
-        ("fa.sparsemax(np.array([[1.0, 2.0, 3.0], [1.0, 0.5, -3.0]]))",),
-        "sparsemax",
-        ("y = fa.sparsemax(np.array([1.0, 0.5, -3.0]))", "fa.sparsemax_backward(np.array([1.0, 0.0, 7.0]), y=y)"),
-    ),
-    "entmax15": Row(
-        "max(x / 2 - tau, 0)**2 with tau such that it sums to 1",
-        "s * (grad - sum(s * grad) / sum(s)) with s = sqrt(y)",
-        "Between softmax and sparsemax: the small ones are exactly 0, the others bend smoothly.",
-        "B. Peters, V. Niculae, A. F. T. Martins (2019), Sparse sequence-to-sequence models",
-        ("fa.entmax15(np.array([[1.0, 2.0, 3.0], [2.0, 2.0, -3.0]]))",),
-        "entmax15",
-        ("y = fa.entmax15(np.array([1.0, 2.0, 3.0]))", "fa.entmax15_backward(np.array([0.0, 1.0, 0.0]), y=y)"),
-    ),
-}
+    },
+)
+def cross_entropy(logits, target, label_smoothing=0.0):
+    """-sum(t * log_softmax(logits)) with t = (1 - label_smoothing) * target + label_smoothing / n
+
+    The surprise at the right class, from logits, in one pass over them: a softmax, its logarithm and the mean.
+    """
+    return _surprise(Logits(logits), _smoothed(logits, target, label_smoothing))
+
+
+@cross_entropy.derivative
+def cross_entropy_backward(grad, logits, target, label_smoothing):
+    """grad * (softmax(logits) * sum(t) - t)"""
+    return _difference(grad, Logits(logits), _smoothed(logits, target, label_smoothing))
+
+
+@cross_entropy.both_at_once
+def cross_entropy_and_grad(grad, logits, target, label_smoothing):
+    """Both from the same exponentials."""
+    shifted, smooth = Logits(logits), _smoothed(logits, target, label_smoothing)
+    return _surprise(shifted, smooth), _difference(grad, shifted, smooth)
+
+
+def _smoothed(logits, target, label_smoothing):
+    """The distribution with a part of it spread evenly."""
+    return logits.of(lambda part: (1 - label_smoothing) * target(part) + label_smoothing / logits.n)
+
+
+def _surprise(shifted, target):
+    """The logarithms of the probabilities by the target; what is impossible and not wanted counts nothing."""
+    log_p = shifted.log_softmax()
+    each = target.of(lambda part: np.where(target(part) == 0, 0, -target(part) * log_p(part)))
+    return np.where(np.isnan(shifted.rest), np.nan, each.sum())
+
+
+def _difference(grad, shifted, target):
+    """The probabilities less the target; that of the largest logit from the rest and the target's other entries."""
+    whole, total, at_leading = 1 + shifted.rest, target.sum(), np.zeros(target.each)
+
+    def others(part):
+        entries = target(part).copy(order="K")
+        rows, at = shifted.leading(part)
+        at_leading[rows] = entries[at]
+        entries[at] = 0
+        return entries
+
+    leading = (target.of(others).sum() - at_leading * shifted.rest) / whole
+
+    def slope(part):
+        entries = total * (shifted.others(part) / whole) - target(part)
+        rows, at = shifted.leading(part)
+        entries[at] = leading[rows]
+        return entries * grad
+
+    return target.of(slope)

@@ -9,11 +9,10 @@ import math
 from pathlib import Path
 
 import fastact
+from fastact import docstrings as documentation
 from fastact.command import bench
-from fastact.declare import ACTIVATIONS
-from fastact.docstrings import elementwise as documentation
+from fastact.declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
 from fastact.docstrings import elsewhere, mathtext
-from fastact.rows import ROWS
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 FOLDER = Path(__file__).parent.parent / "reference" / "functions"
@@ -56,7 +55,7 @@ def group(name):
         return "pair" if len(ACTIVATIONS[name].operands) > 1 else "one"
     if name.endswith("_step"):
         return "steps"
-    return "rows" if name in ROWS or "softmax" in name else "losses"
+    return "rows" if name in ROWS or name in DRAWS else "losses"
 
 
 def table(head, lines):
@@ -227,7 +226,7 @@ def page(name, listed):
     documented = [name, *([backward] if hasattr(fastact, backward) else [])]
     docstrings = "".join(f".. autofunction:: fastact.{each}\n\n" for each in documented)
     aliases = " and ".join(f"`{alias}`" for alias in (listed[0].aliases if listed else ()))
-    declared = ACTIVATIONS.get(name) or ROWS.get(name)
+    declared = {**ACTIVATIONS, **ROWS, **DRAWS, **LOSSES}.get(name)
     summary = " ".join(declared.summary.split()) + "\n\n" if declared else ""
     return (
         f"# {name}\n\n{summary}"

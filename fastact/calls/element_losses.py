@@ -7,14 +7,14 @@ import numpy as np
 from ..numpy_backend.elementwise import broadcast, loop_dtype
 from ..numpy_backend.rows import blocks, overlaps
 from .elementwise import Call
-from .losses import BLOCK, CAST, KINDS, LossCall, place, sum_quietly
+from .losses import BLOCK, CAST, SUFFIXES, LossCall, place
 from .operands import array_to_read
 
 # Roundings may take a label so far below 0 or above 1.
 SLACK = 1e-6
 
 
-class ElementwiseLossCall(LossCall):
+class ElementLossCall(LossCall):
     """How an elementwise loss is called, which is reduced over all elements.
 
     Attributes
@@ -27,12 +27,13 @@ class ElementwiseLossCall(LossCall):
         How far roundings may take a label below 0 or above 1; None where the target has no labels.
     """
 
-    slack = None
-
-    def __init__(self, name, kind, parameters, evaluators, evaluator, usual):
-        super().__init__(name, kind, parameters)
-        self.evaluator, self.usual = evaluators[evaluator], usual
-        self.sum, self.mean_of_elements = evaluators.get("sum", sum_quietly), evaluators.get("mean_of_elements")
+    def __init__(self, loss, kind, evaluators):
+        super().__init__(loss, kind, evaluators)
+        self.evaluator = evaluators[loss.evaluator + SUFFIXES[kind]]
+        numbers = [1.0 if default is None else float(default) for default in loss.parameters.values()]
+        self.usual = (*([1.0] if kind == "both" else []), *numbers)
+        self.slack = SLACK if loss.labels else None
+        self.mean_of_elements = evaluators.get("mean_of_elements") if isinstance(self.evaluator, np.ufunc) else None
 
     def __call__(self, *args, **kwargs):
         """The mean over plain arrays at once, without looking at everything; the rest by all the rules."""
@@ -66,65 +67,47 @@ class ElementwiseLossCall(LossCall):
             loss = losses[()] if loss_out is None else losses
         return loss if slopes is None else (loss, slopes)
 
-
-class SquaredErrorCall(ElementwiseLossCall):
-    """How squared_error_and_grad is called."""
-
-    first = "outputs"
-
-    def __init__(self, name, evaluators):
-        super().__init__(name, "both", {"reduction": "mean"}, evaluators, "squared_error_both", (1.0,))
+    def check(self, name, value):
+        """A parameter of its own is a number or an array of numbers."""
+        return Call.check(self, name, value) if name in self.own else super().check(name, value)
 
     def compute(self, grad, outputs, target, options, out):
-        """Check all of it, then compute it in blocks; a target never broadcasts."""
-        if target.shape != outputs.shape:
-            hint = f": pass np.reshape(target, {outputs.shape})" if target.size == outputs.size else ""
-            right = f"a target of the shape of outputs, {outputs.shape}, got {target.shape}"
-            raise ValueError(f"{self.name}() needs {right}{hint}")
-        reduction = options["reduction"]
-        weight = 1.0 if reduction != "mean" or not outputs.size else 1.0 / outputs.size
-        return self.by_blocks([outputs, target, weight], reduction, loop_dtype(self.name, [outputs]), out)
-
-
-class BinaryCrossEntropyCall(ElementwiseLossCall):
-    """How binary_cross_entropy_with_logits is called."""
-
-    slack = SLACK
-
-    def __init__(self, name, kind, evaluators):
-        suffix = {"loss": "", "both": "_both", "backward": "_backward"}[kind]
-        usual = (1.0, 1.0) if kind == "both" else (1.0,)
-        parameters = {"pos_weight": None, "reduction": "mean"}
-        super().__init__(name, kind, parameters, evaluators, f"binary_cross_entropy{suffix}", usual)
-
-    def check(self, name, value):
-        """A weight is a number or an array of numbers."""
-        if name == "pos_weight":
-            return Call.check(self, name, value)
-        return super().check(name, value)
-
-    def compute(self, grad, logits, target, options, out):
         """Check all of it, then compute it, the loss in blocks."""
-        weight, reduction = options["pos_weight"], options["reduction"]
-        weight = 1.0 if weight is None else weight
-        weight = weight if type(weight) in (int, float) else array_to_read(self.name, "pos_weight", weight)
-        if not np.all(np.asarray(weight) >= 0):
-            raise ValueError(f"{self.name}() needs pos_weight >= 0, got pos_weight={weight!r}")
-        inputs = [logits, target, weight]
-        loop = loop_dtype(self.name, [logits])
-        if broadcast(self.name, inputs) != logits.shape:
-            shapes = f"{logits.shape}, got {target.shape} and {np.shape(weight)}"
-            raise ValueError(f"{self.name}() needs target and pos_weight that broadcast to the shape of logits, {shapes}")
-        self.check_binary(target)
+        numbers, reduction = self.checked_numbers(options), options["reduction"]
+        self.check_shapes(outputs, target, numbers)
+        if self.slack is not None:
+            self.check_binary(target)
+        loop = loop_dtype(self.name, [outputs])
         if self.kind == "loss":
-            return self.by_blocks(inputs, reduction, loop, out)
+            return self.by_blocks([outputs, target, *numbers], reduction, loop, out)
         if self.kind == "both":
-            slope = 1.0 if reduction != "mean" or not logits.size else 1.0 / logits.size
-            return self.by_blocks([logits, target, slope, weight], reduction, loop, out)
-        slope = self.weight(grad, reduction, logits.size, logits.shape)
-        out = self.gradient_out(out, logits, loop)
+            slope = 1.0 if reduction != "mean" or not outputs.size else 1.0 / outputs.size
+            return self.by_blocks([outputs, target, slope, *numbers], reduction, loop, out)
+        slope = self.weight(grad, reduction, outputs.size, outputs.shape)
+        out = self.gradient_out(out, outputs, loop)
         slope = slope.astype(loop) if isinstance(slope, np.ndarray) and slope.dtype != loop else slope
-        return self.evaluator(slope, *inputs, out=out, dtype=loop)
+        return self.evaluator(slope, outputs, target, *numbers, out=out, dtype=loop)
+
+    def checked_numbers(self, options):
+        """The loss's own parameters, 1 where None is given."""
+        numbers = {}
+        for name in self.own:
+            value = 1.0 if options[name] is None else options[name]
+            numbers[name] = value if type(value) in (int, float) else array_to_read(self.name, name, value)
+        self.demand(self.conditions, numbers, "needs", "")
+        return list(numbers.values())
+
+    def check_shapes(self, outputs, target, numbers):
+        """Labels and parameters broadcast to the outputs; any other target has their shape."""
+        inputs = [outputs, target, *numbers]
+        if self.slack is None and target.shape != outputs.shape:
+            hint = f": pass np.reshape(target, {outputs.shape})" if target.size == outputs.size else ""
+            right = f"a target of the shape of {self.first}, {outputs.shape}, got {target.shape}"
+            raise ValueError(f"{self.name}() needs {right}{hint}")
+        if broadcast(self.name, inputs) != outputs.shape:
+            names, shapes = " and ".join(["target", *self.own]), " and ".join(str(np.shape(value)) for value in inputs[1:])
+            right = f"{names} that broadcast to the shape of {self.first}, {outputs.shape}, got {shapes}"
+            raise ValueError(f"{self.name}() needs {right}")
 
     def check_binary(self, target):
         """Refuse labels that are not between 0 and 1; NaN passes."""
@@ -138,9 +121,3 @@ class BinaryCrossEntropyCall(ElementwiseLossCall):
                 value = given[tuple(at)].item()
                 raise ValueError(f"{self.name}() needs target labels between 0 and 1, got {value} at {place(part, at)}")
 
-
-def calls(evaluators):
-    """The calls of the elementwise losses."""
-    yield SquaredErrorCall("squared_error_and_grad", evaluators)
-    for suffix, kind in KINDS.items():
-        yield BinaryCrossEntropyCall("binary_cross_entropy_with_logits" + suffix, kind, evaluators)

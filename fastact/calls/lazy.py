@@ -176,7 +176,7 @@ class LazyRows:
         import dask.array as da
 
         x, name = self.given[self.with_axis[-1]], self.call.name
-        if not self.call.is_per_row or is_masked(self.tried):
+        if not self.call.is_per_row or not self.call.composes or is_masked(self.tried):
             of = next(of for of in self.with_axis if self.along_rows(of))
             axis = self.along_rows(of)[0]
             chunks = f"axis {axis} of {of} has chunks {self.given[of].chunks[axis]}"
@@ -185,7 +185,7 @@ class LazyRows:
                 f"or use dask.array.map_blocks(fastact.{name}, ...) if each block has rows of its own"
             )
         if "mask" in self.given:
-            x = da.where(self.given["mask"], x, -np.inf)
+            x = da.where(self.given["mask"], x, self.call.absent)
         part = functools.partial(self.call.function, dtype=np.float64)
         result = da.reduction(x, part, self.call.function, self.axes, self.keepdims, np.float64)
         return result.astype(self.tried.dtype)

@@ -14,7 +14,7 @@ from .operands import array_to_read, is_labelled, refuse_masked_out
 from .rows import finite_number, taking_dtype
 
 REDUCTIONS = ("mean", "sum", "none")
-KINDS = {"": "loss", "_backward": "backward", "_and_grad": "both"}
+SUFFIXES = {"loss": "", "backward": "_backward", "both": "_both"}  # of the evaluators
 # Rows of a block: their losses and their targets take 64 KiB at most.
 BLOCK = 8192
 # Entries of a block that has to be cast: 512 KiB at most.
@@ -34,20 +34,27 @@ class LossCall(Call):
     ----------
     kind : str
         "loss", "backward" (grad is the first operand) or "both".
+    first : str
+        What the gradient is of.
+    own : dict
+        The loss's own parameters, with their defaults.
+    conditions : list of code
+        What they must fulfil.
     """
 
     keywords = "out=None"
     of_ufuncs = frozenset(("out",))
     instead = {}  # noqa: RUF012  (what to pass in place of masked entries, by operand)
-    first = "logits"  # what the gradient is of
 
-    def __init__(self, name, kind, parameters):
-        operands = (self.first, "target")
-        super().__init__(name, ("grad", *operands) if kind == "backward" else operands, parameters, {None: (None, None)})
-        self.kind = kind
+    def __init__(self, loss, kind, evaluators):
+        operands = (*(["grad"] if kind == "backward" else []), loss.first, "target")
+        super().__init__(loss.names()[kind], operands, loss.all_parameters, {None: (None, None)})
+        self.kind, self.first, self.own = kind, loss.first, loss.parameters
+        self.conditions = [compile(text, text, "eval") for text in loss.requires]
+        self.sum = evaluators.get("sum", sum_quietly)
 
     def check(self, name, value):
-        """Refuse an option that is none of the choices; the rest is checked with the operands."""
+        """Refuse an option that is none of the choices; what depends on the operands is checked with them."""
         if name == "reduction":
             right = " or ".join(map(repr, REDUCTIONS))
             if not isinstance(value, str):
@@ -129,8 +136,8 @@ class LossCall(Call):
         return out
 
 
-class CrossEntropyCall(LossCall):
-    """How cross_entropy is called: with indices, one-hot labels or distributions, along an axis.
+class RowLossCall(LossCall):
+    """How a loss of rows is called: with indices, one-hot labels or distributions, along an axis.
 
     Attributes
     ----------
@@ -140,16 +147,17 @@ class CrossEntropyCall(LossCall):
 
     instead = {"target": "ignore_index in their place, target.filled(-100)"}  # noqa: RUF012
 
-    def __init__(self, name, kind, evaluators):
-        super().__init__(name, kind, {"axis": -1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"})
-        suffix = "" if kind == "loss" else f"_{kind}"
-        self.of_index, self.of_distribution = (evaluators[f"cross_entropy{of}{suffix}"] for of in ("", "_distribution"))
-        self.sum, self.mean_of_losses = evaluators.get("sum", sum_quietly), evaluators.get("mean_of_losses")
+    def __init__(self, loss, kind, evaluators):
+        super().__init__(loss, kind, evaluators)
+        self.of_index, self.of_distribution = (evaluators[loss.name + of + SUFFIXES[kind]] for of in ("", "_distribution"))
+        # the quick way calls the core's own loop
+        self.mean_of_losses = evaluators.get("mean_of_losses") if isinstance(self.of_index, np.ufunc) else None
+        self.usual = tuple(map(float, loss.parameters.values()))
 
     def __call__(self, *args, **kwargs):
         """The mean over plain arrays at once, without the 20 us that looking at everything takes; the rest by all the rules."""
         if self.mean_of_losses and len(args) == len(self.operands) and not kwargs.keys() - {"out", "axis"}:
-            result = self.mean_of_losses(self.of_index, self.kind, args, kwargs.get("axis", -1), kwargs.get("out"))
+            result = self.mean_of_losses(self.of_index, self.kind, args, self.usual, kwargs.get("axis", -1), kwargs.get("out"))
             if result is not None:
                 return result
         return super().__call__(*args, **kwargs)
@@ -159,7 +167,7 @@ class CrossEntropyCall(LossCall):
         if logits.ndim == 0:
             raise ValueError(f"{self.name}() needs logits of at least one dimension, along which to normalize; got a scalar")
         axis = normalize_axis_index(operator.index(options["axis"]), logits.ndim)
-        smoothing, reduction = self.smoothing(options["label_smoothing"]), options["reduction"]
+        numbers, reduction = self.checked_numbers(options), options["reduction"]
         batch = logits.shape[:axis] + logits.shape[axis + 1 :]
         of = self.kind_of_target(logits, target, batch)
         loop, n = loop_dtype(self.name, [logits]), logits.shape[axis]
@@ -183,7 +191,7 @@ class CrossEntropyCall(LossCall):
         else:
             keep = None if count == target.size else ignored
             evaluate, prepare = self.of_index, functools.partial(as_index, self.name, n, keep)
-        total = self.by_blocks(evaluate, prepare, weight, inputs, smoothing, (losses, slopes), reduction == "none", loop)
+        total = self.by_blocks(evaluate, prepare, weight, inputs, numbers, (losses, slopes), reduction == "none", loop)
         if self.kind == "backward":
             return slope_out
         if reduction != "none":
@@ -192,13 +200,13 @@ class CrossEntropyCall(LossCall):
             loss = losses[()] if loss_out is None else losses
         return loss if self.kind == "loss" else (loss, slope_out)
 
-    def by_blocks(self, evaluate, prepare, weight, arrays, smoothing, written, each_row, loop):
+    def by_blocks(self, evaluate, prepare, weight, arrays, numbers, written, each_row, loop):
         """Write the losses of each row, if these are wanted, and gradients; returns the sum of the losses."""
         (rows, targets), (losses, slopes), total = arrays, written, 0.0
         evaluate = functools.partial(taking_dtype(evaluate), dtype=loop)
         cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop)
         for part in blocks(rows.shape[:-1], max(1, CAST // max(rows.shape[-1], 1)) if cast else BLOCK):
-            inputs = [rows[part], prepare(targets[part]), smoothing]
+            inputs = [rows[part], prepare(targets[part]), *numbers]
             if self.kind != "loss":
                 inputs.insert(0, weight[part].astype(loop, copy=False) if each_row else weight)
             if self.kind == "backward":
@@ -239,12 +247,12 @@ class CrossEntropyCall(LossCall):
                 right = "labels of the shape of logits that are 0 but for one 1 a row"
                 raise ValueError(f"{self.name}() needs {right}, got {row} at {place(part, at)}{hint}")
 
-    def smoothing(self, value):
-        """The share that is spread over all entries."""
-        number = finite_number(self.name, "label_smoothing", value)
-        if not 0 <= number <= 1:
-            raise ValueError(f"{self.name}() needs 0 <= label_smoothing <= 1, got label_smoothing={value!r}")
-        return number
+    def checked_numbers(self, options):
+        """The loss's own parameters as floats."""
+        given = {name: options[name] for name in self.own}
+        numbers = [finite_number(self.name, name, value) for name, value in given.items()]
+        self.demand(self.conditions, given, "needs", "")
+        return numbers
 
     def ignored(self, value):
         """The target that says that a row does not count."""
@@ -300,8 +308,3 @@ def as_index(function, n, ignored, target):
         made[left_out] = -1
     return made
 
-
-def calls(evaluators):
-    """The calls of the losses of rows."""
-    for suffix, kind in KINDS.items():
-        yield CrossEntropyCall("cross_entropy" + suffix, kind, evaluators)

@@ -1,7 +1,5 @@
 """Row functions of numpy.ma arrays: an entry that is masked takes no part, and is masked in the result."""
 
-import math
-
 import numpy as np
 
 from ..numpy_backend.elementwise import loop_dtype
@@ -28,7 +26,8 @@ def row_call(call, evaluator, operands, parameters, kwargs):
             mask = mask if mask is None else checked_mask(call.name, mask)
             kwargs["mask"] = ~gone & whole_mask(call.name, mask, whole.shape)
         else:
-            plain[-1] = filled(plain[-1], hidden[-1], uncounted(call, names), loop_dtype(call.name, plain, kwargs.get("dtype")))
+            absent = uncounted(call, names, gone)
+            plain[-1] = filled(plain[-1], hidden[-1], absent, loop_dtype(call.name, plain, kwargs.get("dtype")))
     if len(names) == 2:
         of_grad = each_entry(hidden[0], whole) if call.reduces else hidden[0]
         gone = gone | of_grad
@@ -57,9 +56,12 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     return result
 
 
-def uncounted(call, names):
-    """What takes no part in a row: a logit whose exponential is 0, a probability of 0."""
-    return 0.0 if names[-1] == "y" else -math.copysign(math.inf, call.fixed.get("scale", 1.0))
+def uncounted(call, names, gone):
+    """What takes no part in a row: a probability of 0, or what the declaration says; refuses where it says nothing."""
+    if call.absent is None:
+        way = f"{names[-1]}.filled(value)"
+        raise TypeError(f"{call.name}() takes no masked entries, and {names[-1]} has {np.count_nonzero(gone)}: pass {way}")
+    return 0.0 if names[-1] == "y" else call.absent
 
 
 def filled(array, hidden, value, dtype):

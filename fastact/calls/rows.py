@@ -26,18 +26,16 @@ class RowCall(Call):
         The values of some of these options.
     reduces : bool
         The result, or backward the gradient that is given, has one entry for each row.
-    ordered : bool
-        The first of equal entries counts more than the others.
+    ordered, composes, absent
+        As in declare_rows.AlongAxis.
     """
 
     keywords = "out=None, **kwargs"
 
-    def __init__(
-        self, name, operands, parameters, evaluators, by_name=None, masked=(None, None), fixed=None, reduces=False, ordered=False
-    ):
-        super().__init__(name, operands, parameters, {None: evaluators})
-        self.by_name, self.masked, self.fixed = by_name or {}, masked, fixed or {}
-        self.reduces, self.ordered = reduces, ordered
+    def __init__(self, row, suffix, evaluators, masked):
+        super().__init__(row.name + suffix, ("grad", "x") if suffix else ("x",), row.parameters, {None: evaluators})
+        self.by_name, self.fixed, self.masked = row.by_name, row.fixed, masked
+        self.reduces, self.ordered, self.composes, self.absent = row.reduces, row.ordered, row.composes, row.absent
 
     @property
     def has_shortcut(self):

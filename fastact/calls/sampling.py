@@ -20,11 +20,10 @@ class GumbelCall(Call):
 
     keywords = "out=None, **kwargs"
     of_ufuncs = frozenset(("out", "where", "dtype", "casting", "subok"))
-    by_name = {"tau": 1.0, "hard": False, "rng": None}  # noqa: RUF012
 
-    def __init__(self, name, softmax, hardmax):
-        super().__init__(name, ("x",), {"axis": -1}, {None: (None, None)})
-        self.softmax, self.hardmax = softmax, hardmax
+    def __init__(self, draw, functions):
+        super().__init__(draw.name, ("x",), draw.parameters, {None: (None, None)})
+        self.by_name, self.softmax, self.hardmax = draw.by_name, functions[draw.soft.name], functions[draw.hard.name]
 
     check = RowCall.check
     reduces = False
@@ -57,14 +56,21 @@ class GumbelCall(Call):
         return function(noisy, axis, out=noisy if out is None else out, **scale, **kwargs)
 
 
-class GumbelBackwardCall(RowCall):
+class GumbelBackwardCall(Call):
     """How its backward pass is called: from y= alone, since the noise has gone."""
 
-    def __init__(self, name, softmax_backward):
-        super().__init__(name, ("grad",), {"axis": -1}, (None, None), by_name={"y": None, "tau": 1.0})
-        self.softmax_backward = softmax_backward
+    keywords = "out=None, **kwargs"
+    by_name = {"y": None, "tau": 1.0}  # noqa: RUF012
+    check = RowCall.check
 
-    example = "gumbel_softmax_backward(grad, y=y)"
+    def __init__(self, draw, functions):
+        super().__init__(f"{draw.name}_backward", ("grad",), draw.parameters, {None: (None, None)})
+        self.softmax_backward = functions[f"{draw.soft.name}_backward"]
+
+    @property
+    def example(self):
+        """The shortest right call, for messages."""
+        return f"{self.name}(grad, y=y)"
 
     def __call__(self, *args, **kwargs):
         """Parse the arguments as the signature says, and evaluate."""

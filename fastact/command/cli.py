@@ -6,7 +6,7 @@ import sys
 
 from .. import __version__, backend, reason, simd
 from ..backends import available
-from ..docstrings import elementwise as documentation
+from ..docstrings import listing
 from ..plots.command import add as add_plot
 from . import bench
 from .bench import peers, report
@@ -114,7 +114,7 @@ def info():
 def functions():
     """Print a line for each function: how it is called, what it is, and what its backward pass starts from."""
     lines = [("function", "backward from", "definition")]
-    lines += [(", ".join([one.call, *one.aliases]), one.start, one.definition) for one in documentation.listing()]
+    lines += [(", ".join([one.call, *one.aliases]), one.start, one.definition) for one in listing()]
     width = max(len(start) for _, start, _ in lines)
     for call, start, definition in lines:
         print(f"{call:<{CALL_WIDTH}}  {start:<{width}}  {definition}")

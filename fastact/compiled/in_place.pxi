@@ -294,14 +294,18 @@ cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
     return signs >= 0
 
 
-def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, out):
-    """The mean loss of plain rows, or its gradient, or both; None where something is not plain. As by the gufuncs, but losses go through a
-    small buffer; and gradients are streamed where those of all rows, not of a block of them, leave the caches."""
+def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple parameters, axis_, out):
+    """The mean loss of plain rows, or its gradient, or both; None where something is not plain.
+
+    `parameters` are the evaluator's. As by the gufuncs, but losses go through a small buffer; and gradients are streamed where
+    those of all rows, not of a block of them, leave the caches.
+    """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
     cdef bint graded = kind != "loss", summed = kind != "backward"
     cdef PyObject *logits = PyTuple_GET_ITEM(<PyObject *>args, not summed)
     cdef PyObject *target = PyTuple_GET_ITEM(<PyObject *>args, 1 + (not summed))
-    cdef int dtype = float_type(logits), dimensions, axis, k, operands = 2 * graded + summed + 3
+    cdef int dtype = float_type(logits), dimensions, axis, k, n_parameters = len(parameters)
+    cdef int losses_at = graded + 2 + n_parameters, operands = losses_at + summed + graded
     if dtype < 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>logits) or cnp.PyArray_SIZE(<cnp.ndarray>logits) == 0:
         return None
     dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits)
@@ -328,27 +332,30 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, axis_, ou
     cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
     cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
     cdef double[SUMMED] losses
-    cdef double smoothing = 0, part, total = 0
+    cdef double[MAX_PARAMETERS] numbers
+    cdef double part, total = 0
     cdef cnp.ndarray weight = number((1.0 if summed else args[0]) / in_all, dtype)
-    cdef Cursor[6] cursors
-    cdef char *at[6]
+    cdef Cursor[5 + MAX_PARAMETERS] cursors
+    cdef char *at[5 + MAX_PARAMETERS]
     cdef char **sum_at = [<char *>losses, <char *>&part]
     cdef LossCall call = LossCall(in_all, 0)
-    cdef cnp.npy_intp[8] steps
+    cdef cnp.npy_intp[7 + MAX_PARAMETERS] steps
     cdef cnp.npy_intp *counts = [0, n]
     cdef cnp.npy_intp *sum_counts = [1, 0]
     cdef cnp.npy_intp *sum_steps = [0, 0, item]
     cursors[graded] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>logits), in_block * n * item, step)
     cursors[graded + 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>target), in_block * sizeof(cnp.npy_int64), sizeof(cnp.npy_int64))
-    cursors[graded + 2] = Cursor(<char *>&smoothing, 0, 0)
+    for k in range(n_parameters):
+        numbers[k] = parameters[k]
+        cursors[graded + 2 + k] = Cursor(<char *>&numbers[k], 0, 0)
     if summed:
-        cursors[graded + 3] = Cursor(<char *>losses, 0, 0)
+        cursors[losses_at] = Cursor(<char *>losses, 0, 0)
     if graded:
         cursors[0] = Cursor(<char *>cnp.PyArray_DATA(weight), 0, 0)
         cursors[operands - 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>out), in_block * n * item, step)
     steps[operands] = steps[operands + 1] = after * item
     for k in range(operands):
-        steps[k] = item if summed and k == graded + 3 else cursors[k].row
+        steps[k] = item if summed and k == losses_at else cursors[k].row
     with nogil:
         for outer in range(in_all // in_block):
             row = 0

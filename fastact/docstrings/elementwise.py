@@ -1,11 +1,7 @@
-"""The numpydoc docstrings, made from the declarations."""
+"""The numpydoc docstrings of the elementwise functions."""
 
-from typing import NamedTuple
-
-from ..declare import ACTIVATIONS, REQUIRED, Activation
-from . import examples
-from . import fused as fused_documentation
-from . import rows as row_documentation
+from ..declare import REQUIRED
+from . import examples, rows
 
 KEYWORDS = """    where : array_like of bool, optional
         Where to compute; elsewhere `out` stays as it is.
@@ -14,46 +10,13 @@ KEYWORDS = """    where : array_like of bool, optional
 """
 
 
-class Listed(NamedTuple):
-    """What a table of functions says of one function, or of one of its options."""
-
-    name: str
-    call: str
-    aliases: tuple
-    start: str  # what the backward pass starts from
-    definition: str
-    slope: str
-    declared: Activation | None
-
-
-def listing():
-    """A `Listed` for each public function and option."""
-    for activation in (activation for activation in ACTIVATIONS.values() if activation.public):
-        operands = ("x",) if activation.halves else activation.operands
-        given = {"axis": -1} if activation.halves else activation.parameters
-        arguments = [*operands, *(name if default is REQUIRED else f"{name}={default}" for name, default in given.items())]
-        start = "x or y=" if activation.backward_from_output else ", ".join(operands)
-        for value, other in activation.alternatives.items() if activation.option else [(None, activation)]:
-            option = [f"{activation.option}={value!r}"] if activation.option else []
-            name = activation.name if other is activation else f"{activation.name}[{value}]"
-            call = f"{activation.name}({', '.join(arguments + option)})"
-            yield Listed(name, call, activation.aliases, start, other.definition, other.slope, other)
-    for facts in (*row_documentation.listing(), *fused_documentation.listing()):
-        yield Listed(*facts, None)
-
-
-def _clean(text):
-    """The text without the indentation of this file."""
-    return text.replace("\n    ", "\n").rstrip() + "\n"
-
-
 def _also(activation, suffix=""):
     """The sentence on aliases."""
     names = " and ".join(f"`{alias}{suffix}`" for alias in activation.aliases)
     return f"\n\n    Also named {names}." if names else ""
 
 
-def _operands(activation, rest=row_documentation.KINDS):
+def _operands(activation, rest=rows.KINDS):
     """The arrays of the forward pass."""
     if activation.halves or activation.operands == ("x",):
         return f"    x : array_like\n        {rest}\n"
@@ -103,7 +66,7 @@ def forward(activation):
         shape, out = "Half as long along the axis", "Where to write."
     else:
         shape, out = "Of the broadcast shape", f"Where to write; `out={activation.operands[0]}` works in place."
-    return _clean(f"""{name}: {activation.definition}
+    return rows.clean(f"""{name}: {activation.definition}
 
     {activation.summary}{_also(activation)}
 
@@ -173,7 +136,7 @@ def backward(activation):
     rest = "As in the forward pass, by position."
     masked = " and masked entries, since it sums" if activation.gradients != activation.operands and not activation.halves else ""
     gradients = " and to ".join(f"`{of}`" for of in activation.gradients)
-    return _clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
+    return rows.clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
 
     The derivative with respect to {gradients} is {activation.slope}.{_also(activation, "_backward")}
 

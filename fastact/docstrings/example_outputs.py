@@ -559,6 +559,24 @@ OUTPUTS = {
         "fa.gumbel_softmax_backward(np.array([1.0, 0.0]), y=y, tau=0.5)":
             "array([ 0.375, -0.375])",
     },
+    "squared_error_and_grad": {
+        "float(loss), grad.tolist()":
+            "(2.5, [[1.0], [-2.0]])",
+    },
+    "binary_cross_entropy_with_logits": {
+        "fa.binary_cross_entropy_with_logits(logits, labels, reduction='none')":
+            "array([1.00000000e+03, 6.93147181e-01])",
+        "fa.binary_cross_entropy_with_logits(logits, labels).round(8)":
+            "np.float64(500.34657359)",
+    },
+    "binary_cross_entropy_with_logits_backward": {
+        "fa.binary_cross_entropy_with_logits_backward(1.0, logits, labels, out=logits)  # in place":
+            "array([-0.5 , -0.25])",
+    },
+    "binary_cross_entropy_with_logits_and_grad": {
+        "round(float(loss), 6), grad.tolist()":
+            "(0.693147, [0.25, -0.25])",
+    },
     "cross_entropy": {
         "fa.cross_entropy(logits, labels, reduction='none')":
             "array([0.40760596, 1.09861229])",
@@ -574,15 +592,5 @@ OUTPUTS = {
             "np.float64(0.75310913)",
         "grad":
             "array([[ 0.04501529,  0.12236424, -0.16737952],\n       [-0.33333333,  0.16666667,  0.16666667]])",
-    },
-    "binary_cross_entropy_with_logits": {
-        "fa.binary_cross_entropy_with_logits(logits, labels, reduction='none')":
-            "array([1.00000000e+03, 6.93147181e-01])",
-        "fa.binary_cross_entropy_with_logits(logits, labels).round(8)":
-            "np.float64(500.34657359)",
-    },
-    "binary_cross_entropy_with_logits_backward": {
-        "fa.binary_cross_entropy_with_logits_backward(1.0, logits, labels, out=logits)  # in place":
-            "array([-0.5 , -0.25])",
     },
 }

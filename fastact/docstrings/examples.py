@@ -1,12 +1,11 @@
 """The examples in docstrings.
 
-Their statements are made here from the declarations, or stand in the table of rows and below. What they print is recorded in
+Their statements stand in the declarations, or are made from these. What they print is recorded in
 example_outputs.py, so that an import computes nothing. `python benchmarks/examples.py` writes that file, and
 tests/docs/test_examples.py says whether it is current.
 """
 
-from ..declare import ACTIVATIONS
-from ..rows import ROWS
+from ..declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
 from .example_outputs import OUTPUTS
 
 X = "[-2.0, -0.4, 0.0, 0.7, 2.0]"
@@ -18,43 +17,6 @@ INPUTS = {
     "logit": "[0.1, 0.25, 0.5, 0.75, 0.9]",
     "relu6": "[-2.0, 0.0, 3.0, 6.0, 8.0]",
     "softcap": "[-100.0, -10.0, 0.0, 10.0, 100.0]",
-}
-CLASSES = "logits, labels = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.array([2, 0])"
-BINARY = "logits, labels = np.array([-1000.0, 0.0]), np.array([1.0, 1.0])"
-OTHERS = {
-    "gumbel_softmax": (
-        "x = np.tile(np.log([0.1, 0.3, 0.6]), (10000, 1))",
-        "fa.gumbel_softmax(x, hard=True, rng=0).mean(axis=0).round(1)",
-        "fa.gumbel_softmax(x, tau=0.5, rng=0, out=x) is x  # in place",
-    ),
-    "gumbel_softmax_backward": (
-        "y = np.array([0.25, 0.75])",
-        "fa.gumbel_softmax_backward(np.array([1.0, 0.0]), y=y, tau=0.5)",
-    ),
-    "cross_entropy": (
-        CLASSES,
-        "fa.cross_entropy(logits, labels, reduction='none')",
-        "fa.cross_entropy(logits, labels).round(8)",
-    ),
-    "cross_entropy_backward": (
-        CLASSES,
-        "fa.cross_entropy_backward(1.0, logits, labels, ignore_index=0, out=logits)  # in place",
-    ),
-    "cross_entropy_and_grad": (
-        CLASSES,
-        "loss, grad = fa.cross_entropy_and_grad(logits, labels, out=logits)  # in place",
-        "loss.round(8)",
-        "grad",
-    ),
-    "binary_cross_entropy_with_logits": (
-        BINARY,
-        "fa.binary_cross_entropy_with_logits(logits, labels, reduction='none')",
-        "fa.binary_cross_entropy_with_logits(logits, labels).round(8)",
-    ),
-    "binary_cross_entropy_with_logits_backward": (
-        BINARY,
-        "fa.binary_cross_entropy_with_logits_backward(1.0, logits, labels, out=logits)  # in place",
-    ),
 }
 
 
@@ -107,11 +69,12 @@ def every():
         if activation.public:
             yield name, forward(activation)
             yield f"{name}_backward", backward(activation)
-    for name, row in ROWS.items():
-        yield name, row.example
-        if row.slope:
-            yield f"{name}_backward", row.backward_example
-    yield from OTHERS.items()
+    for one in (*ROWS.values(), *DRAWS.values()):
+        yield one.name, one.example
+        if one.slope:
+            yield f"{one.name}_backward", one.backward_example
+    for loss in LOSSES.values():
+        yield from ((name, loss.examples.get(kind, ())) for kind, name in loss.names().items())
 
 
 def shown(name, statements):
@@ -122,8 +85,3 @@ def shown(name, statements):
         assigned = statement if output or " = " in statement else f"result = {statement}"
         lines += [f">>> {assigned}", *(output.splitlines() if output else ())]
     return "\n    ".join(lines)
-
-
-def other(name):
-    """The example of a function that is neither elementwise nor in the table of rows."""
-    return shown(name, OTHERS[name])

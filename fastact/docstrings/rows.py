@@ -1,6 +1,5 @@
-"""The numpydoc docstrings of the functions along an axis and of the losses."""
+"""The numpydoc docstrings of the functions along an axis."""
 
-from ..rows import ROWS
 from . import examples
 
 KINDS = "float32 and float64 keep their dtype; float16, booleans and integers of up to 16 bits give float32, larger ones float64."
@@ -23,6 +22,8 @@ PARAMETERS = {
         Whether the axis stays, with length 1.
 """,
 }
+UNMASKED = """
+        A pandas, polars or xarray object keeps its labels; a dask array or data frame gives a lazy one."""
 OTHERWISE = """
         Entries that a numpy.ma array masks take no part and stay masked; a pandas, polars or xarray object keeps its labels; a
         dask array or data frame gives a lazy one."""
@@ -34,44 +35,6 @@ KEYWORDS = """    **kwargs
 def clean(text):
     """The text without the indentation of this file."""
     return text.replace("\n    ", "\n").rstrip() + "\n"
-
-
-def listing():
-    """Name, call, aliases, where the backward pass starts, definition and slope of each function."""
-    for name, row in ROWS.items():
-        given = ", ".join(f"{key}={value!r}" for key, value in {**row.parameters, **row.by_name}.items())
-        start = "" if not row.slope else "x" if row.reduces else "x or y="
-        yield name, f"{name}(x, {given})", (), start, row.definition, row.slope
-    for name, (call, start, definition, slope) in OTHERS.items():
-        yield name, call, (), start, definition, slope
-
-
-OTHERS = {
-    "gumbel_softmax": (
-        "gumbel_softmax(x, axis=-1, tau=1.0, hard=False, rng=None)",
-        "y=",
-        "softmax((x - log(e)) / tau) with exponential noise e",
-        "y * (grad - sum(grad * y)) / tau",
-    ),
-    "cross_entropy": (
-        "cross_entropy(logits, target, axis=-1, ignore_index=-100, label_smoothing=0.0, reduction='mean')",
-        "logits, target",
-        "-sum(t * log_softmax(logits)) with t = (1 - label_smoothing) * target + label_smoothing / n",
-        "grad * (softmax(logits) * sum(t) - t)",
-    ),
-    "cross_entropy_and_grad": (
-        "cross_entropy_and_grad(logits, target, axis=-1, ignore_index=-100, label_smoothing=0.0, reduction='mean')",
-        "",
-        "cross_entropy and its gradient in one pass",
-        "",
-    ),
-    "binary_cross_entropy_with_logits": (
-        "binary_cross_entropy_with_logits(logits, target, pos_weight=None, reduction='mean')",
-        "logits, target",
-        "pos_weight * target * log(1 + exp(-logits)) + (1 - target) * log(1 + exp(logits))",
-        "grad * ((1 - target) * sigmoid(logits) - pos_weight * target * sigmoid(-logits))",
-    ),
-}
 
 
 def axis(backward):
@@ -91,14 +54,16 @@ def parameters(row):
 def raised(row, backward):
     """What can be wrong."""
     kinds, values = ["an axis that is no integer"], ["an `out` of another shape or read-only"]
-    if backward or not row.reduces:
+    if backward or not row.composes:
         kinds.append("a lazy array whose chunks cut rows")
     if "mask" in row.by_name:
         kinds.append("a mask that is not boolean, or has a numpy.ma mask itself")
         values += ["a mask that does not broadcast", "`causal` off the last axis"]
+    elif row.absent is None:
+        kinds.append("masked entries")
     if "scale" in row.by_name:
         values.append("a scale that is not finite")
-    both = "\n        Where both or neither of `x` and `y` are given." if backward and not row.reduces else ""
+    both = "\n        Where both or neither of `x` and `y` are given." if backward and row.backward_from_output else ""
     return f"""    Raises
     ------
     TypeError
@@ -110,30 +75,28 @@ def raised(row, backward):
 """
 
 
-def returned(name, row):
+def otherwise(row):
+    """What other libraries' arrays give."""
+    return OTHERWISE if "mask" in row.by_name or row.absent is not None else UNMASKED
+
+
+def returned(row):
     """What the forward pass returns."""
+    edges = f" {row.edges}" if row.edges else ""
     if row.reduces:
-        text = "ndarray or scalar\n        One for each row, dimensionless. A row with a NaN is NaN"
-        text += f"; one that is empty, or masked as a whole, -inf.{OTHERWISE}"
-        return text + "\n        A row of which numpy.ma masks every entry is masked."
-    bound = {
-        "softmax": ", each entry within 4 ULP of the exact value",
-        "log_softmax": ", a dominant entry within 2 ULP (4 in float64)",
-    }
-    text = (
-        f"ndarray\n        Of the shape of `x`, dimensionless{bound.get(name, '')}. A row with a NaN or +inf, or of -inf alone,"
-    )
-    text += "\n        is NaN; an empty axis gives an empty array."
+        text = f"ndarray or scalar\n        One for each row, dimensionless{row.bound}.{edges}{otherwise(row)}"
+        return text + ("\n        A row of which numpy.ma masks every entry is masked." if otherwise(row) is OTHERWISE else "")
+    text = f"ndarray\n        Of the shape of `x`, dimensionless{row.bound}.{edges}"
     if "mask" in row.by_name:
-        masked = "-inf" if row.evaluator.startswith("log") else "0"
-        text += f"\n        A masked entry is {masked}, and so is every entry of a row that is masked as a whole."
-    return text + OTHERWISE
+        hidden = f"{row.hidden:g}"
+        text += f"\n        A masked entry is {hidden}, and so is every entry of a row that is masked as a whole."
+    return text + otherwise(row)
 
 
-def forward(name, row):
-    """The docstring of a function of the table."""
+def forward(row):
+    """The docstring of a function along an axis."""
     out = "" if row.reduces else "; `out=x` works in place, along any axis"
-    return clean(f"""{name}: {row.definition}, along an axis
+    return clean(f"""{row.name}: {row.definition}, along an axis
 
     {row.summary}
 
@@ -146,7 +109,7 @@ def forward(name, row):
 {KEYWORDS}
     Returns
     -------
-    {returned(name, row)}
+    {returned(row)}
 
 {raised(row, False)}
     References
@@ -156,34 +119,32 @@ def forward(name, row):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    {examples.shown(name, row.example)}
+    {examples.shown(row.name, row.example)}
     """)
 
 
-def backward(name, row):
+def backward(row):
     """The docstring of a backward pass."""
-    y = (
-        ""
-        if row.reduces
-        else "    y : array_like, optional\n        The output of the forward pass: instead of `x`, and faster.\n"
-    )
+    y, in_place = "", "x" if row.reduces else "grad"
+    if row.backward_from_output:
+        y = "    y : array_like, optional\n        The output of the forward pass: instead of `x`, and faster.\n"
     masked = "; 0 where masked" if "mask" in row.by_name else ""
-    return clean(f"""The gradient of {name}: {row.slope}, along an axis
+    hidden = "\n        A masked entry of `grad` counts 0, and is masked in the result." if otherwise(row) is OTHERWISE else ""
+    return clean(f"""The gradient of {row.name}: {row.slope}, along an axis
 
     Parameters
     ----------
     grad : array_like
-        The gradient of the loss with respect to the output of `{name}`.
+        The gradient of the loss with respect to the output of `{row.name}`.
     x : array_like
         The input of the forward pass, by position.
-{axis(True)}{parameters(row)}{"" if row.reduces else y}    out : ndarray, optional
-        Where to write; `out={"x" if row.reduces else "grad"}` works in place.
+{axis(True)}{parameters(row)}{y}    out : ndarray, optional
+        Where to write; `out={in_place}` works in place.
 {KEYWORDS}
     Returns
     -------
     ndarray
-        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{OTHERWISE}
-        A masked entry of `grad` counts 0, and is masked in the result.
+        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{otherwise(row)}{hidden}
 
 {raised(row, True)}
     References
@@ -193,87 +154,15 @@ def backward(name, row):
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    {examples.shown(f"{name}_backward", row.backward_example)}
+    {examples.shown(f"{row.name}_backward", row.backward_example)}
     """)
 
 
-LOGITS = f"    logits : array_like\n        Scores, not probabilities; {KINDS}\n"
-TARGET = """    target : array_like
-        Integers, the index of the right class of each row, in the shape of `logits` without the axis; or an array of the
-        shape of `logits`, a distribution for each row. One of integers or booleans must be one-hot: a single 1 in each row.
-        Its dtype does not change that of the result.
-"""
-CROSS = """    axis : int, default -1
-        The axis of the classes.
-    ignore_index : int, default -100
-        A row with this target counts nothing: loss and gradient are 0. For indices only.
-    label_smoothing : float, default 0.0
-        The share of the target that is spread evenly over all classes, 0 to 1.
-"""
-REDUCTION = """    reduction : {'mean', 'sum', 'none'}, default 'mean'
-        Of the losses: the mean of those that are not ignored (NaN where there are none), the sum, or the loss of each.
-"""
-LABELS = """    target : array_like
-        Labels from 0 to 1, broadcast against `logits`; their dtype does not change that of the result.
-"""
-WEIGHT = """    pos_weight : float or array_like, default None
-        The weight of a target of 1 beside one of 0, not negative; broadcast against `logits`. None for 1.
-"""
-GRAD = """    grad : array_like
-        The gradient with respect to the loss: a number such as 1.0, or with reduction='none' an array of the loss's shape.
-"""
-PLACE = "    out : ndarray, optional\n        Where to write {0}.\n"
-IN_PLACE = "the gradient; `out=logits` works in place"
+def forward_of_draw(draw):
+    """The docstring of a random draw."""
+    return clean(f"""{draw.name}: {draw.definition}, along an axis
 
-
-def loss(head, tail, given, out, returned, cross, example):
-    """The docstring of a loss."""
-    wrong = "IndexError\n        For an index that is neither a class nor `ignore_index`.\n    " if cross else ""
-    kinds = "indices that are no integers, " if cross else ""
-    labels = "labels that are not one-hot" if cross else "a label below 0 or above 1"
-    source = (
-        "C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna (2016), Rethinking the Inception architecture (label smoothing)"
-        if cross
-        else "D. R. Cox (1958), The regression analysis of binary sequences"
-    )
-    return clean(f"""{head}
-
-    {tail}
-
-    Parameters
-    ----------
-{given}{PLACE.format(out)}
-    Returns
-    -------
-    {returned}
-
-    Raises
-    ------
-    {wrong}TypeError
-        For {REFUSED}, {kinds}and
-        a parameter of a wrong kind.
-    ValueError
-        For shapes that do not fit, {labels}, an unknown reduction, and an `out` of another shape or read-only.
-
-    References
-    ----------
-    {source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {example}
-    """)
-
-
-SCALAR = "scalar or ndarray\n        The loss, rounded once from a float64 sum; with reduction='none' one for each {0}."
-SLOPE = "ndarray\n        The gradient of `logits`, of their shape; accurate where a target dominates: p - 1 keeps its digits."
-IN_PLACE_BOTH = f"{IN_PLACE}.\n        Or a tuple of two, where to write the loss and the gradient; either may be None"
-BOTH = "(scalar or ndarray, ndarray)\n        The loss, and the gradient of `logits`, as the two functions give them"
-TEXTS = {
-    "gumbel_softmax": clean(f"""gumbel_softmax: {OTHERS["gumbel_softmax"][2]}, along an axis
-
-    A random draw from the softmax of x, made smooth so that a gradient can pass: the smaller tau, the nearer to one-hot.
+    {draw.summary}
 
     Parameters
     ----------
@@ -306,19 +195,23 @@ TEXTS = {
 
     References
     ----------
-    E. Jang, S. Gu, B. Poole (2017), Categorical reparameterization with Gumbel-softmax.
+    {draw.source}.
 
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    {examples.other("gumbel_softmax")}
-    """),
-    "gumbel_softmax_backward": clean(f"""The gradient of gumbel_softmax: {OTHERS["gumbel_softmax"][3]}, along an axis
+    {examples.shown(draw.name, draw.example)}
+    """)
+
+
+def backward_of_draw(draw):
+    """The docstring of its backward pass."""
+    return clean(f"""The gradient of {draw.name}: {draw.slope}, along an axis
 
     Parameters
     ----------
     grad : array_like
-        The gradient of the loss with respect to the output of `gumbel_softmax`.
+        The gradient of the loss with respect to the output of `{draw.name}`.
     axis : int, tuple of int or None, default -1
         The axis of the forward pass.
     y : array_like
@@ -336,62 +229,16 @@ TEXTS = {
     Raises
     ------
     TypeError
-        Where `y` is missing, for masked entries, and for operands as in `softmax_backward`.
+        Where `y` is missing, for masked entries, and for operands as in `{draw.soft.name}_backward`.
     ValueError
-        For a tau that is not positive, and as in `softmax_backward`.
+        For a tau that is not positive, and as in `{draw.soft.name}_backward`.
 
     References
     ----------
-    E. Jang, S. Gu, B. Poole (2017), Categorical reparameterization with Gumbel-softmax.
+    {draw.source}.
 
     Examples
     --------
     >>> import numpy as np, fastact as fa
-    {examples.other("gumbel_softmax_backward")}
-    """),
-    "cross_entropy": loss(
-        f"cross_entropy: {OTHERS['cross_entropy'][2]}",
-        "The surprise at the right class, from logits, in one pass over them: a softmax, its logarithm and the mean.",
-        LOGITS + TARGET + CROSS + REDUCTION,
-        "the loss",
-        SCALAR.format("row"),
-        True,
-        examples.other("cross_entropy"),
-    ),
-    "cross_entropy_backward": loss(
-        f"The gradient of cross_entropy: {OTHERS['cross_entropy'][3]}",
-        "With the factor of the reduction: divided by the number of rows that count where it is the mean.",
-        GRAD + LOGITS + TARGET + CROSS + REDUCTION,
-        IN_PLACE,
-        SLOPE,
-        True,
-        examples.other("cross_entropy_backward"),
-    ),
-    "cross_entropy_and_grad": loss(
-        "cross_entropy and cross_entropy_backward with a grad of 1, in one pass over the logits",
-        "What a training step needs.",
-        LOGITS + TARGET + CROSS + REDUCTION,
-        IN_PLACE_BOTH,
-        BOTH,
-        True,
-        examples.other("cross_entropy_and_grad"),
-    ),
-    "binary_cross_entropy_with_logits": loss(
-        f"binary_cross_entropy_with_logits: {OTHERS['binary_cross_entropy_with_logits'][2]}",
-        "The surprise at labels of 0 and 1 (or between), whose probability is the sigmoid of the logit; without overflow.",
-        LOGITS + LABELS + WEIGHT + REDUCTION,
-        "the loss",
-        SCALAR.format("element"),
-        False,
-        examples.other("binary_cross_entropy_with_logits"),
-    ),
-    "binary_cross_entropy_with_logits_backward": loss(
-        f"The gradient of binary_cross_entropy_with_logits: {OTHERS['binary_cross_entropy_with_logits'][3]}",
-        "With the factor of the reduction: divided by the number of elements where it is the mean.",
-        GRAD + LOGITS + LABELS + WEIGHT + REDUCTION,
-        IN_PLACE,
-        "ndarray\n        The gradient of `logits`, of their shape.",
-        False,
-        examples.other("binary_cross_entropy_with_logits_backward"),
-    ),
-}
+    {examples.shown(f"{draw.name}_backward", draw.backward_example)}
+    """)

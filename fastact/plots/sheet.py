@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from ..calls.elementwise import nearest
-from ..declare import ACTIVATIONS
+from ..declare import ACTIVATIONS, ROWS
 from ..docstrings.mathtext import latex
-from ..rows import ROWS
 from . import curves, style
 
 RANGE = (-7.0, 7.0)

@@ -6,8 +6,7 @@ import pytest
 import fastact
 from fastact.command import bench
 from fastact.command.bench import faults
-from fastact.declare import ACTIVATIONS
-from fastact.rows import ROWS
+from fastact.declare import ACTIVATIONS, ROWS
 
 from passes import each_dtype
 

@@ -11,7 +11,7 @@ import pytest
 
 import fastact
 from fastact import backends as implementations
-from fastact import rows as row_table
+from fastact import declare as row_table
 from fastact.calls import ufuncs
 from fastact.declare import ACTIVATIONS
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastact import backends as implementations
-from fastact import rows as row_table
+from fastact import declare as row_table
 
 from arrays import assert_same_bits, refused
 from passes import each_implementation

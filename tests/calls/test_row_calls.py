@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastact import backends as implementations
-from fastact import rows as row_table
+from fastact import declare as row_table
 
 import arrays
 from arrays import refused

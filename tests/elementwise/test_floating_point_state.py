@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from fastact.backends import load
-from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.rows import ROWS
+from fastact.declare import ACTIVATIONS, REQUIRED, ROWS
 
 from arrays import assert_same_bits
 from fenv import BITS, CONTROL, STATES, control, environment, state

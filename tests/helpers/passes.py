@@ -7,7 +7,7 @@ import pytest
 
 import fastact
 from fastact import backends as implementations
-from fastact import rows as row_table
+from fastact import declare as row_table
 from fastact.declare import ACTIVATIONS
 
 # On the fallback only the fallback: the run on the compiled core tests it beside all instruction sets.
@@ -192,22 +192,14 @@ SOFTMAX = tuple(Pass("softmax", kind) for kind in ("forward", "backward", "from_
 ROWS = tuple(
     Pass(name, kind)
     for name, row in row_table.ROWS.items()
-    for kind in (("forward", "backward", "from_output") if row.slope else ("forward",))
+    for kind in ("forward", *(["backward"] if row.slope else []), *(["from_output"] if row.backward_from_output else []))
     if not row.reduces
 )
 # Public functions that are no pass of one kind: several operands, reductions, noise.
 OTHERS = (
-    "binary_cross_entropy_with_logits",
-    "binary_cross_entropy_with_logits_and_grad",
-    "binary_cross_entropy_with_logits_backward",
-    "cross_entropy",
-    "cross_entropy_and_grad",
-    "cross_entropy_backward",
-    "gumbel_softmax",
-    "gumbel_softmax_backward",
-    "logsumexp",
-    "logsumexp_backward",
-    "squared_error_and_grad",
+    *(f"{name}{suffix}" for name in row_table.DRAWS for suffix in ("", "_backward")),
+    *(name for loss in row_table.LOSSES.values() for name in loss.names().values()),
+    *(name + suffix for name, row in row_table.ROWS.items() if row.reduces for suffix in ("", "_backward")),
 )
 # These change arrays in place.
 STEPS = ("adam_step", "sgd_step")

@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from fastact import backends as implementations
-from fastact import rows as row_table
+from fastact import declare as row_table
 
 import arrays
 from passes import COMPILED, DTYPES, EVERY, OTHERS, ROWS, STEPS

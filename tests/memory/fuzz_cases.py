@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.rows import ROWS
+from fastact.declare import ACTIVATIONS, REQUIRED, ROWS
 
 from fuzz_arrays import FLOATS, SHORT, Array, ArrayMaker
 

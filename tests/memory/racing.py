@@ -20,8 +20,7 @@ import warnings
 import numpy as np
 
 from fastact import backends as implementations
-from fastact.declare import ACTIVATIONS, REQUIRED
-from fastact.rows import ROWS
+from fastact.declare import ACTIVATIONS, REQUIRED, ROWS
 
 from guarded import FILLING, Region
 

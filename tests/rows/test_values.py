@@ -5,7 +5,7 @@ import pytest
 
 import fastact
 from fastact import backends as implementations
-from fastact import rows as row_table
+from fastact import declare as row_table
 
 from passes import ROWS, each, each_dtype, each_implementation
 from row_truth import FUNCTIONS, assert_within, entmax15, exact, softmax, sparsemax

@@ -8,8 +8,7 @@ import re
 import numpy as np
 
 from ...backends import available, load
-from ...declare import ACTIVATIONS
-from ...rows import ROWS
+from ...declare import ACTIVATIONS, ROWS
 
 # A small call, the first cache, the second or third, main memory.
 SIZES = (16, 1 << 10, 256 << 10, 8 << 20)

@@ -8,7 +8,7 @@ import json
 import math
 import statistics
 
-from ...rows import ROWS
+from ...declare import ROWS
 
 OURS = ("compiled", "fallback")
 # Of the machine: what the header says.

@@ -1,19 +1,24 @@
-"""The softmax family in NumPy, on rows along the last axis: mirrors the C kernels.
+"""What the softmax family is made of in NumPy: `Logits`, the logits of a row, each less the largest.
 
-All of it comes from one thing, `Logits`: the logits of a row, each less the largest. They are in float64, which keeps the
-digits of x - max for float32 (words.py says why the exponentials are in float64 too); for float64 what rounding takes off is
-kept beside them, since exp would amplify it by its size: 250 ULP without.
-
-A row may be longer than the cache: it comes as `Rows` (rows.py). x(part) gives the entries of one part of the axis, and
-x.of(lambda part: ...) is a row with other entries. What concerns the whole row, its sum or its largest, is found first.
+They are in float64, which keeps the digits of x - max for float32 (words.py says why the exponentials are in float64 too). For
+float64 what rounding takes off is kept beside them, since exp would amplify it by its size: 250 ULP without.
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
 from .double_double import clean, product_low
 from .rows import sum_low
+
+
+class Masking(NamedTuple):
+    """What a formula that leaves entries out gets besides its arrays: an array of one number a row for each of the first two."""
+
+    scale: object
+    sink: object
+    kept: object  # the function that tells which entries of a part count
 
 
 class Logits:
@@ -147,86 +152,3 @@ def exponential(high, low):
     if isinstance(low, np.ndarray) and low.ndim:
         e += e * low
     return e
-
-
-def masked(formula, value=None):
-    """A formula with the masking's operands after its arrays; masked entries of a row are `value`."""
-
-    def with_mask(*inputs):
-        *arrays, scale, sink, limit, mask = inputs
-        kept = mask.of(lambda part: mask(part) & (np.arange(part.start, part.stop) < limit))
-        result = formula(*arrays, (scale, sink, kept))
-        return result if value is None else mask.of(lambda part: np.where(kept(part), result(part), value))
-
-    return with_mask
-
-
-def softmax(x, masking=()):
-    """The exponentials over their sum."""
-    return Logits(x, *masking).softmax()
-
-
-def log_softmax(x, masking=()):
-    """The logarithm of the softmax."""
-    return Logits(x, *masking).log_softmax()
-
-
-def logsumexp(x, masking=()):
-    """The logarithm of the sum of the exponentials."""
-    logits = Logits(x, *masking)
-    total = logits.largest + (logits.largest_low + np.log1p(logits.rest))
-    return np.where(np.isinf(logits.base), logits.base, total)
-
-
-def softmax_backward_from_output(grad, y, masking=()):
-    """From the probabilities."""
-    return _backward(grad, y, _softmax_slope, 0, masking)
-
-
-def softmax_backward(grad, x, masking=()):
-    """From the logits."""
-    return _backward(grad, softmax(x, masking), _softmax_slope, 0, masking)
-
-
-def log_softmax_backward_from_output(grad, y, masking=()):
-    """From the logarithms of the probabilities."""
-    return _backward(grad, y, _log_softmax_slope, -np.inf, masking)
-
-
-def log_softmax_backward(grad, x, masking=()):
-    """From the logits."""
-    return _backward(grad, log_softmax(x, masking), _log_softmax_slope, -np.inf, masking)
-
-
-def logsumexp_backward(grad, x, masking=()):
-    """From the logits."""
-    y, weight = softmax(x, masking), grad * masking[0] if masking else grad
-    return x.of(lambda part: weight * y(part))
-
-
-def _backward(grad, y, slope, nothing, masking):
-    """The gradient of the logits from that of the outputs; what a masked gradient holds does not count."""
-    if not masking:
-        return slope(grad, y)
-    scale, _, kept = masking
-    counted = slope(
-        grad.of(lambda part: np.where(kept(part), grad(part), 0)), y.of(lambda part: np.where(kept(part), y(part), nothing))
-    )
-    return grad.of(lambda part: scale * counted(part))
-
-
-def _softmax_slope(grad, y):
-    """The probabilities times what the gradient is more than its mean."""
-    dot = grad.of(lambda part: np.multiply(grad(part), y(part), dtype=np.float64)).sum()
-    return grad.of(lambda part: y(part) * np.subtract(grad(part), dot, dtype=np.float64))
-
-
-def _log_softmax_slope(grad, y):
-    """The gradient less the probability's share of its sum: of a dominant entry by 1 - p, which keeps its digits."""
-    total = grad.of(lambda part: grad(part).astype(np.float64, copy=False)).sum()
-
-    def entries(part):
-        g, log = grad(part), y(part).astype(np.float64)  # a copy, since NumPy's functions give other last bits for other strides
-        return np.where(log > -0.5, (g - total) - np.expm1(log) * total, g - np.exp(log) * total)
-
-    return grad.of(entries)

@@ -1,6 +1,6 @@
-"""The numpydoc docstrings of the steps of optimizers and of losses with their gradients, and what a table of functions says."""
+"""The numpydoc docstrings of the steps of optimizers, and what a table of functions says of them."""
 
-from .rows import BOTH, IN_PLACE_BOTH, KINDS, LABELS, LOGITS, REDUCTION, REFUSED, WEIGHT, clean, loss
+from .rows import clean
 
 ARRAYS = """    parameters : ndarray
         float32 or float64; changed in place. Any strides; one vector of all parameters of a network takes the least time.
@@ -26,21 +26,8 @@ RAISED = """    Returns
 """
 
 
-def listing():
-    """Name, call, aliases, where a backward pass starts, definition and slope of each function."""
-    for name, (call, definition) in LISTED.items():
-        yield name, call, (), "", definition, ""
-
-
+# The call and what it computes.
 LISTED = {
-    "squared_error_and_grad": (
-        "squared_error_and_grad(outputs, target, reduction='mean')",
-        "(outputs - target)**2 and its gradient 2 * (outputs - target) in one pass",
-    ),
-    "binary_cross_entropy_with_logits_and_grad": (
-        "binary_cross_entropy_with_logits_and_grad(logits, target, pos_weight=None, reduction='mean')",
-        "binary_cross_entropy_with_logits and its gradient in one pass",
-    ),
     "adam_step": (
         "adam_step(parameters, gradients, first_moment, second_moment, *, step, rate=0.001, beta1=0.9, beta2=0.999, eps=1e-08, "
         "weight_decay=0.0)",
@@ -53,56 +40,6 @@ LISTED = {
     ),
 }
 TEXTS = {
-    "squared_error_and_grad": clean(f"""The mean squared error, and its gradient, in one pass over memory
-
-    (outputs - target)**2 and 2 * (outputs - target), both divided by the number of entries where it is the mean.
-
-    Parameters
-    ----------
-    outputs : array_like
-        Of a network; {KINDS}
-    target : array_like
-        Numbers in the shape of `outputs`: a target never broadcasts. Its dtype does not change that of the result.
-    reduction : {{'mean', 'sum', 'none'}}, default 'mean'
-        Of the losses: the mean, NaN where there are no entries, the sum, or the loss of each entry.
-    out : ndarray, optional
-        Where to write {IN_PLACE_BOTH.replace("logits", "outputs")}.
-
-    Returns
-    -------
-    (scalar or ndarray, ndarray)
-        The loss, rounded once from a float64 sum, within 2 ULP; with reduction='none' one for each entry. And the gradient of
-        `outputs`, of their shape, within 2 ULP.
-
-    Raises
-    ------
-    TypeError
-        For {REFUSED}, and a parameter
-        of a wrong kind.
-    ValueError
-        For a target of another shape, an unknown reduction, and an `out` of another shape or read-only.
-
-    References
-    ----------
-    A.-M. Legendre (1805), Nouvelles methodes pour la determination des orbites des cometes.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    >>> loss, grad = fa.squared_error_and_grad(np.array([[1.0], [2.0]]), np.array([[0.0], [4.0]]))
-    >>> float(loss), grad.tolist()
-    (2.5, [[1.0], [-2.0]])
-    """),
-    "binary_cross_entropy_with_logits_and_grad": loss(
-        "binary_cross_entropy_with_logits and its backward pass with a grad of 1, in one pass over the logits",
-        "What a training step needs.",
-        LOGITS + LABELS + WEIGHT + REDUCTION,
-        IN_PLACE_BOTH,
-        BOTH,
-        False,
-        ">>> loss, grad = fa.binary_cross_entropy_with_logits_and_grad(np.zeros(2), np.array([0.0, 1.0]))\n"
-        "    >>> round(float(loss), 6), grad.tolist()\n    (0.693147, [0.25, -0.25])",
-    ),
     "adam_step": clean(f"""A step of Adam, or of AdamW, in place and in one pass over memory
 
     It computes::

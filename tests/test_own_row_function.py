@@ -1,0 +1,108 @@
+"""A function along an axis or a loss, added to the end of one page and nowhere else, works like the others in every backend.
+
+No C is compiled anew: the core has no loop for it, so its NumPy formula serves.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import fastact
+
+from building import run
+
+PAGES = {
+    "rows": '''
+
+@along_axis(
+    source="nobody",
+    options=MASK,
+    absent=0.0,
+    example=("fa.share_of_squares(np.array([3.0, 4.0]))",),
+    plain="x**2 / (x**2).sum(axis=axis, keepdims=True)",
+)
+def share_of_squares(x, masking=()):
+    """x**2 / sum(x**2)
+
+    How much of a row's energy each entry has.
+    """
+    squares = _counted_squares(x, masking)
+    total = squares.sum()
+    return x.of(lambda part: squares(part) / total)
+
+
+@share_of_squares.derivative(example=("fa.share_of_squares_backward(np.array([1.0, 0.0]), np.array([3.0, 4.0]))",))
+def share_of_squares_backward(grad, x, masking=()):
+    """2 * x * (grad - sum(grad * y)) / sum(x**2)"""
+    squares = _counted_squares(x, masking)
+    total = squares.sum()
+    mean = x.of(lambda part: np.where(squares(part) > 0, grad(part), 0) * squares(part)).sum() / total
+    return x.of(lambda part: 2.0 * x(part) * (grad(part) - mean) / total)
+
+
+def _counted_squares(x, masking):
+    squares = x.of(lambda part: np.square(x(part), dtype=np.float64))
+    return x.of(lambda part: np.where(masking.kept(part), squares(part), 0)) if masking else squares
+
+
+@along_axis(source="nobody", reduces=True, edges="A row with a NaN is NaN.")
+def mean_of_squares(x):
+    """sum(x**2) / n"""
+    return x.of(lambda part: np.square(x(part), dtype=np.float64)).sum() / x.n
+''',
+    "losses": '''
+
+@loss(
+    source="G. W. Brier (1950), Verification of forecasts expressed in terms of probability",
+    requires=["factor > 0"],
+    explained={"factor": "Multiplies the loss, positive."},
+    examples={"loss": ("fa.brier(np.zeros((1, 2)), np.array([1]))",)},
+)
+def brier(logits, target, factor=1.0):
+    """factor * sum((softmax(logits) - target)**2)
+
+    The squared distance of the probabilities from the truth.
+    """
+    y = softmax(logits)
+    return factor * logits.of(lambda part: np.square(y(part) - target(part))).sum()
+
+
+@brier.derivative
+def brier_backward(grad, logits, target, factor):
+    """2 * grad * factor * y * (d - sum(d * y)) with y = softmax(logits) and d = y - target"""
+    y = softmax(logits)
+    d = logits.of(lambda part: y(part) - target(part))
+    mean = logits.of(lambda part: d(part) * y(part)).sum()
+    return logits.of(lambda part: 2 * grad * factor * y(part) * (d(part) - mean))
+''',
+    "fused_formulas": '''
+
+@element_loss("quartic_error", source="nobody", first="outputs", parameters={"factor": 1.0}, explained={"factor": "A weight."})
+@fused(operands=2, results=2)
+def quartic_error_both(outputs, target, grad, factor):
+    """factor * (outputs - target)**4 and its gradient
+
+    The fourth power of the difference.
+    """
+    difference = outputs - target
+    square = difference * difference
+    return factor * square * square, 4 * grad * factor * square * difference
+''',
+}
+EACH_BACKEND = ("numpy", "compiled") if fastact.backend == "compiled" else ("numpy",)
+CHECKS = Path(__file__).parent / "own_row_checks.py"
+
+
+@pytest.mark.parametrize("backend", EACH_BACKEND)
+@pytest.mark.parametrize("page", PAGES)
+def test_one_declaration_is_all(tmp_path, page, backend):
+    """own_row_checks.py says what is tried: values, gradients, dtypes, keywords, docstring, tables."""
+    folder = Path(fastact.__file__).parent
+    shutil.copytree(folder, tmp_path / "site" / "fastact", ignore=shutil.ignore_patterns("__pycache__"))
+    file = tmp_path / "site" / "fastact" / f"{page.replace('losses', 'rows')}.py"
+    with file.open("a", encoding="utf-8") as text:
+        text.write(PAGES[page])
+    (tmp_path / "elsewhere").mkdir()
+    variables = {"PYTHONPATH": str(tmp_path / "site"), "FASTACT_BACKEND": backend}
+    assert run(tmp_path / "elsewhere", CHECKS, page, **variables) == f"all right: {page}, {backend}\n"
