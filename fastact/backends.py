@@ -175,7 +175,8 @@ def _is_ufunc(evaluator):
 def in_c(call, document):
     """A public function for `call`: a builtin one, with a fast path in front where a ufunc does all of it."""
     if _is_ufunc(call.default[0]) and call.has_shortcut:
-        call.function = _core.shortcut(call, isinstance(call, row_calls.RowCall), document)
+        shortcut = _core.row_shortcut if isinstance(call, row_calls.RowCall) else _core.shortcut
+        call.function = shortcut(call, document)
     else:
         call.function = _core.rules(call, document)
     return call.function

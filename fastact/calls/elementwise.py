@@ -89,7 +89,7 @@ class Call:
 
     @property
     def has_shortcut(self):
-        """Whether the evaluators do all that a call with nothing but the operands asks for, or in_place.pxi does the rest."""
+        """Whether the evaluators do all that a call with nothing but the operands asks for, or the core does the rest."""
         return True
 
     by_name = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)

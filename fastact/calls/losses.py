@@ -248,11 +248,13 @@ class RowLossCall(LossCall):
                 raise ValueError(f"{self.name}() needs {right}, got {row} at {place(part, at)}{hint}")
 
     def checked_numbers(self, options):
-        """The loss's own parameters as floats."""
-        given = {name: options[name] for name in self.own}
-        numbers = [finite_number(self.name, name, value) for name, value in given.items()]
-        self.demand(self.conditions, given, "needs", "")
-        return numbers
+        """The loss's own parameters as floats: these are checked, since an object may give another number each time."""
+        numbers = {name: finite_number(self.name, name, options[name]) for name in self.own}
+        for condition in self.conditions:
+            if not eval(condition, {"__builtins__": {}}, numbers):
+                got = ", ".join(f"{name}={options[name]!r}" for name in condition.co_names)
+                raise ValueError(f"{self.name}() needs {condition.co_filename}, got {got}")
+        return list(numbers.values())
 
     def ignored(self, value):
         """The target that says that a row does not count."""

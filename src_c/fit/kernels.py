@@ -4,8 +4,8 @@ import numpy as np
 from tables import TABLES, ends
 from tails import exponential_tail, hexadecimal
 
-from fastact.backends import numpy_evaluators
 from fastact.declare import ACTIVATIONS
+from fastact.numpy_backend.evaluators import evaluators as numpy_evaluators
 
 # kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
 OF_PAIRS = {"softcap", "geglu_backward", "geglu_tanh_backward"}  # softcap.h and GATES have them

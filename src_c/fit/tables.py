@@ -14,8 +14,8 @@ import numpy as np
 from exp import least_squares
 from tails import chebyshev, hexadecimal
 
-from fastact.backends import numpy_evaluators
 from fastact.declare import ACTIVATIONS
+from fastact.numpy_backend.evaluators import evaluators as numpy_evaluators
 
 SEGMENTS = 32
 

@@ -1,0 +1,89 @@
+"""What the core uses of src_c, NumPy and Python, part of _core.pyx."""
+
+cdef extern from "api.h":
+    enum: MAX_INPUTS, MAX_PARAMETERS, MAX_OUTPUTS
+    ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
+    ctypedef void any_block() noexcept
+    ctypedef struct Kernel:
+        const char *name
+        int arrays, parameters, outputs
+        any_block *uniform
+        any_block *general
+    ctypedef struct Fitted:
+        const char *name
+        any_block *uniform
+        any_block *general
+    ctypedef struct LossCall:
+        intptr_t rows
+        int wrong
+    ctypedef struct RowKernel:
+        const char *name
+        const char *signature
+        inner_loop *loop
+    ctypedef struct Elementwise:
+        int arrays, parameters, outputs, lanes
+        any_block *uniform
+        any_block *general
+    ctypedef struct Kernels:
+        int lanes
+        inner_loop *loop
+        const Kernel *kernels
+        const Fitted *fitted
+    ctypedef struct InstructionSet:
+        const char *name
+        const Kernels *of_float
+        const Kernels *of_double
+        const RowKernel *rows_of_float
+        const RowKernel *rows_of_double
+    const InstructionSet *const *fastact_instruction_sets()
+
+cdef extern from "flags.h":
+    ctypedef struct FloatState:
+        pass
+    FloatState enter_default_state() noexcept nogil
+    void restore_state(FloatState) noexcept nogil
+    float nearest_float(double) noexcept nogil
+
+cdef extern from "numpy/ufuncobject.h":
+    ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
+    ctypedef struct PyUFuncObject
+    ctypedef struct PyArrayObject
+    ctypedef struct PyArray_Descr
+    ctypedef int (*PyUFunc_TypeResolutionFunc)(
+        PyUFuncObject *, cnp.NPY_CASTING, PyArrayObject **, PyObject *, PyArray_Descr **) except -1
+    ctypedef struct PyUFuncObject:
+        PyUFuncGenericFunction *functions
+        void **data
+        int nin, nout
+        const char *name
+        PyUFunc_TypeResolutionFunc type_resolver
+    int PyUFunc_DefaultTypeResolver(PyUFuncObject *, cnp.NPY_CASTING, PyArrayObject **, PyObject *, PyArray_Descr **) except -1
+    int _import_umath() except -1
+    enum: PyUFunc_None
+    object PyUFunc_FromFuncAndDataAndSignature(
+        PyUFuncGenericFunction *, void **, char *, int ntypes, int nin, int nout, int identity, const char *name,
+        const char *doc, int unused, const char *signature)
+
+cdef extern from "Python.h":
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        void *ml_meth
+        int ml_flags
+        const char *ml_doc
+    int METH_FASTCALL, METH_KEYWORDS
+    object PyCFunction_NewEx(PyMethodDef *, object self, object module)
+    object PyObject_Vectorcall(PyObject *, PyObject *const *, size_t, PyObject *)
+    bint PyFloat_CheckExact(PyObject *)
+    bint PyLong_CheckExact(PyObject *)
+    bint PyUnicode_CheckExact(PyObject *)
+    double PyFloat_AS_DOUBLE(PyObject *)
+    ctypedef struct PyTypeObject
+    PyTypeObject *Py_TYPE(PyObject *)
+    double PyLong_AsDouble(PyObject *) except? -1
+    PyObject *Py_None
+    PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
+    Py_ssize_t PyTuple_GET_SIZE(PyObject *)
+    bint PyArray_CheckExact "PyArray_CheckExact"(PyObject *)
+    bint PyArray_Check "PyArray_Check"(PyObject *)
+    bint PyArray_SAMESHAPE "PyArray_SAMESHAPE"(cnp.ndarray, cnp.ndarray)
+    object PyArray_NewLikeArray "PyArray_NewLikeArray"(cnp.ndarray, int order, PyArray_Descr *, int subok)

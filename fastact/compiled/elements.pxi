@@ -1,0 +1,306 @@
+"""The fast path of elementwise functions that have parameters or a backward pass, part of _core.pyx.
+
+Where all arrays are plain and contiguous, a ufunc's own loop is called: on 16 elements NumPy's set-up takes most of the time, with
+two outputs twice as much. Whatever else is recognized goes to the ufunc, all the rest by all the rules.
+"""
+
+
+cdef class Shortcut(Rules):
+    """What the fast path of one elementwise function knows; its Call knows the rest."""
+
+    cdef object from_input, from_output, sum
+    cdef object condition, output_condition  # functions of the parameters, or None
+    cdef str option
+    cdef dict evaluators
+    cdef tuple names, defaults, defaults_f32, defaults_f64
+    cdef int operands, n_parameters
+    cdef bint splits
+
+    def __init__(self, call):
+        super().__init__(call)
+        self.from_input, self.from_output = call.default
+        self.option, self.evaluators = call.option, call.evaluators
+        self.operands = len(call.operands)
+        self.splits = getattr(call, "splits", False)
+        self.sum = getattr(call, "sum", None)
+        self.names = tuple(call.parameters)
+        self.defaults = tuple(call.parameters.values())
+        self.n_parameters = len(self.defaults)
+        self.defaults_f32 = tuple([number(value, cnp.NPY_FLOAT32) for value in self.defaults])
+        self.defaults_f64 = tuple([number(value, cnp.NPY_FLOAT64) for value in self.defaults])
+        self.condition = all_of(self.names, call.requires)
+        self.output_condition = all_of(self.names, call.requires + call.output_requires)
+
+
+def all_of(names, conditions):
+    """The conditions as one function: 50 ns for a call of it, 9 us for Call.demand, which also says what is wrong."""
+    if not conditions:
+        return None
+    text = " and ".join([f"({condition.co_filename})" for condition in conditions])
+    return eval(f"lambda {', '.join(names)}: {text}", {"__builtins__": {}})
+
+
+cdef tuple ONLY_OUT = ("out",)
+
+
+cdef PyTypeObject *FLOAT32 = <PyTypeObject *>np.float32
+cdef PyTypeObject *FLOAT64 = <PyTypeObject *>np.float64
+
+
+cdef double plain_number(PyObject *given, int dtype):
+    """A number that both dtypes hold and that leaves a computation in `dtype`, else NaN."""
+    cdef double value = NAN
+    cdef float single
+    if Py_TYPE(given) == FLOAT32:
+        cnp.PyArray_ScalarAsCtype(<object>given, &single)
+        value = single
+    elif PyFloat_CheckExact(given) or (dtype == cnp.NPY_FLOAT64 and Py_TYPE(given) == FLOAT64):  # np.float64 is a float
+        value = PyFloat_AS_DOUBLE(given)
+    elif PyLong_CheckExact(given):
+        try:
+            value = PyLong_AsDouble(given)
+        except OverflowError:
+            pass
+    return value if -3e38 < value < 3e38 else NAN
+
+
+cdef bint take(tuple names, object name, PyObject *given, PyObject **values):
+    """Put a parameter that is given by keyword into its place; False where it is none, or has been given."""
+    cdef Py_ssize_t i
+    for i in range(len(names)):
+        if name == <str>names[i] and values[i] == NULL:
+            values[i] = given
+            return True
+    return False
+
+
+cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
+    cdef Shortcut self = <Shortcut>self_
+    cdef PyObject *stack[MAX_INPUTS + 16]
+    cdef PyObject *values[MAX_PARAMETERS]  # the parameters given, else NULL
+    cdef double value
+    cdef bint any_given = False
+    cdef int kept = 0  # bit i: the ufunc is given keyword i, too
+    cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), given = nargs - self.operands
+    cdef Py_ssize_t y_at = -1, out_at = -1
+    cdef PyObject *last
+    cdef int dtype
+    cdef list hold = None  # keeps the parameters' arrays alive for the call
+    if keywords > 16 or nargs < 1 or given > self.n_parameters or given < -1:
+        return slow(self, args, nargs, kwnames)
+    for i in range(self.n_parameters):
+        values[i] = args[self.operands + i] if i < given else NULL
+    ufunc, from_output, condition = self.from_input, self.from_output, self.condition
+    for i in range(keywords):
+        name = <object>PyTuple_GET_ITEM(kwnames, i)
+        if name == "out":
+            out_at = nargs + i
+            kept |= 1 << i
+        elif name == "y":
+            y_at = nargs + i
+        elif self.option is not None and name == self.option:
+            last = args[nargs + i]
+            chosen = self.evaluators.get(<object>last) if PyUnicode_CheckExact(last) else None
+            if chosen is None:
+                return slow(self, args, nargs, kwnames)
+            ufunc, from_output = <tuple>chosen
+        elif not take(self.names, name, args[nargs + i], values):
+            return slow(self, args, nargs, kwnames)
+
+    # the operands: x, or grad and one of x and y, or a gated pair, with or without grad
+    for i in range(min(nargs, self.operands)):
+        stack[i] = args[i]
+    if from_output is not None:
+        last = args[1] if given >= 0 else Py_None
+        if (last == Py_None) == (y_at < 0 or args[y_at] == Py_None):
+            return slow(self, args, nargs, kwnames)
+        if last == Py_None:
+            ufunc, stack[1], condition = from_output, args[y_at], self.output_condition
+    elif y_at >= 0 or given < 0:
+        return slow(self, args, nargs, kwnames)
+    last = stack[self.operands - 1]
+
+    if self.splits:
+        halves = None
+        if values[0] == NULL or (PyLong_CheckExact(values[0]) and <object>values[0] == -1):
+            halves = halves_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc)
+        return slow(self, args, nargs, kwnames) if halves is None else halves
+
+    # the parameters, as numbers of the operands' own dtype; anything but plain arrays and floats is calls/'s
+    dtype = float_type(last)
+    if self.n_parameters:
+        for i in range(self.operands):
+            if dtype < 0 or float_type(stack[i]) != dtype:
+                return slow(self, args, nargs, kwnames)
+        for i in range(self.n_parameters):
+            if values[i] == NULL:
+                values[i] = PyTuple_GET_ITEM(<PyObject *>self.defaults, i)
+                if <object>values[i] is REQUIRED:
+                    return slow(self, args, nargs, kwnames)
+                defaults = self.defaults_f32 if dtype == cnp.NPY_FLOAT32 else self.defaults_f64
+                stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
+                continue
+            any_given = True
+            value = plain_number(values[i], dtype)
+            if value != value or (condition is not None and 0 < abs(value) < 1e-45):  # it may be 0 in float32
+                return slow(self, args, nargs, kwnames)
+            made = number(value, dtype)
+            if hold is None:
+                hold = []
+            hold.append(made)
+            stack[self.operands + i] = <PyObject *>made
+        if any_given and condition is not None:
+            if not PyObject_Vectorcall(<PyObject *>condition, values, self.n_parameters, NULL):
+                return slow(self, args, nargs, kwnames)
+    elif (<PyUFuncObject *>ufunc).nout == 2:  # PairCall takes what is lazy, and None for out=
+        if out_at >= 0 and args[out_at] == Py_None:
+            return slow(self, args, nargs, kwnames)
+        for i in range(self.operands):
+            if float_type(stack[i]) < 0:
+                return slow(self, args, nargs, kwnames)
+
+    if self.sum is not None:
+        both = summed_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc, dtype)
+        return slow(self, args, nargs, kwnames) if both is None else both
+    if out_at >= 0:
+        # what is no array has functions of its own, or is refused
+        if not PyArray_Check(args[out_at]) and type(<object>args[out_at]) is not tuple and args[out_at] != Py_None:
+            return slow(self, args, nargs, kwnames)
+        if elements_in_place(stack, self.operands, self.n_parameters, args[out_at], <PyUFuncObject *>ufunc):
+            return <object>args[out_at]
+
+    # of the keywords, y, the option and the parameters are no longer there
+    cdef Py_ssize_t inputs = self.operands + self.n_parameters, position = inputs
+    for i in range(keywords):
+        if kept >> i & 1:
+            stack[position] = args[nargs + i]
+            position += 1
+    rest = None
+    if position == inputs + keywords:
+        rest = <object>kwnames if keywords else None
+    elif position > inputs:
+        rest = ONLY_OUT if position == inputs + 1 and out_at >= 0 else tuple([name for name in <tuple>kwnames if name != "y"])
+    cdef FloatState callers = enter_default_state()  # for the casts of NumPy
+    try:
+        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if rest is None else <PyObject *>rest)
+    finally:
+        restore_state(callers)
+
+
+def shortcut(call, str document):
+    """A builtin function for a Call of an elementwise function whose evaluators are ufuncs."""
+    return builtin(call, Shortcut(call), <void *>invoke_elements, document)
+
+
+cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, PyObject *out, PyUFuncObject *ufunc):
+    """Call the loop of an elementwise ufunc, where all arrays are alike; False where they are not."""
+    cdef PyObject *outs[2]
+    cdef char *at[MAX_INPUTS + 2]
+    cdef cnp.npy_intp steps[MAX_INPUTS + 2]
+    cdef int inputs_ = n_arrays + n_parameters, k, j
+    outs[0] = out
+    if ufunc.nout == 2:
+        if type(<object>out) is not tuple or len(<tuple>out) != 2:
+            return False
+        outs[0], outs[1] = PyTuple_GET_ITEM(out, 0), PyTuple_GET_ITEM(out, 1)
+    if float_type(outs[0]) < 0:
+        return False
+    for j in range(ufunc.nout):
+        if not beside(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):
+            return False
+        at[inputs_ + j] = <char *>cnp.PyArray_DATA(<cnp.ndarray>outs[j])
+        if j and at[inputs_ + j] == at[inputs_]:
+            return False
+        for k in range(n_arrays):
+            if not beside(inputs[k], outs[j]):
+                return False
+    cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>outs[0]), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[0])
+    for k in range(inputs_ + ufunc.nout):
+        steps[k] = 0 if n_arrays <= k < inputs_ else item
+        if k < inputs_:
+            at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>inputs[k])
+    cdef int which = 0 if cnp.PyArray_TYPE(<cnp.ndarray>outs[0]) == cnp.NPY_FLOAT32 else 1
+    call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)
+    return True
+
+
+cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyUFuncObject *ufunc, int dtype):
+    """The results of SummingCall where the parameter is a number, with loops alone; None where something is not plain."""
+    cdef cnp.ndarray like = <cnp.ndarray>inputs[0], every
+    cdef PyUFuncObject *gufunc = <PyUFuncObject *>self.sum
+    cdef char *at[2]
+    cdef double total
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(like)
+    cdef cnp.npy_intp *counts = [1, cnp.PyArray_SIZE(like)]
+    cdef cnp.npy_intp *steps = [0, 0, item]
+    first, second = None, None
+    if out != Py_None:
+        if type(<object>out) is not tuple or len(<tuple>out) != 2:
+            return None
+        first, second = <tuple>out
+    if second is not None or cnp.PyArray_NDIM(like) == 0:
+        return None
+    if first is None:
+        first = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
+    every = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
+    both = first, every
+    if not elements_in_place(inputs, self.operands, self.n_parameters, <PyObject *>both, ufunc):
+        return None
+    at[0], at[1] = <char *>cnp.PyArray_DATA(every), <char *>&total
+    call_loop(gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, counts, steps, NULL, counts[1] * item)
+    return first, number(total, dtype)[()]
+
+
+cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, PyUFuncObject *ufunc):
+    """The result of HalvesCall along the last axis, with a loop for each row; None where something is not plain."""
+    cdef PyObject *x = operands[self.operands - 1]
+    cdef bint backward = self.operands == 2
+    cdef int dtype = float_type(x), dimensions = 0 if dtype < 0 else cnp.PyArray_NDIM(<cnp.ndarray>x), k, n_arrays
+    if dimensions == 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x) or cnp.PyArray_SIZE(<cnp.ndarray>x) == 0:
+        return None
+    cdef cnp.npy_intp *whole = cnp.PyArray_DIMS(<cnp.ndarray>x)
+    cdef cnp.npy_intp half[64]
+    cdef cnp.npy_intp count = whole[dimensions - 1] // 2, rows = cnp.PyArray_SIZE(<cnp.ndarray>x) // whole[dimensions - 1]
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>x)
+    memcpy(half, whole, dimensions * sizeof(cnp.npy_intp))
+    half[dimensions - 1] = count
+    if 2 * count != whole[dimensions - 1] or (rows > 64 and count < 256):  # many short rows NumPy gathers in fewer loops
+        return None
+    result = <object>out if out != Py_None else cnp.PyArray_EMPTY(dimensions, whole if backward else half, dtype, 0)
+    cdef PyObject *to = <PyObject *>result
+    if not is_like(to, dtype, dimensions, whole if backward else half) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>to):
+        return None
+    if not (beside(x, to) if backward else apart(x, to)):
+        return None
+    if backward and not (is_like(operands[0], dtype, dimensions, half) and apart(operands[0], to)):
+        return None
+    # each array's first row, and how many halves of a row it has: grad, then the halves of x, then those of the result
+    cdef char *at[5]
+    cdef int halves[5]
+    cdef cnp.npy_intp[5] steps = [item, item, item, item, item]
+    n_arrays = 0
+    for array in ((<object>operands[0], <object>x, result) if backward else (<object>x, result)):
+        parts = cnp.PyArray_DIM(array, dimensions - 1) // count
+        for k in range(parts):
+            at[n_arrays], halves[n_arrays] = <char *>cnp.PyArray_DATA(array) + k * count * item, parts
+            n_arrays += 1
+    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
+    if rows * count * item < WITH_THE_LOCK:
+        call_rows(ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
+    else:
+        with nogil:
+            call_rows(ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
+    return result
+
+
+cdef void call_rows(
+    PyUFuncGenericFunction loop, char **at, int *halves, int n_arrays, cnp.npy_intp rows, cnp.npy_intp *count, cnp.npy_intp *steps,
+    void *data, cnp.npy_intp item
+) noexcept nogil:
+    """A loop of `count` elements for each row; from row to row, an array goes on by as many `halves`."""
+    cdef cnp.npy_intp row
+    cdef int k
+    for row in range(rows):
+        loop(at, count, steps, data)
+        for k in range(n_arrays):
+            at[k] += halves[k] * count[0] * item
