@@ -15,12 +15,15 @@ class Constant(float):
 
 
 def constant(text):
-    """The number that `text` says, to twice the digits of a float."""
-    from fractions import Fraction
-
+    """The decimal number that `text` says, to twice the digits of a float."""
     value = Constant(text)
     if value == value:
-        value.low = float(Fraction(text) - Fraction(float(text)))
+        digits, _, exponent = text.partition("e")
+        power = int(exponent or 0) - len(digits.partition(".")[2])
+        number, scale = int(digits.replace(".", "")) * 10 ** max(power, 0), 10 ** max(-power, 0)
+        of_high, of_scale = value.as_integer_ratio()
+        # exact but for the division, which rounds once; the fractions module would take a tenth of the import
+        value.low = (number * of_scale - of_high * scale) / (scale * of_scale)
     return value
 
 
