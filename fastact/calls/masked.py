@@ -11,40 +11,55 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     """Compute with plain arrays, of which masked entries are left out, and put the mask on the result."""
     if np.ndim(operands[-1]) == 0:
         return call.row_of_one(evaluator, operands, parameters[0], kwargs)
-    names = call.operand_names(evaluator)
     out = kwargs.pop("out", None)
     out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
     for name, value in kwargs.items():
         kwargs[name] = array_to_read(call.name, name, value) if is_masked(value) else value
+    names = call.operand_names(evaluator)
     plain = [value.data if is_masked(value) else np.asanyarray(value) for value in operands]
     hidden = [np.ma.getmaskarray(value) for value in operands]
     whole = call.whole(plain, *parameters)
-    gone = np.broadcast_to(hidden[-1], whole.shape)
-    if gone.any():
-        if "mask" in call.by_name:
-            mask = kwargs.get("mask")
-            mask = mask if mask is None else checked_mask(call.name, mask)
-            kwargs["mask"] = ~gone & whole_mask(call.name, mask, whole.shape)
-        else:
-            absent = uncounted(call, names, gone)
-            plain[-1] = filled(plain[-1], hidden[-1], absent, loop_dtype(call.name, plain, kwargs.get("dtype")))
-    if len(names) == 2:
-        of_grad = each_entry(hidden[0], whole) if call.reduces else hidden[0]
-        gone = gone | of_grad
-        if gone.any():
-            plain[0] = filled(plain[0], hidden[0] if call.reduces else gone, 0, plain[0].dtype)
-    elif call.reduces:
-        gone = gone.all(axis=whole.axes, keepdims=whole.keepdims) & (gone.size > 0)
-    else:
-        gone = gone.copy()  # out may be x, whose mask changes
+    kwargs = leave_out(call, names[-1], plain, hidden[-1], whole, kwargs)
+    gone = masked_results(call, plain, hidden, whole)
     result = call.evaluate(evaluator, plain, parameters, {**kwargs, "out": out.data if is_masked(out) else out})
     if gone.any() and np.ndim(result) and (len(names) == 2 or "mask" not in call.by_name):
         np.copyto(result, 0, where=gone)
-    if out is not None:
-        if is_masked(out):
-            out.unshare_mask()
-            out.mask = np.broadcast_to(gone, out.shape)
-        return out
+    if out is None:
+        return masked_like(operands, result, gone, kwargs)
+    if is_masked(out):
+        out.unshare_mask()
+        out.mask = np.broadcast_to(gone, out.shape)
+    return out
+
+
+def leave_out(call, name, plain, hidden, whole, kwargs):
+    """Let the masked entries of the last operand take no part: by the mask of the call, or a value in their place."""
+    gone = np.broadcast_to(hidden, whole.shape)
+    if not gone.any():
+        return kwargs
+    if "mask" in call.by_name:
+        mask = kwargs.get("mask")
+        mask = mask if mask is None else checked_mask(call.name, mask)
+        return {**kwargs, "mask": ~gone & whole_mask(call.name, mask, whole.shape)}
+    plain[-1] = filled(plain[-1], hidden, uncounted(call, name, gone), loop_dtype(call.name, plain, kwargs.get("dtype")))
+    return kwargs
+
+
+def masked_results(call, plain, hidden, whole):
+    """Which results are masked; a masked gradient counts 0."""
+    gone = np.broadcast_to(hidden[-1], whole.shape)
+    if len(hidden) == 2:
+        gone = gone | (each_entry(hidden[0], whole) if call.reduces else hidden[0])
+        if gone.any():
+            plain[0] = filled(plain[0], hidden[0] if call.reduces else gone, 0, plain[0].dtype)
+        return gone
+    if call.reduces:
+        return gone.all(axis=whole.axes, keepdims=whole.keepdims) & (gone.size > 0)
+    return gone.copy()  # out may be x, whose mask changes
+
+
+def masked_like(operands, result, gone, kwargs):
+    """A new result as the class of array that the last masked operand is."""
     if not np.ndim(result):
         return np.ma.masked if gone.all() else result
     like = next((value for value in reversed(operands) if is_masked(value)), None)
@@ -56,12 +71,12 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     return result
 
 
-def uncounted(call, names, gone):
+def uncounted(call, name, gone):
     """What takes no part in a row: a probability of 0, or what the declaration says; refuses where it says nothing."""
     if call.absent is None:
-        way = f"{names[-1]}.filled(value)"
-        raise TypeError(f"{call.name}() takes no masked entries, and {names[-1]} has {np.count_nonzero(gone)}: pass {way}")
-    return 0.0 if names[-1] == "y" else call.absent
+        count = np.count_nonzero(gone)
+        raise TypeError(f"{call.name}() takes no masked entries, and {name} has {count}: pass {name}.filled(value)")
+    return 0.0 if name == "y" else call.absent
 
 
 def filled(array, hidden, value, dtype):

@@ -159,52 +159,65 @@ def along_axis(name, signature, kernel):
             raise ValueError(f"{name}: order must be one of 'C', 'F', 'A' and 'K', not {order!r}")
         loop = loop_dtype(name, [operands[i] for i in floats], dtype)
         outs = checked_outs(name, out, len(outputs), loop, casting)
-        views = []
-        for value, (letter, core) in zip(operands, inputs, strict=True):
-            kind = FIXED.get(letter, loop)
-            (array,) = as_loop(name, [value], kind, casting if letter == "f" else "same_kind")
-            views.append(_rows(array.astype(kind, copy=False), axis, core))
-        lengths = {view.shape[-1] for view, (_, core) in zip(views, inputs, strict=True) if core}
-        if len(lengths) > 1:
-            shapes = [np.shape(value) for value in operands]
-            raise ValueError(f"{name}: operands have a mismatch in their core dimension, axis {axis}: shapes {shapes}")
-        (n,) = lengths
-        batch = common_shape({view.shape[:-1] for view in views})
-        for given, (_, core) in zip(outs, outputs, strict=True):
-            if given is None:
-                continue
-            try:
-                shape = _rows(given, axis, core).shape
-                larger = common_shape({batch, shape[:-1]})  # more rows in out than in the operands repeat the result
-            except ValueError:
-                shape, larger = (0,), None
-            if larger != shape[:-1] or shape[-1] != (n if core else 1):
-                right = np.moveaxis(np.empty((*batch, n)), -1, axis).shape if core else batch
-                raise ValueError(f"{name}: output operand of shape {given.shape} does not match the shape of the result, {right}")
-            batch = larger
+        views, n = views_of(name, operands, inputs, axis, loop, casting)
+        batch = whole_batch(name, outs, outputs, axis, common_shape({view.shape[:-1] for view in views}), n)
         shapes = [(*batch, view.shape[-1]) for view in views]
         views = [v if v.shape == shape else np.broadcast_to(v, shape) for v, shape in zip(views, shapes, strict=True)]
         guide = next(view for view, (_, core) in zip(views, inputs, strict=True) if core)
-        results = []
-        for given, (_, core) in zip(outs, outputs, strict=True):
-            if given is None:
-                like = np.moveaxis(guide, -1, axis) if core and all(guide.strides) else np.empty(0)
-                shape = np.moveaxis(guide, -1, axis).shape if core else batch
-                given = np.empty_like(like, loop, order or "K", subok=False, shape=shape)
-            results.append(given)
+        results = [
+            new_result(guide, axis, core, loop, order) if given is None else given
+            for given, (_, core) in zip(outs, outputs, strict=True)
+        ]
         targets = [_rows(result, axis, core) for result, (_, core) in zip(results, outputs, strict=True)]
         views = [view.copy() if any(overlaps(view, target) for target in targets) else view for view in views]
         guide = next((target for target, (_, core) in zip(targets, outputs, strict=True) if core), guide)
         casts = Casts(loop, casting)
-        cores = [core for _, core in inputs]
         unit = UNIT if lies_across(guide) else None
         for block in by_blocks(guide, targets + views) if any(target.size for target in targets) else ():
-            compute(kernel, block[: len(targets)], block[len(targets) :], cores, n, unit, casts)
+            compute(kernel, block[: len(targets)], block[len(targets) :], [core for _, core in inputs], n, unit, casts)
         casts.report()
         finished = [wrapped(results[i], function, operands, outs[i], subok, i) for i in range(len(outputs))]
         return finished[0] if len(finished) == 1 else tuple(finished)
 
     return function
+
+
+def views_of(name, operands, inputs, axis, loop, casting):
+    """The operands in the dtypes of the computation, with the axis last; and the length of the axis, one for all."""
+    views = []
+    for value, (letter, core) in zip(operands, inputs, strict=True):
+        kind = FIXED.get(letter, loop)
+        (array,) = as_loop(name, [value], kind, casting if letter == "f" else "same_kind")
+        views.append(_rows(array.astype(kind, copy=False), axis, core))
+    lengths = {view.shape[-1] for view, (_, core) in zip(views, inputs, strict=True) if core}
+    if len(lengths) > 1:
+        shapes = [np.shape(value) for value in operands]
+        raise ValueError(f"{name}: operands have a mismatch in their core dimension, axis {axis}: shapes {shapes}")
+    return views, lengths.pop()
+
+
+def whole_batch(name, outs, outputs, axis, batch, n):
+    """The shape of all rows: that of the operands' rows, or a larger one of `out`, in which the result is repeated."""
+    for given, (_, core) in zip(outs, outputs, strict=True):
+        if given is None:
+            continue
+        try:
+            shape = _rows(given, axis, core).shape
+            larger = common_shape({batch, shape[:-1]})
+        except ValueError:
+            shape, larger = (0,), None
+        if larger != shape[:-1] or shape[-1] != (n if core else 1):
+            right = np.moveaxis(np.empty((*batch, n)), -1, axis).shape if core else batch
+            raise ValueError(f"{name}: output operand of shape {given.shape} does not match the shape of the result, {right}")
+        batch = larger
+    return batch
+
+
+def new_result(guide, axis, core, loop, order):
+    """A new array that lies in memory as the operand whose rows are `guide`; one number a row where it has no axis."""
+    moved = np.moveaxis(guide, -1, axis)
+    like = moved if core and all(guide.strides) else np.empty(0)
+    return np.empty_like(like, loop, order or "K", subok=False, shape=moved.shape if core else guide.shape[:-1])
 
 
 def _rows(array, axis, core):
