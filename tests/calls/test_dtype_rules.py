@@ -9,7 +9,7 @@ from fastact.declare import ACTIVATIONS
 
 import arrays
 from arrays import refused
-from passes import each_implementation
+from passes import each_backend
 
 LABEL_TYPES = (bool, np.uint8, np.int64, np.float16, np.float32, np.float64)
 ROW_NAMES = tuple(row_table.ROWS)
@@ -30,7 +30,7 @@ def row_calls(of, name, x, grad, **options):
             yield backward(grad, y=y, **options)
 
 
-@each_implementation
+@each_backend
 def test_labels_never_widen(implementation):
     """Loss and gradient have the dtype of the logits, and the same values, whatever the dtype of the labels."""
     of = implementations.load(implementation)
@@ -63,7 +63,7 @@ def test_labels_never_widen(implementation):
     assert of.cross_entropy(X.astype(int), index).dtype == np.float64
 
 
-@each_implementation
+@each_backend
 def test_labels_smoothed_ignored_and_many(implementation):
     """One-hot labels in integers are the indices of their ones, in more rows than a block has and over any axis."""
     of = implementations.load(implementation)
@@ -79,7 +79,7 @@ def test_labels_smoothed_ignored_and_many(implementation):
     assert np.isnan(of.cross_entropy(np.empty((0, 3)), np.empty((0, 3), int)))
 
 
-@each_implementation
+@each_backend
 def test_binary_labels_are_between_0_and_1(implementation):
     """Beyond by more than roundings they are refused, by value and position, and out is untouched; NaN gives NaN."""
     of = implementations.load(implementation)
@@ -105,7 +105,7 @@ def test_binary_labels_are_between_0_and_1(implementation):
     assert np.isnan(each[0, 0, 0]) and np.isfinite(np.delete(each.ravel(), 0)).all()
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_dtype_of_rows(implementation, name):
     """dtype= is that of the computation and of the result, with every option: as if the input had it."""
@@ -130,7 +130,7 @@ def test_dtype_of_rows(implementation, name):
         assert y.dtype == of.gumbel_softmax_backward(GRAD, y=y, tau=0.5, dtype=np.float32).dtype == np.float32
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_rows_over_all_axes(implementation, name):
     """axis=None is one row of all entries, into new arrays, in place, and where they do not lie in order."""
@@ -151,7 +151,7 @@ def test_rows_over_all_axes(implementation, name):
             arrays.assert_same_bits(x.ravel(), getattr(of, name)(X.astype(dtype).ravel()), "in place")
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_scalars_are_rows_of_one(implementation, name):
     """A number or an array without dimensions is a row of one, over its only axis or all."""
@@ -173,7 +173,7 @@ def test_scalars_are_rows_of_one(implementation, name):
         refused(TypeError, "not dtype object of NoneType for x", of.softmax, None)
 
 
-@each_implementation
+@each_backend
 def test_numpy_scalars_as_parameters(implementation):
     """A NumPy scalar counts as in NumPy: np.float32 and less leave float32, np.float64 and integers widen it."""
     of = implementations.load(implementation)
@@ -190,7 +190,7 @@ def test_numpy_scalars_as_parameters(implementation):
     refused(ValueError, "needs beta != 0", of.softplus, x, np.float32(0))
 
 
-@each_implementation
+@each_backend
 def test_losses_refuse_masked_entries(implementation):
     """With what to pass instead; a masked array without masked entries is an array."""
     of = implementations.load(implementation)
@@ -211,7 +211,7 @@ def test_losses_refuse_masked_entries(implementation):
     assert of.cross_entropy(x, filled) == of.cross_entropy(x[:3], index[:3])
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int16, np.float16, np.float32, np.int32, np.float64])
 def test_parameters_do_not_widen(implementation, dtype):
     """What float32 holds gives float32 from every function, with parameters or without, given as numbers or not at all."""
@@ -234,7 +234,7 @@ def test_parameters_do_not_widen(implementation, dtype):
         assert np.isfinite(of.softplus(x, 1e-30)).all()
 
 
-@each_implementation
+@each_backend
 def test_outs_that_are_more_than_arrays(implementation):
     """An ellipsis says that out is to be new, as in NumPy; a masked array is refused where its mask could hide a result."""
     of, x, index = implementations.load(implementation), X[0], np.arange(4)
@@ -262,7 +262,7 @@ def test_outs_that_are_more_than_arrays(implementation):
     assert (hidden.data == 7).all()
 
 
-@each_implementation
+@each_backend
 def test_ignored_indices_of_any_kind(implementation):
     """An ignore_index that int64 cannot hold, and rows of no classes that do not count."""
     of = implementations.load(implementation)

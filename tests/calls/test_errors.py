@@ -18,8 +18,8 @@ from passes import (
     WITH_PARAMETERS,
     each,
     each_any_pass,
+    each_backend,
     each_dtype,
-    each_implementation,
     each_representative,
 )
 
@@ -38,7 +38,7 @@ def outs(one, wrong, right=None):
     return (X.copy() if right is None else right, wrong) if one.outputs > 1 else wrong
 
 
-@each_implementation
+@each_backend
 @each_any_pass
 @pytest.mark.parametrize("wrong", [np.ones(3, kind) for kind in (complex, object, np.longdouble, str, "M8[s]")], ids=str)
 def test_dtypes_that_are_no_real_numbers(implementation, one, wrong):
@@ -49,7 +49,7 @@ def test_dtypes_that_are_no_real_numbers(implementation, one, wrong):
         refused(TypeError, NO_LOOP, one.of(implementation), *given, out=outs(one, X.copy()))
 
 
-@each_implementation
+@each_backend
 @each_representative
 def test_operands_that_are_no_arrays(implementation, one):
     """None, text, objects, ragged lists."""
@@ -59,7 +59,7 @@ def test_operands_that_are_no_arrays(implementation, one):
     refused(ValueError, "inhomogeneous", one.of(implementation), *[X] * (one.operands - 1), [[1.0], [1.0, 2.0]])
 
 
-@each_implementation
+@each_backend
 @each_any_pass
 @each_dtype
 def test_out_of_a_wrong_kind(implementation, one, dtype):
@@ -78,7 +78,7 @@ def test_out_of_a_wrong_kind(implementation, one, dtype):
         refused(TypeError, "'out' must be a tuple of (2 )?arrays", function, *given, out=np.ones(3, dtype))
 
 
-@each_implementation
+@each_backend
 @each_representative
 def test_out_of_a_wrong_shape(implementation, one):
     """Too long, too short, without an axis: out never broadcasts, and the shapes are named."""
@@ -91,7 +91,7 @@ def test_out_of_a_wrong_shape(implementation, one):
     refused(ValueError, message, function, *operands(one, np.ones((2, 3))), out=out)
 
 
-@each_implementation
+@each_backend
 @each(ROWS)
 def test_out_of_a_wrong_shape_for_rows(implementation, one):
     """The length of the row must be that of out, and the rows as many."""
@@ -101,7 +101,7 @@ def test_out_of_a_wrong_shape_for_rows(implementation, one):
     refused(ValueError, "(?i)output|dimension", function, *given, out=np.ones(()))
 
 
-@each_implementation
+@each_backend
 @each_representative
 def test_where_of_a_wrong_kind(implementation, one):
     """A mask is boolean: a number would be a mistake; its shape must broadcast."""
@@ -112,7 +112,7 @@ def test_where_of_a_wrong_kind(implementation, one):
     refused(ValueError, NO_BROADCAST, function, *given, where=np.ones(4, bool), out=outs(one, X.copy()))
 
 
-@each_implementation
+@each_backend
 @each(ROWS)
 def test_where_is_refused_for_rows(implementation, one):
     """A row is one whole."""
@@ -120,7 +120,7 @@ def test_where_is_refused_for_rows(implementation, one):
     refused(TypeError, message, one.of(implementation), *operands(one), where=X > 0, out=X.copy())
 
 
-@each_implementation
+@each_backend
 @each_any_pass
 def test_unknown_keywords(implementation, one):
     """Named in the message."""
@@ -130,7 +130,7 @@ def test_unknown_keywords(implementation, one):
         refused(TypeError, "unexpected keyword argument 'y'", one.of(implementation), *operands(one), y=X)
 
 
-@each_implementation
+@each_backend
 def test_unknown_keywords_suggest(implementation):
     """The names of other libraries, and slips of the hand; else what there is."""
     of, labels = implementations.load(implementation), np.array([0])
@@ -153,7 +153,7 @@ def test_unknown_keywords_suggest(implementation):
     refused(TypeError, "'slant': it takes alpha, out", of.elu, X, slant=1)
 
 
-@each_implementation
+@each_backend
 @each([one for one in REPRESENTATIVES + ROWS if one.kind != "from_output"])
 def test_numbers_of_arguments(implementation, one):
     """Too many by position, none, too few, and an operand by keyword."""
@@ -170,7 +170,7 @@ def test_numbers_of_arguments(implementation, one):
         refused(TypeError, rf"{one.function}\(\) is missing {one.declared.operands[-1]}: ", function, *operands(one)[1:])
 
 
-@each_implementation
+@each_backend
 @each(WITH_PARAMETERS)
 def test_required_parameters(implementation, one):
     """One that has no default must be given: the message names it and shows the call."""
@@ -185,7 +185,7 @@ def test_required_parameters(implementation, one):
         arrays.assert_same_bits(by_keyword, one.of(implementation)(*operands(one)), "by keyword")
 
 
-@each_implementation
+@each_backend
 @each([one for one in PASSES + ROWS if one.kind == "backward"])
 def test_input_or_output(implementation, one):
     """Backward takes the input or y=, not both and not neither; where y= is no start, it says so."""
@@ -209,7 +209,7 @@ def test_input_or_output(implementation, one):
     refused(TypeError, neither, function, X, None, y=None)
 
 
-@each_implementation
+@each_backend
 @each(WITH_PARAMETERS)
 def test_parameters_of_a_wrong_kind(implementation, one):
     """No real number and no array of them: the parameter and what it got are named."""
@@ -231,7 +231,7 @@ def test_parameters_of_a_wrong_kind(implementation, one):
             refused(TypeError, rf"multiple values for argument '{name}'", public, *operands(one), *numbers, **{name: 1.0})
 
 
-@each_implementation
+@each_backend
 @each([one for one in PASSES if one.conditions])
 def test_conditions(implementation, one):
     """Parameters that the definition (or the start from the output) cannot do with: the condition and the values are named."""
@@ -254,7 +254,7 @@ def test_conditions(implementation, one):
     arrays.assert_same_bits(function(*given, *values, **keywords), one.of(implementation)(*operands(one)), "by position")
 
 
-@each_implementation
+@each_backend
 @each([one for one in PASSES if one.declared.option])
 def test_options(implementation, one):
     """The choices are named; the one in use need not be spelt as the same object."""
@@ -275,14 +275,14 @@ def test_options(implementation, one):
     arrays.assert_same_bits(function(*operands(one)), one.of(implementation)(*operands(one)), "the default")
 
 
-@each_implementation
+@each_backend
 @each([one for one in REPRESENTATIVES if one.operands > 1])
 def test_operands_that_do_not_broadcast(implementation, one):
     """The shapes are named."""
     refused(ValueError, NO_BROADCAST, one.of(implementation), *operands(one)[1:], np.ones(4, np.float32))
 
 
-@each_implementation
+@each_backend
 @each([one for one in ROWS if one.operands == 2])
 def test_rows_that_do_not_fit(implementation, one):
     """Along the axis lengths must be equal (a row is not broadcast); the other axes must broadcast."""
@@ -293,7 +293,7 @@ def test_rows_that_do_not_fit(implementation, one):
     refused(ValueError, "broadcast", function, np.ones((2, 3)), np.ones((4, 3)))
 
 
-@each_implementation
+@each_backend
 @each(ROWS)
 def test_axis(implementation, one):
     """Out of range: NumPy's AxisError, a ValueError; no integer: a TypeError that says so."""
@@ -313,7 +313,7 @@ def test_axis(implementation, one):
         refused(TypeError, "multiple values for argument 'axis'", function, *given, 1, axis=1)
 
 
-@each_implementation
+@each_backend
 @each_any_pass
 def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
     """A dtype that there is no loop for, a cast that the rule forbids, an unknown rule."""
@@ -323,7 +323,7 @@ def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
     refused(ValueError, "casting must be one of", function, *given, casting="never", out=outs(one, X.copy()))
 
 
-@each_implementation
+@each_backend
 def test_a_parameter_that_its_dtype_cannot_hold(implementation):
     """Refused by name where it would be 0 in float32 and the definition divides by it; a float64 can hold it."""
     of = implementations.load(implementation)

@@ -7,7 +7,7 @@ from fastact import backends as implementations
 from fastact import declare as row_table
 
 from arrays import assert_same_bits, refused
-from passes import each_implementation
+from passes import each_backend
 
 X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 ROWS = tuple(row_table.ROWS)
@@ -53,7 +53,7 @@ def same(make, given, labelled, note):
     assert_same_bits(result.to_numpy(), expected, note)
 
 
-@each_implementation
+@each_backend
 @each_library
 @each_kind
 @each_row
@@ -91,7 +91,7 @@ def test_rows_keep_labels(implementation, library, kind, name):
         refused(TypeError, rf"{name}\(\) needs an array for out=", function, array, out=given)
 
 
-@each_implementation
+@each_backend
 def test_what_a_reducing_call_leaves(implementation):
     """A Series of a DataFrame, a DataArray without the axis, else an array; with keepdims what can be broadcast."""
     logsumexp = of(implementation, "logsumexp")
@@ -123,7 +123,7 @@ def test_what_a_reducing_call_leaves(implementation):
     assert logsumexp(stacked.expand_dims("n")).dims == ("n",)
 
 
-@each_implementation
+@each_backend
 @each_library
 def test_labels_that_differ_are_refused(implementation, library):
     """Positions would then mean something else than labels."""
@@ -143,7 +143,7 @@ def test_labels_that_differ_are_refused(implementation, library):
         refused(ValueError, "those of grad differ", of(implementation, "logsumexp_backward"), grad, table)
 
 
-@each_implementation
+@each_backend
 @each_library
 @each_kind
 def test_what_is_only_read(implementation, library, kind):
@@ -161,7 +161,7 @@ def test_what_is_only_read(implementation, library, kind):
     same(lambda x: of(implementation, "gumbel_softmax_backward")(x, y=x), given, labelled, "gumbel_softmax_backward")
 
 
-@each_implementation
+@each_backend
 @each_library
 def test_losses(implementation, library):
     """The logits, the targets or both; these with the same labels."""
@@ -190,7 +190,7 @@ def test_losses(implementation, library):
         refused(ValueError, "those of pos_weight differ", function, table, table > 0, weight[::-1])
 
 
-@each_implementation
+@each_backend
 @each_library
 @each_kind
 def test_elementwise_functions(implementation, library, kind):
@@ -207,7 +207,7 @@ def test_elementwise_functions(implementation, library, kind):
         same(lambda x, i=i: backward(x, x, x)[i], given, labelled, f"swiglu_backward, {i}")
 
 
-@each_implementation
+@each_backend
 def test_dtypes_of_columns(implementation):
     """Nullable, Arrow's and sparse numbers are read; missing values and what is no number name their dtype."""
     pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
@@ -240,7 +240,7 @@ def test_dtypes_of_columns(implementation):
         refused(TypeError, rf"{name}\(\) takes real numbers, and x has dtype category", of(implementation, name), classes)
 
 
-@each_implementation
+@each_backend
 def test_other_objects_are_refused(implementation):
     """What is no table or array of numbers: the message says what to call."""
     pl, xr = pytest.importorskip("polars"), pytest.importorskip("xarray")

@@ -9,7 +9,7 @@ from fastact.declare import ACTIVATIONS
 
 import arrays
 from arrays import refused
-from passes import PASSES, each_dtype, each_implementation
+from passes import PASSES, each_backend, each_dtype
 
 ROWS = tuple(row_table.ROWS)
 MASKED = [name for name, row in row_table.ROWS.items() if "mask" in row.by_name]
@@ -61,7 +61,7 @@ def test_the_issue_says():
         assert result.mask.tolist() == [False, True, False]
 
 
-@each_implementation
+@each_backend
 @each_dtype
 @each_row
 def test_masked_entries_take_no_part(implementation, dtype, name):
@@ -91,7 +91,7 @@ def test_masked_entries_take_no_part(implementation, dtype, name):
     assert (x.mask == mask).all()
 
 
-@each_implementation
+@each_backend
 @each_row
 def test_several_axes(implementation, name):
     """Make one row."""
@@ -108,7 +108,7 @@ def test_several_axes(implementation, name):
     assert (result.mask == expected.mask).all()
 
 
-@each_implementation
+@each_backend
 @each_dtype
 @each_sloped
 def test_backward(implementation, dtype, name):
@@ -145,7 +145,7 @@ def test_backward(implementation, dtype, name):
         assert (result.mask == np.broadcast_to(grad.mask[..., None] if reduces else grad.mask, x.shape)).all()
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", MASKED)
 def test_with_options(implementation, name):
     """mask=, causal=, scale= and sink= are what they are for plain arrays whose entries mask= hides."""
@@ -166,7 +166,7 @@ def test_with_options(implementation, name):
         assert (result.mask == x.mask).all()
 
 
-@each_implementation
+@each_backend
 @each_row
 def test_out(implementation, name):
     """A masked out gets data and mask, a plain one 0 (of a logarithm -inf) where entries are masked; in place too."""
@@ -201,7 +201,7 @@ def test_out(implementation, name):
         arrays.assert_same_bits(grad.filled(7), expected.filled(7), "backward in place")
 
 
-@each_implementation
+@each_backend
 @each_row
 def test_other_kinds(implementation, name):
     """Integers, no masked entry, an empty axis, a class of its own."""
@@ -228,7 +228,7 @@ def test_other_kinds(implementation, name):
         assert function(np.ma.array([1.0, 2.0], mask=[1, 0])) == 2.0
 
 
-@each_implementation
+@each_backend
 def test_a_setting_with_masked_entries_is_refused(implementation):
     """Its data would count silently; without masked entries it is an array like any other."""
     function, x = of(implementation, "softmax_one"), np.zeros((2, 3))
@@ -243,7 +243,7 @@ def test_a_setting_with_masked_entries_is_refused(implementation):
             function(given, scale=np.ma.masked)
 
 
-@each_implementation
+@each_backend
 def test_what_only_reads_refuses_masked_entries(implementation):
     """Sampling, halves and sums; an array without masked entries is one like any other."""
     x = np.ma.array([[1.0, 2.0], [3.0, 4.0]])
@@ -269,7 +269,7 @@ def test_what_only_reads_refuses_masked_entries(implementation):
     refused(TypeError, r"and x has 1: pass x.filled", backward, x.data[:, :1], holed)
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("one", PASSES, ids=str)
 def test_elementwise_functions_join_masks(implementation, one):
     """As numpy.ma's own functions do, in new arrays and in out=; a plain out= stays plain."""
@@ -299,7 +299,7 @@ def test_every_elementwise_function_is_there():
     assert others == {"glu"}
 
 
-@each_implementation
+@each_backend
 def test_scalars(implementation):
     """A masked array without dimensions is a row of one."""
     of = implementations.load(implementation)
@@ -311,7 +311,7 @@ def test_scalars(implementation):
     assert of.softmax_backward(1.0, np.ma.array(2.0, mask=True)) is np.ma.masked
 
 
-@each_implementation
+@each_backend
 def test_wrong_masks_beside_masked_entries(implementation):
     """The messages are those of plain arrays."""
     softmax, hidden = implementations.load(implementation).softmax, np.ma.array([1.0, 2, 3], mask=[0, 1, 0])

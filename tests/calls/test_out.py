@@ -6,7 +6,15 @@ import numpy as np
 
 import arrays
 from arrays import WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, outs, part
-from passes import REPRESENTATIVES, each, each_dtype, each_implementation, each_pass_with_parameters, each_representative
+from passes import (
+    REPRESENTATIVES,
+    each,
+    each_backend,
+    each_dtype,
+    each_implementation,
+    each_pass_with_parameters,
+    each_representative,
+)
 
 SEVERAL = each([one for one in REPRESENTATIVES if one.operands > 1])
 
@@ -58,7 +66,7 @@ def test_in_place_large(implementation, one, dtype):
             assert_same_bits(out, part(apply(np.resize, expected, 100003), slice(None, None, step)), f"step {step}, {place}")
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_the_same_array_for_every_operand(implementation, one, dtype):
@@ -70,7 +78,7 @@ def test_the_same_array_for_every_operand(implementation, one, dtype):
     assert_same_bits(out, expected, "in place")
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_out_in_every_layout(implementation, one, dtype):
@@ -89,7 +97,7 @@ def test_out_in_every_layout(implementation, one, dtype):
         assert_same_bits(part(wide, untouched), outs(one, N, 9, dtype), "between")
 
 
-@each_implementation
+@each_backend
 @each([one for one in REPRESENTATIVES if one.outputs > 1])
 @each_dtype
 def test_one_out_of_two(implementation, one, dtype):
@@ -104,7 +112,7 @@ def test_one_out_of_two(implementation, one, dtype):
     assert_same_bits(function(*inputs, out=(None, None)), expected, "neither")
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_out_of_the_other_precision(implementation, one, dtype):
@@ -156,7 +164,7 @@ def masked(mask, yes, no):
     return np.where(mask, yes, no)
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_where(implementation, one, dtype):
@@ -176,7 +184,7 @@ def test_where(implementation, one, dtype):
         assert_same_bits(out, wanted, f"{name}, in place")
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_where_broadcasts(implementation, one, dtype):
@@ -209,7 +217,7 @@ def test_where_large(implementation, one):
     assert_same_bits(out, wanted, "in place")
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_larger_out_repeats_the_operands(implementation, one, dtype):
@@ -220,7 +228,7 @@ def test_larger_out_repeats_the_operands(implementation, one, dtype):
     assert_same_bits(out, apply(np.broadcast_to, expected, (3, N)), "three rows")
 
 
-@each_implementation
+@each_backend
 @SEVERAL
 @each_dtype
 def test_operands_broadcast(implementation, one, dtype):
@@ -234,7 +242,7 @@ def test_operands_broadcast(implementation, one, dtype):
     assert_same_bits(function(*(values[2, 0] for values in others), x), part(expected, slice(2, 3)), "scalar and row")
 
 
-@each_implementation
+@each_backend
 @each_pass_with_parameters
 @each_dtype
 def test_out_is_the_parameter(implementation, one, dtype):
@@ -247,7 +255,7 @@ def test_out_is_the_parameter(implementation, one, dtype):
         assert_same_bits(out, expected, name)
 
 
-@each_implementation
+@each_backend
 @each_representative
 def test_ufunc_keywords(implementation, one):
     """dtype=, casting=, order= and subok= mean what they mean for a ufunc."""
@@ -263,7 +271,7 @@ def test_ufunc_keywords(implementation, one):
     assert apply(type, plain) in (np.ndarray, (np.ndarray,) * one.outputs)
 
 
-@each_implementation
+@each_backend
 @each_representative
 def test_where_leaves_other_dtypes_alone(implementation, one):
     """Elements that `where` spares keep every bit, though `out` has another dtype than the computation."""

@@ -13,7 +13,7 @@ from fastact import declare as row_table
 
 import arrays
 from arrays import refused
-from passes import IMPLEMENTATIONS, each_compiled, each_implementation
+from passes import IMPLEMENTATIONS, each_backend, each_compiled
 
 BY_NAME = [(name, key) for name, row in row_table.ROWS.items() for key in row.by_name]
 SCALED = [name for name, row in row_table.ROWS.items() if "scale" in row.by_name]
@@ -28,7 +28,7 @@ def passes(implementation, name, shape=(4, 3)):
     return (getattr(of, name), [x], grad.copy()), (getattr(of, name + "_backward"), [grad, x], x.copy())
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", SCALED)
 def test_scales(implementation, name):
     """One real, finite number."""
@@ -42,7 +42,7 @@ def test_scales(implementation, name):
             arrays.assert_same_bits(function(*given, scale=right), function(*given, scale=2.0), "scale")
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", MASKED)
 def test_masks(implementation, name):
     """Boolean, of a shape that broadcasts; causal is True or False, along the last axis of two or more."""
@@ -66,7 +66,7 @@ def test_masks(implementation, name):
         refused(TypeError, "unexpected keyword argument 'slant'", function, *given, mask=True, slant=1, out=out)
 
 
-@each_implementation
+@each_backend
 def test_sinks(implementation):
     """Real, none NaN or +inf, of a shape that broadcasts against the rows."""
     for function, given, out in passes(implementation, "softmax_one"):
@@ -81,7 +81,7 @@ def test_sinks(implementation):
             refused(ValueError, message, function, *given, sink=np.zeros(shape), out=out)
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", [name for name, row in row_table.ROWS.items() if row.slope])
 def test_axes(implementation, name):
     """Repeated, out of range, of a wrong kind; of several the errors are those of one."""
@@ -107,7 +107,7 @@ def test_axes(implementation, name):
             refused(ValueError, "core dimension", function, given[0][:1], given[1], axis=(0, 1))
 
 
-@each_implementation
+@each_backend
 def test_shapes_of_the_gradient_of_logsumexp(implementation):
     """That of the result, with or without the axis."""
     backward, x = implementations.load(implementation).logsumexp_backward, np.ones((4, 3), np.float32)

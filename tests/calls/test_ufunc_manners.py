@@ -8,10 +8,10 @@ import pytest
 from fastact import backends as implementations
 
 from cases import FUNCTIONS, X, case_of
-from passes import COMPILED, each_implementation, needs_core
+from passes import COMPILED, each_backend, needs_core
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "log_softmax_backward", "geglu_backward", "logsumexp_backward"])
 def test_overflow_into_a_narrow_out(implementation, name):
     """As np.errstate says: a warning, an error, nothing; the result is there all the same, and it is one warning."""
@@ -37,7 +37,7 @@ def test_overflow_into_a_narrow_out(implementation, name):
             np.testing.assert_array_equal(keywords["out"], written)
 
 
-@each_implementation
+@each_backend
 def test_where_without_out(implementation):
     """The warning is NumPy's, in the versions that have one; what the mask leaves out keeps what out holds."""
     functions, mask = implementations.load(implementation), np.array([True, False])
@@ -78,7 +78,7 @@ class Old:
         }[self.signature]
 
 
-@each_implementation
+@each_backend
 def test_old_array_wrap(implementation):
     """With NumPy's DeprecationWarning; an error of its own comes through."""
     functions, x = implementations.load(implementation), np.ones((2, 3))

@@ -13,7 +13,7 @@ from fastact import backends as implementations
 
 import arrays
 from arrays import assert_same_bits, refused
-from passes import BY_NAME, each_compiled, each_dtype, each_implementation
+from passes import BY_NAME, each_backend, each_compiled, each_dtype, each_implementation
 
 X = np.array([0.5, -1.5, 2.5], np.float32)
 
@@ -93,7 +93,7 @@ def test_glu_backward(implementation, dtype, shape, axis):
     assert_same_bits(masked, np.where(np.concatenate([mask, mask], axis), expected, dtype(9)), "where")
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("start", range(9))
 def test_glu_of_overlapping_arrays(implementation, start):
     """An out that shares memory with x, or with grad, anyhow."""
@@ -109,7 +109,7 @@ def test_glu_of_overlapping_arrays(implementation, start):
         assert_same_bits(backward(memory[slice(*grad)], memory[slice(*x)], out=out), expected, "backward")
 
 
-@each_implementation
+@each_backend
 def test_glu_of_other_things(implementation):
     """Lists, integers, subclasses, gradients of more dimensions."""
     glu, backward = of(implementation, "glu"), of(implementation, "glu_backward")
@@ -121,7 +121,7 @@ def test_glu_of_other_things(implementation):
     assert type(glu(x)) is type(backward(x[:1], x)) is arrays.Labelled
 
 
-@each_implementation
+@each_backend
 def test_glu_refuses(implementation):
     """An odd length, a scalar, a wrong axis, a wrong out."""
     for name, given in (("glu", []), ("glu_backward", [np.ones((2, 1), np.float32)])):
@@ -213,7 +213,7 @@ def test_prelu_backward_per_channel(implementation, dtype, shape):
             assert_same_bits(backward(grad[..., 1:], x[..., 1:], weight[1:])[1], dweight[1:], "without the first")
 
 
-@each_implementation
+@each_backend
 def test_prelu_backward_of_other_things(implementation):
     """A Python number as the weight, a large sum, broadcasting operands, an empty array, masked and NaN elements."""
     backward = of(implementation, "prelu_backward")
@@ -233,7 +233,7 @@ def test_prelu_backward_of_other_things(implementation):
     assert backward(np.array([np.inf, 1.0]), np.array([5.0, -1.0]), 0.25)[1] == -1.0
 
 
-@each_implementation
+@each_backend
 def test_prelu_backward_refuses(implementation):
     """A wrong out before anything is written, a missing weight, what is no array."""
     backward = of(implementation, "prelu_backward")

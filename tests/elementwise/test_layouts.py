@@ -13,6 +13,7 @@ from arrays import ARRANGEMENTS, WRITABLE, N, apply, assert_same_bits, laid, one
 from passes import (
     REPRESENTATIVES,
     each,
+    each_backend,
     each_dtype,
     each_implementation,
     each_pass,
@@ -137,7 +138,7 @@ def test_parameters_broadcast(implementation, one, dtype):
             assert_same_bits(got, part(expected, slice(n)), f"{name}, length {n}")
 
 
-@each_implementation
+@each_backend
 @each_pass_with_parameters
 @each_dtype
 def test_parameters_positional(implementation, one, dtype):
@@ -160,7 +161,7 @@ def test_parameters_positional(implementation, one, dtype):
         assert_same_bits(out, by_name, "out")
 
 
-@each_implementation
+@each_backend
 @each_pass_with_parameters
 def test_parameters_and_dtype(implementation, one):
     """A Python number leaves float32 as it is, a float64 array or NumPy scalar promotes, as in every ufunc."""
@@ -174,7 +175,7 @@ def test_parameters_and_dtype(implementation, one):
             assert_same_bits(function(*inputs, **{name: wide}), expected, f"{name} {type(wide)}")
 
 
-@each_implementation
+@each_backend
 @each_pass_with_parameters
 def test_parameters_beyond_float32(implementation, one):
     """A number that float32 cannot hold is infinite there, with NumPy's warning, in arrays of any size."""
@@ -188,7 +189,7 @@ def test_parameters_beyond_float32(implementation, one):
                 assert_same_bits(got, one.of(implementation)(*inputs, **{name: sign * np.inf}), f"{size} elements")
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_scalars_and_lists(implementation, one, dtype):
@@ -208,7 +209,7 @@ def test_scalars_and_lists(implementation, one, dtype):
             assert_same_bits(got, part(wanted, i), name)
 
 
-@each_implementation
+@each_backend
 @each_representative
 def test_integers_and_booleans(implementation, one):
     """They become the float that holds them, float32 or float64, whatever numbers the parameters are."""
@@ -221,7 +222,7 @@ def test_integers_and_booleans(implementation, one):
         assert_same_bits(function(*inputs), function(*(values.astype(loop) for values in inputs)), code)
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_subclass_is_kept(implementation, one, dtype):
@@ -238,7 +239,7 @@ def test_subclass_is_kept(implementation, one, dtype):
             assert (np.ma.getmaskarray(result) >= mask).all()
 
 
-@each_implementation
+@each_backend
 @each_representative
 @each_dtype
 def test_inputs_stay_as_they_are(implementation, one, dtype):
@@ -260,7 +261,7 @@ class Duck:
         return ufunc, method, len(inputs), sorted(keywords)
 
 
-@each_implementation
+@each_backend
 @each_pass
 def test_array_ufunc_override(implementation, one):
     """An object with __array_ufunc__ gets the call, as any operand, parameter or out."""

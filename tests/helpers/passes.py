@@ -13,6 +13,8 @@ from fastact.declare import ACTIVATIONS
 # On the fallback only the fallback: the run on the compiled core tests it beside all instruction sets.
 IMPLEMENTATIONS = implementations.available() if fastact.backend == "compiled" else ("numpy",)
 COMPILED = tuple(name for name in IMPLEMENTATIONS if name != "numpy")
+# What a call means, and what is said of a wrong one, is one code for all instruction sets: the best of them stands for the rest.
+BACKENDS = tuple(dict.fromkeys((IMPLEMENTATIONS[0], "numpy")))
 DTYPES = (np.float32, np.float64)
 
 # Where a parameter can lie when it is varied by itself: the first range that its conditions allow is taken.
@@ -212,6 +214,7 @@ def each(passes):
 
 
 each_implementation = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+each_backend = pytest.mark.parametrize("implementation", BACKENDS)
 needs_core = pytest.mark.skipif(not COMPILED, reason="no compiled core")
 each_compiled = pytest.mark.parametrize("implementation", COMPILED or [pytest.param("", marks=needs_core)])
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])

@@ -20,7 +20,7 @@ from fastact.declare import ACTIVATIONS
 
 from arrays import assert_same_bits
 from overlaps import Memory, apart, reductions, whole
-from passes import each_compiled, each_dtype, each_implementation
+from passes import each_backend, each_compiled, each_dtype, each_implementation
 
 needs_mprotect = pytest.mark.skipif(sys.platform == "win32", reason="no mprotect")
 
@@ -53,7 +53,7 @@ def test_operands_that_change_during_a_call(implementation, what, rounds):
 
 
 @needs_mprotect
-@each_implementation
+@each_backend
 def test_arguments_that_change_other_arguments(implementation):
     """A gradient whose __array__ fills the targets; an ignore_index whose __index__ gives the logits another shape."""
     run("racing.py", "--simd", implementation, "--what", "objects")
@@ -156,7 +156,7 @@ def refused():
     yield "softmax", (logits,), {"scale": 2.0, "mask": np.ones((3, 3), bool), "out": np.full_like(logits, 7)}
 
 
-@each_implementation
+@each_backend
 def test_a_call_that_raises_leaves_out_alone(implementation):
     """Every bit of it, however late the call is refused."""
     for name, args, options in refused():
@@ -197,7 +197,7 @@ class Fickle:
         return np.ones((4, 3 + self.count % 4), dtype or np.float32)
 
 
-@each_implementation
+@each_backend
 def test_arguments_of_no_fixed_shape(implementation):
     """Array-likes whose shape differs from look to look are read once, or refused."""
     functions, x, needed = implementations.load(implementation), np.ones((4, 4), np.float32), {}

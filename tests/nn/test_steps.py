@@ -11,7 +11,7 @@ from fastact import backends as implementations
 import arrays
 from arrays import refused
 from fenv import BITS, STATES, control, environment, state
-from passes import IMPLEMENTATIONS, each_compiled, each_dtype, each_implementation
+from passes import IMPLEMENTATIONS, each_backend, each_compiled, each_dtype, each_implementation
 
 NAMES = {
     "adam": ("parameters", "gradients", "first_moment", "second_moment"),
@@ -172,7 +172,7 @@ def test_edges(implementation, dtype):
             np.testing.assert_allclose(result, np.full(shape, 0.5), rtol=1e-6)
 
 
-@each_implementation
+@each_backend
 @each_dtype
 def test_other_arrays(implementation, dtype):
     """Subclasses, Fortran order, many dimensions, interleaved arrays, NumPy numbers, velocity by name, gradients read-only."""
@@ -215,7 +215,7 @@ def test_a_memory_of_next_to_nothing(implementation, dtype, beta):
     np.testing.assert_allclose(given[0], right[0], rtol=1e-6)
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("way", NAMES)
 @pytest.mark.parametrize("spaced", [1, 2])
 def test_refused_arrays(implementation, way, spaced):
@@ -257,7 +257,7 @@ def test_refused_arrays(implementation, way, spaced):
             refused(ValueError, message, function, *given, **options)
 
 
-@each_implementation
+@each_backend
 def test_refused_numbers(implementation):
     """By name, with the value and the range."""
     of = implementations.load(implementation)
@@ -298,7 +298,7 @@ def test_refused_numbers(implementation):
     refused(TypeError, "argument nesterov must be True or False, not str", of.sgd_step, *two, nesterov="no")
 
 
-@each_implementation
+@each_backend
 def test_a_number_that_float64_holds(implementation):
     """What float32 cannot hold is right there."""
     for array, eps in ((np.zeros(3), 1e-60), (np.zeros(3, np.float32), 1e-36)):
@@ -315,7 +315,7 @@ def test_pickling(name):
     assert pickle.loads(pickle.dumps(function)) is function
 
 
-@each_implementation
+@each_backend
 @each_dtype
 @pytest.mark.parametrize(
     ("ours", "theirs", "options"),

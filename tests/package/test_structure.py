@@ -36,9 +36,9 @@ from passes import (
     ROWS,
     STEPS,
     each_any_pass,
+    each_backend,
     each_compiled,
     each_dtype,
-    each_implementation,
     each_of_all,
     needs_core,
 )
@@ -69,7 +69,7 @@ def test_every_implementation_has_the_same_names():
         assert sorted(vars(implementations.load(implementation))) == PUBLIC
 
 
-@each_implementation
+@each_backend
 def test_aliases(implementation):
     """Another name for the very same function."""
     functions = vars(implementations.load(implementation))
@@ -78,7 +78,7 @@ def test_aliases(implementation):
         assert functions[alias] is functions[name]
 
 
-@each_implementation
+@each_backend
 def test_alternatives_are_not_public(implementation):
     """They are reached through the option alone."""
     for name, activation in ACTIVATIONS.items():
@@ -121,7 +121,7 @@ def test_every_instruction_set_of_this_machine_is_there():
         assert ("avx512" in COMPILED) == ({"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
 
 
-@each_implementation
+@each_backend
 @each_public
 def test_docstrings_are_numpydoc(implementation, name):
     """Sections in order, each parameter of the signature described."""
@@ -144,7 +144,7 @@ def test_docstrings_are_numpydoc(implementation, name):
     assert expected <= described
 
 
-@each_implementation
+@each_backend
 def test_docstring_examples(implementation, monkeypatch):
     """Every example runs as a doctest, against each implementation."""
     functions = vars(implementations.load(implementation))
@@ -200,7 +200,7 @@ def test_signatures(name):
         assert ("where" in signature.parameters) == (ALIASES.get(name, name).removesuffix("_backward") in ACTIVATIONS)
 
 
-@each_implementation
+@each_backend
 @each_public
 def test_function_names(implementation, name):
     """__name__, and the package as __module__ where there is one."""
@@ -259,7 +259,7 @@ def test_the_short_way(implementation, one, dtype, monkeypatch):
     arrays.assert_same_bits(out, expected, "out")
 
 
-@each_implementation
+@each_backend
 @each_any_pass
 def test_threads(implementation, one):
     """Calls from several threads at once give the bits of calls one after the other."""

@@ -12,7 +12,7 @@ from fastact import backends as implementations
 import arrays
 import oracle
 from arrays import refused
-from passes import each_compiled, each_dtype, each_implementation
+from passes import each_backend, each_compiled, each_dtype, each_implementation
 from row_truth import assert_within
 
 BINARY = "binary_cross_entropy_with_logits"
@@ -158,7 +158,7 @@ def test_memory(implementation, dtype, labels):
         assert peak < 2**19
 
 
-@each_implementation
+@each_backend
 @pytest.mark.parametrize("labels", [False, True])
 def test_other_arrays(implementation, labels):
     """Lists, integers, booleans, mixed precision, scalars, nothing, out= of each kind, a subclass, NaN and infinity."""
@@ -204,7 +204,7 @@ def test_other_arrays(implementation, labels):
         assert function(strange[1:3], np.zeros(2, np.float32))[0] == np.inf
 
 
-@each_implementation
+@each_backend
 def test_refused(implementation):
     """Named, with what would be right, and nothing is written."""
     x, _ = batch(np.float32, (4, 1))
@@ -261,7 +261,7 @@ def test_as_torch(implementation, dtype):
             np.testing.assert_allclose(grad, tensor.grad.numpy(), rtol=0, atol=20 * np.finfo(dtype).eps)
 
 
-@each_implementation
+@each_backend
 def test_labelled_operands(implementation):
     """Values of a table, in its order; another order is refused."""
     pd = pytest.importorskip("pandas")

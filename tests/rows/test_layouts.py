@@ -8,7 +8,7 @@ import pytest
 
 import arrays
 from arrays import WRITABLE, assert_same_bits, native
-from passes import ROWS, Pass, each_dtype, each_implementation, each_row_pass
+from passes import ROWS, Pass, each_backend, each_dtype, each_implementation, each_row_pass
 from row_truth import assert_close, logits, plain
 
 LENGTHS = (1, 2, 3, 7, 10, 15, 16, 17, 31, 63, 64, 65, 66, 129, 1023, 1025, 2100)
@@ -151,7 +151,7 @@ def test_overlapping_out(implementation, one, dtype):
                     assert_close(out, expected, f"{n}, axis {axis}, {name}, operand {i}")
 
 
-@each_implementation
+@each_backend
 @each_row_pass
 @each_dtype
 def test_out_of_the_other_precision_and_as_a_tuple(implementation, one, dtype):
@@ -166,7 +166,7 @@ def test_out_of_the_other_precision_and_as_a_tuple(implementation, one, dtype):
     assert_same_bits(function(*inputs, out=None), function(*inputs), "out=None")
 
 
-@each_implementation
+@each_backend
 @each_row_pass
 def test_larger_out_repeats_the_rows(implementation, one):
     """An out with more rows than the operands gets the result in each, as with every gufunc."""
@@ -176,7 +176,7 @@ def test_larger_out_repeats_the_rows(implementation, one):
     assert_same_bits(out, np.broadcast_to(function(*inputs), (3, 4, 9)), "three times")
 
 
-@each_implementation
+@each_backend
 @each_row_pass
 @each_dtype
 def test_dtypes(implementation, one, dtype):
@@ -193,7 +193,7 @@ def test_dtypes(implementation, one, dtype):
     assert_same_bits(function(*inputs, dtype=np.float64), function(*as_float64), "dtype")
 
 
-@each_implementation
+@each_backend
 @each_row_pass
 @each_dtype
 def test_subclass_is_kept(implementation, one, dtype):
@@ -205,7 +205,7 @@ def test_subclass_is_kept(implementation, one, dtype):
             assert type(function(*given, axis=axis)) is arrays.Labelled
 
 
-@each_implementation
+@each_backend
 @each_dtype
 def test_backward_broadcasts(implementation, dtype):
     """One gradient for many rows, and one row for many gradients."""
@@ -293,7 +293,7 @@ class Duck:
         return ufunc, method, len(inputs), keywords
 
 
-@each_implementation
+@each_backend
 @each_row_pass
 def test_array_ufunc_override(implementation, one):
     """An object with __array_ufunc__ gets the call, with the axis, as any operand or out."""

@@ -10,7 +10,7 @@ from fastact.calls import losses
 import arrays
 import oracle
 from arrays import refused
-from passes import each_dtype, each_implementation
+from passes import each_backend, each_dtype, each_implementation
 from row_truth import assert_within
 
 MPF = mpmath.MPContext()
@@ -181,7 +181,7 @@ def test_edges(implementation):
         np.testing.assert_allclose(loss(huge, np.array([1, 0]), reduction="none"), [2e30, np.log(2)])
 
 
-@each_implementation
+@each_backend
 def test_other_arrays(implementation):
     """Lists, integers, mixed precision, out, views of the same memory, a subclass."""
     loss, backward, both = (of(implementation, "cross_entropy" + end) for end in ("", "_backward", "_and_grad"))
@@ -223,7 +223,7 @@ def check_labels_are_refused(function, first, x, out):
     refused(ValueError, "for one logit a row there is binary_cross_entropy_with_logits", function, *first, x[..., :1], one_class)
 
 
-@each_implementation
+@each_backend
 def test_refused(implementation):
     """Named, with what would be right, and nothing is written."""
     x, target = batch(np.float32, (4, 3, 5))
@@ -302,7 +302,7 @@ def test_binary(implementation, dtype, pos_weight):
         np.testing.assert_array_equal(inplace, backward(1.0, x, target, pos_weight))
 
 
-@each_implementation
+@each_backend
 def test_binary_of_other_arrays(implementation):
     """Infinite logits, weights for each class, more elements than a block, strides, broadcast targets, an out, none at all."""
     loss = of(implementation, "binary_cross_entropy_with_logits")

@@ -8,7 +8,7 @@ from fastact.calls import sampling
 
 import arrays
 from arrays import assert_same_bits, refused
-from passes import each_dtype, each_implementation
+from passes import each_backend, each_dtype, each_implementation
 
 
 def of(implementation, name="gumbel_softmax"):
@@ -77,7 +77,7 @@ def test_backward(implementation, dtype):
     assert_same_bits(backward(grad, y=y), of(implementation, "softmax_backward")(grad, y=y), "tau of 1")
 
 
-@each_implementation
+@each_backend
 def test_other_arrays(implementation):
     """Lists, integers, a subclass, another precision, no rows; NaN and infinity."""
     function = of(implementation)
@@ -99,7 +99,7 @@ def test_other_arrays(implementation):
     assert_same_bits(memory[1:], expected, "overlapping out")
 
 
-@each_implementation
+@each_backend
 def test_refused(implementation):
     """Named, and nothing is drawn or written."""
     function, backward = of(implementation), of(implementation, "gumbel_softmax_backward")
@@ -126,7 +126,7 @@ def test_refused(implementation):
         backward(x, -1, x)
 
 
-@each_implementation
+@each_backend
 def test_state_of_a_generator_is_left_on_an_error(implementation):
     """A refused call draws nothing."""
     rng = np.random.default_rng(0)
