@@ -169,7 +169,7 @@ def test_with_options(implementation, name):
 @each_backend
 @each_row
 def test_out(implementation, name):
-    """A masked out gets data and mask, a plain one 0 (of a logarithm -inf) where entries are masked; in place too."""
+    """A masked out gets data and mask, a plain one 0 (of a logarithm -inf) where entries are masked."""
     function, x, row = of(implementation, name), masked(), row_table.ROWS[name]
     expected = function(x)
     nothing = -np.inf if row.evaluator.startswith("log") else 0
@@ -186,19 +186,29 @@ def test_out(implementation, name):
     out = np.ma.array(np.full(expected.shape, 7.0), mask=True)
     assert function(x.filled(0), out=out) is out
     assert not out.mask.any()
-    if row.reduces:
-        return
-    inside = x.copy()
+
+
+@each_backend
+@pytest.mark.parametrize("name", [name for name in ROWS if not row_table.ROWS[name].reduces])
+def test_in_place(implementation, name):
+    """The mask stays."""
+    function, x = of(implementation, name), masked()
+    expected, inside = function(x), x.copy()
     assert function(inside, out=inside) is inside
     arrays.assert_same_bits(inside.filled(7), expected.filled(7), "in place")
     assert (inside.mask == x.mask).all()
-    if row.slope:
-        backward, grad = of(implementation, f"{name}_backward"), masked(seed=1)
-        expected, plain = backward(grad, x), np.full(x.shape, 7.0)
-        backward(grad, x, out=plain)
-        arrays.assert_same_bits(plain, expected.filled(0), "backward into a plain array")
-        assert backward(grad, x, out=grad) is grad
-        arrays.assert_same_bits(grad.filled(7), expected.filled(7), "backward in place")
+
+
+@each_backend
+@pytest.mark.parametrize("name", [name for name in SLOPED if not row_table.ROWS[name].reduces])
+def test_out_of_the_backward_pass(implementation, name):
+    """A plain out gets 0 where entries are masked; in place of the gradient."""
+    backward, x, grad = of(implementation, f"{name}_backward"), masked(), masked(seed=1)
+    expected, plain = backward(grad, x), np.full(x.shape, 7.0)
+    backward(grad, x, out=plain)
+    arrays.assert_same_bits(plain, expected.filled(0), "into a plain array")
+    assert backward(grad, x, out=grad) is grad
+    arrays.assert_same_bits(grad.filled(7), expected.filled(7), "in place")
 
 
 @each_backend

@@ -13,7 +13,7 @@ from fastact import declare as row_table
 
 import arrays
 from arrays import refused
-from passes import IMPLEMENTATIONS, each_backend, each_compiled
+from passes import best_compiled, each_backend
 
 BY_NAME = [(name, key) for name, row in row_table.ROWS.items() for key in row.by_name]
 SCALED = [name for name, row in row_table.ROWS.items() if "scale" in row.by_name]
@@ -150,7 +150,7 @@ def in_place(of, dtype, rows, columns):
     return calls
 
 
-@each_compiled
+@best_compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_in_place_needs_little_memory(implementation, dtype):
     """4 MiB or 8 are changed in place with less than 256 KiB besides, as tracemalloc counts it."""
@@ -186,12 +186,10 @@ for name, call in calls.items():
 """
 
 
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS[:1])
+@best_compiled
 def test_the_process_grows_little(implementation, tmp_path):
     """64 MiB are changed in place with about 1 MiB besides, as the system counts it: what C code allocates too."""
     pytest.importorskip("resource")
-    if implementation == "numpy":
-        pytest.skip("its rows are NumPy's")
     program = PROGRAM.format(in_place=inspect.getsource(in_place), implementation=implementation)
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     for line in ran.stdout.splitlines():

@@ -18,6 +18,8 @@ BOUND = {"forward": 2, "backward": 4}
 NEAR_ZERO = {np.float32: 2.0**-25, np.float64: 2.0**-54}
 
 FROM_OUTPUT = [one for one in BACKWARD if one.kind == "from_output"]
+# logit's eps, which is None, is no part of the definition: test_edges.py.
+VARIED = [(one, name) for one in FROM_INPUT for name in one.varied if one.declared.values[name] is not None]
 GATED = [one for one in BACKWARD if len(one.declared.operands) == 2]
 # One of so many of the oracle's points: with hundreds of digits each takes up to a millisecond.
 EVERY_POINT, EVERY_POINT_OF_PARAMETERS = 6, 24
@@ -117,17 +119,14 @@ def test_gradient_multiplies(implementation, one, dtype):
 
 
 @each_implementation
-@each([one for one in FROM_INPUT if one.varied])
+@pytest.mark.parametrize(("one", "name"), VARIED, ids=str)
 @each_dtype
-def test_other_parameters(implementation, one, dtype):
+def test_other_parameters(implementation, one, name, dtype):
     """The bounds hold for parameters other than the defaults, given as numbers and as arrays."""
-    for name in one.varied:
-        if one.declared.values[name] is None:  # logit's eps is no part of the definition: test_edges.py
-            continue
-        for number in one.numbers(name, dtype, 11)[[1, 8]]:
-            x, high, rest = oracle.truth(one.activation, one.kind, dtype, ((name, float(number)),), EVERY_POINT_OF_PARAMETERS)
-            for given in (float(number), np.full(x.shape, number, dtype)):
-                check(one, x, evaluate(one, implementation, x, one.main, **{name: given}), high, rest)
+    for number in one.numbers(name, dtype, 11)[[1, 8]]:
+        x, high, rest = oracle.truth(one.activation, one.kind, dtype, ((name, float(number)),), EVERY_POINT_OF_PARAMETERS)
+        for given in (float(number), np.full(x.shape, number, dtype)):
+            check(one, x, evaluate(one, implementation, x, one.main, **{name: given}), high, rest)
 
 
 def test_the_oracle_sees_errors():

@@ -13,7 +13,7 @@ from fastact import backends as implementations
 
 import arrays
 from arrays import assert_same_bits, refused
-from passes import BY_NAME, each_backend, each_compiled, each_dtype, each_implementation
+from passes import BY_NAME, best_compiled, each_backend, each_dtype, each_implementation
 
 X = np.array([0.5, -1.5, 2.5], np.float32)
 
@@ -271,7 +271,7 @@ def test_they_are_functions_like_the_others():
         assert pickle.loads(pickle.dumps(function)) is function
 
 
-@each_compiled
+@best_compiled
 @pytest.mark.parametrize("columns", [64, 1024, 2046, 3000])
 def test_glu_lets_other_threads_run(implementation, columns):
     """While a long call works, another thread goes on, whatever the length of a row."""

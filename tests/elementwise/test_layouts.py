@@ -138,8 +138,13 @@ def test_parameters_broadcast(implementation, one, dtype):
             assert_same_bits(got, part(expected, slice(n)), f"{name}, length {n}")
 
 
+def allowed_integer(one):
+    """An integer that every parameter may be, or None."""
+    return next((number for number in (2, 0) if one.allows(**dict.fromkeys(one.parameters, number))), None)
+
+
 @each_backend
-@each_pass_with_parameters
+@each([one for one in REPRESENTATIVES if one.parameters and allowed_integer(one) is not None])
 @each_dtype
 def test_parameters_positional(implementation, one, dtype):
     """Parameters by position, in order, are those by name; Python integers, NumPy scalars and 0-d arrays are numbers."""
@@ -148,9 +153,7 @@ def test_parameters_positional(implementation, one, dtype):
         leading, keywords = [inputs[0], None], {"y": inputs[1]}
     else:
         leading, keywords = inputs, {}
-    number = next((number for number in (2, 0) if one.allows(**dict.fromkeys(one.parameters, number))), None)
-    if number is None:
-        return
+    number = allowed_integer(one)
     by_name = public(*leading, **keywords, **dict.fromkeys(one.parameters, float(number)))
     for make in (float, int, dtype, lambda value: np.array(value, dtype), lambda value: np.array(value, np.float16)):
         given = {name: make(number) for name in one.parameters}

@@ -20,7 +20,7 @@ from fastact.declare import ACTIVATIONS
 
 from arrays import assert_same_bits
 from overlaps import Memory, apart, reductions, whole
-from passes import each_backend, each_compiled, each_dtype, each_implementation
+from passes import STEPS, each_backend, each_compiled, each_dtype, each_implementation
 
 needs_mprotect = pytest.mark.skipif(sys.platform == "win32", reason="no mprotect")
 
@@ -173,6 +173,8 @@ def test_a_call_that_raises_leaves_out_alone(implementation):
 class Fickle:
     """An array-like that never tells the same shape twice."""
 
+    looks = 0
+
     def __init__(self):
         self.count = 0
 
@@ -194,6 +196,7 @@ class Fickle:
 
     def __array__(self, dtype=None, copy=None):
         self.count += 1
+        Fickle.looks += 1
         return np.ones((4, 3 + self.count % 4), dtype or np.float32)
 
 
@@ -204,12 +207,13 @@ def test_arguments_of_no_fixed_shape(implementation):
     for name, activation in ACTIVATIONS.items():
         needed[name] = needed[name + "_backward"] = activation.usual
     for name, function in vars(functions).items():
-        options = needed.get(name, {})
+        options, before = needed.get(name, {}), Fickle.looks
         for count, place in itertools.product((1, 2, 3), (0, 1, 2, *options, "y", "mask", "sink", "pos_weight", "out")):
             args = [Fickle() if place == k else x for k in range(count)]
             given = {**options, place: Fickle()} if isinstance(place, str) else options
             with contextlib.suppress(TypeError, ValueError, IndexError):
                 function(*args, **given)
+        assert name in STEPS or Fickle.looks > before, f"{name} was refused before it looked at an array"
 
 
 @each_compiled

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,13 +34,15 @@ from passes import (
     EVERY,
     IMPLEMENTATIONS,
     OTHERS,
+    PASSES,
     ROWS,
     STEPS,
+    best_compiled,
+    each,
     each_any_pass,
     each_backend,
     each_compiled,
     each_dtype,
-    each_of_all,
     needs_core,
 )
 
@@ -51,6 +54,7 @@ ALIASES = {
 }
 PUBLIC = sorted({one.function for one in EVERY + ROWS} | set(ALIASES) | set(OTHERS) | set(STEPS))
 each_public = pytest.mark.parametrize("name", PUBLIC)
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def test_public_names():
@@ -108,17 +112,21 @@ def test_facts():
 
 
 @needs_core
+def test_the_least_instruction_set_is_there():
+    """The one that every processor of the target has, and nothing else where there is no other."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    assert "sse2" in COMPILED if x86 else COMPILED == ("scalar",)
+
+
+@needs_core
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64") or not CPUINFO.exists(), reason="the system lists no x86-64 features"
+)
 def test_every_instruction_set_of_this_machine_is_there():
     """By what the system says of the processor: so that a broken detection does not leave a set untested."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        assert COMPILED == ("scalar",)
-        return
-    assert "sse2" in COMPILED
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            flags = set(re.search(r"^flags\s*:(.*)$", file.read(), re.M)[1].split())
-        assert ("avx2" in COMPILED) == ({"avx2", "fma"} <= flags)
-        assert ("avx512" in COMPILED) == ({"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
+    flags = set(re.search(r"^flags\s*:(.*)$", CPUINFO.read_text(encoding="utf-8"), re.M)[1].split())
+    assert ("avx2" in COMPILED) == ({"avx2", "fma"} <= flags)
+    assert ("avx512" in COMPILED) == ({"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
 
 
 @each_backend
@@ -216,7 +224,7 @@ def test_pickling(name):
     assert pickle.loads(pickle.dumps(function)) is function
 
 
-@each_compiled
+@best_compiled
 def test_forward_without_parameters_is_a_ufunc(implementation):
     """With outer, at and accumulate as every other."""
     x = arrays.pool(np.float32)
@@ -230,23 +238,21 @@ def test_forward_without_parameters_is_a_ufunc(implementation):
             arrays.assert_same_bits(changed, expected, "at")
 
 
-@each_compiled
+# A required parameter with a condition goes the long way, where the condition is looked at.
+SHORT = [one for one in PASSES if not (one.declared.usual and one.conditions)]
+
+
+@best_compiled
 @each_dtype
-@each_of_all
+@each(SHORT)
 def test_the_short_way(implementation, one, dtype, monkeypatch):
     """Plain arrays with the defaults, out= and an option never pass through calling.py, which takes microseconds."""
-    if not one.direct:
-        return
     function, given = one.of(implementation), [np.full(3, 0.25, dtype)] * one.operands
     numbers = list(one.declared.usual.values())
     if numbers:
-        if one.kind == "from_output" and one.conditions:
-            return
         public = getattr(implementations.load(implementation), one.function)
         function = functools.partial(public, given[0], None, *numbers, y=given[1]) if one.kind == "from_output" else public
         given = [] if one.kind == "from_output" else [*given, *numbers]
-    if numbers and one.declared.requires:
-        return
     expected = function(*given)
 
     def long_way(self, *args, **keywords):
@@ -289,7 +295,7 @@ def test_fork():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-@each_compiled
+@best_compiled
 @each_dtype
 @each_any_pass
 def test_in_place_makes_no_copy(implementation, one, dtype):

@@ -92,10 +92,12 @@ def test_the_plain_line():
 @pytest.mark.parametrize("name", [name for name, one in ACTIVATIONS.items() if one.public])
 @pytest.mark.parametrize("kind", ulps.PROMISED)
 def test_every_plain_line_is_called_rightly(name, kind):
-    """At common numbers it gives what ours gives; gelu's is the tanh form."""
+    """At common numbers it gives what ours gives; gelu's is the tanh form. Where there is no line, none is compared."""
     activation, x = ACTIVATIONS[name], np.linspace(0.1, 0.9, 14, dtype=np.float32).reshape(2, 7)
     found = {label: function for label, _, function in ulps.contestants(activation, kind)}
-    if "plain NumPy" in found:
+    line = activation.plain if kind == "forward" else activation.plain_backward
+    assert ("plain NumPy" in found) == bool(line)
+    if line:
         expected = curves.evaluate(activation, x, activation.values)[list(ulps.PROMISED).index(kind)]
         assert np.allclose(found["plain NumPy"](x), expected, rtol=1e-2)
 

@@ -12,7 +12,7 @@ from fastact import backends as implementations
 import arrays
 import oracle
 from arrays import refused
-from passes import each_backend, each_compiled, each_dtype, each_implementation
+from passes import best_compiled, each_backend, each_dtype, each_implementation
 from row_truth import assert_within
 
 BINARY = "binary_cross_entropy_with_logits"
@@ -143,7 +143,7 @@ def test_sums_of_many(implementation, labels):
         np.testing.assert_allclose(loss, each.mean(dtype=np.float64), rtol=np.finfo(np.float32).eps)
 
 
-@each_compiled
+@best_compiled
 @each_dtype
 @pytest.mark.parametrize("labels", [False, True])
 def test_memory(implementation, dtype, labels):
