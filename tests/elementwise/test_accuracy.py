@@ -1,7 +1,8 @@
 """Every elementwise result against the exact one: the bounds that the package promises, over the whole line.
 
-Two references: the definitions in mpmath, on some thousand points; and for float32 on every 4999th bit pattern the float64 of
-the first implementation, which the former hold to its own bound. `python benchmarks/accuracy.py` takes every pattern.
+Three references: the definitions in mpmath, on the edges, the worst inputs on record and some hundred points between them; for
+float32 on every 19997th bit pattern the float64 of the first implementation; and for float64 on 24,000 points the fallback, which
+computes it with twice the digits. `python benchmarks/accuracy.py` takes every pattern.
 """
 
 import functools
@@ -11,7 +12,18 @@ import pytest
 
 import oracle
 from oracle import ulps
-from passes import BACKWARD, EVERY, FROM_INPUT, IMPLEMENTATIONS, Pass, each, each_dtype, each_implementation, each_pass_from_input
+from passes import (
+    BACKWARD,
+    EVERY,
+    FROM_INPUT,
+    IMPLEMENTATIONS,
+    Pass,
+    each,
+    each_compiled,
+    each_dtype,
+    each_implementation,
+    each_pass_from_input,
+)
 
 # The promise, in units of the last place; near a zero of the derivative an absolute error instead.
 BOUND = {"forward": 2, "backward": 4}
@@ -21,8 +33,8 @@ FROM_OUTPUT = [one for one in BACKWARD if one.kind == "from_output"]
 # logit's eps, which is None, is no part of the definition: test_edges.py.
 VARIED = [(one, name) for one in FROM_INPUT for name in one.varied if one.declared.values[name] is not None]
 GATED = [one for one in BACKWARD if len(one.declared.operands) == 2]
-# One of so many of the oracle's points: with hundreds of digits each takes up to a millisecond.
-EVERY_POINT, EVERY_POINT_OF_PARAMETERS = 6, 24
+# One of so many of the oracle's bulk of points: with hundreds of digits each takes up to a millisecond.
+EVERY_POINT, EVERY_POINT_OF_PARAMETERS = 20, 60
 
 
 def evaluate(one, implementation, x, gradient=0, **parameters):
@@ -31,16 +43,16 @@ def evaluate(one, implementation, x, gradient=0, **parameters):
     return got[gradient] if isinstance(got, tuple) else got
 
 
-def check(one, x, got, high, rest=0.0):
-    """Fail with the worst input and its error."""
+def check(one, x, got, high, rest=0.0, times=1):
+    """Fail with the worst input and its error, beyond so many times the bound."""
     error = ulps(got, high, rest)
     if one.kind == "backward":
         with np.errstate(invalid="ignore"):
-            good = np.abs(got - high) <= NEAR_ZERO[got.dtype.type]
+            good = np.abs(got - high) <= times * NEAR_ZERO[got.dtype.type]
         error[oracle.near_zero(x, high) & good] = 0
     worst = np.argmax(error)
     place = f"x = {x[worst]!r} ({float(x[worst]).hex()})"
-    assert error[worst] <= BOUND[one.kind], (
+    assert error[worst] <= times * BOUND[one.kind], (
         f"{one}: off by {error[worst]:.2f} ULP at {place}: {got[worst]!r}, exactly {high[worst]!r}"
     )
 
@@ -51,7 +63,7 @@ def check(one, x, got, high, rest=0.0):
 def test_against_the_definition(implementation, one, dtype):
     """The declared definition and its derivative in mpmath, tails, subnormals and saturation included."""
     x, high, rest = oracle.truth(one.activation, one.kind, dtype, every=EVERY_POINT)
-    assert len(x) > (130 if one.activation == "logit" else 450)
+    assert len(x) > (50 if one.activation == "logit" else 150)
     check(one, x, evaluate(one, implementation, x, one.main), high, rest)
 
 
@@ -65,9 +77,9 @@ def test_gradient_of_the_value(implementation, one, dtype):
 
 
 @functools.cache
-def every_4999th():
-    """Every 4999th finite float32."""
-    x = np.arange(0, 2**32, 4999, dtype=np.uint64).astype(np.uint32).view(np.float32)
+def every_19997th():
+    """Every 19997th finite float32: 419 in a binade."""
+    x = np.arange(0, 2**32, 19997, dtype=np.uint64).astype(np.uint32).view(np.float32)
     return np.sort(x[np.isfinite(x)])
 
 
@@ -77,18 +89,42 @@ def wide_reference(one):
     parameters = {
         name: float(np.float32(value)) for name, value in one.declared.values.items() if value is not None and one.parameters
     }
-    return evaluate(one, IMPLEMENTATIONS[0], every_4999th().astype(np.float64), one.main, **parameters)
+    return evaluate(one, IMPLEMENTATIONS[0], every_19997th().astype(np.float64), one.main, **parameters)
 
 
 @each_implementation
 @each_pass_from_input
-def test_every_4999th_float32(implementation, one):
-    """860,000 inputs from all binades."""
-    x, high = every_4999th(), wide_reference(one)
+def test_every_19997th_float32(implementation, one):
+    """215,000 inputs from all binades."""
+    x, high = every_19997th(), wide_reference(one)
     got = evaluate(one, implementation, x, one.main)
     inside = ~np.isnan(high)
     assert (np.isnan(got) == ~inside).all()
     check(one, x[inside], got[inside], high[inside])
+
+
+@functools.cache
+def many_float64():
+    """The oracle's points, and as many in each stretch of the line as no segment of a table is without."""
+    rng = np.random.default_rng(1)
+    return np.unique(np.concatenate([oracle.points(np.float64), *(rng.uniform(-width, width, 7000) for width in (4, 30, 800))]))
+
+
+@functools.lru_cache(maxsize=1)
+def fallback_reference(one):
+    """The fallback's float64 there."""
+    return evaluate(one, "numpy", many_float64(), one.main)
+
+
+@each_compiled
+@each_pass_from_input
+def test_float64_is_that_of_the_fallback(implementation, one):
+    """To the bound of both, in every segment of a table; the fallback itself is held to the definition above."""
+    x, high = many_float64(), fallback_reference(one)
+    got = evaluate(one, implementation, x, one.main)
+    inside = ~np.isnan(high)
+    assert (np.isnan(got) == ~inside).all()
+    check(one, x[inside], got[inside], high[inside], times=2)
 
 
 @each_implementation
@@ -100,9 +136,9 @@ def test_from_the_output(implementation, one, dtype):
     y = Pass(one.activation, "forward").of(implementation)(x)
     got = one.of(implementation)(np.ones_like(x), y)
     sensitive = np.maximum(1, np.abs(y)) if one.activation == "logit" else 1  # its derivative grows as exp(|y|)
-    kept = np.isfinite(high) & np.isfinite(y)
     allowed = 4 * np.finfo(dtype).eps * np.maximum(1, np.abs(high)) * sensitive
-    assert (np.abs(got - high) <= allowed)[kept].all()
+    kept = np.isfinite(y) & (np.abs(high) <= np.finfo(dtype).max)
+    assert (np.abs(got[kept] - high[kept]) <= allowed[kept]).all()
 
 
 @each_implementation
@@ -124,7 +160,9 @@ def test_gradient_multiplies(implementation, one, dtype):
 def test_other_parameters(implementation, one, name, dtype):
     """The bounds hold for parameters other than the defaults, given as numbers and as arrays."""
     for number in one.numbers(name, dtype, 11)[[1, 8]]:
-        x, high, rest = oracle.truth(one.activation, one.kind, dtype, ((name, float(number)),), EVERY_POINT_OF_PARAMETERS)
+        truth = oracle.truth(one.activation, one.kind, dtype, ((name, float(number)),), EVERY_POINT_OF_PARAMETERS)
+        normal = np.abs(truth[0]) >= np.finfo(dtype).tiny  # a subnormal times a slope may be 0, where the kink is
+        x, high, rest = (values[normal] for values in truth)
         for given in (float(number), np.full(x.shape, number, dtype)):
             check(one, x, evaluate(one, implementation, x, one.main, **{name: given}), high, rest)
 

@@ -1,5 +1,7 @@
 """What the package promises at single points: kinks, infinities, NaN, no warnings, identities, the worked example."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -114,27 +116,30 @@ def test_no_floating_point_error_for_finite_rows(implementation, one, dtype):
                 one.of(implementation)(*[np.ones_like(x)] * (one.operands - 1), x, axis=0)
 
 
+@functools.cache
+def limit(one, dtype, sign):
+    """The value, or the slope, so far out that every function is a straight line, or a parabola."""
+    definition = oracle.Definition(one.declared.definition, 800)
+    context = definition.context
+    parameters = {name: context.mpf(float(dtype(value))) for name, value in one.declared.values.items()}
+    far = sign * context.mpf(10) ** 400
+    exact = definition(far, parameters)
+    return dtype(float(exact if one.kind == "forward" else (definition(2 * far, parameters) - exact) / far))
+
+
 @each_implementation
 @each([one for one in FROM_INPUT if one.declared.operands == ("x",) and str(one) not in NO_LIMIT])
 @each_dtype
 def test_limits_at_infinity(implementation, one, dtype):
     """At +-inf the limit of the definition and of its derivative."""
-    definition = oracle.Definition(one.declared.definition, 800)
-    context = definition.context
-    parameters = {name: context.mpf(float(dtype(value))) for name, value in one.declared.values.items()}
     function = one.of(implementation)
     for sign in (-1, 1):
-        far = sign * context.mpf(10) ** 400
-        exact = definition(far, parameters)
-        if one.kind == "backward":  # so far out every function is a straight line, or a parabola
-            exact = (definition(2 * far, parameters) - exact) / far
-        limit = dtype(float(exact))
         x = np.full(1, sign * np.inf, dtype)
         beside = np.linspace(-3, 3, 40).astype(dtype)
         beside[7] = sign * np.inf
         for given, place in ((x, 0), (beside, 7)):
             got = function(*[np.ones_like(given)] * (one.operands - 1), given)
-            assert (got if one.outputs == 1 else got[0])[place] == limit
+            assert (got if one.outputs == 1 else got[0])[place] == limit(one, dtype, sign)
 
 
 @each_implementation
@@ -251,6 +256,14 @@ def test_tanh_is_a_scaled_sigmoid(implementation, dtype):
     assert np.abs(tanh(x) - (2 * sigmoid(2 * x) - 1)).max() <= 4 * np.finfo(dtype).eps
 
 
+@functools.cache
+def at_the_tail(one, dtype, x):
+    """The exact value, rounded."""
+    definition = oracle.Definition(one.declared.definition, oracle.DIGITS[dtype])
+    exact = definition if one.kind == "forward" else definition.derivative
+    return dtype(float(exact(definition.context.mpf(x), one.declared.values)))
+
+
 @each_implementation
 @each_dtype
 @pytest.mark.parametrize(("name", "x"), TAILS, ids=str)
@@ -258,9 +271,7 @@ def test_tails(implementation, dtype, name, x):
     """Where others return 0, infinity or NaN, or lose all digits."""
     one = BY_NAME[name]
     x = np.full(1, x, dtype)
-    definition = oracle.Definition(one.declared.definition, oracle.DIGITS[dtype])
-    exact = definition if one.kind == "forward" else definition.derivative
-    expected = dtype(float(exact(definition.context.mpf(float(x[0])), one.declared.values)))
+    expected = at_the_tail(one, dtype, float(x[0]))
     got = one.of(implementation)(*[np.ones(1, dtype)] * (one.operands - 1), x)
     assert abs(float(got[0]) - float(expected)) <= 4 * float(np.spacing(abs(expected)))
 

@@ -5,12 +5,15 @@ written, with so many digits that its cancellations do not matter, and different
 """
 
 import functools
+import json
 import re
 
 import mpmath
 import numpy as np
 
 from fastact.declare import ACTIVATIONS
+
+from checkout import ROOT
 
 # Digits for the smallest results (1e-46 and 1e-324), the steps of the difference quotient, and 40 to spare.
 DIGITS = {np.float32: 130, np.float64: 430}
@@ -51,17 +54,32 @@ class Definition:
         return (left + right) / 2
 
 
-def points(dtype):
-    """Finite numbers through bit space, so that every binade is visited, and more where activations bend and saturate."""
+def points(dtype, every=1, more=()):
+    """Finite numbers through bit space, so that every binade is visited, and more where activations bend and saturate.
+
+    One of so many of them, but of the edges and of `more` each.
+    """
     bits = np.dtype(dtype).itemsize * 8
     integers = np.arange(0, 2**bits - 1, 2**bits // 1201, dtype=f"u{bits // 8}")
     limits = np.finfo(dtype)
     edges = [limits.smallest_subnormal, limits.tiny, limits.max, 1e-30, 50, 40, 100, 103.97, 87.34, 708.4, 745.13]
     rng = np.random.default_rng(0)
     dense = [rng.uniform(-width, width, 400) for width in (1, 10, 30, 110, 760)] + [rng.uniform(0, 1, 400)]
-    values = np.concatenate([*dense, edges, np.negative(edges)]).astype(dtype)
-    values = np.concatenate([integers.view(dtype), values])
-    return np.unique(values[np.isfinite(values)])
+    bulk = np.concatenate([integers.view(dtype), np.concatenate(dense).astype(dtype)])
+    bulk = np.unique(bulk[np.isfinite(bulk)])[::every]
+    return np.unique(np.concatenate([bulk, np.array([*edges, *np.negative(edges), *more], dtype)]))
+
+
+@functools.cache
+def record():
+    """What `python benchmarks/accuracy.py` found: by the name of a function, by implementation, with the worst input as x."""
+    return json.loads((ROOT / "benchmarks" / "accuracy.json").read_text(encoding="utf-8"))
+
+
+def worst(activation):
+    """The worst float32 inputs of an activation and its backward pass, which any implementation was found to have."""
+    found = [one["x"] for name in (activation, f"{activation}_backward") for one in record().get(name, {}).values()]
+    return sorted({x for x in found if x is not None and np.isfinite(x)})
 
 
 def split(exact, dtype):
@@ -78,7 +96,8 @@ def split(exact, dtype):
 def truth(activation, kind, dtype, given=(), every=1):
     """Points, and the exact values there in two parts: for `given` (name, number) pairs and else the usual parameters.
 
-    Kinks are left out, and what is outside the function's domain.
+    The points are one of so many of the bulk, the edges and, for the usual parameters, the worst inputs on record. Kinks are left
+    out, and what is outside the function's domain.
     """
     declared = ACTIVATIONS[activation]
     definition = Definition(declared.definition, DIGITS[dtype])
@@ -87,7 +106,7 @@ def truth(activation, kind, dtype, given=(), every=1):
         name: None if value is None else definition.context.mpf(float(dtype(value))) for name, value in values.items()
     }
     evaluate = definition if kind == "forward" else definition.derivative
-    x = points(dtype)[::every]
+    x = points(dtype, every, () if given else worst(activation))
     exact = []
     for value in x.tolist():
         try:
