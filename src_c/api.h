@@ -48,7 +48,6 @@ typedef struct {
 /* All kernels of one instruction set in one precision. The tables end with a row without a name. */
 typedef struct {
     int lanes;
-    inner_loop *loop; /* of every elementwise kernel */
     const Kernel *kernels;
     const Fitted *fitted;
 } Kernels;
@@ -58,6 +57,9 @@ typedef struct {
     const Kernels *of_float, *of_double;
     const RowKernel *rows_of_float, *rows_of_double;
 } InstructionSet;
+
+/* elementwise/loop.h: the loops of all elementwise kernels */
+inner_loop fastact_float_loop, fastact_double_loop;
 
 /* dispatch.c: the sets that this processor and operating system can run, best first, ended by NULL */
 const InstructionSet *const *fastact_instruction_sets(void);

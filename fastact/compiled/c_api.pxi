@@ -26,7 +26,6 @@ cdef extern from "api.h":
         any_block *general
     ctypedef struct Kernels:
         int lanes
-        inner_loop *loop
         const Kernel *kernels
         const Fitted *fitted
     ctypedef struct InstructionSet:
@@ -36,6 +35,7 @@ cdef extern from "api.h":
         const RowKernel *rows_of_float
         const RowKernel *rows_of_double
     const InstructionSet *const *fastact_instruction_sets()
+    inner_loop fastact_float_loop, fastact_double_loop
 
 cdef extern from "flags.h":
     ctypedef struct FloatState:

@@ -188,9 +188,16 @@ class Translator:
 
     def blocks(self, name, wide, arrays, arguments, results):
         """The formula as a function of vectors, and its two blocks: parameters as numbers, and as arrays."""
-        kind, prefix = ("W", "wide") if wide else ("V", "direct")
-        listed = ", ".join([*(f"in[{i}]" for i in range(arguments)), *(f"out + {i}" for i in range(1, results))])
-        text = f"static inline void {name}_vectors(const {kind} *in, {kind} *out) {{ out[0] = formula_{name}({listed}); }}\n"
+        later = LATER[: results - 1]
+        if wide:
+            listed = ", ".join([*(f"wide_of(in[{i}])" for i in range(arguments)), *(f"&{each}" for each in later)])
+            lines = [*(f"W {each};" for each in later), f"out[0] = wide_value(formula_{name}({listed}));"]
+            lines += [f"out[{i}] = wide_value({each});" for i, each in enumerate(later, 1)]
+        else:
+            listed = ", ".join([*(f"in[{i}]" for i in range(arguments)), *(f"out + {i}" for i in range(1, results))])
+            lines = [f"out[0] = formula_{name}({listed});"]
+        kind, prefix = ("f64_v", "wide") if wide else ("V", "direct")
+        text = f"static inline void {name}_vectors(const {kind} *in, {kind} *out) {{ {' '.join(lines)} }}\n"
         for block, taken in (("uniform", (arrays, arguments - arrays)), ("general", (arguments, 0))):
             call = f"{prefix}_block({name}_vectors, {taken[0]}, {taken[1]}, {results}, in, parameter, out, n)"
             text += f"static void {name}_{block}(const T *const *in, const T *parameter, T *const *out, size_t n) {{ {call}; }}\n"

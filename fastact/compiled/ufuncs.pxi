@@ -13,7 +13,7 @@ def load(str name, dict documents):
         key = kernel.name.decode()
         types = "f" * (kernel.arrays + kernel.parameters + kernel.outputs)
         ufuncs[key] = make_ufunc(
-            key, documents.get(key), types, kernel.outputs, NULL, chosen.of_float.loop, chosen.of_double.loop,
+            key, documents.get(key), types, kernel.outputs, NULL, fastact_float_loop, fastact_double_loop,
             elementwise(kernel, chosen.of_float), elementwise(of_double, chosen.of_double))
         kernel += 1
         of_double += 1

@@ -2,9 +2,9 @@
  * out[0][i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the lanes. */
 typedef void Block(const T *const *in, const T *parameter, T *const *out, size_t n);
 
-/* A formula on vectors: direct on those of the precision, wide on the numbers of float_wide.h or double_wide.h */
+/* A formula on vectors: a direct one on those of the precision, a wide one on doubles, which it takes and gives */
 typedef void DirectFormula(const V *in, V *out);
-typedef void WideFormula(const W *in, W *out);
+typedef void WideFormula(const f64_v *in, f64_v *out);
 
 static ALWAYS_INLINE void direct_block(DirectFormula *formula, int arrays, int parameters, int outputs, const T *const *in,
                                        const T *parameter, T *const *out, size_t n) {
@@ -19,11 +19,11 @@ static ALWAYS_INLINE void direct_block(DirectFormula *formula, int arrays, int p
 
 static ALWAYS_INLINE void wide_block(WideFormula *formula, int arrays, int parameters, int outputs, const T *const *in,
                                      const T *parameter, T *const *out, size_t n) {
-    W a[MAX_INPUTS], y[MAX_OUTPUTS];
-    for (int p = 0; p < parameters; p++) a[arrays + p] = wide_number(parameter[p]);
+    f64_v a[MAX_INPUTS], y[MAX_OUTPUTS];
+    for (int p = 0; p < parameters; p++) a[arrays + p] = f64_set(parameter[p]);
     for (size_t i = 0; i < n; i += f64_lanes) {
-        for (int j = 0; j < arrays; j++) a[j] = wide_load(in[j] + i);
+        for (int j = 0; j < arrays; j++) a[j] = LOAD_DOUBLES(in[j] + i);
         formula(a, y);
-        for (int j = 0; j < outputs; j++) wide_store(out[j] + i, y[j]);
+        for (int j = 0; j < outputs; j++) STORE_DOUBLES(out[j] + i, y[j]);
     }
 }

@@ -1,6 +1,5 @@
 /* The elementwise kernels of one instruction set for float64. */
 #include "unit.h"
-#include "flags.h"
 #include "coefficients.h"
 #include "math/double.h"
 #include "math/words.h"
@@ -10,6 +9,5 @@
 #include "formulas.h"
 
 static const Fitted fitted_kernels[] = {{0}}; /* tables are of floats */
-#include "elementwise/loop.h"
 
-const Kernels TABLE = {LANES, elementwise_loop, kernels, fitted_kernels};
+const Kernels TABLE = {LANES, kernels, fitted_kernels};

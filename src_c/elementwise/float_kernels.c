@@ -1,6 +1,5 @@
 /* The elementwise kernels of one instruction set for float32. */
 #include "unit.h"
-#include "flags.h"
 #include "coefficients.h"
 #include "math/float.h"
 #include "math/words.h"
@@ -14,6 +13,5 @@
 #else
 static const Fitted fitted_kernels[] = {{0}};
 #endif
-#include "elementwise/loop.h"
 
-const Kernels TABLE = {LANES, elementwise_loop, kernels, fitted_kernels};
+const Kernels TABLE = {LANES, kernels, fitted_kernels};

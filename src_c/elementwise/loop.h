@@ -1,5 +1,10 @@
-/* The inner loop of every elementwise ufunc: strides, parameters and tails. NumPy passes a contiguous array of any shape in one
+/* The inner loop of every elementwise ufunc: strides, parameters and tails. It is compiled once for each precision, whose number
+ * is T, and calls the blocks of all instruction sets. NumPy passes a contiguous array of any shape in one
  * call of full length, and the kernel gets its whole vectors in one piece: threads and streaming stores belong there. */
+#include "api.h"
+#include "flags.h"
+
+typedef void Block(const T *const *in, const T *parameter, T *const *out, size_t n);
 
 enum { CHUNK = 256 }; /* elements gathered at once; 14 buffers of doubles are 28 KiB of stack */
 

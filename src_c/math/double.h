@@ -44,6 +44,8 @@ enum { LANES = f64_lanes };
 #define EXP_LOW f64_EXP_LOW
 #define EXPM1_LOW f64_EXPM1_LOW
 #define MAX_EXPONENT f64_MAX_EXPONENT
+#define LOAD_DOUBLES f64_load /* numbers of the precision as a vector of doubles */
+#define STORE_DOUBLES f64_store
 #define LT(a, b) GT(b, a)
 #define LE(a, b) GE(b, a)
 

@@ -7,14 +7,12 @@ typedef struct {
 
 static inline W wide_of(f64_v a) { return (W){a, f64_set(0)}; }
 static inline W wide_number(double a) { return wide_of(f64_set(a)); }
-static inline W wide_load(const double *p) { return wide_of(f64_load(p)); }
 static inline W wide_constant(f64_v high, f64_v low) { return (W){high, low}; }
 static inline f64_v wide_leading(W a) { return a.high; }
 static inline f64_v wide_trailing(W a) { return a.low; }
 static inline W wide_select(f64_m m, W yes, W no) { return (W){f64_select(m, yes.high, no.high), f64_select(m, yes.low, no.low)}; }
 static inline f64_v wide_clean(f64_v low) { return f64_select(f64_nan(low - low), f64_set(0), low); }
 static inline f64_v wide_value(W a) { return a.high + wide_clean(a.low); }
-static inline void wide_store(double *p, W a) { f64_store(p, wide_value(a)); }
 
 /* For |a| >= |b| */
 static inline W wide_fast_sum(f64_v a, f64_v b) {

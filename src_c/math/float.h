@@ -46,6 +46,8 @@ enum { LANES = f32_lanes };
 #define EXP_LOW f32_EXP_LOW
 #define EXPM1_LOW f32_EXPM1_LOW
 #define MAX_EXPONENT f32_MAX_EXPONENT
+#define LOAD_DOUBLES f64_load_floats /* numbers of the precision as a vector of doubles */
+#define STORE_DOUBLES f64_store_floats
 #define LT(a, b) GT(b, a)
 #define LE(a, b) GE(b, a)
 

@@ -2,8 +2,6 @@
  * every rounding on the way. */
 typedef f64_v W;
 
-static inline W wide_load(const float *p) { return f64_load_floats(p); }
-static inline void wide_store(float *p, W a) { f64_store_floats(p, a); }
 static inline W wide_number(double a) { return f64_set(a); }
 static inline W wide_of(f64_v a) { return a; }
 static inline W wide_value(f64_v a) { return a; }

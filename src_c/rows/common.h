@@ -117,7 +117,7 @@ static inline Factor quotient_of(V weight, V sum, V sum_low) {
     STORE(parts[0], sum);
     STORE(parts[1], sum_low);
     for (int i = 0; i < LANES; i += f64_lanes)
-        store_doubles(over + i, LOAD_DOUBLES(over + i) / (LOAD_DOUBLES(parts[0] + i) + LOAD_DOUBLES(parts[1] + i)));
+        STORE_DOUBLES(over + i, LOAD_DOUBLES(over + i) / (LOAD_DOUBLES(parts[0] + i) + LOAD_DOUBLES(parts[1] + i)));
     return (Factor){LOAD(over), C(0), C(0)};
 #endif
 }

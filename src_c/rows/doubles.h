@@ -1,15 +1,5 @@
 /* What the rows of both precisions compute in doubles. */
 
-/* Numbers of the precision as doubles */
-#define LOAD_DOUBLES(p) (sizeof(T) == sizeof(double) ? f64_load((const double *)(p)) : f64_load_floats((const float *)(p)))
-
-static inline void store_doubles(T *p, f64_v value) {
-    if (sizeof(T) == sizeof(double))
-        f64_store((double *)p, value);
-    else
-        f64_store_floats((float *)p, value);
-}
-
 /* e^x 2^-by for any x up to 2^14 */
 static inline f64_v f64_exp_by(f64_v x, f64_v by) {
     f64_v k, whole;

@@ -33,15 +33,15 @@ static void logarithms(const T *rest, const T *rest_low, const T *maxima, const 
         f64_v others = f64_set(0), below = LOAD_DOUBLES(rest + r) + LOAD_DOUBLES(rest_low + r);
         if (maxima) others = LOAD_DOUBLES(maxima + r) - f64_set(1);
         const f64_v log = log1p_of_doubles(f64_fma(below, inverse, others));
-        store_doubles(high + r, top + log);
+        STORE_DOUBLES(high + r, top + log);
         const f64_v rounded = LOAD_DOUBLES(high + r), back = rounded - top;
-        store_doubles(low + r, (top - (rounded - back)) + (log - back));
+        STORE_DOUBLES(low + r, (top - (rounded - back)) + (log - back));
     }
 }
 
 /* ratio = far + log(1 + ratio) */
 static void far_logarithms(const T *far, T *ratio, size_t rows) {
-    for (size_t r = 0; r < rows; r += f64_lanes) store_doubles(ratio + r, LOAD_DOUBLES(far + r) + log1p_of_doubles(LOAD_DOUBLES(ratio + r)));
+    for (size_t r = 0; r < rows; r += f64_lanes) STORE_DOUBLES(ratio + r, LOAD_DOUBLES(far + r) + log1p_of_doubles(LOAD_DOUBLES(ratio + r)));
 }
 #endif
 

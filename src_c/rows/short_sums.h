@@ -213,8 +213,8 @@ static ALWAYS_INLINE void total_group(const T **p, size_t n, size_t count, T *re
         *p += n;
     }
     const f64_v sum = f64_sums(r);
-    store_doubles(result, sum);
-    store_doubles(low, sum - LOAD_DOUBLES(result));
+    STORE_DOUBLES(result, sum);
+    STORE_DOUBLES(low, sum - LOAD_DOUBLES(result));
 }
 #endif
 
