@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastact import backends as implementations  # fills ACTIVATIONS
 from fastact.declare import ACTIVATIONS, DRAWS, LOSSES, REQUIRED, ROWS
+from fastact.docstrings.steps import LISTED
 
 ARRAYS = ("NDArray[_F]", "ArrayLike")
 STUB = Path(__file__).parent.parent / "fastact" / "__init__.pyi"
@@ -183,7 +184,7 @@ def stub():
         texts.append(passes(backward, ("grad", *operands), parameters, kind, extra, from_output, results=results))
         texts += [f"{alias}{suffix} = {name}{suffix}\n" for alias in activation.aliases for suffix in ("", "_backward")]
     texts += [*map(row, ROWS.values()), *map(draw, DRAWS.values()), *map(loss, LOSSES.values())]
-    texts += map(step, ("adam_step", "sgd_step"))
+    texts += map(step, LISTED)
     return "".join(texts)
 
 

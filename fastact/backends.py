@@ -111,12 +111,12 @@ def elementwise(activation, evaluators, publish):
         operands, parameters = ("x",), {"axis": -1}
         kind = backward_kind = special.HalvesCall
     elif len(activation.gradients) > 1 and activation.gradients == activation.operands:
-        backward_kind = special.PairCall
+        backward_kind = special.TwoGradientsCall
     elif activation.gradients != activation.operands:
         backward_kind = functools.partial(special.SummingCall, sum=evaluators.get("sum"))
     document = elementwise_docstrings.forward(activation)
     if not is_bare(activation):
-        forward = publish(kind(name, operands, parameters, pairs(evaluators, names), **facts), document)
+        forward = publish(kind(name, operands, parameters, by_option(evaluators, names), **facts), document)
     else:
         forward = evaluators[name]
         if not _is_ufunc(forward):
@@ -125,7 +125,7 @@ def elementwise(activation, evaluators, publish):
         name + "_backward",
         ("grad", *operands),
         parameters,
-        pairs(evaluators, {value: other + "_backward" for value, other in names.items()}),
+        by_option(evaluators, {value: other + "_backward" for value, other in names.items()}),
         output_requires=activation.output_requires,
         **facts,
     )
@@ -158,7 +158,7 @@ def evaluators_of(evaluators, name):
     return evaluators.get(name), evaluators.get(name + "_from_output")
 
 
-def pairs(evaluators, names):
+def by_option(evaluators, names):
     """The evaluators from the input and from the output, by the value of the option."""
     return {value: evaluators_of(evaluators, name) for value, name in names.items()}
 

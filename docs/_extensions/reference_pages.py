@@ -13,6 +13,7 @@ from fastact import docstrings as documentation
 from fastact.command import bench
 from fastact.declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
 from fastact.docstrings import elsewhere, mathtext
+from fastact.docstrings.steps import LISTED
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 FOLDER = Path(__file__).parent.parent / "reference" / "functions"
@@ -53,7 +54,7 @@ def group(name):
     """Where on the list a function stands."""
     if name in ACTIVATIONS:
         return "pair" if len(ACTIVATIONS[name].operands) > 1 else "one"
-    if name.endswith("_step"):
+    if name in LISTED:
         return "steps"
     return "rows" if name in ROWS or name in DRAWS else "losses"
 

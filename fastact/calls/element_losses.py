@@ -52,8 +52,8 @@ class ElementLossCall(LossCall):
         written = [array for array in (losses if reduction == "none" else None, slopes) if array is not None]
         for k, given in enumerate(inputs):
             if np.ndim(given):
-                apart = given.copy() if any(overlaps(given, array) for array in written) else given
-                inputs[k] = np.broadcast_to(np.asarray(apart), shape)
+                read = given.copy() if any(overlaps(given, array) for array in written) else given
+                inputs[k] = np.broadcast_to(np.asarray(read), shape)
         total = 0.0
         for part in blocks(shape, BLOCK):
             given = [value[part] if np.ndim(value) else value for value in inputs]

@@ -189,10 +189,10 @@ def row_call(call, evaluator, operands, parameters, kwargs):
         every = table_of(like).axes(like)
         axes = normalize_axis_tuple(range(len(every)) if axis is None else axis, len(every) or 1)
         axes = axes if every else ()  # a scalar is a row of one
-        rest = every if keepdims else [each for i, each in enumerate(every) if i not in axes]
+        remaining = every if keepdims else [each for i, each in enumerate(every) if i not in axes]
         for name, value in given.items():
             if table_of(value) and value is not like:
-                check_labels(call.name, name, value, every if name in (*with_axis, "mask") else rest)
+                check_labels(call.name, name, value, every if name in (*with_axis, "mask") else remaining)
     result = call.evaluate(evaluator, [arrays.pop(name) for name in names], parameters, arrays)
     if like is None or out is not None:
         return result
@@ -206,7 +206,7 @@ def relabelled(like, result):
     return table_of(like).like(like, result) if result.shape == like.shape and is_lazy(result) == is_lazy(like) else result
 
 
-def pair_call(call, evaluator, operands, parameters, kwargs):
+def two_gradients(call, evaluator, operands, parameters, kwargs):
     """An elementwise function with two results: neither polars nor dask, which xarray hands it to, has a way for one."""
     if not any(is_lazy(value) or kind(value)[0] == "polars" for value in operands):
         return call.natively(evaluator, operands, parameters, kwargs)

@@ -207,7 +207,7 @@ def rows_of_frames(call, given, keywords):
     return dd.map_partitions(block, *given.values(), token=name)
 
 
-def pair_call(call, evaluator, operands, parameters, kwargs):
+def two_gradients(call, evaluator, operands, parameters, kwargs):
     """An elementwise function with two results."""
     values, loop = read(call, call.operands, operands, kwargs)
     return two_results(evaluator, values, loop, kwargs)

@@ -65,7 +65,7 @@ class LossCall(Call):
             check_axis(self.name, value)
 
     def evaluate(self, _, operands, parameters, kwargs):
-        """Take the operands apart, and compute."""
+        """Read the operands, and compute."""
         out = kwargs.pop("out", None)
         out = None if out is ... else out
         refuse_masked_out(self.name, out)

@@ -25,14 +25,14 @@ def read(call, names, values, kwargs):
     return [value if number else array_to_read(call.name, name, value) for number, name, value in arrays], None
 
 
-class PairCall(Call):
+class TwoGradientsCall(Call):
     """How a backward pass is called that has a gradient for each of two operands."""
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """As ever; lazy and labelled operands may need help."""
         more_than_arrays = bridge(*operands)
-        if hasattr(more_than_arrays, "pair_call"):
-            return more_than_arrays.pair_call(self, evaluator, operands, parameters, kwargs)
+        if hasattr(more_than_arrays, "two_gradients"):
+            return more_than_arrays.two_gradients(self, evaluator, operands, parameters, kwargs)
         return self.natively(evaluator, operands, parameters, kwargs)
 
     natively = Call.evaluate
@@ -169,8 +169,8 @@ class HalvesCall(Call):
         if length % 2:
             reason = f"along the axis that it splits: axis {axis} has {length}"
             raise ValueError(f"{self.name}() needs {name} of even length {reason}")
-        rest = (slice(None),) * (-axis - 1)
-        return (..., slice(length // 2), *rest), (..., slice(length // 2, None), *rest)
+        after = (slice(None),) * (-axis - 1)
+        return (..., slice(length // 2), *after), (..., slice(length // 2, None), *after)
 
 
 def by_rows(evaluator, operands, out, kwargs):

@@ -62,10 +62,10 @@ cdef bint beside(PyObject *operand, PyObject *out):
         return False
     if not PyArray_SAMESHAPE(<cnp.ndarray>operand, <cnp.ndarray>out):
         return False
-    return cnp.PyArray_DATA(<cnp.ndarray>operand) == cnp.PyArray_DATA(<cnp.ndarray>out) or apart(operand, out)
+    return cnp.PyArray_DATA(<cnp.ndarray>operand) == cnp.PyArray_DATA(<cnp.ndarray>out) or disjoint(operand, out)
 
 
-cdef bint apart(PyObject *operand, PyObject *out):
+cdef bint disjoint(PyObject *operand, PyObject *out):
     """Whether two contiguous arrays share no memory."""
     cdef char *at = <char *>cnp.PyArray_DATA(<cnp.ndarray>operand)
     cdef char *to = <char *>cnp.PyArray_DATA(<cnp.ndarray>out)

@@ -152,7 +152,7 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
         if any_given and condition is not None:
             if not PyObject_Vectorcall(<PyObject *>condition, values, self.n_parameters, NULL):
                 return slow(self, args, nargs, kwnames)
-    elif (<PyUFuncObject *>ufunc).nout == 2:  # PairCall takes what is lazy, and None for out=
+    elif (<PyUFuncObject *>ufunc).nout == 2:  # TwoGradientsCall takes what is lazy, and None for out=
         if out_at >= 0 and args[out_at] == Py_None:
             return slow(self, args, nargs, kwnames)
         for i in range(self.operands):
@@ -175,14 +175,14 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
         if kept >> i & 1:
             stack[position] = args[nargs + i]
             position += 1
-    rest = None
+    passed_names = None
     if position == inputs + keywords:
-        rest = <object>kwnames if keywords else None
+        passed_names = <object>kwnames if keywords else None
     elif position > inputs:
-        rest = ONLY_OUT if position == inputs + 1 and out_at >= 0 else tuple([name for name in <tuple>kwnames if name != "y"])
+        passed_names = ONLY_OUT if position == inputs + 1 and out_at >= 0 else tuple([name for name in <tuple>kwnames if name != "y"])
     cdef FloatState callers = enter_default_state()  # for the casts of NumPy
     try:
-        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if rest is None else <PyObject *>rest)
+        return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if passed_names is None else <PyObject *>passed_names)
     finally:
         restore_state(callers)
 
@@ -270,9 +270,9 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
     cdef PyObject *to = <PyObject *>result
     if not is_like(to, dtype, dimensions, whole if backward else half) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>to):
         return None
-    if not (beside(x, to) if backward else apart(x, to)):
+    if not (beside(x, to) if backward else disjoint(x, to)):
         return None
-    if backward and not (is_like(operands[0], dtype, dimensions, half) and apart(operands[0], to)):
+    if backward and not (is_like(operands[0], dtype, dimensions, half) and disjoint(operands[0], to)):
         return None
     # each array's first row, and how many halves of a row it has: grad, then the halves of x, then those of the result
     cdef char *at[5]

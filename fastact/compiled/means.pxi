@@ -129,7 +129,7 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
     elif graded:
         if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or not beside(logits, <PyObject *>out):
             return None
-        if not apart(target, <PyObject *>out):
+        if not disjoint(target, <PyObject *>out):
             return None
     elif out is not None:
         return None
@@ -207,7 +207,7 @@ def step_in_place(evaluator, tuple arrays, tuple coefficients):
         if not (cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array) if k == 1 else cnp.PyArray_ISCARRAY(<cnp.ndarray>array)):
             return False
         for j in range(k):
-            if not apart(array, PyTuple_GET_ITEM(<PyObject *>arrays, j)):
+            if not disjoint(array, PyTuple_GET_ITEM(<PyObject *>arrays, j)):
                 return False
         at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>array)
         steps[k] = item

@@ -16,13 +16,13 @@ def _also(activation, suffix=""):
     return f"\n\n    Also named {names}." if names else ""
 
 
-def _operands(activation, rest=rows.KINDS):
+def _operands(activation, kinds=rows.KINDS):
     """The arrays of the forward pass."""
     if activation.halves or activation.operands == ("x",):
-        return f"    x : array_like\n        {rest}\n"
+        return f"    x : array_like\n        {kinds}\n"
     first, second = activation.operands
     return (
-        f"    {first} : array_like\n        Broadcast against `{second}`. {rest}\n"
+        f"    {first} : array_like\n        Broadcast against `{second}`. {kinds}\n"
         f"    {second} : array_like\n        Broadcast against `{first}`, of the same kind.\n"
     )
 
@@ -133,7 +133,7 @@ def backward(activation):
         )
         given = "Where both or neither of `x` and `y` are given"
         conditions = "".join(f"; with y= for parameters without {condition}" for condition in activation.output_requires)
-    rest = "As in the forward pass, by position."
+    kinds = "As in the forward pass, by position."
     masked = " and masked entries, since it sums" if activation.gradients != activation.operands and not activation.halves else ""
     gradients = " and to ".join(f"`{of}`" for of in activation.gradients)
     return rows.clean(f"""The gradient of {name}: grad times the derivative of {activation.definition}
@@ -144,7 +144,7 @@ def backward(activation):
     ----------
     grad : array_like
         The gradient of the loss with respect to the output of `{name}`.
-{_operands(activation, rest)}{_parameters(activation)}{y}    out : {out}
+{_operands(activation, kinds)}{_parameters(activation)}{y}    out : {out}
 {KEYWORDS}
     Returns
     -------

@@ -36,7 +36,7 @@ def signatures():
 
     In a signature "f" is float32 or float64, "d" float64, "q" int64 and "?" boolean; n is the axis.
     """
-    return {name: rest for one in (*ROWS.values(), *LOSSES.values()) for name, *rest in kernels(one)}
+    return {name: facts for one in (*ROWS.values(), *LOSSES.values()) for name, *facts in kernels(one)}
 
 
 def kernels(one):

@@ -9,6 +9,7 @@ import fastact
 from fastact import backends as implementations
 from fastact import declare as row_table
 from fastact.declare import ACTIVATIONS
+from fastact.docstrings.steps import LISTED
 
 # On the fallback only the fallback: the run on the compiled core tests it beside all instruction sets.
 IMPLEMENTATIONS = implementations.available() if fastact.backend == "compiled" else ("numpy",)
@@ -204,7 +205,7 @@ OTHERS = (
     *(name + suffix for name, row in row_table.ROWS.items() if row.reduces for suffix in ("", "_backward")),
 )
 # These change arrays in place.
-STEPS = ("adam_step", "sgd_step")
+STEPS = tuple(LISTED)
 BY_NAME = {str(one): one for one in EVERY + ROWS}
 
 
