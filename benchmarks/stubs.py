@@ -104,7 +104,7 @@ def passes(name, operands, parameters, kind, extra=(), from_output=False, **fact
 
 def typed(values):
     """Parameters of functions along an axis, with types and defaults."""
-    return [f"{name}: {TYPES[name]} = {default!r}" for name, default in values.items()]
+    return [f"{name}: {TYPES.get(name, 'float')} = {default!r}" for name, default in values.items()]
 
 
 def row(facts):

@@ -1,6 +1,5 @@
 """What a declaration of a function along an axis, of a random draw or of a loss becomes, as declare.py for activations."""
 
-import inspect
 from typing import NamedTuple
 
 from .declare import DRAWS, LOSSES, ROWS, lines_of, slope_of
@@ -22,8 +21,14 @@ class AlongAxis:
         `numpy_backend.logits.Masking`. Without a `backward` the one from the output gets what `forward` gives.
     of : AlongAxis or None
         The function of which this is a variant, with the options `fixed`. Then its own formulas are nothing but docstrings.
+    numbers : dict
+        Parameters of the formulas and their defaults, numbers that stand between the arrays and `masking`: (x, eps=1e-5).
+    requires : tuple of str
+        What they must fulfil, as of an activation.
+    explained : dict
+        What the docstring says of each.
     by_name : dict
-        The options that go by their names alone, with their defaults: scale, sink, mask and causal. All of them need `masking`.
+        What goes by its name alone, with the defaults: options of the masking, scale, sink, mask and causal, and the numbers.
     fixed : dict
         The options that a variant sets.
     reduces : bool
@@ -49,6 +54,8 @@ class AlongAxis:
         forward,
         source="",
         options=None,
+        requires=(),
+        explained=None,
         of=None,
         fixed=None,
         reduces=False,
@@ -68,12 +75,13 @@ class AlongAxis:
         self.forward = of.forward if of else forward
         self.backward = self.backward_from_output = None
         self.slope = ""
-        self.by_name, self.fixed = options or {}, fixed or {}
+        self.numbers, self.requires, self.explained = numbers_of(forward, 1), tuple(requires), explained or {}
+        self.by_name, self.fixed = {**(options or {}), **self.numbers}, fixed or {}
         self.reduces, self.ordered, self.composes = reduces, ordered, composes
         self.absent, self.hidden, self.edges, self.bound = absent, hidden, edges, bound
         self.example, self.backward_example = example, ()
         self.plain, self.plain_backward, self.plain_backward_from_output = plain, None, None
-        if (self.by_name or self.fixed) and not takes_masking(self.forward):
+        if (options or fixed) and not takes_masking(self.forward):
             raise TypeError(f"function {self.name}: a formula with options needs `masking`, {self.name}(x, masking=())")
         ROWS[self.name] = self
 
@@ -105,8 +113,8 @@ class AlongAxis:
             facts = {"example": example, "plain": plain, "plain_from_input": plain_from_input}
             return lambda formula: self.derivative_from_output(formula, **facts)
 
-        def from_input(grad, x, *masking):
-            return formula(grad, self.forward(x, *masking), *masking)
+        def from_input(grad, x, *others):
+            return formula(grad, self.forward(x, *others), *others)
 
         self.backward_from_output, self.backward = formula, self.backward or from_input
         if self.of:
@@ -127,6 +135,14 @@ def along_axis(forward=None, **facts):
 def takes_masking(formula):
     """Whether a formula can leave entries out."""
     return "masking" in formula.__code__.co_varnames[: formula.__code__.co_argcount]
+
+
+def numbers_of(formula, arrays):
+    """The parameters after so many arrays, and their defaults."""
+    names, defaults = formula.__code__.co_varnames[arrays : formula.__code__.co_argcount], formula.__defaults__ or ()
+    if len(names) != len(defaults):
+        raise TypeError(f"function {formula.__name__}: a parameter needs a default")
+    return {name: default for name, default in zip(names, defaults, strict=True) if name != "masking"}
 
 
 class Draw(NamedTuple):
@@ -237,8 +253,7 @@ def loss(formula=None, **facts):
     """Declare a loss of rows by its formula."""
     if formula is None:
         return lambda formula: loss(formula, **facts)
-    defaults = {name: parameter.default for name, parameter in list(inspect.signature(formula).parameters.items())[2:]}
-    return Loss(formula, formula.__name__, parameters=defaults, **facts)
+    return Loss(formula, formula.__name__, parameters=numbers_of(formula, 2), **facts)
 
 
 def element_loss(name, core=None, **facts):

@@ -11,7 +11,7 @@ from ..numpy_backend.elementwise import checked_out, loop_dtype, refuse_dtype
 from ..numpy_backend.rows import blocks, overlaps
 from .elementwise import Call, check_axis
 from .operands import array_to_read, is_labelled, refuse_masked_out
-from .rows import finite_number, taking_dtype
+from .rows import checked_numbers, taking_dtype
 
 REDUCTIONS = ("mean", "sum", "none")
 SUFFIXES = {"loss": "", "backward": "_backward", "both": "_both"}  # of the evaluators
@@ -167,7 +167,8 @@ class RowLossCall(LossCall):
         if logits.ndim == 0:
             raise ValueError(f"{self.name}() needs logits of at least one dimension, along which to normalize; got a scalar")
         axis = normalize_axis_index(operator.index(options["axis"]), logits.ndim)
-        numbers, reduction = self.checked_numbers(options), options["reduction"]
+        reduction = options["reduction"]
+        numbers = checked_numbers(self.name, {name: options[name] for name in self.own}, self.conditions)
         batch = logits.shape[:axis] + logits.shape[axis + 1 :]
         of = self.kind_of_target(logits, target, batch)
         loop, n = loop_dtype(self.name, [logits]), logits.shape[axis]
@@ -246,15 +247,6 @@ class RowLossCall(LossCall):
                 hint = "; for one logit a row there is binary_cross_entropy_with_logits" if n == 1 else ""
                 right = "labels of the shape of logits that are 0 but for one 1 a row"
                 raise ValueError(f"{self.name}() needs {right}, got {row} at {place(part, at)}{hint}")
-
-    def checked_numbers(self, options):
-        """The loss's own parameters as floats: these are checked, since an object may give another number each time."""
-        numbers = {name: finite_number(self.name, name, options[name]) for name in self.own}
-        for condition in self.conditions:
-            if not eval(condition, {"__builtins__": {}}, numbers):
-                got = ", ".join(f"{name}={options[name]!r}" for name in condition.co_names)
-                raise ValueError(f"{self.name}() needs {condition.co_filename}, got {got}")
-        return list(numbers.values())
 
     def ignored(self, value):
         """The target that says that a row does not count."""

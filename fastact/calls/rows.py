@@ -19,7 +19,9 @@ class RowCall(Call):
     Attributes
     ----------
     by_name : dict
-        What goes by its name alone, with the defaults: scale, sink, mask, causal.
+        What goes by its name alone, with the defaults: scale, sink, mask, causal, and numbers of its own.
+    own, conditions : dict, list of code
+        These numbers, with their defaults, and what they must fulfil.
     masked : tuple
         The evaluators with the operands scale, sink, limit and mask, from the input and from the output.
     fixed : dict
@@ -36,11 +38,12 @@ class RowCall(Call):
         super().__init__(row.name + suffix, ("grad", "x") if suffix else ("x",), row.parameters, {None: evaluators})
         self.by_name, self.fixed, self.masked = row.by_name, row.fixed, masked
         self.reduces, self.ordered, self.composes, self.absent = row.reduces, row.ordered, row.composes, row.absent
+        self.own, self.conditions = row.numbers, [compile(text, text, "eval") for text in row.requires]
 
     @property
     def has_shortcut(self):
         """Whether the plain evaluators do all that a call with nothing but the operands and an axis asks for."""
-        return type(self) is RowCall and not self.reduces and not self.uses({**self.by_name, **self.fixed})
+        return not self.reduces and not self.own and not self.uses({**self.by_name, **self.fixed})
 
     def check(self, name, value):
         """The axis is an integer, or several; NumPy says whether they are in range."""
@@ -67,13 +70,16 @@ class RowCall(Call):
             name = self.operands[scalars.index(True) - len(with_axis)]
             raise ValueError(f"{self.name}() needs {name} with the axis {axis}, got a scalar")
         settings = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
+        numbers = checked_numbers(self.name, {name: settings.pop(name) for name in self.own}, self.conditions)
         from_output = evaluator is self.default[1]
         if self.uses(settings, from_output):
             evaluator = self.masked[from_output]
-            if kwargs.get("dtype") is not None:
-                evaluator = taking_dtype(evaluator)
         else:
             settings = None
+        if kwargs.get("dtype") is not None and (numbers or settings is not None):
+            evaluator = taking_dtype(evaluator)
+        if numbers:
+            evaluator = with_numbers(evaluator, len(operands), numbers)
         if any(map(answers_for_itself, operands)):
             return self.delegate(evaluator, operands, settings, axis, keepdims, kwargs)
         if settings is None and isinstance(axis, int) and not self.reduces:
@@ -282,6 +288,21 @@ def taking_dtype(evaluator):
         return evaluator(*inputs, signature=signature, **kwargs)
 
     return evaluate
+
+
+def with_numbers(evaluator, position, numbers):
+    """An evaluator that is given these numbers after so many inputs."""
+    return lambda *inputs, **kwargs: evaluator(*inputs[:position], *numbers, *inputs[position:], **kwargs)
+
+
+def checked_numbers(function, given, conditions):
+    """Parameters as floats: these are checked, since an object may give another number each time."""
+    numbers = {name: finite_number(function, name, value) for name, value in given.items()}
+    for condition in conditions:
+        if not eval(condition, {"__builtins__": {}}, numbers):
+            got = ", ".join(f"{name}={given[name]!r}" for name in condition.co_names)
+            raise ValueError(f"{function}() needs {condition.co_filename}, got {got}")
+    return list(numbers.values())
 
 
 def new_like(array):

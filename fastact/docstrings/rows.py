@@ -47,8 +47,13 @@ def axis(backward):
 
 def parameters(row):
     """What follows the axis."""
-    defaults = {**row.parameters, **row.by_name}
-    return "".join(PARAMETERS[name].format(default=default) for name, default in defaults.items() if name != "axis")
+    text = ""
+    for name, default in {**row.parameters, **row.by_name}.items():
+        if name in row.numbers:
+            text += f"    {name} : float, default {default}\n        {row.explained[name]}\n"
+        elif name != "axis":
+            text += PARAMETERS[name].format(default=default)
+    return text
 
 
 def raised(row, backward):
@@ -63,6 +68,7 @@ def raised(row, backward):
         kinds.append("masked entries")
     if "scale" in row.by_name:
         values.append("a scale that is not finite")
+    values += [f"parameters without {condition}" for condition in row.requires]
     both = "\n        Where both or neither of `x` and `y` are given." if backward and row.backward_from_output else ""
     return f"""    Raises
     ------

@@ -45,10 +45,11 @@ def kernels(one):
         yield from kernels_of_loss(one) if one.of_rows else ()
     elif one.of is None:
         result = "f()" if one.reduces else "f(n)"
+        numbers = ",d()" * len(one.numbers)
         for suffix, signature, formula, hidden in (
-            ("", f"f(n)->{result}", one.forward, None if one.reduces else one.hidden),
-            ("_backward", f"{result},f(n)->f(n)", one.backward, 0),
-            ("_backward_from_output", "f(n),f(n)->f(n)", one.backward_from_output, 0),
+            ("", f"f(n){numbers}->{result}", one.forward, None if one.reduces else one.hidden),
+            ("_backward", f"{result},f(n){numbers}->f(n)", one.backward, 0),
+            ("_backward_from_output", f"f(n),f(n){numbers}->f(n)", one.backward_from_output, 0),
         ):
             if formula is not None:
                 yield one.name + suffix, signature, formula

@@ -65,6 +65,13 @@ def rows():
     hidden = fa.share_of_squares(np.ma.array(X, mask=~mask))
     assert np.array_equal(hidden.mask, ~mask) and np.array_equal(hidden.data[mask], share[mask])
     assert not hasattr(fa, "mean_of_squares_backward")
+    np.testing.assert_allclose(fa.mean_of_squares(X, factor=3), 3 * fa.mean_of_squares(X), rtol=1e-14)
+    np.testing.assert_allclose(fa.mean_of_squares(X[0, 0], factor=3), 3 * X[0, 0] ** 2, rtol=1e-14)
+    assert fa.mean_of_squares(X, factor=3, dtype=np.float32).dtype == np.float32
+    raised(ValueError, "needs factor > 0, got factor=-1", fa.mean_of_squares, X, factor=-1)
+    raised(TypeError, "factor must be a real number", fa.mean_of_squares, X, factor="3")
+    signature = "(x, /, axis=-1, keepdims=False, *, factor=1.0, out=None, **kwargs)"
+    assert str(inspect.signature(fa.mean_of_squares)) == signature
     assert str(inspect.signature(fa.share_of_squares)) == "(x, /, axis=-1, *, mask=None, causal=False, out=None, **kwargs)"
     assert {"share_of_squares", "mean_of_squares"} <= {case.name for case in bench.cases()}
     return ["share_of_squares", "share_of_squares_backward", "mean_of_squares"]

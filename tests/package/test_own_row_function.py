@@ -46,10 +46,16 @@ def _counted_squares(x, masking):
     return x.of(lambda part: np.where(masking.kept(part), squares(part), 0)) if masking else squares
 
 
-@along_axis(source="nobody", reduces=True, edges="A row with a NaN is NaN.")
-def mean_of_squares(x):
-    """sum(x**2) / n"""
-    return x.of(lambda part: np.square(x(part), dtype=np.float64)).sum() / x.n
+@along_axis(
+    source="nobody",
+    reduces=True,
+    requires=["factor > 0"],
+    explained={"factor": "Multiplies the mean, positive."},
+    edges="A row with a NaN is NaN.",
+)
+def mean_of_squares(x, factor=1.0):
+    """factor * sum(x**2) / n"""
+    return factor * x.of(lambda part: np.square(x(part), dtype=np.float64)).sum() / x.n
 ''',
     "losses": '''
 
