@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from ..numpy_backend.elementwise import broadcast, loop_dtype
-from ..numpy_backend.rows import blocks, overlaps
+from .arguments import blocks, broadcast, loop_dtype, overlaps
 from .elementwise import Call
 from .losses import BLOCK, CAST, SUFFIXES, LossCall, place
 from .operands import array_to_read

@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from ..declare import REQUIRED
-from ..numpy_backend.elementwise import loop_dtype, overrides
+from .arguments import loop_dtype, overrides
 from .operands import is_lazy, refuse_lazy_out, weak_numbers
 
 # What other libraries, or other functions, call a keyword, and what it is here.

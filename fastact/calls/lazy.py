@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..numpy_backend.elementwise import loop_dtype
+from .arguments import loop_dtype
 from .operands import array_to_read, is_lazy, is_masked, refuse_out
 
 

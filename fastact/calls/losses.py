@@ -7,8 +7,7 @@ import operator
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..numpy_backend.elementwise import checked_out, loop_dtype, refuse_dtype
-from ..numpy_backend.rows import blocks, overlaps
+from .arguments import blocks, checked_out, loop_dtype, overlaps, refuse_dtype
 from .elementwise import Call, check_axis
 from .operands import array_to_read, is_labelled, refuse_masked_out
 from .rows import checked_numbers, taking_dtype

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..numpy_backend.elementwise import loop_dtype
+from .arguments import loop_dtype
 from .operands import array_to_read, is_masked
 from .rows import checked_mask, whole_mask
 

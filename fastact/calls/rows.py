@@ -6,7 +6,7 @@ import operator
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..numpy_backend.elementwise import checked_out, loop_dtype, refuse_dtype
+from .arguments import checked_out, loop_dtype, refuse_dtype
 from .elementwise import Call, answers_for_itself, check_axis
 from .operands import bridge, weak_numbers
 

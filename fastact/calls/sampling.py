@@ -5,8 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..numpy_backend.elementwise import checked_out, loop_dtype
-from ..numpy_backend.rows import blocks, overlaps
+from .arguments import blocks, checked_out, loop_dtype, overlaps
 from .elementwise import Call
 from .operands import array_to_read, is_masked, refuse_masked_out
 from .rows import RowCall, check_flag, finite_number

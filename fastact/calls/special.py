@@ -7,7 +7,7 @@ import operator
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..numpy_backend.elementwise import broadcast, checked_out, loop_dtype
+from .arguments import broadcast, checked_out, loop_dtype
 from .elementwise import Call, answers_for_itself, check_axis
 from .operands import array_to_read, bridge, is_lazy, refuse_lazy_out, refuse_masked_out, unlabelled, weak_numbers
 

@@ -12,7 +12,7 @@ import operator
 import numpy as np
 
 from ..declare import FUSED
-from ..numpy_backend.elementwise import LOOPS
+from .arguments import LOOPS
 from .elementwise import refuse_unknown
 from .operands import is_masked
 from .rows import finite_number

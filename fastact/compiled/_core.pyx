@@ -17,7 +17,7 @@ cimport numpy as cnp
 import numpy as np
 
 from ..declare import REQUIRED
-from ..numpy_backend.elementwise import refuse_dtype
+from ..calls.arguments import refuse_dtype
 from ..numpy_backend.rows import parse
 
 include "c_api.pxi"

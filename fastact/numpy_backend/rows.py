@@ -11,7 +11,8 @@ import re
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .elementwise import BLOCK, Casts, as_loop, checked_outs, like_a_ufunc, loop_dtype, loop_types, wrapped
+from ..calls.arguments import checked_outs, loop_dtype, overlaps
+from .elementwise import BLOCK, Casts, as_loop, like_a_ufunc, loop_types, wrapped
 
 # The letters of a typed signature, "f(n),d(),q(),?(n)->f(n)": f is the dtype of the computation, the others are what they are.
 FIXED = {"d": np.dtype(np.float64), "q": np.dtype(np.int64), "?": np.dtype(bool)}
@@ -281,24 +282,3 @@ def cut(n, rows):
 def part_of(view):
     """The function that gives a part of the axis."""
     return lambda part: view[..., part]
-
-
-def overlaps(view, target):
-    """Whether writing `target` would change what is still to be read of `view`: not so where they are the very same elements."""
-    return np.may_share_memory(view, target) and not (
-        view.__array_interface__["data"][0] == target.__array_interface__["data"][0]  # [1] is whether it is read-only
-        and view.shape == target.shape
-        and all(a == b for a, b, n in zip(view.strides, target.strides, view.shape, strict=True) if n > 1)
-        and view.dtype == target.dtype
-    )
-
-
-def blocks(shape, most):
-    """Indices of parts of an array that have `most` entries or fewer, in C order."""
-    size = math.prod(shape)
-    if size <= most:
-        yield (...,)
-    elif step := most // (size // shape[0]):
-        yield from ((slice(start, start + step), ...) for start in range(0, shape[0], step))
-    else:
-        yield from ((i, *rest) for i in range(shape[0]) for rest in blocks(shape[1:], most))

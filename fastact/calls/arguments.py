@@ -1,0 +1,125 @@
+"""What operands, out= and where= may be: the rules on dtypes, shapes and memory that all calls of both backends share."""
+
+import math
+
+import numpy as np
+
+LOOPS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def refuse_dtype(name, array, argument=None):
+    """Refuse an array of no real numbers, or of more digits than float64 has; an argument can be named."""
+    dtype = array.dtype
+    if dtype.kind in "biuf" and dtype.itemsize <= 8:
+        return
+    if dtype.kind == "V" and dtype.names is None and dtype.isbuiltin == 2:
+        return  # of a library (ml_dtypes): NumPy knows what it can be cast to
+    given = f"dtype {dtype}"
+    if dtype.kind == "O" and array.ndim == 0:
+        given += f" of {type(array.item()).__name__}"
+        given += ": pass its .toarray()" if hasattr(array.item(), "toarray") else ""
+    raise TypeError(f"{name}() takes real numbers, at most float64, not {given}{f' for {argument}' if argument else ''}")
+
+
+def loop_dtype(name, inputs, dtype=None):
+    """The floating dtype that NumPy would pick among float32 and float64 loops for `inputs`."""
+    if dtype is not None:
+        dtype = np.dtype(dtype)
+        if dtype not in LOOPS:
+            raise TypeError(
+                f"No loop matching the specified signature was found for {name}: dtype must be float32 or float64, not {dtype}"
+            )
+        return dtype
+    weak = [type(value) for value in inputs if type(value) in (int, float)]
+    arrays = [np.asarray(value) for value in inputs if type(value) not in (int, float)]
+    if not arrays:
+        return LOOPS[1]
+    for array in arrays:
+        refuse_dtype(name, array)
+    strong = [array.dtype for array in arrays]
+    for loop in LOOPS:
+        if all(np.can_cast(given, loop, "safe") for given in strong):
+            # A Python float is weak beside floats only: beside integers NumPy resolves it as float64.
+            if float in weak and not any(given.kind == "f" for given in strong):
+                return LOOPS[1]
+            return loop
+    raise TypeError(
+        f"{name} not supported for the input types {', '.join(map(str, strong))}: they could not be safely coerced to "
+        "float32 or float64"
+    )
+
+
+def checked_outs(name, out, outputs, loop, casting):
+    """The arrays that `out` means, or None, one for each output; raises what a ufunc raises."""
+    if isinstance(out, tuple) and len(out) != outputs:
+        count = "exactly one entry, for the one output" if outputs == 1 else f"exactly {outputs} entries, one for each output"
+        raise ValueError(f"{name}: the 'out' tuple must have {count}, not {len(out)}")
+    if not isinstance(out, tuple):
+        if outputs > 1 and out is not None:
+            raise TypeError(f"{name}: 'out' must be a tuple of {outputs} arrays, one for each output, not {type(out).__name__}")
+        out = (out,) * outputs
+    return [checked_out(name, one, loop, casting) for one in out]
+
+
+def checked_out(name, out, loop, casting):
+    """The array that one entry of `out` means, or None."""
+    if isinstance(out, tuple):
+        (out,) = checked_outs(name, out, 1, loop, casting)
+    if out is None or out is ...:
+        return None
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name}: return arrays must be of ArrayType: out must be an array, not {type(out).__name__}")
+    if not np.can_cast(loop, out.dtype, casting):
+        raise TypeError(
+            f"Cannot cast {name} output from {loop!r} to {out.dtype!r} with casting rule {casting!r}: "
+            "out must be a floating array"
+        )
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: output array is read-only: out must be writeable")
+    return out
+
+
+def checked_mask(where, name, operands):
+    """The array that `where` means; an array must be boolean, a list or a number is read as truth values."""
+    if isinstance(where, (np.ndarray, np.generic)) and not np.can_cast(where.dtype, bool, "safe"):
+        raise TypeError(f"Cannot cast array data from {where.dtype!r} to dtype('bool'): where must be boolean")
+    mask = np.asarray(where, dtype=bool)
+    broadcast(name, (*operands, mask))
+    return mask
+
+
+def broadcast(name, inputs):
+    """The shape that inputs broadcast to, or NumPy's complaint of a ufunc."""
+    shapes = [np.shape(value) for value in inputs]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " ".join(map(str, shapes))
+        raise ValueError(f"{name}: operands could not be broadcast together with shapes {listed}") from None
+
+
+def overrides(value):
+    """Whether an operand has an __array_ufunc__ that is not ndarray's own."""
+    own = getattr(type(value), "__array_ufunc__", np.ndarray.__array_ufunc__)
+    return own is not np.ndarray.__array_ufunc__ and not isinstance(value, np.generic)
+
+
+def overlaps(view, target):
+    """Whether writing `target` would change what is still to be read of `view`: not so where they are the very same elements."""
+    return np.may_share_memory(view, target) and not (
+        view.__array_interface__["data"][0] == target.__array_interface__["data"][0]  # [1] is whether it is read-only
+        and view.shape == target.shape
+        and all(a == b for a, b, n in zip(view.strides, target.strides, view.shape, strict=True) if n > 1)
+        and view.dtype == target.dtype
+    )
+
+
+def blocks(shape, most):
+    """Indices of parts of an array that have `most` entries or fewer, in C order."""
+    size = math.prod(shape)
+    if size <= most:
+        yield (...,)
+    elif step := most // (size // shape[0]):
+        yield from ((slice(start, start + step), ...) for start in range(0, shape[0], step))
+    else:
+        yield from ((i, *rest) for i in range(shape[0]) for rest in blocks(shape[1:], most))
