@@ -19,7 +19,7 @@ class Command(SphinxDirective):
         program, *arguments = self.arguments[0].split()
         if program != "fastact":
             raise self.error(f"only fastact is run, not {program}")
-        code = "import sys; from fastact import cli; sys.exit(cli.main())"
+        code = "import sys; from fastact.command import cli; sys.exit(cli.main())"
         done = subprocess.run(
             [sys.executable, "-P" if sys.version_info >= (3, 11) else "-s", "-c", code, *arguments],
             capture_output=True,
