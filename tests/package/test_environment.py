@@ -61,7 +61,7 @@ def test_the_fallback_needs_no_core(tmp_path):
     )
     backend, simd, reason, *names = in_a_new_process(program, tmp_path).stdout.strip().split("|")
     assert (backend, simd) == ("numpy", "numpy")
-    assert "compiled core" in reason
+    assert "compiled core" in reason or "this is the source folder" in reason  # of an editable install
     assert names == sorted(fastact.__all__)
 
 

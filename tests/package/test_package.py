@@ -99,7 +99,12 @@ def test_the_source_distribution_is_complete(tmp_path):
     source = source_in(tmp_path)
     files = [file for part in FOLDERS for file in (source / part).rglob("*") if file.is_file()]
     needed = {*FILES, *(str(file.relative_to(source)) for file in files)}
-    assert {"src_c/elementwise/float_kernels.c", "fastact/compiled/_core.pyx", "fastact/compiled/rows.pxi", "tests/conftest.py"} < needed
+    assert {
+        "src_c/elementwise/float_kernels.c",
+        "fastact/compiled/_core.pyx",
+        "fastact/compiled/rows.pxi",
+        "tests/conftest.py",
+    } < needed
     run(source, "setup.py", "--quiet", "sdist", CC="/nonexistent/cc", CFLAGS="")
     with tarfile.open(source / "dist" / f"fastact-{fastact.__version__}.tar.gz") as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
