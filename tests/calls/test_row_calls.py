@@ -171,7 +171,7 @@ from fastact import backends as implementations
 of = implementations.load({implementation!r})
 for call in in_place(of, np.float32, 8, 8).values():
     call()  # imports and first calls
-calls = in_place(of, np.float32, 4096, 4096)
+calls = in_place(of, np.float32, 2048, 2048)
 unit = 1 if sys.platform == "darwin" else 1024
 touched = [cell.cell_contents for call in calls.values() for cell in call.__closure__]
 for array in touched:
@@ -188,7 +188,7 @@ for name, call in calls.items():
 
 @best_compiled
 def test_the_process_grows_little(implementation, tmp_path):
-    """64 MiB are changed in place with about 1 MiB besides, as the system counts it: what C code allocates too."""
+    """16 MiB are changed in place with about 1 MiB besides, as the system counts it: what C code allocates too."""
     pytest.importorskip("resource")
     program = PROGRAM.format(in_place=inspect.getsource(in_place), implementation=implementation)
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -73,7 +73,7 @@ NO_LIMIT = ("snake-backward", "logit-forward", "logit-backward")
 def values(dtype):
     """Finite numbers from every binade, up to the largest and down to the smallest."""
     limits = np.finfo(dtype)
-    x = np.concatenate([oracle.points(dtype), [limits.max, -limits.max, limits.smallest_subnormal, 0.0, -0.0]]).astype(dtype)
+    x = np.concatenate([oracle.points(dtype, 3), [limits.max, -limits.max, limits.smallest_subnormal, 0.0, -0.0]]).astype(dtype)
     return x[np.isfinite(x)]
 
 

@@ -1,5 +1,6 @@
 """The caller's rounding mode, and whether subnormals are flushed, change no bit of a result, and are the caller's afterwards."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -99,6 +100,25 @@ def losses(dtype):
         yield "binary_cross_entropy_with_logits_backward", (grad, logits, labels), options
 
 
+@functools.cache
+def listed(cases, dtype):
+    """The calls of one of the three kinds."""
+    return list(cases(dtype))
+
+
+@functools.cache
+def results(implementation, cases, dtype):
+    """What they give in the default state."""
+    with np.errstate(all="ignore"):
+        return [called(load(implementation), *call) for call in listed(cases, dtype)]
+
+
+def called(functions, name, args, options):
+    """A copy of the result, or of each: out= is used again."""
+    result = getattr(functions, name)(*args, **options)
+    return tuple(map(np.copy, result)) if isinstance(result, tuple) else np.copy(result)
+
+
 @each_compiled
 @each_dtype
 @pytest.mark.parametrize("bits", BITS, ids=STATES)
@@ -106,15 +126,11 @@ def losses(dtype):
 def test_state_of_the_caller(implementation, dtype, bits, cases):
     """Every public function but gumbel_softmax, whose noise is NumPy's, gives the default state's bits and keeps the caller's."""
     functions, wrong = load(implementation), {}
-    for name, args, options in list(cases(dtype)):
-        function = getattr(functions, name)
-        with np.errstate(all="ignore"):
-            expected = function(*args, **options)
-            expected = tuple(map(np.copy, expected)) if isinstance(expected, tuple) else np.copy(expected)
-            with state(bits):
-                before = environment()
-                result = function(*args, **options)
-                after = environment()
+    for (name, args, options), expected in zip(listed(cases, dtype), results(implementation, cases, dtype), strict=True):
+        with np.errstate(all="ignore"), state(bits):
+            before = environment()
+            result = getattr(functions, name)(*args, **options)
+            after = environment()
         assert control(after) == control(before), f"{name}: the caller's state has changed"
         result = tuple(map(np.asarray, result)) if isinstance(result, tuple) else np.asarray(result)
         shapes = [array.shape for array in args if isinstance(array, np.ndarray)]

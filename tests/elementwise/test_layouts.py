@@ -88,7 +88,7 @@ def test_large(implementation, one, dtype):
     """Longer than the C core's chunk of 256 and than the fallback's block of 32768, contiguous and strided."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     expected = one_by_one(function, *inputs)
-    for size in (257, 1023, 32773, 100003):
+    for size in (257, 1023, 32773):
         large = [np.resize(values, size) for values in inputs]
         for step in (1, 3, -1):
             wanted = part(apply(np.resize, expected, size), slice(None, None, step))
@@ -196,7 +196,7 @@ def test_scalars_and_lists(implementation, one, dtype):
     expected = one_by_one(function, *inputs)
     wide = one_by_one(function, *(values.astype(np.float64) for values in inputs))
     assert_same_bits(function(*(values.tolist() for values in inputs)), wide, "lists")
-    for i in range(N):
+    for i in range(0, N, 3):
         for name, given, wanted in (
             ("NumPy scalar", [values[i] for values in inputs], expected),
             ("0-d array", [values[i : i + 1].reshape(()) for values in inputs], expected),

