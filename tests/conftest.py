@@ -15,6 +15,7 @@ import pytest
 
 # Reproducible, no files left behind, and no deadline: nothing here depends on the clock.
 hypothesis.settings.register_profile("fastact", derandomize=True, database=None, deadline=None, max_examples=60)
+hypothesis.settings.register_profile("long", parent=hypothesis.settings.get_profile("fastact"), max_examples=3000)
 hypothesis.settings.load_profile("fastact")
 
 

@@ -1,5 +1,6 @@
 """How each public function is called right, with arrays of any kind: what tests of calls start from."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -68,9 +69,7 @@ class Case(NamedTuple):
 
     def outs(self, make):
         """An out= for each result."""
-        args, keywords = self.single()
-        results = getattr(implementations.load("numpy"), self.name)(*args, **keywords)
-        made = tuple(make(np.shape(result)) for result in (results if isinstance(results, tuple) else (results,)))
+        made = tuple(map(make, result_shapes(self.name)))
         return made[0] if len(made) == 1 else made
 
     @property
@@ -82,3 +81,11 @@ class Case(NamedTuple):
 def case_of(name):
     """The case of a public function."""
     return Case(name, *operands(name))
+
+
+@functools.cache
+def result_shapes(name):
+    """The shapes of what a public function returns."""
+    args, keywords = case_of(name).single()
+    results = getattr(implementations.load("numpy"), name)(*args, **keywords)
+    return [np.shape(result) for result in (results if isinstance(results, tuple) else (results,))]
