@@ -5,6 +5,7 @@ nor the source folder imported in place of the installed package can pass on the
 and is taken.
 """
 
+import gc
 import importlib.metadata
 import json
 import os
@@ -46,6 +47,12 @@ def is_editable(folder):
     except importlib.metadata.PackageNotFoundError:
         return False
     return link.get("dir_info", {}).get("editable", False) and link["url"] == folder.as_uri()
+
+
+def pytest_collection_finish():
+    """Thousands of collected tests are no garbage: without this each collection of garbage walks through them."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 import arrays
-from arrays import WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, outs, part
+from arrays import WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, outs, part, singles
 from passes import (
     REPRESENTATIVES,
     each,
@@ -21,8 +21,7 @@ SEVERAL = each([one for one in REPRESENTATIVES if one.operands > 1])
 
 def prepared(one, implementation, dtype):
     """The function, its operands and the results of single calls."""
-    function, inputs = one.of(implementation), operands(dtype, one.operands)
-    return function, inputs, one_by_one(function, *inputs)
+    return one.of(implementation), operands(dtype, one.operands), singles(one, implementation, dtype)
 
 
 def places(one):

@@ -9,7 +9,7 @@ import pytest
 from fastact import backends as implementations
 
 import arrays
-from arrays import ARRANGEMENTS, WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, part
+from arrays import ARRANGEMENTS, WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, part, singles
 from passes import (
     REPRESENTATIVES,
     each,
@@ -30,7 +30,7 @@ SEVERAL = each([one for one in REPRESENTATIVES if one.operands > 1])
 def test_every_layout(implementation, one, dtype):
     """Strides, orders, byte orders, alignments, 0-d, empty, broadcast: the operands laid out alike."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
-    expected = one_by_one(function, *inputs)
+    expected = singles(one, implementation, dtype)
     for name, arrange in ARRANGEMENTS.items():
         assert_same_bits(function(*map(arrange, inputs)), laid(expected, arrange), name)
 
@@ -55,7 +55,7 @@ def test_operands_laid_out_differently(implementation, one, dtype):
 def test_every_length_and_offset(implementation, one, dtype):
     """0 to 70 elements, from the front and up to the end: every tail, every alignment, every neighbour."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
-    expected = one_by_one(function, *inputs)
+    expected = singles(one, implementation, dtype)
     for n in range(N + 1):
         for which in (slice(n), slice(N - n, None)):
             assert_same_bits(function(*(values[which] for values in inputs)), part(expected, which), str(which))
@@ -67,7 +67,7 @@ def test_every_length_and_offset(implementation, one, dtype):
 def test_every_pass(implementation, one, dtype):
     """What the other tests show in all layouts for one pass of each kind, in some for every pass."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
-    expected = one_by_one(function, *inputs)
+    expected = singles(one, implementation, dtype)
     for name in ("contiguous", "0-d", "every third, reversed", "Fortran", "misaligned"):
         arrange = ARRANGEMENTS[name]
         wanted = laid(expected, arrange)
@@ -87,7 +87,7 @@ def test_every_pass(implementation, one, dtype):
 def test_large(implementation, one, dtype):
     """Longer than the C core's chunk of 256 and than the fallback's block of 32768, contiguous and strided."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
-    expected = one_by_one(function, *inputs)
+    expected = singles(one, implementation, dtype)
     for size in (257, 1023, 32773):
         large = [np.resize(values, size) for values in inputs]
         for step in (1, 3, -1):
@@ -193,7 +193,7 @@ def test_parameters_beyond_float32(implementation, one):
 def test_scalars_and_lists(implementation, one, dtype):
     """Lists are float64 arrays; a scalar or 0-d array gives a NumPy scalar."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
-    expected = one_by_one(function, *inputs)
+    expected = singles(one, implementation, dtype)
     wide = one_by_one(function, *(values.astype(np.float64) for values in inputs))
     assert_same_bits(function(*(values.tolist() for values in inputs)), wide, "lists")
     for i in range(0, N, 3):

@@ -1,5 +1,6 @@
 """Arrays for the tests: one set of values, laid out in memory in every way that NumPy knows."""
 
+import functools
 import operator
 
 import numpy as np
@@ -144,6 +145,12 @@ def one_by_one(function, *arrays):
     if isinstance(alone[0], tuple):
         return tuple(map(np.concatenate, zip(*alone, strict=True)))
     return np.concatenate(alone)
+
+
+@functools.cache
+def singles(one, implementation, dtype):
+    """The results of a pass for its operands, each element by itself."""
+    return one_by_one(one.of(implementation), *operands(dtype, one.operands))
 
 
 def outs(one, shape, value, dtype):

@@ -41,7 +41,7 @@ def run(program, *arguments):
 @each_implementation
 def test_calls_between_guard_pages(implementation):
     """Random calls read and write nothing outside their arrays, and give what they give for copies."""
-    run("fuzz.py", "--simd", implementation, "--calls", 300 if implementation == "numpy" else 800, "--seed", 1)
+    run("fuzz.py", "--simd", implementation, "--calls", 200 if implementation == "numpy" else 600, "--seed", 1)
 
 
 @needs_mprotect
