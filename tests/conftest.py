@@ -14,6 +14,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Networks here are small: threads of the BLAS that wait for each other on busy cores take ten times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Reproducible, no files left behind, and no deadline: nothing here depends on the clock.
 hypothesis.settings.register_profile("fastact", derandomize=True, database=None, deadline=None, max_examples=60)
 hypothesis.settings.register_profile("long", parent=hypothesis.settings.get_profile("fastact"), max_examples=3000)

@@ -119,7 +119,7 @@ def test_no_floating_point_error_for_finite_rows(implementation, one, dtype):
 @functools.cache
 def limit(one, dtype, sign):
     """The value, or the slope, so far out that every function is a straight line, or a parabola."""
-    definition = oracle.Definition(one.declared.definition, 800)
+    definition = oracle.defined(one.declared.definition, 800)
     context = definition.context
     parameters = {name: context.mpf(float(dtype(value))) for name, value in one.declared.values.items()}
     far = sign * context.mpf(10) ** 400
@@ -259,7 +259,7 @@ def test_tanh_is_a_scaled_sigmoid(implementation, dtype):
 @functools.cache
 def at_the_tail(one, dtype, x):
     """The exact value, rounded."""
-    definition = oracle.Definition(one.declared.definition, oracle.DIGITS[dtype])
+    definition = oracle.defined(one.declared.definition, oracle.DIGITS[dtype])
     exact = definition if one.kind == "forward" else definition.derivative
     return dtype(float(exact(definition.context.mpf(x), one.declared.values)))
 

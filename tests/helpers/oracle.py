@@ -4,6 +4,7 @@ Nothing here knows how the package computes: a definition such as "x if x > 0 el
 written, with so many digits that its cancellations do not matter, and differentiated by a difference quotient.
 """
 
+import contextlib
 import functools
 import json
 import re
@@ -44,14 +45,18 @@ class Definition:
         self.context.dps = self.digits + (2 * int(self.context.log10(abs(x))) if abs(x) > 1 else 0)
         return self.context.mpf(eval(self.code, self.words, {"x": x, "gate": x, "value": self.context.mpf(1), **parameters}))
 
-    def derivative(self, x, parameters):
-        """The exact derivative, or None at a kink, where both sides differ."""
+    def derivative(self, x, parameters, here=None):
+        """The exact derivative, or None at a kink, where both sides differ; `here` is the value, where it is known."""
         step = self.context.mpf(STEP) * min(1, abs(x) or 1)
-        before, here, after = (self(x + k * step, parameters) for k in (-1, 0, 1))
+        before, after = (self(x + k * step, parameters) for k in (-1, 1))
+        here = self(x, parameters) if here is None else here
         left, right = (here - before) / step, (after - here) / step
         if abs(left - right) > 1e-12 * max(abs(left), abs(right)):
             return None
         return (left + right) / 2
+
+
+defined = functools.cache(Definition)  # a context of mpmath takes milliseconds to make
 
 
 def points(dtype, every=1, more=()):
@@ -99,22 +104,28 @@ def truth(activation, kind, dtype, given=(), every=1):
     The points are one of so many of the bulk, the edges and, for the usual parameters, the worst inputs on record. Kinks are left
     out, and what is outside the function's domain.
     """
+    x, *exact = _values_and_derivatives(activation, dtype, given, every)
+    exact = exact[kind != "forward"]
+    kept = [value is not None for value in exact]
+    return x[kept], *split([value for value in exact if value is not None], dtype)
+
+
+@functools.cache
+def _values_and_derivatives(activation, dtype, given, every):
+    """Points, and the exact numbers there, None where there is none: the derivative needs the value too."""
     declared = ACTIVATIONS[activation]
-    definition = Definition(declared.definition, DIGITS[dtype])
+    definition = defined(declared.definition, DIGITS[dtype])
     values = {**declared.values, **dict(given)}
     parameters = {
         name: None if value is None else definition.context.mpf(float(dtype(value))) for name, value in values.items()
     }
-    evaluate = definition if kind == "forward" else definition.derivative
     x = points(dtype, every, () if given else worst(activation))
-    exact = []
-    for value in x.tolist():
-        try:
-            exact.append(evaluate(definition.context.mpf(value), parameters))
-        except (TypeError, ZeroDivisionError):  # a complex result, or a pole
-            exact.append(None)
-    kept = [value is not None for value in exact]
-    return x[kept], *split([value for value in exact if value is not None], dtype)
+    exact, slopes = [None] * len(x), [None] * len(x)
+    for i, value in enumerate(map(definition.context.mpf, x.tolist())):
+        with contextlib.suppress(TypeError, ZeroDivisionError):  # a complex result, or a pole
+            exact[i] = definition(value, parameters)
+            slopes[i] = definition.derivative(value, parameters, exact[i])
+    return x, exact, slopes
 
 
 def last_place(high, dtype):

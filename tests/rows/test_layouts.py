@@ -271,7 +271,7 @@ def test_wherever_in_a_line_rows_begin(implementation, one, dtype):
         if axis == 0:
             parts = [(slice(None), part) for part in parts]
         expected = [function(*(np.ascontiguousarray(values[part]) for values in inputs), axis=axis) for part in parts]
-        for offset in (0, 1, 3, 4, 8, 15):
+        for offset in (0, 1, 4, 15):
             rooms = np.empty((len(inputs) + 1, inputs[0].size + 16), dtype)[:, offset : offset - 16]
             *given, out = (room.reshape(shape) for room in rooms)
             for room, values in zip(given, inputs, strict=True):
