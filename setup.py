@@ -35,8 +35,14 @@ X86_SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
 }
-# Each of these is compiled once for each set.
-UNITS = ["elementwise/float_kernels", "elementwise/double_kernels", "rows/float_rows", "rows/double_rows"]
+# Each of these is compiled once for each set, with flags of its own, which only GCC knows. Inlining may make a unit grow by so
+# many percent: the loops of wide formulas need more than GCC's 40, or calls stay in them; the others are as fast with less.
+UNITS = {
+    "elementwise/float_kernels": ["--param=inline-unit-growth=30"],
+    "elementwise/double_kernels": ["--param=inline-unit-growth=50"],
+    "rows/float_rows": ["--param=inline-unit-growth=30"],
+    "rows/double_rows": ["--param=inline-unit-growth=30"],
+}
 # These come after CFLAGS of the environment, which then change no result. -ffast-math breaks NaN and error-free steps. Its
 # negation does not negate its parts where CFLAGS name them, so they stand here too. Contraction differs between compilers.
 # For clang, -fno-unsafe-math-optimizations asks for exact exceptions; we need none, since flags.h restores the flags. So
@@ -52,15 +58,9 @@ EXACT = [
     "-ffp-contract=off",
     "-fno-trapping-math",
 ]
-# More of the kind, which only some compilers know. The last two are not of the kind. GCC's own limit, 40 percent, leaves calls
-# in the loops of wide formulas. clang would unroll loops that are not marked so, which is a tenth of the wheel and no faster.
-WHERE_KNOWN = [
-    "-fno-single-precision-constant",
-    "-fdenormal-fp-math=ieee",
-    "-mfpmath=sse",
-    "--param inline-unit-growth=50",
-    "-mllvm -unroll-runtime=0",
-]
+# More of the kind, which only some compilers know. The last is for clang: it would unroll loops that are not marked so, which
+# is a tenth of the wheel and no faster.
+WHERE_KNOWN = ["-fno-single-precision-constant", "-fdenormal-fp-math=ieee", "-mfpmath=sse", "-mllvm -unroll-runtime=0"]
 DEBUG, SANITIZE = bool(os.environ.get("FASTACT_DEBUG")), os.environ.get("FASTACT_SANITIZE", "")
 EXAMINED = ["-g", "-fno-omit-frame-pointer"] if DEBUG or SANITIZE else []
 EXAMINED += [f"-fsanitize={SANITIZE}"] if SANITIZE else []
@@ -90,6 +90,7 @@ class BuildCore(build_ext):
             raise SystemExit(f"fastact: {problem}")
         strict = [] if complaint("", "-Werror") else ["-Werror"]  # the environment's flags may warn of anything
         known = [part for flag in WHERE_KNOWN if not complaint("", *flag.split(), *strict) for part in flag.split()]
+        is_gcc = holds("defined(__GNUC__) && !defined(__clang__)")
         codegen = runpy.run_path("fastact/compiled/codegen.py")
         write(GENERATED / "formulas.h", codegen["translate"]())
         write(GENERATED / "coefficients.h", codegen["coefficients"]())
@@ -98,7 +99,8 @@ class BuildCore(build_ext):
             """The object of one unit for one set, or the error that an old compiler makes of its flags."""
             macros = [("SIMD_HEADER", f'"simd/{name}.h"'), ("TABLE", f"fastact_{name}_{Path(stem).name}")]
             try:
-                return self.compiled(f"src_c/{stem}.c", OBJECTS / name, macros, [*FLAGS, *known, *sets[name]])
+                own = UNITS[stem] if is_gcc else []
+                return self.compiled(f"src_c/{stem}.c", OBJECTS / name, macros, [*FLAGS, *known, *own, *sets[name]])
             except CompileError as error:
                 return error
 

@@ -9,11 +9,15 @@ typedef void WideFormula(const f64_v *in, f64_v *out);
 static ALWAYS_INLINE void direct_block(DirectFormula *formula, int arrays, int parameters, int outputs, const T *const *in,
                                        const T *parameter, T *const *out, size_t n) {
     V a[MAX_INPUTS], y[MAX_OUTPUTS];
+    const T *from[MAX_INPUTS]; /* copies, which no store can change, stay in registers */
+    T *to[MAX_OUTPUTS];
+    for (int j = 0; j < arrays; j++) from[j] = in[j];
+    for (int j = 0; j < outputs; j++) to[j] = out[j];
     for (int p = 0; p < parameters; p++) a[arrays + p] = C(parameter[p]);
     for (size_t i = 0; i < n; i += LANES) {
-        for (int j = 0; j < arrays; j++) a[j] = LOAD(in[j] + i);
+        for (int j = 0; j < arrays; j++) a[j] = LOAD(from[j] + i);
         formula(a, y);
-        for (int j = 0; j < outputs; j++) STORE(out[j] + i, y[j]);
+        for (int j = 0; j < outputs; j++) STORE(to[j] + i, y[j]);
     }
 }
 
