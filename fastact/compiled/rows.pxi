@@ -23,11 +23,11 @@ cdef object invoke_rows(PyObject *self_, PyObject *const *args, Py_ssize_t nargs
     cdef PyObject *out = Py_None
     cdef PyObject *last
     cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), given = nargs - self.operands
-    axis = -1
+    cdef PyObject *axis = NULL
     if nargs < 1 or given > 1 or given < -1:
         return slow(self, args, nargs, kwnames)
     if given == 1:
-        axis = <object>args[self.operands]
+        axis = args[self.operands]
     for i in range(keywords):
         name = <object>PyTuple_GET_ITEM(kwnames, i)
         if name == "out":
@@ -35,7 +35,7 @@ cdef object invoke_rows(PyObject *self_, PyObject *const *args, Py_ssize_t nargs
         elif name == "y":
             y = args[nargs + i]
         elif name == "axis" and given < 1:
-            axis = <object>args[nargs + i]
+            axis = args[nargs + i]
         else:
             return slow(self, args, nargs, kwnames)
 
@@ -54,7 +54,8 @@ cdef object invoke_rows(PyObject *self_, PyObject *const *args, Py_ssize_t nargs
 
     last = stack[self.operands - 1]
     cdef int dimensions = 0 if float_type(last) < 0 else cnp.PyArray_NDIM(<cnp.ndarray>last)
-    if dimensions == 0 or type(axis) is not int or not -dimensions <= axis < dimensions:
+    cdef int at = -1 if axis == NULL else axis_of(axis, dimensions)
+    if dimensions == 0 or at >= dimensions:
         return slow(self, args, nargs, kwnames)
     if self.operands == 2 and (float_type(stack[0]) < 0 or cnp.PyArray_NDIM(<cnp.ndarray>stack[0]) != dimensions):
         return slow(self, args, nargs, kwnames)
@@ -64,14 +65,22 @@ cdef object invoke_rows(PyObject *self_, PyObject *const *args, Py_ssize_t nargs
         out = <PyObject *>new
     if float_type(out) < 0 or cnp.PyArray_NDIM(<cnp.ndarray>out) != dimensions:
         return slow(self, args, nargs, kwnames)
-    if (axis == -1 or axis == dimensions - 1) and rows_in_place(stack, self.operands, out, <PyUFuncObject *>evaluator):
+    if at in (-1, dimensions - 1) and rows_in_place(stack, self.operands, out, <PyUFuncObject *>evaluator):
         return <object>out
-    stack[self.operands], stack[self.operands + 1] = out, <PyObject *>axis
+    cdef object number = at
+    stack[self.operands], stack[self.operands + 1] = out, <PyObject *>number
     cdef FloatState callers = enter_default_state()  # for the casts of NumPy
     try:
         return PyObject_Vectorcall(<PyObject *>evaluator, stack, self.operands, <PyObject *>OUT_AND_AXIS)
     finally:
         restore_state(callers)
+
+
+cdef int axis_of(PyObject *axis, int dimensions) except? -2:
+    """An axis as a number; `dimensions` where it is none, or not of so many."""
+    if not PyLong_CheckExact(axis) or not -dimensions <= <object>axis < dimensions:
+        return dimensions
+    return <object>axis
 
 
 cdef object new_like(PyObject **operands, int n_operands):
@@ -86,6 +95,8 @@ cdef object new_like(PyObject **operands, int n_operands):
             return None
         if not PyArray_SAMESHAPE(<cnp.ndarray>operands[k], last):
             return None
+    if cnp.PyArray_ISCARRAY_RO(last):  # what most are, and made sooner
+        return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(last), cnp.PyArray_DIMS(last), cnp.PyArray_TYPE(last), 0)
     for k in range(cnp.PyArray_NDIM(last)):
         if cnp.PyArray_STRIDE(last, k) == 0:  # entries share memory
             return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(last), cnp.PyArray_DIMS(last), cnp.PyArray_TYPE(last), 0)
