@@ -2,15 +2,15 @@
 #include "api.h"
 
 /* The tables of one set. setup.py says which sets it has built, FASTACT_AVX512 and so on, and names the tables so. */
-#define INSTRUCTION_SET(set)                                                                    \
-    extern const Kernels fastact_##set##_float_kernels, fastact_##set##_double_kernels;         \
-    extern const RowKernel fastact_##set##_float_rows[], fastact_##set##_double_rows[];         \
-    static const InstructionSet set = {                                                         \
-        #set,                                                                                   \
-        &fastact_##set##_float_kernels,                                                         \
-        &fastact_##set##_double_kernels,                                                        \
-        fastact_##set##_float_rows,                                                             \
-        fastact_##set##_double_rows,                                                            \
+#define INSTRUCTION_SET(set)                                                            \
+    extern const Kernels fastact_##set##_float_kernels, fastact_##set##_double_kernels; \
+    extern const RowKernel fastact_##set##_float_rows[], fastact_##set##_double_rows[]; \
+    static const InstructionSet set = {                                                 \
+        #set,                                                                           \
+        &fastact_##set##_float_kernels,                                                 \
+        &fastact_##set##_double_kernels,                                                \
+        fastact_##set##_float_rows,                                                     \
+        fastact_##set##_double_rows,                                                    \
     };
 
 #ifdef FASTACT_AVX512

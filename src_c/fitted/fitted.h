@@ -73,7 +73,8 @@ static ALWAYS_INLINE void store_output(Output output, int group, int arrays, f32
 
 /* `group` vectors from element `at`, x = in[argument]; one test for all of them, since testing each mispredicts. */
 static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argument, int outputs, Output first, Output second,
-                                       const float *const *in, float *const *out, size_t at, size_t i, Late *late, Counts *counts) {
+                                       const float *const *in, float *const *out, size_t at, size_t i, Late *late,
+                                       Counts *counts) {
     f32_v a[MAX_ARRAYS][GROUP];
     f32_m any = 0, *mask = late->mask[0] + i / f32_lanes, *other = late->mask[1] + i / f32_lanes;
     for (int v = 0; v < group; v++) {
@@ -125,7 +126,8 @@ static ALWAYS_INLINE void fitted_rest(Block *rest, int arrays, int outputs, cons
     const size_t count = (counts.gathered + f32_lanes - 1) / f32_lanes * f32_lanes;
     for (int j = 0; j < arrays; j++)
         for (size_t i = counts.gathered; i < count; i++) late->in[j][i] = late->in[j][counts.gathered - 1];
-    rest((const float *const[]){late->in[0], late->in[1], late->in[2]}, parameter, (float *const[]){computed[0], computed[1]}, count);
+    rest((const float *const[]){late->in[0], late->in[1], late->in[2]}, parameter, (float *const[]){computed[0], computed[1]},
+         count);
     size_t taken = 0;
     for (size_t j = 0; j < counts.vectors; j++) {
         const size_t v = late->vector[j];
@@ -160,8 +162,8 @@ static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int o
 }
 
 /* The same for a parameter in an array: an element whose parameter is the default has the bits that it has for the number. */
-static ALWAYS_INLINE void fitted_general(int arrays, float standard, Block *fitted, Block *composed,
-                                         const float *const *in, float *const *out, size_t n) {
+static ALWAYS_INLINE void fitted_general(int arrays, float standard, Block *fitted, Block *composed, const float *const *in,
+                                         float *const *out, size_t n) {
     enum { CHUNK = 256 };
     float with_table[CHUNK], without[CHUNK];
     for (size_t start = 0; start < n; start += CHUNK) {

@@ -27,7 +27,9 @@ static ALWAYS_INLINE f32_v polynomial_times(f32_v a, Found f) { return f32_fma(a
 
 /* Where segments are: tables of |x|, of x, and of min(x, 1 - x). The number of a segment is the nearest multiple of the spacing,
  * rounded by 0x1.8p23. The constant is the first operand of min, so that NaN passes. */
-static ALWAYS_INLINE f32_v nearest_segment(Fit fit, f32_v u) { return f32_fma(u, f32_set(fit.inverse_spacing), f32_set(0x1.8p23f)); }
+static ALWAYS_INLINE f32_v nearest_segment(Fit fit, f32_v u) {
+    return f32_fma(u, f32_set(fit.inverse_spacing), f32_set(0x1.8p23f));
+}
 static ALWAYS_INLINE f32_v segment_by_size(Fit fit, f32_v x, f32_v *u) {
     *u = f32_min(f32_set(fit.high), f32_abs(x));
     return nearest_segment(fit, *u);

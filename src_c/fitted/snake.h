@@ -8,7 +8,8 @@ static ALWAYS_INLINE f32_v snake_slope(f32_v x) {
     f32_v zero = n * f32_set(-QUARTER_PI), first = x + zero, part = first - x;
     f32_v r = f32_fma(-n, f32_set(QUARTER_PI_LOW), first);
     /* what rounding took off r, which squaring would double: 4.8 ULP without */
-    f32_v low = f32_fma(-n, f32_set(QUARTER_PI_LOW), first - r) + ((x - (first - part)) + f32_fma(-n, f32_set(QUARTER_PI_LOWEST), zero - part));
+    f32_v low = f32_fma(-n, f32_set(QUARTER_PI_LOW), first - r) +
+                ((x - (first - part)) + f32_fma(-n, f32_set(QUARTER_PI_LOWEST), zero - part));
     f32_v y = f32_fma(r, r, r * (low + low));
     return y * f32_series(wave_terms, WAVE_TERMS, y);
 }
@@ -25,7 +26,8 @@ static ALWAYS_INLINE void snake_group(int group, const float *const *in, const f
     }
     if (__builtin_expect(any, 0)) {
         float computed[GROUP * f32_lanes];
-        snake_backward_uniform((const float *const[]){in[0] + i, in[1] + i}, parameter, (float *const[]){computed}, (size_t)group * f32_lanes);
+        snake_backward_uniform((const float *const[]){in[0] + i, in[1] + i}, parameter, (float *const[]){computed},
+                               (size_t)group * f32_lanes);
         for (int v = 0; v < group; v++) y[v] = f32_select(far[v], f32_load(computed + v * f32_lanes), y[v]);
     }
     for (int v = 0; v < group; v++) f32_store(out + i + v * f32_lanes, y[v]);

@@ -52,7 +52,7 @@ static ALWAYS_INLINE void softcap_group(int group, int backward, const Cap *cap,
 }
 
 static ALWAYS_INLINE void capped_uniform(int backward, Block *composed, const float *const *in, const float *parameter,
-                                          float *const *out, size_t n) {
+                                         float *const *out, size_t n) {
     if (!usual_cap(f32_set(*parameter))) {
         composed(in, parameter, out, n);
         return;

@@ -12,8 +12,8 @@ static ALWAYS_INLINE f32_v f32_exp_tail(f32_v z, f32_v low, f32_v *k) {
 /* With e = e^z, z = rate x: C e (1 - h e), C x e (1 - h e), or the derivative of the latter, C e (1 + z - h e (1 + 2 z)). C is
  * sign e^log_constant: as a factor it would be rounded twice. */
 enum { PLAIN, GATED, SLOPE };
-static ALWAYS_INLINE f32_v exponential_tail(int kind, float sign, float log_constant, float log_low, float bend, float rate, float rate_low,
-                                       f32_v x, f32_v factor) {
+static ALWAYS_INLINE f32_v exponential_tail(int kind, float sign, float log_constant, float log_low, float bend, float rate,
+                                            float rate_low, f32_v x, f32_v factor) {
     f32_v b = f32_max(f32_set(-200), x), k, z = b, low = f32_set(0);
     if (rate != 1) {
         z = b * f32_set(rate);
@@ -49,7 +49,8 @@ static ALWAYS_INLINE void gelu_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *
     f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square;
     f32_v low = f32_fma(f32_fma(b, b, -square), f32_set(-0.5f), f32_set(FAR_TAIL_LOG));
     f32_v t = f32_exp_tail(square * f32_set(-0.5f), low, k);
-    f32_v series = -f32_series(far_tail_terms, FAR_TAIL_TERMS, y), series_slope = f32_series(far_slope_terms, FAR_SLOPE_TERMS, y) * b;
+    f32_v series = -f32_series(far_tail_terms, FAR_TAIL_TERMS, y);
+    f32_v series_slope = f32_series(far_slope_terms, FAR_SLOPE_TERMS, y) * b;
     *value = f32_fma(series, t, series);
     *slope = f32_fma(series_slope, t, series_slope);
 }
@@ -58,7 +59,8 @@ static ALWAYS_INLINE void gelu_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *
 static ALWAYS_INLINE void gelu_tanh_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k) {
     f32_v t = f32_min(f32_set(30), -x), square = t * t, square_low = f32_fma(t, t, -square);
     f32_v cubic = f32_set(TANH_C1) * square;
-    f32_v cubic_low = f32_fma(f32_set(TANH_C1), square, -cubic) + f32_fma(f32_set(TANH_C1), square_low, f32_set(TANH_C1_LOW) * square);
+    f32_v cubic_low =
+        f32_fma(f32_set(TANH_C1), square, -cubic) + f32_fma(f32_set(TANH_C1), square_low, f32_set(TANH_C1_LOW) * square);
     f32_v sum = cubic + f32_set(TANH_C0), sum_low = (f32_set(TANH_C0) - (sum - cubic)) + (cubic_low + f32_set(TANH_C0_LOW));
     f32_v v = t * sum, low = f32_fma(t, sum, -v) + t * sum_low;
     f32_v r = f32_exp_tail(-v, -low, k), p = f32_set(1) + r, e = f32_scaled(p, f32_max(f32_set(-64), *k));

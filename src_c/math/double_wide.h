@@ -10,7 +10,9 @@ static inline W wide_number(double a) { return wide_of(f64_set(a)); }
 static inline W wide_constant(f64_v high, f64_v low) { return (W){high, low}; }
 static inline f64_v wide_leading(W a) { return a.high; }
 static inline f64_v wide_trailing(W a) { return a.low; }
-static inline W wide_select(f64_m m, W yes, W no) { return (W){f64_select(m, yes.high, no.high), f64_select(m, yes.low, no.low)}; }
+static inline W wide_select(f64_m m, W yes, W no) {
+    return (W){f64_select(m, yes.high, no.high), f64_select(m, yes.low, no.low)};
+}
 static inline f64_v wide_clean(f64_v low) { return f64_select(f64_nan(low - low), f64_set(0), low); }
 static inline f64_v wide_value(W a) { return a.high + wide_clean(a.low); }
 
@@ -51,7 +53,9 @@ static inline W wide_divide(W a, W b) {
 }
 static inline W wide_abs(W a) { return wide_select(f64_gt(f64_set(0), a.high), wide_negative(a), (W){f64_abs(a.high), a.low}); }
 /* for a positive a */
-static inline W wide_with_sign(W a, W sign) { return (W){f64_with_sign(a.high, sign.high), f64_select(f64_gt(f64_set(0), sign.high), -a.low, a.low)}; }
+static inline W wide_with_sign(W a, W sign) {
+    return (W){f64_with_sign(a.high, sign.high), f64_select(f64_gt(f64_set(0), sign.high), -a.low, a.low)};
+}
 static inline W wide_scaled_number(W a, f64_v k) { return (W){f64_scaled(a.high, k), f64_scaled(a.low, k)}; }
 static inline W wide_sqrt(W a) {
     f64_v high = f64_sqrt(a.high), square = high * high;
@@ -77,7 +81,8 @@ static inline W wide_exp_parts(W z, f64_v low, f64_v *k) {
     f64_v r = first - last;
     f64_v rest = (first - r) - last;
 #endif
-    rest = rest + f64_select(f64_gt(f64_abs(z.low), f64_set(1)), f64_set(0), z.low); /* beyond 2^53 z is clamped, and its second part no small thing */
+    /* Beyond 2^53 x is clamped, and z.low is not small. */
+    rest = rest + f64_select(f64_gt(f64_abs(z.low), f64_set(1)), f64_set(0), z.low);
     f64_v square = r * r, half = square * f64_set(0.5), tail = f64_set(pair_exp_terms[9]);
     for (int i = 8; i >= 0; i--) tail = f64_fma(tail, r, f64_set(pair_exp_terms[i]));
     /* t = r + r^2 / 2 + r^3 tail, each rounding kept */
@@ -130,5 +135,6 @@ static inline W wide_minimum_number(W a, W b) { return wide_select(f64_gt(a.high
 /* The coefficients of words, as the last arguments of wide_terms */
 #define COUNT(array) (int)(sizeof array / sizeof *array)
 #define ERF_TERMS COUNT(pair_erf_terms), pair_erf_terms, COUNT(pair_erf_terms_low), pair_erf_terms_low
-#define NORMAL_TAIL_TERMS COUNT(pair_normal_tail_terms), pair_normal_tail_terms, COUNT(pair_normal_tail_terms_low), pair_normal_tail_terms_low
+#define NORMAL_TAIL_TERMS \
+    COUNT(pair_normal_tail_terms), pair_normal_tail_terms, COUNT(pair_normal_tail_terms_low), pair_normal_tail_terms_low
 #define SIN_TERMS COUNT(pair_sin_terms), pair_sin_terms, COUNT(pair_sin_terms_low), pair_sin_terms_low

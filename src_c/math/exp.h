@@ -50,7 +50,8 @@ static inline f32_v f32_expm1_remainder(f32_v x, f32_v *k, f32_v *whole) {
 }
 
 /* The same in float64, with the polynomial q of that degree */
-static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_by(const double *q, int degree, int carries_rest, f64_v x, f64_v *k, f64_v *whole) {
+static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_by(const double *q, int degree, int carries_rest, f64_v x,
+                                                                          f64_v *k, f64_v *whole) {
     *whole = f64_fma(x, f64_set(f64_LOG2E), f64_set(f64_ROUNDER));
     *k = *whole - f64_set(f64_ROUNDER);
 #ifdef HAVE_FMA
@@ -73,7 +74,9 @@ static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_by(const 
 static inline f64_v f64_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) {
     return f64_expm1_remainder_by(f64_exp_q, 9, f64_CARRIES_REST, x, k, whole);
 }
-static inline f64_v short_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) { return f64_expm1_remainder_by(mid_exp_q, 5, 0, x, k, whole); }
+static inline f64_v short_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) {
+    return f64_expm1_remainder_by(mid_exp_q, 5, 0, x, k, whole);
+}
 
 /* a * 2^k, rounded once, for a within [1/2, 2] and a whole k from twice the least exponent to MAX_EXPONENT + 1 */
 static inline f32_v f32_scaled(f32_v a, f32_v k) {

@@ -6,8 +6,14 @@ static inline W wide_number(double a) { return f64_set(a); }
 static inline W wide_of(f64_v a) { return a; }
 static inline W wide_value(f64_v a) { return a; }
 static inline W wide_leading(f64_v a) { return a; }
-static inline W wide_trailing(f64_v a) { (void)a; return f64_set(0); }
-static inline W wide_constant(f64_v high, f64_v low) { (void)low; return high; }
+static inline W wide_trailing(f64_v a) {
+    (void)a;
+    return f64_set(0);
+}
+static inline W wide_constant(f64_v high, f64_v low) {
+    (void)low;
+    return high;
+}
 static inline W wide_add(f64_v a, f64_v b) { return a + b; }
 static inline W wide_subtract(f64_v a, f64_v b) { return a - b; }
 static inline W wide_multiply(f64_v a, f64_v b) { return a * b; }
@@ -28,10 +34,14 @@ static inline W wide_expm1(W z) { return short_expm1(z); }
 static inline W wide_improved_log1p(W x, f64_v estimate) { return (void)x, estimate; }
 
 /* a e^min(z, 0), from e = e^-|z| */
-static inline W wide_damped(f64_v a, f64_v z, f64_v e) { return f64_select(f64_gt(f64_set(0), z), f64_select(f64_gt(f64_set(-745), z), f64_set(0), a * e), a); }
+static inline W wide_damped(f64_v a, f64_v z, f64_v e) {
+    return f64_select(f64_gt(f64_set(0), z), f64_select(f64_gt(f64_set(-745), z), f64_set(0), a * e), a);
+}
 
 /* z - k (p[0] + p[1] + p[2]), where k p[0] and k p[1] are exact */
-static inline W wide_without(f64_v z, f64_v k, const double *p) { return f64_fma(-k, f64_set(p[2]), f64_fma(-k, f64_set(p[1]), f64_fma(-k, f64_set(p[0]), z))); }
+static inline W wide_without(f64_v z, f64_v k, const double *p) {
+    return f64_fma(-k, f64_set(p[2]), f64_fma(-k, f64_set(p[1]), f64_fma(-k, f64_set(p[0]), z)));
+}
 
 /* a e^z, 0 where e^z vanishes, however large a is */
 static inline W wide_exp_times(f64_v a, f64_v z) { return f64_select(f64_gt(f64_set(-745), z), f64_set(0), a * wide_exp(z)); }

@@ -16,7 +16,7 @@ static void add_half_turns(uint32_t *sum, double x) {
     uint64_t bits, m;
     memcpy(&bits, &x, sizeof bits);
     int place = (int)(bits >> 52 & 0x7ff) - 1075 + 64 + 159; /* the window's first bit: 160 zeros stand before the point */
-    if (place < 0) return;                                   /* below 2^-106 */
+    if (place < 0) return; /* below 2^-106 */
     m = (bits & 0xfffffffffffff) | 0x10000000000000;
     uint32_t part[2] = {(uint32_t)m, (uint32_t)(m >> 32)}, product[5] = {0}, flip = bits >> 63 ? 0xffffffff : 0;
     uint64_t carry;

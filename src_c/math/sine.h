@@ -10,7 +10,8 @@
 
 /* sin(z + shift pi) for a shift of 0 or 1/4, where z = a x: beyond SIN_FAR it is computed from a and x, since z may overflow */
 static ALWAYS_INLINE W wide_shifted_sin(W z, W a, W x, double shift) {
-    f64_v k = (f64_fma(wide_leading(z), f64_set(0x1.45f306dc9c883p-2), f64_set(shift)) + f64_set(f64_ROUNDER)) - f64_set(f64_ROUNDER);
+    f64_v k =
+        (f64_fma(wide_leading(z), f64_set(0x1.45f306dc9c883p-2), f64_set(shift)) + f64_set(f64_ROUNDER)) - f64_set(f64_ROUNDER);
     W r = wide_without(z, k - f64_set(shift), pi_parts);
     f64_m far = f64_gt(f64_abs(wide_leading(z)), f64_set(SIN_FAR));
     if (f64_any(far)) {
@@ -23,8 +24,9 @@ static ALWAYS_INLINE W wide_shifted_sin(W z, W a, W x, double shift) {
         r = wide_select(far, wide_multiply(wide_constant(f64_load(high), f64_load(low)), pi), r);
         k = f64_select(far, f64_load(odd), k);
     }
-    f64_v pairs = f64_fma(k, f64_set(0.5), f64_set(f64_ROUNDER)) - f64_set(f64_ROUNDER), left = f64_fma(pairs, f64_set(-2), k); /* 0 for an even k, else 1 or -1 */
-    r = wide_select(f64_gt(f64_abs(left), f64_set(0.5)), wide_negative(r), r);
+    f64_v half = f64_fma(k, f64_set(0.5), f64_set(f64_ROUNDER)) - f64_set(f64_ROUNDER);
+    f64_v parity = f64_fma(half, f64_set(-2), k); /* 0 for an even k, else 1 or -1 */
+    r = wide_select(f64_gt(f64_abs(parity), f64_set(0.5)), wide_negative(r), r);
     /* sin(r) / r by r^2 */
     return wide_multiply(r, wide_terms(wide_multiply(r, r), SIN_TERMS));
 }

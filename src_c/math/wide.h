@@ -27,7 +27,8 @@ static inline W wide_terms(W x, int count, const double *c, int doubled, const d
     f64_v y = wide_leading(x), p = f64_set(c[count - 1]);
     for (int i = count - 2; i >= doubled; i--) p = f64_fma(p, y, f64_set(c[i]));
     W value = wide_of(p);
-    for (int i = doubled - 1; i >= 0; i--) value = wide_add(wide_constant(f64_set(c[i]), f64_set(low[i])), wide_multiply(value, x));
+    for (int i = doubled - 1; i >= 0; i--)
+        value = wide_add(wide_constant(f64_set(c[i]), f64_set(low[i])), wide_multiply(value, x));
     return value;
 }
 /* The same where only the leading terms, added by the formula, need more than a double */
@@ -49,9 +50,11 @@ static inline W wide_log(W x) {
     k = k - f64_select(f64_gt(f64_set(0x1p-1022), a), f64_set(54), f64_set(0));
     W ln2 = wide_constant(f64_set(0x1.62e42fefa39efp-1), f64_set(0x1.abc9e3b39803fp-56));
     W y = wide_add(wide_multiply(wide_of(k), ln2), wide_log1p(wide_subtract(fraction, wide_number(1))));
-    f64_v extreme = f64_select(f64_gt(f64_set(0), a), f64_set(NAN_VALUE), f64_select(f64_gt(a, f64_set(0)), a, f64_set(-HUGE_VAL)));
+    f64_v extreme =
+        f64_select(f64_gt(f64_set(0), a), f64_set(NAN_VALUE), f64_select(f64_gt(a, f64_set(0)), a, f64_set(-HUGE_VAL)));
     extreme = f64_select(f64_nan(a), a, extreme); /* inf, 0 and what has no logarithm */
-    return wide_select(f64_gt(a, f64_set(0)), wide_select(f64_gt(a, f64_set(0x1.fffffffffffffp1023)), wide_of(extreme), y), wide_of(extreme));
+    return wide_select(f64_gt(a, f64_set(0)), wide_select(f64_gt(a, f64_set(0x1.fffffffffffffp1023)), wide_of(extreme), y),
+                       wide_of(extreme));
 }
 
 /* erfc(t / sqrt 2) / 2 * e^(t^2 / 2) for t >= 0: the normal distribution's tail without its decay */

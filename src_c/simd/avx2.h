@@ -101,8 +101,12 @@ static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm256_mas
 #define HAVE_FOLDS 1
 static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
     const f64_v c = _mm256_castps_pd(a), d = _mm256_castps_pd(b);
-    *first = step == 0 ? _mm256_unpacklo_ps(a, b) : step == 1 ? _mm256_castpd_ps(_mm256_unpacklo_pd(c, d)) : _mm256_permute2f128_ps(a, b, 0x20);
-    *second = step == 0 ? _mm256_unpackhi_ps(a, b) : step == 1 ? _mm256_castpd_ps(_mm256_unpackhi_pd(c, d)) : _mm256_permute2f128_ps(a, b, 0x31);
+    *first = step == 0   ? _mm256_unpacklo_ps(a, b)
+             : step == 1 ? _mm256_castpd_ps(_mm256_unpacklo_pd(c, d))
+                         : _mm256_permute2f128_ps(a, b, 0x20);
+    *second = step == 0   ? _mm256_unpackhi_ps(a, b)
+              : step == 1 ? _mm256_castpd_ps(_mm256_unpackhi_pd(c, d))
+                          : _mm256_permute2f128_ps(a, b, 0x31);
 }
 static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *second) {
     *first = step == 0 ? _mm256_unpacklo_pd(a, b) : _mm256_permute2f128_pd(a, b, 0x20);
@@ -113,13 +117,17 @@ static inline void f32_neighbours(f32_v a, f32_v b, f32_v *first, f32_v *second)
     *first = _mm256_shuffle_ps(a, b, 0x88);
     *second = _mm256_shuffle_ps(a, b, 0xdd);
 }
-static inline f32_v f32_permute(f32_v a, const int32_t *from) { return _mm256_permutevar8x32_ps(a, _mm256_loadu_si256((const __m256i *)from)); }
+static inline f32_v f32_permute(f32_v a, const int32_t *from) {
+    return _mm256_permutevar8x32_ps(a, _mm256_loadu_si256((const __m256i *)from));
+}
 static inline f64_v f64_permute(f64_v a, const int32_t *from) { /* each double as two halves, 2 i and 2 i + 1 */
     const __m256i first = _mm256_slli_epi64(_mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)from)), 1);
     const __m256i halves = _mm256_add_epi64(_mm256_or_si256(first, _mm256_slli_epi64(first, 32)), _mm256_set1_epi64x(1LL << 32));
     return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(a), halves));
 }
-static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) { return _mm256_blendv_ps(a, b, _mm256_loadu_ps(negative)); }
+static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
+    return _mm256_blendv_ps(a, b, _mm256_loadu_ps(negative));
+}
 
 static inline f32_v f32_pick(const float *table, const int *index) {
     return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_loadu_si256((const __m256i *)index));

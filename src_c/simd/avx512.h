@@ -31,10 +31,12 @@ static inline f32_v f32_abs(f32_v a) { return _mm512_abs_ps(a); }
 static inline f64_v f64_abs(f64_v a) { return _mm512_abs_pd(a); }
 /* 0xf8 is a | (b & c): a must not be negative */
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) {
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(a), _mm512_castps_si512(sign), _mm512_set1_epi32((int)0x80000000), 0xf8));
+    return _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(_mm512_castps_si512(a), _mm512_castps_si512(sign), _mm512_set1_epi32((int)0x80000000), 0xf8));
 }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
-    return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(sign), _mm512_set1_epi64((long long)0x8000000000000000), 0xf8));
+    return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(sign),
+                                                         _mm512_set1_epi64((long long)0x8000000000000000), 0xf8));
 }
 static inline f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
 static inline f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
@@ -48,7 +50,8 @@ static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
 static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
 static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ); }
-static inline f32_m f32_same(f32_v a, f32_v b) { return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)); } /* bit by bit */
+/* the same bits */
+static inline f32_m f32_same(f32_v a, f32_v b) { return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b)); }
 static inline f32_m f32_nan(f32_v a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
 static inline f64_m f64_nan(f64_v a) { return _mm512_cmp_pd_mask(a, a, _CMP_UNORD_Q); }
 static inline int f32_any(f32_m m) { return m != 0; }
@@ -80,8 +83,12 @@ static inline double f64_largest(f64_v a) { return _mm512_reduce_max_pd(a); }
 #define HAVE_PARTIAL 1
 static inline __mmask16 f32_first(size_t count) { return (__mmask16)_bzhi_u32(0xffff, count < 16 ? (unsigned)count : 16); }
 static inline __mmask8 f64_first(size_t count) { return (__mmask8)_bzhi_u32(0xff, count < 8 ? (unsigned)count : 8); }
-static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) { return _mm512_mask_loadu_ps(fill, f32_first(count), p); }
-static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) { return _mm512_mask_loadu_pd(fill, f64_first(count), p); }
+static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) {
+    return _mm512_mask_loadu_ps(fill, f32_first(count), p);
+}
+static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
+    return _mm512_mask_loadu_pd(fill, f64_first(count), p);
+}
 static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, f32_first(count), a); }
 static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, f64_first(count), a); }
 
@@ -96,8 +103,12 @@ static inline void stream_end(void) { _mm_sfence(); }
 #define HAVE_FOLDS 1
 static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
     const f64_v c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
-    *first = step == 0 ? _mm512_unpacklo_ps(a, b) : step == 1 ? _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)) : _mm512_shuffle_f32x4(a, b, 0x88);
-    *second = step == 0 ? _mm512_unpackhi_ps(a, b) : step == 1 ? _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)) : _mm512_shuffle_f32x4(a, b, 0xdd);
+    *first = step == 0   ? _mm512_unpacklo_ps(a, b)
+             : step == 1 ? _mm512_castpd_ps(_mm512_unpacklo_pd(c, d))
+                         : _mm512_shuffle_f32x4(a, b, 0x88);
+    *second = step == 0   ? _mm512_unpackhi_ps(a, b)
+              : step == 1 ? _mm512_castpd_ps(_mm512_unpackhi_pd(c, d))
+                          : _mm512_shuffle_f32x4(a, b, 0xdd);
 }
 static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *second) {
     *first = step == 0 ? _mm512_unpacklo_pd(a, b) : _mm512_shuffle_f64x2(a, b, 0x88);
@@ -130,12 +141,14 @@ static inline f32_v f32_lookup(const float *table, f32_v z) {
 /* the float of the bits table[low 4 bits of z] + (z's bits << 19) */
 static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
     const __m512i bits = _mm512_castps_si512(z);
-    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_permutexvar_epi32(bits, _mm512_loadu_si512(table)), _mm512_slli_epi32(bits, 19)));
+    return _mm512_castsi512_ps(
+        _mm512_add_epi32(_mm512_permutexvar_epi32(bits, _mm512_loadu_si512(table)), _mm512_slli_epi32(bits, 19)));
 }
 
 /* seen, and the bits in which a and b differ (0xf6: seen | (a ^ b)); whether it has any of some bits */
 static inline f32_v f32_or_different(f32_v seen, f32_v a, f32_v b) {
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(seen), _mm512_castps_si512(a), _mm512_castps_si512(b), 0xf6));
+    return _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(_mm512_castps_si512(seen), _mm512_castps_si512(a), _mm512_castps_si512(b), 0xf6));
 }
 static inline int f32_any_bit(f32_v seen, unsigned bits) {
     return _mm512_test_epi32_mask(_mm512_castps_si512(seen), _mm512_set1_epi32((int)bits)) != 0;

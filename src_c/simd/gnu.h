@@ -80,9 +80,7 @@ static inline f32_v f32_pow2(f32_v z) { return (f32_v)(((f32_u)z << 23) + (127u 
 static inline f64_v f64_pow2(f64_v z) { return (f64_v)(((f64_u)z << 52) + (1023ull << 52)); }
 
 /* the exponent's bits below those of 2^52, which is then taken away again */
-static inline f64_v f64_exponent(f64_v a) {
-    return (f64_v)((f64_u)a >> 52 | (f64_u)f64_set(0x1p52)) - f64_set(0x1p52 + 1023);
-}
+static inline f64_v f64_exponent(f64_v a) { return (f64_v)((f64_u)a >> 52 | (f64_u)f64_set(0x1p52)) - f64_set(0x1p52 + 1023); }
 static inline float f32_sum(f32_v a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 static inline double f64_sum(f64_v a) { return a[0] + a[1]; }
 static inline float larger_f32(float a, float b) { return a > b ? a : b; }

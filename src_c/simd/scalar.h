@@ -53,7 +53,9 @@ static inline f32_v f32_abs(f32_v a) { return f32_of_bits(f32_bits(a) & 0x7fffff
 static inline f64_v f64_abs(f64_v a) { return f64_of_bits(f64_bits(a) & 0x7fffffffffffffff); }
 static inline f64_v f64_cut(f64_v a) { return f64_of_bits(f64_bits(a) & ~0x7ffffffull); } /* the first 26 bits */
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return f32_of_bits(f32_bits(a) | (f32_bits(sign) & 0x80000000)); }
-static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return f64_of_bits(f64_bits(a) | (f64_bits(sign) & 0x8000000000000000)); }
+static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
+    return f64_of_bits(f64_bits(a) | (f64_bits(sign) & 0x8000000000000000));
+}
 static inline f32_v f32_sqrt(f32_v a) { return sqrtf(a); }
 static inline f64_v f64_sqrt(f64_v a) { return sqrt(a); }
 static inline f64_v f64_load_floats(const float *p) { return *p; }

@@ -25,7 +25,9 @@ static inline f32_v f32_max(f32_v a, f32_v b) { return _mm_max_ps(a, b); }
 static inline f64_v f64_max(f64_v a, f64_v b) { return _mm_max_pd(a, b); }
 static inline f32_v f32_abs(f32_v a) { return _mm_andnot_ps(_mm_set1_ps(-0.0f), a); }
 static inline f64_v f64_abs(f64_v a) { return _mm_andnot_pd(_mm_set1_pd(-0.0), a); }
-static inline f64_v f64_cut(f64_v a) { return _mm_and_pd(a, _mm_castsi128_pd(_mm_set1_epi64x(-0x8000000))); } /* the first 26 bits */
+static inline f64_v f64_cut(f64_v a) {
+    return _mm_and_pd(a, _mm_castsi128_pd(_mm_set1_epi64x(-0x8000000)));
+} /* the first 26 bits */
 static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return _mm_or_ps(a, _mm_and_ps(sign, _mm_set1_ps(-0.0f))); }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return _mm_or_pd(a, _mm_and_pd(sign, _mm_set1_pd(-0.0))); }
 static inline f32_v f32_sqrt(f32_v a) { return _mm_sqrt_ps(a); }
