@@ -34,13 +34,13 @@ def long_terms(x, name):
 def scaled_normal_tail(t):
     """As in words.py."""
     (centre,) = coefficients.normal_tail_centre
-    return long_terms((t - centre) / (t + centre), "pair_normal_tail_terms") / (t + centre)
+    return long_terms((t - centre) / (t + centre), "long_normal_tail_terms") / (t + centre)
 
 
 def erf(s):
     """As in words.py."""
     rest = 2 * scaled_normal_tail(np.minimum(s * np.sqrt(LONG(2)), 40)) * np.exp(-s * s)
-    return np.where(s > 1, 1 - rest, s * long_terms(s * s, "pair_erf_terms"))
+    return np.where(s > 1, 1 - rest, s * long_terms(s * s, "long_erf_terms"))
 
 
 def sigmoid(x):

@@ -9,7 +9,7 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#define APART __attribute__((noinline)) /* one copy, however many callers */
+#define NOINLINE __attribute__((noinline)) /* one copy, however many callers */
 #define UNROLLED _Pragma("GCC unroll 16")
 #define BY_FOUR _Pragma("GCC unroll 4")
 #define ROLLED _Pragma("GCC unroll 1")
@@ -18,7 +18,7 @@
 #define SETTLE(copy) __asm__ volatile("" : : "r"(copy) : "memory") /* what was copied is not read once more where it came from */
 #else
 #define ALWAYS_INLINE inline
-#define APART
+#define NOINLINE
 #define UNROLLED
 #define BY_FOUR
 #define ROLLED

@@ -9,7 +9,7 @@ pi_parts = [
     1.6667485837041758e-19,
 ]
 
-# 1 / pi in whole numbers of 32 bits, five zeros before the point
+# 1 / pi in whole numbers of 32 bits, the first five 0
 inverse_pi_words = [
     0x00000000,
     0x00000000,
@@ -57,7 +57,7 @@ inverse_pi_words = [
 ]
 
 # scaled_normal_tail, t <= 16: beyond, float32 has 0, within 2^-31
-mid_normal_tail_terms = [
+short_normal_tail_terms = [
     0.7552851306685519,
     -0.6078966416115774,
     0.38713737031227474,
@@ -73,7 +73,7 @@ mid_normal_tail_terms = [
 ]
 
 # the same, t <= 40, within 2^-61
-pair_normal_tail_terms = [
+long_normal_tail_terms = [
     0.7552851304157515,
     -0.6078966419718921,
     0.38713740074221453,
@@ -102,14 +102,14 @@ pair_normal_tail_terms = [
     1.5435642663678482e-10,
 ]
 
-pair_normal_tail_terms_low = [
+long_normal_tail_terms_low = [
     -2.2292406794688193e-17,
     -2.683448543372085e-17,
     -9.440185159543848e-18,
 ]
 
 # log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1, within 2^-39
-mid_log1p_terms = [
+short_log1p_terms = [
     1.9999999999963691,
     0.6666666691528093,
     0.3999997206591984,
@@ -123,7 +123,7 @@ mid_log1p_terms = [
 ]
 
 # erf(s) / s by s**2, s <= 1, within 2^-35
-mid_erf_terms = [
+short_erf_terms = [
     1.1283791670615435,
     -0.3761263846802871,
     0.11283782495236845,
@@ -135,7 +135,7 @@ mid_erf_terms = [
 ]
 
 # the same, within 2^-57
-pair_erf_terms = [
+long_erf_terms = [
     1.1283791670955126,
     -0.37612638903183543,
     0.11283791670945006,
@@ -150,12 +150,12 @@ pair_erf_terms = [
     -7.795898827002142e-10,
 ]
 
-pair_erf_terms_low = [
+long_erf_terms_low = [
     7.975362179473361e-18,
 ]
 
 # sin(r) / r by r**2, |r| <= pi / 2, within 2^-35
-mid_sin_terms = [
+short_sin_terms = [
     0.9999999999829184,
     -0.16666666616814035,
     0.008333330974149726,
@@ -165,7 +165,7 @@ mid_sin_terms = [
 ]
 
 # the same, within 2^-61
-pair_sin_terms = [
+long_sin_terms = [
     1.0,
     -0.16666666666666666,
     0.008333333333333186,
@@ -177,14 +177,14 @@ pair_sin_terms = [
     2.7215743949884086e-15,
 ]
 
-pair_sin_terms_low = [
+long_sin_terms_low = [
     -2.0705767715329186e-19,
     4.3431577565132666e-18,
     6.114876332358815e-19,
 ]
 
 # (exp(r) - 1 - r - r**2 / 2) / r**3, |r| <= ln 2 / 2, within 2^-54
-pair_exp_terms = [
+long_exp_terms = [
     0.16666666666666669,
     0.041666666666666664,
     0.008333333333330055,

@@ -98,7 +98,7 @@ def _exp_parts(z, low):
     r = first - last
     rest = (first - r) - last + where(np.abs(z.low) > 1, 0, z.low)  # beyond 2**53 z is clipped, and its rest no small thing
     square = r * r
-    tail = polynomial(r, *coefficients.pair_exp_terms)
+    tail = polynomial(r, *coefficients.long_exp_terms)
     # t = r + r**2 / 2 + r**3 tail, each rounding kept
     more = fast_sum(square * 0.5, square * r * tail)
     t = fast_sum(r, more.high)
@@ -174,9 +174,9 @@ def tanh(x):
 
 def scaled_normal_tail(t):
     """erfc(t / sqrt(2)) / 2 * e**(t**2 / 2) for t >= 0: the tail of the normal distribution without its decay."""
-    terms, low = coefficients.mid_normal_tail_terms, []
+    terms, low = coefficients.short_normal_tail_terms, []
     if isinstance(t, Pair):
-        terms, low = coefficients.pair_normal_tail_terms, coefficients.pair_normal_tail_terms_low
+        terms, low = coefficients.long_normal_tail_terms, coefficients.long_normal_tail_terms_low
     total = t + coefficients.normal_tail_centre[0]
     w = (t - coefficients.normal_tail_centre[0]) / total
     return _terms(w, terms, low) / total
@@ -192,9 +192,9 @@ def _terms(x, terms, low):
 
 def erf(s):
     """The error function for s >= 0."""
-    terms, low = coefficients.mid_erf_terms, []
+    terms, low = coefficients.short_erf_terms, []
     if isinstance(s, Pair):
-        terms, low = coefficients.pair_erf_terms, coefficients.pair_erf_terms_low
+        terms, low = coefficients.long_erf_terms, coefficients.long_erf_terms_low
     y = s * s
     rest = exp_times(2 * scaled_normal_tail(minimum(s * SQRT2, 40)), -y)
     return where(s > 1, 1 - rest, s * _terms(y, terms, low))
@@ -203,7 +203,7 @@ def erf(s):
 def _shifted_sin(z, a, x, shift):
     """sin(z + shift pi) for a pair z = a x and a shift of 0 or 1/4."""
     k, r = reduce.remainder(z, a, x, shift)
-    y = r * _terms(r * r, coefficients.pair_sin_terms, coefficients.pair_sin_terms_low)
+    y = r * _terms(r * r, coefficients.long_sin_terms, coefficients.long_sin_terms_low)
     return where(k % 2 != 0, -y, y)
 
 

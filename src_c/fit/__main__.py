@@ -1,7 +1,7 @@
-"""Makes what is fitted: constants, coefficients, tables and kernels. `python src_c/fit` makes anew what is older than its source.
+"""Makes the generated files: constants, coefficients, tables and kernels. `python src_c/fit` makes those that are out of date.
 
-It needs NumPy and mpmath, and reads the package beside it, compiled or not. `--all` makes everything, `--check` only says what is
-not current. The results are committed.
+`--all` makes all of them; `--check` makes none and says which are out of date. The programs need NumPy and mpmath, and import
+the package beside them, compiled or not. The results are committed.
 """
 
 import json
@@ -16,7 +16,7 @@ MADE = "Made by `python src_c/fit`; do not edit."
 
 
 def kept_tables(current, record):
-    """The texts of the tables that are current, by name, of a file that nobody has edited."""
+    """The texts of the tables that need not be made again, by name; none where somebody has edited their file."""
     path = check.FILES["tables"]
     if check.texts()[path] != record["texts"].get(path) or current["tables"] != record["sources"].get("tables"):
         return {}
@@ -26,7 +26,7 @@ def kept_tables(current, record):
 
 
 def main(everything=False):
-    """Make what is not current, and the record."""
+    """Make the files that are out of date, and the record."""
     import exp
     import kernels
     import tables
@@ -52,8 +52,8 @@ def main(everything=False):
         if product in old or record["texts"].get(path) != texts[path] or (formulas and of_formulas):
             (check.ROOT / path).write_text(make(), encoding="utf-8")
             print(f"made {path}")
-    for name in sorted(name for name in {**kernels.WRITTEN_BY_HAND, **kernels.RESTS_BY_HAND} if f"kernel {name}" in old):
-        where = {**kernels.RESTS_BY_HAND, **kernels.WRITTEN_BY_HAND}[name]
+    for name in sorted(name for name in {**kernels.WRITTEN_BY_HAND, **kernels.OUTSIDE_BY_HAND} if f"kernel {name}" in old):
+        where = {**kernels.OUTSIDE_BY_HAND, **kernels.WRITTEN_BY_HAND}[name]
         print(f"the formula of {name} has changed: src_c/fitted/{where} has a part of it that was written by hand")
     check.RECORD.write_text(json.dumps({"sources": current, "texts": check.texts()}, indent=1) + "\n", encoding="utf-8")
 

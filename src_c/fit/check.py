@@ -1,8 +1,8 @@
-"""Which generated files are not what they would be made of now, by digests: neither NumPy nor a compiler is needed.
+"""Which generated files are out of date. It compares digests, and needs neither NumPy nor a compiler.
 
-made.json has, for each product, the digest of what it was made of, and for each file the digest of its text. The source of a
-product is a program of this folder, and the formula of a kernel with all that it calls: their syntax trees, so that comments
-and docstrings do not count.
+made.json has the digest of the source of each product, and the digest of the text of each file. The sources of a product are
+programs of this folder, and for a kernel its formula with all functions that it calls. The digests are of syntax trees, so
+that comments and docstrings do not count.
 """
 
 import ast
@@ -45,12 +45,12 @@ def tree(node):
 
 
 def program(name):
-    """The digest of a program of this folder."""
+    """The syntax tree of a program of this folder, as text."""
     return tree(ast.parse((HERE / name).read_text(encoding="utf-8")))
 
 
 def definitions():
-    """What the modules of formulas and words define, by name; the page comes first."""
+    """The definitions of the modules of formulas and words, by module and name, formulas.py first."""
     found = {}
     for module in MODULES:
         for node in ast.parse((ROOT / "fastact" / module).read_text(encoding="utf-8")).body:
@@ -61,7 +61,7 @@ def definitions():
 
 
 def closure(name, known):
-    """The trees of a formula and of all that it calls, directly or not."""
+    """The digest of a formula and of all functions that it calls, directly or not."""
     seen, waiting = {}, [("formulas.py", name)]
     while waiting:
         module, name = waiting.pop()
@@ -97,7 +97,7 @@ def kernels():
 
 
 def sources():
-    """The digest of what each product is made of now."""
+    """The digests of the sources of each product now."""
     found = {product: digest_of(*map(program, programs)) for product, programs in PROGRAMS.items()}
     known = definitions()
     for name in kernels():
@@ -111,23 +111,23 @@ def texts():
 
 
 def stale():
-    """What is not current, a line each."""
+    """The files and kernels that are out of date, a line each."""
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     problems = []
     for product, digest in sources().items():
         if record["sources"].get(product) != digest:
             kind, _, name = product.partition(" ")
-            what = (
+            problem = (
                 f"the fitted kernel {name} is older than its formula in fastact/formulas.py"
                 if name
                 else f"{FILES[kind]} is older than its program in src_c/fit"
             )
-            problems.append(what)
+            problems.append(problem)
     problems += [f"{path} has been edited" for path, digest in texts().items() if record["texts"].get(path) != digest]
     return problems
 
 
 def complaint():
-    """What to say where something is not current, with the command that mends it; or nothing."""
+    """A message with the command that makes what is out of date, or "" where nothing is."""
     problems = stale()
     return f"{'; '.join(problems)}: run `{COMMAND}`" if problems else ""

@@ -1,4 +1,4 @@
-"""The formulas with as many digits as are asked for: their own code, over the words in mpmath.
+"""The formulas in mpmath: the code of formulas.py runs on the words below, with any number of digits.
 
 >>> evaluate = exact_functions()["mish"]
 >>> evaluate(mpmath.mpf(-30))  # doctest: +ELLIPSIS
@@ -16,7 +16,7 @@ from fastact.declare import ACTIVATIONS, REQUIRED
 
 
 def where(condition, yes, no):
-    """What is chosen."""
+    """A choice between two numbers."""
     return yes if condition else no
 
 
@@ -51,7 +51,7 @@ WORDS = {
 
 
 def exact_constants():
-    """What the page's constants stand for: all the digits that it gives of them."""
+    """The constants of formulas.py, with all the digits that stand there."""
     constants = {}
     for node in ast.parse(inspect.getsource(formulas)).body:
         match node:
@@ -63,9 +63,9 @@ def exact_constants():
 
 
 def exact_functions():
-    """The formula of each pass from the input, by the kernel's name, with the activation's own values of its parameters.
+    """The formula of each pass from the input, by the name of its kernel, with the default parameters.
 
-    A backward pass is for a gradient of 1.
+    A backward pass has the gradient 1.
     """
     names = {**WORDS, **exact_constants(), "words": types.SimpleNamespace(**WORDS)}
     for name, function in vars(formulas).items():

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def least_squares(powers, weight, values, round_to):
-    """Coefficients for the columns `powers`, rounded one at a time, the last column first."""
+    """Coefficients of the columns of `powers`. Each is rounded, the last first, and those before it are then fitted again."""
     matrix, target = powers * weight[:, None], values * weight
     coefficients = np.zeros(powers.shape[1])
     for i in reversed(range(powers.shape[1])):
@@ -36,7 +36,7 @@ def log_quotient(degree, round_to):
 
 
 def parts(value, bits):
-    """`value` as a sum of numbers of so many bits each."""
+    """`value` as a sum of numbers: bits[i] is how many bits the i-th has."""
     result = []
     for count in bits:
         if count == 0:
@@ -50,24 +50,24 @@ def parts(value, bits):
 
 
 def polynomials():
-    """Those of the polynomials, the first part of constants.h."""
+    """The first part of constants.h: the polynomials of exp, 1 / ln 2, and ln 2 in parts."""
     text = ""
     with mpmath.workdps(60):
         log2 = mpmath.log(2)
         for real, kind, degree, fused, exact in (
             ("f32", np.float32, 4, (24, 24), (10, 10, 24)),
             ("f64", np.float64, 9, (53, 53), (38, 0, 53)),
-            ("mid", np.float64, 5, None, None),
+            ("short", np.float64, 5, None, None),
         ):
             q = exp_quotient(degree, kind)
             suffix = "f" if real == "f32" else ""
             listed = [f"{float(value).hex()}{suffix}" for value in q]
             text += "\n/* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */\n"
             text += f"static const {'float' if real == 'f32' else 'double'} {real}_exp_q[] = {{{', '.join(listed)}}};\n"
-            if fused is None:  # the other constants are those of f64
+            if fused is None:  # short_exp has the other constants of f64
                 continue
-            text += "/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact "
-            text += "for |k| < 2^14 */\n"
+            text += "/* 1 / ln 2, and ln 2 as a sum of parts: two where FMA rounds once. Without it there are three, and k "
+            text += "times the first is exact for |k| < 2^14. */\n"
             text += f"#define {real}_LOG2E {float(kind(float(1 / log2))).hex()}{suffix}\n#ifdef HAVE_FMA\n"
             for names, bits in ((("HI", "LO"), fused), (("HI", "MID", "LO"), exact)):
                 text += "".join(
@@ -79,7 +79,7 @@ def polynomials():
 
 
 def sixteenths():
-    """The constants of exp by a table of 2^(j / 16) and a cubic, for float32."""
+    """The second part of constants.h, for the rows in float32: exp by a table of 2^(j / 16) and a cubic, and log."""
 
     def listed(value):
         return f"{float(np.float32(value)).hex()}f"
@@ -90,14 +90,14 @@ def sixteenths():
         powers = [float(mpmath.mpf(2) ** (mpmath.mpf(j) / 16)) for j in range(16)]
         bits = np.array(powers, np.float32).view(np.uint32) - (np.arange(1024, 1040, dtype=np.uint32) << 19)
         square, cubic = exp_quotient(1, np.float32, steps=16)
-        text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), with the whole s next to x * SIXTEENTHS "
+        text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), where s is the whole number nearest to x * SIXTEENTHS "
         text += "and r = x - s ln 2 / 16 */\n"
         text += f"static const float f32_sixteenths[] = {{{', '.join(map(listed, powers))}}};\n"
-        rest = [(power - float(np.float32(power))) / power for power in powers]
-        text += "/* what rounding took off them, relative to them */\n"
-        text += f"static const float f32_sixteenths_rest[] = {{{', '.join(map(listed, rest))}}};\n"
-        text += "/* their bits less (1024 + j) * 2^19, so that adding (1024 + s) * 2^19 makes 2^(s / 16) */\n"
-        text += f"static const uint32_t f32_sixteenths_less[] = {{{', '.join(f'0x{value:08x}' for value in bits)}}};\n"
+        errors = [(power - float(np.float32(power))) / power for power in powers]
+        text += "/* the rounding error of each, divided by it */\n"
+        text += f"static const float f32_sixteenths_error[] = {{{', '.join(map(listed, errors))}}};\n"
+        text += "/* the bits of each minus (1024 + j) * 2^19: plus (1024 + s) * 2^19 they are the bits of 2^(s / 16) */\n"
+        text += f"static const uint32_t f32_sixteenths_bits[] = {{{', '.join(f'0x{value:08x}' for value in bits)}}};\n"
         text += "/* log(1 + f) = f + f^2 (q(f) f - 1/2), for f from -1/4 to 1/2 */\n"
         text += f"static const float f32_log_q[] = {{{', '.join(map(listed, log_quotient(7, np.float32)))}}};\n"
         log_high, log_low = parts(mpmath.log(2), (16, 24))

@@ -1,4 +1,4 @@
-"""The kernels made of the tables: what each multiplies, and what computes the rest."""
+"""The kernels made of the tables: the factors of each, and the function that serves beyond its table."""
 
 import numpy as np
 from tables import TABLES, ends
@@ -7,8 +7,8 @@ from tails import exponential_tail, hexadecimal
 from fastact.declare import ACTIVATIONS
 from fastact.numpy_backend.evaluators import evaluators as numpy_evaluators
 
-# kernel: its table, the input it is of, and the inputs that the function is multiplied by (bits)
-OF_PAIRS = {"softcap", "geglu_backward", "geglu_tanh_backward"}  # softcap.h and GATES have them
+OF_PAIRS = {"softcap", "geglu_backward", "geglu_tanh_backward"}  # tables whose kernels are in softcap.h and in GATES
+# kernel: its table, the number of the input that the table takes, and the inputs that multiply the result (a bit for each)
 KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in TABLES if name not in OF_PAIRS} | {
     "celu": ("elu", 0, 0),
     "celu_backward": ("elu_backward", 1, 0b1),
@@ -18,24 +18,24 @@ KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) 
     "geglu": ("gelu", 0, 0b10),
     "geglu_tanh": ("gelu_tanh", 0, 0b10),
 }
-# The backward passes of gated pairs: what their two outputs share, the input that the tables are of, each table and its factors
+# The backward passes of gated pairs: their kind, the number of the input that the tables take, each table and its factors
 GATES = {
     "glu_backward": ("GLU", 2, ("sigmoid", 0b1), ("sigmoid_backward", 0b11)),
     "swiglu_backward": ("SWIGLU", 1, ("silu_backward", 0b101), ("silu", 0b1)),
     "geglu_backward": ("GATED_BY_TABLE", 1, ("geglu_backward", 0b101), ("geglu_backward", 0b1)),
     "geglu_tanh_backward": ("GATED_BY_TABLE", 1, ("geglu_tanh_backward", 0b101), ("geglu_tanh_backward", 0b1)),
 }
-# Kernels, and rests of kernels, that somebody wrote: where they stand
+# Kernels that are written by hand, and kernels whose part outside the table is: the file of each
 WRITTEN_BY_HAND = {
     "softcap": "softcap.h",
     "softcap_backward": "softcap.h",
     "snake_backward": "snake.h",
 }
-RESTS_BY_HAND = dict.fromkeys(("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit"), "tails.h")
+OUTSIDE_BY_HAND = dict.fromkeys(("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit"), "tails.h")
 
 
 def check():
-    """Hold what KERNELS says against the formulas: a kernel is its table's function times its factors."""
+    """Hold KERNELS against the formulas: a kernel is the function of its table times its factors."""
     rng = np.random.default_rng(0)
     evaluators = numpy_evaluators()
     for name, (table, argument, factors) in KERNELS.items():
@@ -54,12 +54,12 @@ def check():
 
 
 def values(activation):
-    """The parameters for which the tables are."""
+    """The values of the parameters that the tables are made for."""
     return [np.nan if value is None else value for value in activation.parameters.values()]
 
 
 def kernels():
-    """The text of kernels.h: a function for each kernel, in full, so that a search for its name finds it."""
+    """The text of kernels.h. Each function stands there under its full name, so that a search finds it."""
     text, rows = "", []
     for name, spec in TABLES.items():
         if spec.tail:
@@ -69,7 +69,7 @@ def kernels():
     for name, (table, argument, factors) in KERNELS.items():
         activation = ACTIVATIONS[name.removesuffix("_backward")]
         arrays = len(activation.operands) + name.endswith("_backward")
-        output = output_of(table, factors, f"{name}_rest" if table in RESTS_BY_HAND else f"{name}_uniform")
+        output = output_of(table, factors, f"{name}_outside" if table in OUTSIDE_BY_HAND else f"{name}_uniform")
         call = f"fitted_block(ONE, {arrays}, {argument}, 1, {output}, {output}, in, parameter, out, n)"
         if activation.parameters:
             text += kernel(f"{name}_fitted_standard", f"    {call};\n")
@@ -79,7 +79,7 @@ def kernels():
             text += kernel(f"{name}_fitted", f"    {call};\n")
             rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
     for name, (kind, argument, *outputs) in GATES.items():
-        listed = ", ".join(output_of(table, factors, f"{name}_rest") for table, factors in outputs)
+        listed = ", ".join(output_of(table, factors, f"{name}_outside") for table, factors in outputs)
         text += kernel(f"{name}_fitted", f"    fitted_block({kind}, 3, {argument}, 2, {listed}, in, parameter, out, n);\n")
         rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
     for name in WRITTEN_BY_HAND:
@@ -87,10 +87,10 @@ def kernels():
     return text + "\nstatic const Fitted fitted_kernels[] = {\n    " + ",\n    ".join([*rows, "{0}"]) + ",\n};\n"
 
 
-def output_of(table, factors, rest):
-    """The C of one Output: a table, its tail, or else the kernel that computes what is beyond, and the factors."""
-    tail, rest = (f"{table}_tail", "NULL") if TABLES[table].tail else ("NULL", rest)
-    return f"(Output){{FIT_{table}, {tail}, {rest}, {factors}}}"
+def output_of(table, factors, outside):
+    """The C of one Output: a table, its tail or the kernel for elements outside the table, and the factors."""
+    tail, outside = (f"{table}_tail", "NULL") if TABLES[table].tail else ("NULL", outside)
+    return f"(Output){{FIT_{table}, {tail}, {outside}, {factors}}}"
 
 
 def kernel(name, body):
@@ -99,7 +99,7 @@ def kernel(name, body):
 
 
 def at_default(name, arrays, value):
-    """The blocks of a kernel whose table holds for one value of the parameter, as a number and as an array."""
+    """The blocks of a kernel with a parameter, given as a number and as an array: the table is right for one value of it."""
     number = f"    const float standard = {value};\n"
     number += "    if (memcmp(parameter, &standard, sizeof standard) != 0)\n"
     number += f"        {name}_uniform(in, parameter, out, n);\n"

@@ -1,10 +1,10 @@
-"""The tables of the fitted float32 kernels (fitted/forms.h). The values come from the declarations, in float64, by the fallback:
-a table is its row below, and nothing else.
+"""The tables of the fitted float32 kernels (fitted/forms.h). A row of TABLES and a declaration make a table: the NumPy
+implementation computes the values, in float64.
 
-A table has 32 segments of one spacing, over t = |x| or over x. Segment j has a centre m, searched among the floats near its
-middle so that f(m) is a float32 to 0.001 ULP: then c0 = f(m) carries no error, and f(m + d) = c0 + d * (c1 + c2 d + ...)
-is nearly correctly rounded. The other coefficients are a weighted least-squares fit of the relative error at Chebyshev
-nodes; they are rounded one at a time, the highest first, and the lower ones fitted again.
+A table has 32 segments of one spacing, over t = |x| or over x. Segment j has a centre m, a float near its middle for which f(m)
+is a float32 to 0.001 ULP. So c0 = f(m) has no error, and f(m + d) = c0 + d * (c1 + c2 d + ...) is nearly correctly rounded.
+The other coefficients come from a weighted least-squares fit of the relative error at Chebyshev nodes. Each is rounded, the
+highest first, and the lower ones are then fitted again.
 """
 
 import math
@@ -26,8 +26,8 @@ class Table(NamedTuple):
     form: str  # of forms.h
     spacing: float
     degree: int
-    negative: int = 0  # segments on the negative side
-    tail: str = ""  # the exponential that continues it (tails.py); without one the composed formula does, or tails.h
+    negative: int = 0  # how many segments have a centre below 0
+    tail: str = ""  # the kind of exponential beyond the table (tails.py); without one the composed formula serves, or tails.h
 
 
 TABLES = {
@@ -71,7 +71,7 @@ TABLES = {
 
 
 def polynomial_of(name):
-    """What the table of a function holds, by its form: a function of t, or of x."""
+    """The function that the polynomials of a table are fitted to, by its form: a function of t, or of x."""
     form = TABLES[name].form
     if form == "GATE":  # -gelu(-t), and its derivative
         gate = name.removesuffix("_backward").replace("geglu", "gelu")
@@ -106,7 +106,7 @@ def polynomial_of(name):
 
 
 def centre_of(functions, low, high):
-    """A float near the middle where the values of the functions are nearly float32, and those values."""
+    """A float near the middle where the values of all functions are nearly floats, and those values."""
     if low == 0 and len(functions) == 2:
         return 0.0, [float(np.float32(function(np.zeros(1))[0])) for function in functions]  # exact: 0 and 1/2
     middle = np.float32((low + high) / 2)
@@ -122,7 +122,7 @@ def centre_of(functions, low, high):
 
 
 def segment_with_slope(value, slope, low, high, degree):
-    """The same for a polynomial whose derivative is wanted, too: c1 is as good as c0."""
+    """A segment whose derivative is computed, too: c1 has no error either."""
     centre, (c0, c1) = centre_of([value, slope], low, high)
     t = chebyshev(low, high)
     d, exponents = t - centre, np.arange(2, degree + 1)
@@ -143,7 +143,7 @@ def segment(function, low, high, degree):
     t = chebyshev(low, high)
     d, values = t - centre, function(t)
     exponents = np.arange(1, degree + 1)
-    scale = min(1.0, 2.0 ** math.ceil(math.log2(8 * (high - low))))  # the powers of a tiny d would vanish beside d
+    scale = min(1.0, 2.0 ** math.ceil(math.log2(8 * (high - low))))  # without it the powers of a tiny d would be lost beside d
     powers = (d / scale)[:, None] ** exponents
     size = np.maximum(np.abs(values), np.abs(values).max() / 64)  # near a zero of the function the error counts absolutely
     coefficients = least_squares(powers, 1 / size, values - c0, np.float32)
@@ -152,7 +152,7 @@ def segment(function, low, high, degree):
 
 
 def part_of_binade(j, spacing):
-    """The j-th last of the parts that binades are divided into, below 1/2: the index that its top bits are, low and high."""
+    """The j-th part of a binade below 1/2, counted downwards: the index in its top bits, its low and its high end."""
     binade = 2.0 ** (-2 - j * spacing // 1)
     low = binade * (2 - spacing - j * spacing % 1)
     return int(np.float32(low).view(np.uint32)) >> (23 + round(math.log2(spacing))), low, low + binade * spacing
@@ -194,7 +194,7 @@ def ends(name):
 
 
 def polynomial_scale(name):
-    """What a function (or its derivative) multiplies a positive x by."""
+    """The factor of a positive x: the value of the function, or of its derivative, at 1."""
     evaluate = numpy_evaluators()[name]
     parameters = list(ACTIVATIONS[name.removesuffix("_backward")].parameters.values())
     one = np.ones(1)

@@ -1,7 +1,7 @@
-"""What lies beyond the tables: exponentials whose constants come from the formulas, and what tails.h needs for the others.
+"""The tails beyond the tables: exponentials whose constants come from the formulas, and the constants of tails.h.
 
-Far out a function is C e^z (1 - h e^z) with z = rate x, or that times x, or the derivative of the latter. The three numbers
-are read off the exact formula, and the form is held against it where the table ends.
+Far out a function is C e^z (1 - h e^z) with z = rate x (PLAIN), that times x (GATED), or the derivative of GATED (SLOPE).
+The program reads C, h and rate off the exact formula. It compares the tail with the formula at the end of the table.
 """
 
 import mpmath
@@ -10,8 +10,8 @@ from exact import exact_constants, exact_functions
 from exp import least_squares, parts
 
 DIGITS = 80
-FAR = -700  # e^-700 leaves nothing of h, and no formula changes its form there
-NEAR = -60  # e^-60 leaves nothing of the term after h
+FAR = -700  # h e^-700 is too small to count, and no formula changes its form there
+NEAR = -60  # the term after h is too small to count
 
 
 def hexadecimal(value):
@@ -20,7 +20,7 @@ def hexadecimal(value):
 
 
 def shape(kind, constant, bend, rate, x):
-    """C e^z (1 - h e^z), that times x, or the derivative of the latter, where C holds for z = rate x."""
+    """The tail of this kind at x; `bend` is h."""
     z, e = rate * x, mpmath.exp(rate * x)
     if kind == "SLOPE":
         return constant * e * (1 + z - bend * e * (1 + 2 * z))
@@ -28,8 +28,9 @@ def shape(kind, constant, bend, rate, x):
 
 
 def exponential(name, kind, end, mirrored):
-    """C, h and rate of a function beyond -end, or of f(-x) where it is mirrored; h is 0 where it does not count."""
-    function = exact_functions()[name.removesuffix("_backward") if kind == "SLOPE" else name]  # of a slope, those of its value
+    """C, h and rate of f(x) for x < -end, or of f(-x) where it is mirrored; h is 0 where it does not count."""
+    # A SLOPE has the constants of its GATED.
+    function = exact_functions()[name.removesuffix("_backward") if kind == "SLOPE" else name]
 
     def without_factor(x):
         return function(-x if mirrored else x) / (x if kind in ("GATED", "SLOPE") else 1)
@@ -58,7 +59,7 @@ def exponential_tail(name, kind, end, mirrored):
     """The C of the function that continues a table by an exponential."""
     constant, bend, rate = exponential(name, kind, end, mirrored)
     log = mpmath.log(abs(constant))
-    bend /= abs(constant)  # it is multiplied by the exponential with the constant
+    bend /= abs(constant)  # tails.h multiplies it by C e^z
     values = mpmath.sign(constant), log, log - float(np.float32(log)), bend, rate, rate - float(np.float32(rate))
     numbers = ", ".join(map(hexadecimal, values))
     head = f"static ALWAYS_INLINE f32_v {name}_tail(f32_v x, f32_v factor) {{\n"
@@ -71,7 +72,7 @@ def chebyshev(low, high, count=200):
 
 
 def listed(name, values):
-    """An array of floats in C, and how many there are."""
+    """An array of floats in C, and its length."""
     count = f"{name.upper()}_TERMS"
     return (
         f"enum {{ {count} = {len(values)} }};\n"
@@ -80,7 +81,7 @@ def listed(name, values):
 
 
 def normal_tails():
-    """The normal distribution's far tail, for gelu: without its 1, over y = 1 / t^2; and the same of gelu's derivative."""
+    """The series of gelu's tail and of its derivative's, by y = 1 / t^2."""
     first = mpmath.mpf(float(np.float32(1 / mpmath.sqrt(2 * mpmath.pi))))
 
     def far(y):
@@ -95,14 +96,14 @@ def normal_tails():
 
 
 def logarithms():
-    """log1p(r) / r for logit's tail, and -log1p(-w) / w."""
+    """For logit's tail: log1p(r) / r and -log1p(-w) / w."""
     near = mpmath.chebyfit(lambda r: mpmath.log1p(r) / r if r else mpmath.mpf(1), [-0.25, 0.5], 10)[::-1]
-    rest = mpmath.chebyfit(lambda w: -mpmath.log1p(-w) / w if w else mpmath.mpf(1), [0, 0.0625], 5)[::-1]
-    return listed("log", near) + listed("log_rest", rest)
+    complement = mpmath.chebyfit(lambda w: -mpmath.log1p(-w) / w if w else mpmath.mpf(1), [0, 0.0625], 5)[::-1]
+    return listed("log", near) + listed("log_complement", complement)
 
 
 def wave():
-    """2 sin(r)^2 / r^2 by r^2 for snake's derivative, and pi / 4 in three parts."""
+    """For snake's derivative: 2 sin(r)^2 / r^2 by r^2, and pi / 4 in three parts."""
     y = chebyshev(0, (np.pi / 2) ** 2 * 1.001)
     values = 2 * np.sinc(np.sqrt(y) / np.pi) ** 2
     text = listed("wave", least_squares(y[:, None] ** np.arange(7), 1 / values, values, np.float32))
@@ -112,7 +113,7 @@ def wave():
 
 
 def gelu_tanh_exponent():
-    """The two coefficients of the page's polynomial in gelu_tanh, each in two parts."""
+    """The two coefficients of the polynomial in gelu_tanh (formulas.py), each in two parts."""
     text, constants = "", exact_constants()
     for name, constant in (("TANH_C0", "GELU_LINEAR"), ("TANH_C1", "GELU_CUBIC")):
         high, low = parts(constants[constant], (24, 24))

@@ -1,8 +1,8 @@
 """The coefficients of the wide words, for the fallback and for C.
 
-Each is a polynomial that interpolates its function at Chebyshev nodes with 40 digits, and is then rounded. The *mid*
-ones serve float32 results and are good to about 2^-35; the *pair* ones serve float64 and are good to 2^-58, with the
-leading coefficients in two parts.
+Each is a polynomial that interpolates its function at Chebyshev nodes, in 40 digits, and is then rounded. The *short* ones serve
+results in float32: their error is about 2^-35. The *long* ones serve float64: their error is 2^-58, and their leading
+coefficients are in two parts.
 """
 
 import mpmath
@@ -52,7 +52,7 @@ def pi_parts():
 
 
 def inverse_pi_words():
-    """1 / pi in whole numbers of 32 bits, five zeros before the point: enough to bring 2**1088 below pi."""
+    """1 / pi in whole numbers of 32 bits, the first five 0: enough digits to reduce 2**1088 modulo pi."""
     count = 43
     with mpmath.workprec(32 * count + 64):
         whole = int(mpmath.ldexp(1 / mpmath.pi, 32 * (count - 5)))
@@ -60,23 +60,23 @@ def inverse_pi_words():
 
 
 def upto(t):
-    """w for a t."""
+    """The w of a t."""
     return mpmath.mpf(t - CENTRE) / (t + CENTRE)
 
 
-# r**2 for an r slightly over pi / 2, since rounding may pick the other multiple of pi
+# r**2 for an r slightly over pi / 2: rounding may choose the other of the two nearest multiples of pi
 SIN_REACH = (mpmath.pi / 2) ** 2 + mpmath.mpf(2) ** -16
 
-# name: (function, low, high, number of coefficients, how many of them in two parts, what it is)
+# name: (function, low, high, number of coefficients, how many of them are in two parts, comment)
 FITS = {
-    "mid_normal_tail_terms": (normal_tail, -1, upto(16), 12, 0, "scaled_normal_tail, t <= 16: beyond, float32 has 0"),
-    "pair_normal_tail_terms": (normal_tail, -1, upto(40), 26, 3, "the same, t <= 40"),
-    "mid_log1p_terms": (log1p_odd, 0, 0.2917, 10, 0, "log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1"),
-    "mid_erf_terms": (erf_odd, 0, 1, 8, 0, "erf(s) / s by s**2, s <= 1"),
-    "pair_erf_terms": (erf_odd, 0, 1, 12, 1, "the same"),
-    "mid_sin_terms": (sin_odd, 0, SIN_REACH, 6, 0, "sin(r) / r by r**2, |r| <= pi / 2"),
-    "pair_sin_terms": (sin_odd, 0, SIN_REACH, 9, 3, "the same"),
-    "pair_exp_terms": (exp_tail, -0.3467, 0.3467, 10, 0, "(exp(r) - 1 - r - r**2 / 2) / r**3, |r| <= ln 2 / 2"),
+    "short_normal_tail_terms": (normal_tail, -1, upto(16), 12, 0, "scaled_normal_tail, t <= 16: beyond, float32 has 0"),
+    "long_normal_tail_terms": (normal_tail, -1, upto(40), 26, 3, "the same, t <= 40"),
+    "short_log1p_terms": (log1p_odd, 0, 0.2917, 10, 0, "log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1"),
+    "short_erf_terms": (erf_odd, 0, 1, 8, 0, "erf(s) / s by s**2, s <= 1"),
+    "long_erf_terms": (erf_odd, 0, 1, 12, 1, "the same"),
+    "short_sin_terms": (sin_odd, 0, SIN_REACH, 6, 0, "sin(r) / r by r**2, |r| <= pi / 2"),
+    "long_sin_terms": (sin_odd, 0, SIN_REACH, 9, 3, "the same"),
+    "long_exp_terms": (exp_tail, -0.3467, 0.3467, 10, 0, "(exp(r) - 1 - r - r**2 / 2) / r**3, |r| <= ln 2 / 2"),
 }
 
 
@@ -86,9 +86,9 @@ def coefficients(made):
     text += f"\nnormal_tail_centre = [{float(CENTRE)!r}]\n"
     text += "\n# pi in three parts, the first two of 32 bits\n"
     text += "pi_parts = [\n" + "".join(f"    {value!r},\n" for value in pi_parts()) + "]\n"
-    text += "\n# 1 / pi in whole numbers of 32 bits, five zeros before the point\n"
+    text += "\n# 1 / pi in whole numbers of 32 bits, the first five 0\n"
     text += "inverse_pi_words = [\n" + "".join(f"    0x{value:08X},\n" for value in inverse_pi_words()) + "]\n"
-    for name, (function, low, high, count, doubled, what) in FITS.items():
+    for name, (function, low, high, count, doubled, comment) in FITS.items():
         fitted, error = mpmath.chebyfit(function, [low, high], count, error=True)
         fitted = fitted[::-1]
         points = [low + (high - low) * mpmath.mpf(i) / 60 for i in range(61)]
@@ -98,6 +98,6 @@ def coefficients(made):
         low_parts = [float(value - part) for value, part in zip(fitted, high_parts, strict=True)]
         for suffix, values in (("", high_parts), ("_low", low_parts[:doubled])):
             if values:
-                text += f"\n# {what}, within 2^{float(relative):.0f}\n" if not suffix else "\n"
+                text += f"\n# {comment}, within 2^{float(relative):.0f}\n" if not suffix else "\n"
                 text += f"{name}{suffix} = [\n" + "".join(f"    {value!r},\n" for value in values) + "]\n"
     return text

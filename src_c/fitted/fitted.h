@@ -17,7 +17,7 @@ enum { FITTED_CHUNK = 1024 };
 typedef struct {
     Fit fit;
     f32_v (*tail)(f32_v x, f32_v factor);
-    Block *rest;
+    Block *outside;
     int factors;
 } Output;
 
@@ -55,11 +55,11 @@ static ALWAYS_INLINE void two_of_sigmoid(int kind, int group, Fit fit, const f32
     for (int v = 0; v < group; v++) {
         f32_v p;
         fitted_values(fit, 1, x + v, &p);
-        f32_v s = f32_select(f32_ge(x[v], zero), one - p, p), rest = f32_select(f32_ge(x[v], zero), p, one - p);
+        f32_v s = f32_select(f32_ge(x[v], zero), one - p, p), other = f32_select(f32_ge(x[v], zero), p, one - p);
         y0[v] = s;
-        if (kind == SWIGLU) y0[v] = s * f32_fma(f32_min(f32_set(fit.high), x[v]), rest, one);
-        if (kind == SWIGLU) rest = x[v];
-        y1[v] = s * rest;
+        if (kind == SWIGLU) y0[v] = s * f32_fma(f32_min(f32_set(fit.high), x[v]), other, one);
+        if (kind == SWIGLU) other = x[v];
+        y1[v] = s * other;
     }
 }
 
@@ -120,13 +120,13 @@ static ALWAYS_INLINE void fitted_tail(Output output, const Late *late, const f32
 }
 
 /* Gathered from the whole chunk, so that it costs in proportion to how much there is. */
-static ALWAYS_INLINE void fitted_rest(Block *rest, int arrays, int outputs, const float *parameter, Late *late, Counts counts,
+static ALWAYS_INLINE void fitted_outside(Block *outside, int arrays, int outputs, const float *parameter, Late *late, Counts counts,
                                       float *const *out, size_t start) {
     float computed[MAX_OUTPUTS][FITTED_CHUNK + f32_lanes];
     const size_t count = (counts.gathered + f32_lanes - 1) / f32_lanes * f32_lanes;
     for (int j = 0; j < arrays; j++)
         for (size_t i = counts.gathered; i < count; i++) late->in[j][i] = late->in[j][counts.gathered - 1];
-    rest((const float *const[]){late->in[0], late->in[1], late->in[2]}, parameter, (float *const[]){computed[0], computed[1]},
+    outside((const float *const[]){late->in[0], late->in[1], late->in[2]}, parameter, (float *const[]){computed[0], computed[1]},
          count);
     size_t taken = 0;
     for (size_t j = 0; j < counts.vectors; j++) {
@@ -157,7 +157,7 @@ static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int o
             fitted_tail(first, &late, late.mask[0], out[0] + start, m);
             if (outputs == 2) fitted_tail(second, &late, late.mask[1], out[1] + start, m);
         } else
-            fitted_rest(first.rest, arrays, outputs, parameter, &late, counts, out, start);
+            fitted_outside(first.outside, arrays, outputs, parameter, &late, counts, out, start);
     }
 }
 

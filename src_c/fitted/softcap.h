@@ -27,8 +27,8 @@ static ALWAYS_INLINE void softcap_values(int group, const Cap *cap, const f32_v 
 
 static ALWAYS_INLINE f32_v softcap_slope(Cap cap, f32_v x, f32_v grad) {
     const f32_v a = f32_max(-cap.bound, f32_min(cap.bound, x));
-    const f32_v z = f32_fma(a, cap.inverse, a * cap.low), rest = f32_fma(a, cap.inverse, -z) + a * cap.low;
-    const f32_v low = f32_select(f32_gt(f32_set(0), z), -rest, rest);
+    const f32_v z = f32_fma(a, cap.inverse, a * cap.low), error = f32_fma(a, cap.inverse, -z) + a * cap.low;
+    const f32_v low = f32_select(f32_gt(f32_set(0), z), -error, error);
     f32_v y;
     fitted_values_beside((Fit)FIT_tanh_backward, 1, &z, &low, &y, NULL);
     y = y * grad;

@@ -80,11 +80,11 @@ static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
     f32_v k = f32_exponent(w) + f32_select(f32_gt(f32_set(1), m), f32_set(1), f32_set(0));
     f32_v log = f32_fma(k, f32_set(f32_LN2_HI), f32_fma(k, f32_set(f32_LN2_LO), r * f32_series(log_terms, LOG_TERMS, r)));
     f32_v b = f32_min(f32_set(0.0625f), w);
-    f32_v y = log + b * f32_series(log_rest_terms, LOG_REST_TERMS, b);
+    f32_v y = log + b * f32_series(log_complement_terms, LOG_COMPLEMENT_TERMS, b);
     y = f32_select(f32_gt(w, f32_set(0)), y, f32_select(f32_ge(w, f32_set(0)), f32_set(-HUGE_VALF), f32_set(NAN_VALUE)));
     return f32_select(upper, -y, y);
 }
-static void logit_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void logit_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     for (size_t i = 0; i < n; i += f32_lanes) f32_store(out[0] + i, logit_tail(f32_load(in[0] + i)));
 }
@@ -109,35 +109,35 @@ static ALWAYS_INLINE void gathered_tail(Tail *tail, int argument, int slope_fact
         if (value_factors != NONE) store_scaled(value, k, value_factors, in, i, out[slope_factors != NONE]);
     }
 }
-static void gelu_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void gelu_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tail, 0, NONE, 0, in, out, n);
 }
-static void gelu_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void gelu_backward_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tail, 1, 1, NONE, in, out, n);
 }
-static void geglu_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void geglu_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tail, 0, NONE, 2, in, out, n);
 }
-static void geglu_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void geglu_backward_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tail, 1, 5, 1, in, out, n);
 }
-static void gelu_tanh_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void gelu_tanh_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tanh_tail, 0, NONE, 0, in, out, n);
 }
-static void gelu_tanh_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void gelu_tanh_backward_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tanh_tail, 1, 1, NONE, in, out, n);
 }
-static void geglu_tanh_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void geglu_tanh_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tanh_tail, 0, NONE, 2, in, out, n);
 }
-static void geglu_tanh_backward_rest(const float *const *in, const float *parameter, float *const *out, size_t n) {
+static void geglu_tanh_backward_outside(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
     gathered_tail(gelu_tanh_tail, 1, 5, 1, in, out, n);
 }

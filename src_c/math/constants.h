@@ -2,7 +2,7 @@
 
 /* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
 static const float f32_exp_q[] = {0x1.fffff80000000p-2f, 0x1.55548e0000000p-3f, 0x1.555b5e0000000p-5f, 0x1.123c280000000p-7f, 0x1.687a680000000p-10f};
-/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact for |k| < 2^14 */
+/* 1 / ln 2, and ln 2 as a sum of parts: two where FMA rounds once. Without it there are three, and k times the first is exact for |k| < 2^14. */
 #define f32_LOG2E 0x1.7154760000000p+0f
 #ifdef HAVE_FMA
 #define f32_LN2_HI 0x1.62e4300000000p-1f
@@ -15,7 +15,7 @@ static const float f32_exp_q[] = {0x1.fffff80000000p-2f, 0x1.55548e0000000p-3f, 
 
 /* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
 static const double f64_exp_q[] = {0x1.000000000000dp-1, 0x1.555555555552ap-3, 0x1.555555554ff5ep-5, 0x1.11111111223bdp-7, 0x1.6c16c185a7328p-10, 0x1.a01a013aa0e98p-13, 0x1.a01996a70aba0p-16, 0x1.71df115277a40p-19, 0x1.28b03df5abe00p-22, 0x1.ad8e41f720800p-26};
-/* 1 / ln 2, and ln 2 in parts: two where the product is fused, else such that k times the first is exact for |k| < 2^14 */
+/* 1 / ln 2, and ln 2 as a sum of parts: two where FMA rounds once. Without it there are three, and k times the first is exact for |k| < 2^14. */
 #define f64_LOG2E 0x1.71547652b82fep+0
 #ifdef HAVE_FMA
 #define f64_LN2_HI 0x1.62e42fefa39efp-1
@@ -27,14 +27,14 @@ static const double f64_exp_q[] = {0x1.000000000000dp-1, 0x1.555555555552ap-3, 0
 #endif
 
 /* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
-static const double mid_exp_q[] = {0x1.000000438343cp-1, 0x1.555554a786ba6p-3, 0x1.55547fae96ccep-5, 0x1.1111e1759ffb0p-7, 0x1.6d96ec84cc560p-10, 0x1.9fca7f38e8bd0p-13};
+static const double short_exp_q[] = {0x1.000000438343cp-1, 0x1.555554a786ba6p-3, 0x1.55547fae96ccep-5, 0x1.1111e1759ffb0p-7, 0x1.6d96ec84cc560p-10, 0x1.9fca7f38e8bd0p-13};
 
-/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), with the whole s next to x * SIXTEENTHS and r = x - s ln 2 / 16 */
+/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), where s is the whole number nearest to x * SIXTEENTHS and r = x - s ln 2 / 16 */
 static const float f32_sixteenths[] = {0x1.0000000000000p+0f, 0x1.0b55860000000p+0f, 0x1.172b840000000p+0f, 0x1.2387a60000000p+0f, 0x1.306fe00000000p+0f, 0x1.3dea640000000p+0f, 0x1.4bfdae0000000p+0f, 0x1.5ab07e0000000p+0f, 0x1.6a09e60000000p+0f, 0x1.7a11480000000p+0f, 0x1.8ace540000000p+0f, 0x1.9c49180000000p+0f, 0x1.ae89fa0000000p+0f, 0x1.c199be0000000p+0f, 0x1.d5818e0000000p+0f, 0x1.ea4afa0000000p+0f};
-/* what rounding took off them, relative to them */
-static const float f32_sixteenths_rest[] = {0x0.0p+0f, 0x1.8d96d20000000p-25f, -0x1.9c0c220000000p-27f, 0x1.9649020000000p-25f, 0x1.1250020000000p-25f, 0x1.370be40000000p-25f, -0x1.0a35520000000p-25f, -0x1.00d8ac0000000p-27f, 0x1.26055c0000000p-26f, -0x1.05cb440000000p-25f, 0x1.67a1ca0000000p-28f, 0x1.a3b5e40000000p-28f, -0x1.f9c3060000000p-27f, -0x1.6961b40000000p-28f, -0x1.a5217c0000000p-28f, 0x1.61428e0000000p-28f};
-/* their bits less (1024 + j) * 2^19, so that adding (1024 + s) * 2^19 makes 2^(s / 16) */
-static const uint32_t f32_sixteenths_less[] = {0x1f800000, 0x1f7daac3, 0x1f7b95c2, 0x1f79c3d3, 0x1f7837f0, 0x1f76f532, 0x1f75fed7, 0x1f75583f, 0x1f7504f3, 0x1f7508a4, 0x1f75672a, 0x1f76248c, 0x1f7744fd, 0x1f78ccdf, 0x1f7ac0c7, 0x1f7d257d};
+/* the rounding error of each, divided by it */
+static const float f32_sixteenths_error[] = {0x0.0p+0f, 0x1.8d96d20000000p-25f, -0x1.9c0c220000000p-27f, 0x1.9649020000000p-25f, 0x1.1250020000000p-25f, 0x1.370be40000000p-25f, -0x1.0a35520000000p-25f, -0x1.00d8ac0000000p-27f, 0x1.26055c0000000p-26f, -0x1.05cb440000000p-25f, 0x1.67a1ca0000000p-28f, 0x1.a3b5e40000000p-28f, -0x1.f9c3060000000p-27f, -0x1.6961b40000000p-28f, -0x1.a5217c0000000p-28f, 0x1.61428e0000000p-28f};
+/* the bits of each minus (1024 + j) * 2^19: plus (1024 + s) * 2^19 they are the bits of 2^(s / 16) */
+static const uint32_t f32_sixteenths_bits[] = {0x1f800000, 0x1f7daac3, 0x1f7b95c2, 0x1f79c3d3, 0x1f7837f0, 0x1f76f532, 0x1f75fed7, 0x1f75583f, 0x1f7504f3, 0x1f7508a4, 0x1f75672a, 0x1f76248c, 0x1f7744fd, 0x1f78ccdf, 0x1f7ac0c7, 0x1f7d257d};
 /* log(1 + f) = f + f^2 (q(f) f - 1/2), for f from -1/4 to 1/2 */
 static const float f32_log_q[] = {0x1.5555aa0000000p-2f, -0x1.00002a0000000p-2f, 0x1.9966fc0000000p-3f, -0x1.54f40c0000000p-3f, 0x1.28b3fe0000000p-3f, -0x1.0d8c060000000p-3f, 0x1.aa5e580000000p-4f, -0x1.6c2fd80000000p-5f};
 #define f32_LOG_HI 0x1.62e4000000000p-1f

@@ -48,8 +48,8 @@ static inline W wide_multiply(W a, W b) {
 }
 static inline W wide_divide(W a, W b) {
     f64_v high = a.high / b.high, product = high * b.high;
-    f64_v rest = ((a.high - product) - wide_product_low(high, b.high, product)) + (a.low - high * b.low);
-    return (W){high, wide_clean(rest / b.high)};
+    f64_v remainder = ((a.high - product) - wide_product_low(high, b.high, product)) + (a.low - high * b.low);
+    return (W){high, wide_clean(remainder / b.high)};
 }
 static inline W wide_abs(W a) { return wide_select(f64_gt(f64_set(0), a.high), wide_negative(a), (W){f64_abs(a.high), a.low}); }
 /* for a positive a */
@@ -75,20 +75,20 @@ static inline W wide_exp_parts(W z, f64_v low, f64_v *k) {
 #ifdef HAVE_FMA
     f64_v first = f64_fma(*k, f64_set(-f64_LN2_HI), x);
     f64_v r = f64_fma(*k, f64_set(-f64_LN2_LO), first);
-    f64_v rest = f64_fma(*k, f64_set(-f64_LN2_LO), first - r);
+    f64_v error = f64_fma(*k, f64_set(-f64_LN2_LO), first - r);
 #else
     f64_v first = x - *k * f64_set(f64_LN2_HI), last = *k * f64_set(f64_LN2_LO);
     f64_v r = first - last;
-    f64_v rest = (first - r) - last;
+    f64_v error = (first - r) - last;
 #endif
     /* Beyond 2^53 x is clamped, and z.low is not small. */
-    rest = rest + f64_select(f64_gt(f64_abs(z.low), f64_set(1)), f64_set(0), z.low);
-    f64_v square = r * r, half = square * f64_set(0.5), tail = f64_set(pair_exp_terms[9]);
-    for (int i = 8; i >= 0; i--) tail = f64_fma(tail, r, f64_set(pair_exp_terms[i]));
+    error = error + f64_select(f64_gt(f64_abs(z.low), f64_set(1)), f64_set(0), z.low);
+    f64_v square = r * r, half = square * f64_set(0.5), tail = f64_set(long_exp_terms[9]);
+    for (int i = 8; i >= 0; i--) tail = f64_fma(tail, r, f64_set(long_exp_terms[i]));
     /* t = r + r^2 / 2 + r^3 tail, each rounding kept */
     W more = wide_fast_sum(half, square * r * tail);
     W t = wide_fast_sum(r, more.high);
-    return (W){t.high, t.low + (more.low + f64_fma(f64_set(0.5), wide_product_low(r, r, square), f64_fma(t.high, rest, rest)))};
+    return (W){t.high, t.low + (more.low + f64_fma(f64_set(0.5), wide_product_low(r, r, square), f64_fma(t.high, error, error)))};
 }
 
 static inline W wide_exp(W z) {
@@ -134,7 +134,7 @@ static inline W wide_minimum_number(W a, W b) { return wide_select(f64_gt(a.high
 
 /* The coefficients of words, as the last arguments of wide_terms */
 #define COUNT(array) (int)(sizeof array / sizeof *array)
-#define ERF_TERMS COUNT(pair_erf_terms), pair_erf_terms, COUNT(pair_erf_terms_low), pair_erf_terms_low
+#define ERF_TERMS COUNT(long_erf_terms), long_erf_terms, COUNT(long_erf_terms_low), long_erf_terms_low
 #define NORMAL_TAIL_TERMS \
-    COUNT(pair_normal_tail_terms), pair_normal_tail_terms, COUNT(pair_normal_tail_terms_low), pair_normal_tail_terms_low
-#define SIN_TERMS COUNT(pair_sin_terms), pair_sin_terms, COUNT(pair_sin_terms_low), pair_sin_terms_low
+    COUNT(long_normal_tail_terms), long_normal_tail_terms, COUNT(long_normal_tail_terms_low), long_normal_tail_terms_low
+#define SIN_TERMS COUNT(long_sin_terms), long_sin_terms, COUNT(long_sin_terms_low), long_sin_terms_low

@@ -22,11 +22,11 @@
 #define f64_MAX_EXPONENT 1023
 /* The bound of a softmax is made up of the errors of two exponentials and of a sum, so each must be small: rows ask for the
  * rounding of r in float64, too. Elsewhere it would cost 7 % of exp. */
-#ifndef f64_CARRIES_REST
-#define f64_CARRIES_REST 0
+#ifndef f64_KEEPS_ERROR
+#define f64_KEEPS_ERROR 0
 #endif
 
-/* expm1(r) for the remainder r of x within +-2^14. `whole` is k + ROUNDER. The rounding of r is carried along (`rest`), which
+/* expm1(r) for the remainder r of x within +-2^14. `whole` is k + ROUNDER. The rounding of r is carried along (`error`), which
  * takes .2 ULP off. Even and odd powers are summed apart: two short chains of operations are done sooner than one long one. */
 static inline f32_v f32_expm1_remainder(f32_v x, f32_v *k, f32_v *whole) {
     *whole = f32_fma(x, f32_set(f32_LOG2E), f32_set(f32_ROUNDER));
@@ -34,48 +34,48 @@ static inline f32_v f32_expm1_remainder(f32_v x, f32_v *k, f32_v *whole) {
 #ifdef HAVE_FMA
     f32_v first = f32_fma(*k, f32_set(-f32_LN2_HI), x);
     f32_v r = f32_fma(*k, f32_set(-f32_LN2_LO), first);
-    f32_v rest = f32_fma(*k, f32_set(-f32_LN2_LO), first - r);
+    f32_v error = f32_fma(*k, f32_set(-f32_LN2_LO), first - r);
 #else
     f32_v first = x - *k * f32_set(f32_LN2_HI) - *k * f32_set(f32_LN2_MID);
     f32_v last = *k * f32_set(f32_LN2_LO);
     f32_v r = first - last;
-    f32_v rest = (first - r) - last;
+    f32_v error = (first - r) - last;
 #endif
     const f32_v square = r * r;
     f32_v even = f32_set(f32_exp_q[4]), odd = f32_set(f32_exp_q[3]);
     even = f32_fma(even, square, f32_set(f32_exp_q[2]));
     odd = f32_fma(odd, square, f32_set(f32_exp_q[1]));
     even = f32_fma(even, square, f32_set(f32_exp_q[0]));
-    return r + f32_fma(square, f32_fma(odd, r, even), rest);
+    return r + f32_fma(square, f32_fma(odd, r, even), error);
 }
 
 /* The same in float64, with the polynomial q of that degree */
-static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_by(const double *q, int degree, int carries_rest, f64_v x,
+static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_of_degree(const double *q, int degree, int keeps_error, f64_v x,
                                                                           f64_v *k, f64_v *whole) {
     *whole = f64_fma(x, f64_set(f64_LOG2E), f64_set(f64_ROUNDER));
     *k = *whole - f64_set(f64_ROUNDER);
 #ifdef HAVE_FMA
     f64_v first = f64_fma(*k, f64_set(-f64_LN2_HI), x);
     f64_v r = f64_fma(*k, f64_set(-f64_LN2_LO), first);
-    f64_v rest = f64_fma(*k, f64_set(-f64_LN2_LO), first - r);
+    f64_v error = f64_fma(*k, f64_set(-f64_LN2_LO), first - r);
 #else
     f64_v first = x - *k * f64_set(f64_LN2_HI);
     f64_v last = *k * f64_set(f64_LN2_LO);
     f64_v r = first - last;
-    f64_v rest = (first - r) - last;
+    f64_v error = (first - r) - last;
 #endif
     const f64_v square = r * r;
     f64_v sums[2] = {f64_set(q[degree]), f64_set(q[degree - 1])};
     for (int i = degree - 2; i >= 0; i--) sums[(degree - i) % 2] = f64_fma(sums[(degree - i) % 2], square, f64_set(q[i]));
     const f64_v sum = f64_fma(sums[(degree - 1) % 2], r, sums[degree % 2]);
-    if (carries_rest) return r + f64_fma(square, sum, rest);
+    if (keeps_error) return r + f64_fma(square, sum, error);
     return f64_fma(square, sum, r);
 }
 static inline f64_v f64_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) {
-    return f64_expm1_remainder_by(f64_exp_q, 9, f64_CARRIES_REST, x, k, whole);
+    return f64_expm1_remainder_of_degree(f64_exp_q, 9, f64_KEEPS_ERROR, x, k, whole);
 }
 static inline f64_v short_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) {
-    return f64_expm1_remainder_by(mid_exp_q, 5, 0, x, k, whole);
+    return f64_expm1_remainder_of_degree(short_exp_q, 5, 0, x, k, whole);
 }
 
 /* a * 2^k, rounded once, for a within [1/2, 2] and a whole k from twice the least exponent to MAX_EXPONENT + 1 */

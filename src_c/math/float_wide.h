@@ -48,6 +48,6 @@ static inline W wide_exp_times(f64_v a, f64_v z) { return f64_select(f64_gt(f64_
 
 /* The coefficients of words, as the last arguments of wide_terms */
 #define COUNT(array) (int)(sizeof array / sizeof *array)
-#define ERF_TERMS COUNT(mid_erf_terms), mid_erf_terms, 0, NULL
-#define NORMAL_TAIL_TERMS COUNT(mid_normal_tail_terms), mid_normal_tail_terms, 0, NULL
-#define SIN_TERMS COUNT(mid_sin_terms), mid_sin_terms, 0, NULL
+#define ERF_TERMS COUNT(short_erf_terms), short_erf_terms, 0, NULL
+#define NORMAL_TAIL_TERMS COUNT(short_normal_tail_terms), short_normal_tail_terms, 0, NULL
+#define SIN_TERMS COUNT(short_sin_terms), short_sin_terms, 0, NULL

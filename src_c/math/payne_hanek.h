@@ -47,9 +47,9 @@ static void reduce_far(double *high, double *low, double *k, int count, double s
         add_half_turns(sum, high[i]);
         add_half_turns(sum, low[i]);
         k[i] = sum[0] >> 31;
-        double first = (sum[0] & 0x7fffffff) * 0x1p-31 - 0.5, rest = (double)((uint64_t)sum[1] << 32 | sum[2]) * 0x1p-95;
-        high[i] = first + rest + wrong;
-        low[i] = (first - high[i]) + rest;
+        double first = (sum[0] & 0x7fffffff) * 0x1p-31 - 0.5, second = (double)((uint64_t)sum[1] << 32 | sum[2]) * 0x1p-95;
+        high[i] = first + second + wrong;
+        low[i] = (first - high[i]) + second;
     }
 }
 #endif

@@ -3,8 +3,8 @@
 
 /* log(1 + x) for -0.7 <= x <= 2.1 to 2^-38, by s = x / (2 + x) */
 static inline f64_v f64_log1p_estimate(f64_v x) {
-    f64_v s = x / (f64_set(2) + x), y = s * s, p = f64_set(mid_log1p_terms[9]);
-    for (int i = 8; i >= 0; i--) p = f64_fma(p, y, f64_set(mid_log1p_terms[i]));
+    f64_v s = x / (f64_set(2) + x), y = s * s, p = f64_set(short_log1p_terms[9]);
+    for (int i = 8; i >= 0; i--) p = f64_fma(p, y, f64_set(short_log1p_terms[i]));
     return p * s;
 }
 static inline W wide_log1p(W x) { return wide_improved_log1p(x, f64_log1p_estimate(wide_leading(x))); }
@@ -69,8 +69,8 @@ static inline W wide_erf(W s) {
     W y = wide_multiply(s, s), small = wide_terms(y, ERF_TERMS);
     W root2 = wide_constant(f64_set(0x1.6a09e667f3bcdp+0), f64_set(-0x1.bdd3413b26456p-54));
     W t = wide_minimum(wide_multiply(s, root2), wide_number(40));
-    W rest = wide_exp_times(wide_multiply(wide_number(2), wide_scaled_normal_tail(t)), wide_negative(y));
-    return wide_select(f64_gt(wide_leading(s), f64_set(1)), wide_subtract(wide_number(1), rest), wide_multiply(s, small));
+    W complement = wide_exp_times(wide_multiply(wide_number(2), wide_scaled_normal_tail(t)), wide_negative(y));
+    return wide_select(f64_gt(wide_leading(s), f64_set(1)), wide_subtract(wide_number(1), complement), wide_multiply(s, small));
 }
 #include "math/payne_hanek.h"
 #include "math/sine.h"

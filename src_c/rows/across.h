@@ -1,7 +1,7 @@
 /* The softmax family of rows that lie side by side in memory: tile by tile (tile.h). */
 
 /* Whether all entries of a tile are moderate */
-static APART int tile_is_moderate(Row x, size_t n, size_t width) {
+static NOINLINE int tile_is_moderate(Row x, size_t n, size_t width) {
     EACH_TILE_VECTOR(n, width, {
         V beyond = C(0);
         (void)v;
@@ -11,7 +11,7 @@ static APART int tile_is_moderate(Row x, size_t n, size_t width) {
     return 1;
 }
 
-static APART void tile_maxima(Row x, size_t n, size_t width, V *max) {
+static NOINLINE void tile_maxima(Row x, size_t n, size_t width, V *max) {
     EACH_VECTOR(width) max[v] = NOTHING;
     EACH_TILE_VECTOR(n, width, {
         V m = max[v];
@@ -150,12 +150,12 @@ static ALWAYS_INLINE void finish_tile(int how, int streaming, Row x, Row out, si
 }
 
 /* `place` is NULL, or of the entry of each row that the sum leaves out */
-static APART int tile_take_moderately(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
+static NOINLINE int tile_take_moderately(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
     if (place)
         return sum_tile(MODERATELY, BUT_ONE, x, out, n, width, by, place, NULL, sum, low);
     return sum_tile(MODERATELY, ALL, x, out, n, width, by, NULL, NULL, sum, low);
 }
-static APART void tile_finish_moderately(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
+static NOINLINE void tile_finish_moderately(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
                                          const Factor *factor) {
     if (streaming)
         finish_tile(MODERATELY, 1, x, out, n, width, by, factor);
@@ -163,12 +163,12 @@ static APART void tile_finish_moderately(int streaming, Row x, Row out, size_t n
         finish_tile(MODERATELY, 0, x, out, n, width, by, factor);
 }
 
-static APART int tile_take_nearly(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
+static NOINLINE int tile_take_nearly(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
     if (place)
         return sum_tile(NEARLY, BUT_ONE, x, out, n, width, by, place, NULL, sum, low);
     return sum_tile(NEARLY, ALL, x, out, n, width, by, NULL, NULL, sum, low);
 }
-static APART void tile_finish_nearly(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
+static NOINLINE void tile_finish_nearly(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
                                          const Factor *factor) {
     if (streaming)
         finish_tile(NEARLY, 1, x, out, n, width, by, factor);
@@ -176,42 +176,42 @@ static APART void tile_finish_nearly(int streaming, Row x, Row out, size_t n, si
         finish_tile(NEARLY, 0, x, out, n, width, by, factor);
 }
 
-static APART int tile_take_from_afar(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
+static NOINLINE int tile_take_from_afar(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
     if (place)
         return sum_tile(FROM_AFAR, BUT_ONE, x, out, n, width, by, place, NULL, sum, low);
     return sum_tile(FROM_AFAR, ALL, x, out, n, width, by, NULL, NULL, sum, low);
 }
-static APART void tile_finish_from_afar(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
+static NOINLINE void tile_finish_from_afar(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
                                          const Factor *factor) {
     if (streaming)
         finish_tile(FROM_AFAR, 1, x, out, n, width, by, factor);
     else
         finish_tile(FROM_AFAR, 0, x, out, n, width, by, factor);
 }
-static APART int tile_sum_moderately(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
+static NOINLINE int tile_sum_moderately(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
     if (place)
         return sum_tile(MODERATELY, BUT_ONE, x, NULL, n, width, by, place, max, sum, low);
     return sum_tile(MODERATELY, ALL, x, NULL, n, width, by, NULL, max, sum, low);
 }
-static APART int tile_rest_moderately(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
+static NOINLINE int tile_rest_moderately(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
     return sum_tile(MODERATELY, BUT_LARGEST, x, NULL, n, width, by, NULL, max, sum, low);
 }
 
-static APART int tile_sum_online(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
+static NOINLINE int tile_sum_online(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
     if (place)
         return sum_tile(ONLINE, BUT_ONE, x, NULL, n, width, by, place, max, sum, low);
     return sum_tile(ONLINE, ALL, x, NULL, n, width, by, NULL, max, sum, low);
 }
-static APART int tile_rest_online(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
+static NOINLINE int tile_rest_online(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
     return sum_tile(ONLINE, BUT_LARGEST, x, NULL, n, width, by, NULL, max, sum, low);
 }
 
-static APART int tile_sum_from_afar(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
+static NOINLINE int tile_sum_from_afar(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
     if (place)
         return sum_tile(FROM_AFAR, BUT_ONE, x, NULL, n, width, by, place, max, sum, low);
     return sum_tile(FROM_AFAR, ALL, x, NULL, n, width, by, NULL, max, sum, low);
 }
-static APART int tile_rest_from_afar(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
+static NOINLINE int tile_rest_from_afar(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
     return sum_tile(FROM_AFAR, BUT_LARGEST, x, NULL, n, width, by, NULL, max, sum, low);
 }
 
@@ -284,7 +284,7 @@ static void softmax_across(int streaming, Row x, Row out, size_t n, size_t width
 }
 
 /* As log_sums for rows apart */
-static APART void tile_log_sums(Row x, size_t n, size_t width, T *high, T *low) {
+static NOINLINE void tile_log_sums(Row x, size_t n, size_t width, T *high, T *low) {
     Shift by[TILE_VECTORS];
     V max[TILE_VECTORS], rest[TILE_VECTORS], lost[TILE_VECTORS];
     T array[5][LANES];
@@ -398,18 +398,18 @@ static ALWAYS_INLINE void backward_tile(int of, int from_output, int streaming, 
     })
 }
 
-static APART void softmax_backward_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
+static NOINLINE void softmax_backward_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
     backward_tile(OF_SOFTMAX, 0, streaming, grad, y, out, n, width);
 }
 
-static APART void softmax_from_output_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
+static NOINLINE void softmax_from_output_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
     backward_tile(OF_SOFTMAX, 1, streaming, grad, y, out, n, width);
 }
 
-static APART void log_softmax_backward_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
+static NOINLINE void log_softmax_backward_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
     backward_tile(OF_LOG_SOFTMAX, 0, streaming, grad, y, out, n, width);
 }
 
-static APART void log_softmax_from_output_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
+static NOINLINE void log_softmax_from_output_across(int streaming, Row grad, Row y, Row out, size_t n, size_t width) {
     backward_tile(OF_LOG_SOFTMAX, 1, streaming, grad, y, out, n, width);
 }

@@ -48,14 +48,14 @@ static ALWAYS_INLINE V maximum_by_lanes(const T *p, size_t n) {
     return MAX(MAX(m[0], m[1]), MAX(m[2], m[3]));
 }
 
-static APART T row_maximum(Row x, size_t n) {
+static NOINLINE T row_maximum(Row x, size_t n) {
     T buffer[ROW_CHUNK];
     V m = NOTHING;
     EACH_CHUNK(n) m = MAX(maximum_by_lanes(chunk_of(x, start, count, buffer), count), m);
     return LARGEST_LANE(m);
 }
 
-static APART int row_is_moderate(Row x, size_t n) {
+static NOINLINE int row_is_moderate(Row x, size_t n) {
     T buffer[ROW_CHUNK];
     EACH_CHUNK(n) {
         const T *p = chunk_of(x, start, count, buffer);
@@ -107,7 +107,7 @@ static inline size_t entries_before_line(const T *p, const T *to, size_t n) {
     } while (0)
 
 /* to = e^(x - max) * factor, or p * factor: contiguous entries */
-static APART void exponentials_moderately(Line *line, const T *x, T *to, size_t n, Shift by, Factor factor) {
+static NOINLINE void exponentials_moderately(Line *line, const T *x, T *to, size_t n, Shift by, Factor factor) {
     V seen = C(0);
     if (line)
         MAP_ROW(line, x, to, n, C(0), times_factor(MODERATELY, LOW_FACTORS, row_exp(MODERATELY, entry, by, &seen), factor));
@@ -115,14 +115,14 @@ static APART void exponentials_moderately(Line *line, const T *x, T *to, size_t 
         MAP_ROW((Line *)NULL, x, to, n, C(0), times_factor(MODERATELY, LOW_FACTORS, row_exp(MODERATELY, entry, by, &seen), factor));
     (void)seen;
 }
-static APART void scale_moderately(Line *line, const T *p, T *to, size_t n, Factor factor) {
+static NOINLINE void scale_moderately(Line *line, const T *p, T *to, size_t n, Factor factor) {
     if (line)
         MAP_ROW(line, p, to, n, C(0), times_factor(MODERATELY, LOW_FACTORS, entry, factor));
     else
         MAP_ROW((Line *)NULL, p, to, n, C(0), times_factor(MODERATELY, LOW_FACTORS, entry, factor));
 }
 
-static APART void exponentials_nearly(Line *line, const T *x, T *to, size_t n, Shift by, Factor factor) {
+static NOINLINE void exponentials_nearly(Line *line, const T *x, T *to, size_t n, Shift by, Factor factor) {
     V seen = C(0);
     if (line)
         MAP_ROW(line, x, to, n, C(0), times_factor(NEARLY, LOW_FACTORS, row_exp(NEARLY, entry, by, &seen), factor));
@@ -130,14 +130,14 @@ static APART void exponentials_nearly(Line *line, const T *x, T *to, size_t n, S
         MAP_ROW((Line *)NULL, x, to, n, C(0), times_factor(NEARLY, LOW_FACTORS, row_exp(NEARLY, entry, by, &seen), factor));
     (void)seen;
 }
-static APART void scale_nearly(Line *line, const T *p, T *to, size_t n, Factor factor) {
+static NOINLINE void scale_nearly(Line *line, const T *p, T *to, size_t n, Factor factor) {
     if (line)
         MAP_ROW(line, p, to, n, C(0), times_factor(NEARLY, LOW_FACTORS, entry, factor));
     else
         MAP_ROW((Line *)NULL, p, to, n, C(0), times_factor(NEARLY, LOW_FACTORS, entry, factor));
 }
 
-static APART void exponentials_from_afar(Line *line, const T *x, T *to, size_t n, Shift by, Factor factor) {
+static NOINLINE void exponentials_from_afar(Line *line, const T *x, T *to, size_t n, Shift by, Factor factor) {
     V seen = C(0);
     if (line)
         MAP_ROW(line, x, to, n, C(0), times_factor(FROM_AFAR, LOW_FACTORS, row_exp(FROM_AFAR, entry, by, &seen), factor));
@@ -145,7 +145,7 @@ static APART void exponentials_from_afar(Line *line, const T *x, T *to, size_t n
         MAP_ROW((Line *)NULL, x, to, n, C(0), times_factor(FROM_AFAR, LOW_FACTORS, row_exp(FROM_AFAR, entry, by, &seen), factor));
     (void)seen;
 }
-static APART void scale_from_afar(Line *line, const T *p, T *to, size_t n, Factor factor) {
+static NOINLINE void scale_from_afar(Line *line, const T *p, T *to, size_t n, Factor factor) {
     if (line)
         MAP_ROW(line, p, to, n, C(0), times_factor(FROM_AFAR, LOW_FACTORS, entry, factor));
     else
@@ -194,7 +194,7 @@ static void softmax_along(Line *line, Row x, Row out, size_t n, T weight) {
         }
 }
 
-static APART void subtract_row(Line *line, const T *p, T *to, size_t n, V high, V low) {
+static NOINLINE void subtract_row(Line *line, const T *p, T *to, size_t n, V high, V low) {
     if (line)
         MAP_ROW(line, p, to, n, C(0), (entry - high) - low);
     else
@@ -328,7 +328,7 @@ static ALWAYS_INLINE void backward_by(int of, int from_output, Line *line, Row g
     }
 }
 
-static APART void softmax_backward_along(Line *line, Row grad, Row y, Row out, size_t n) {
+static NOINLINE void softmax_backward_along(Line *line, Row grad, Row y, Row out, size_t n) {
     Shift by = no_shift();
     /* by the maximum: gradients OF_SOFTMAX any size times e^x might be subnormal */
     if (!0) by = row_shift(C(row_maximum(y, n)), 0);
@@ -338,7 +338,7 @@ static APART void softmax_backward_along(Line *line, Row grad, Row y, Row out, s
         backward_by(OF_SOFTMAX, 0, NULL, grad, y, out, n, by);
 }
 
-static APART void softmax_from_output_along(Line *line, Row grad, Row y, Row out, size_t n) {
+static NOINLINE void softmax_from_output_along(Line *line, Row grad, Row y, Row out, size_t n) {
     Shift by = no_shift();
     /* by the maximum: gradients OF_SOFTMAX any size times e^x might be subnormal */
     if (!1) by = row_shift(C(row_maximum(y, n)), 0);
@@ -348,7 +348,7 @@ static APART void softmax_from_output_along(Line *line, Row grad, Row y, Row out
         backward_by(OF_SOFTMAX, 1, NULL, grad, y, out, n, by);
 }
 
-static APART void log_softmax_backward_along(Line *line, Row grad, Row y, Row out, size_t n) {
+static NOINLINE void log_softmax_backward_along(Line *line, Row grad, Row y, Row out, size_t n) {
     Shift by = no_shift();
     /* by the maximum: gradients OF_LOG_SOFTMAX any size times e^x might be subnormal */
     if (!0) by = row_shift(C(row_maximum(y, n)), 0);
@@ -358,7 +358,7 @@ static APART void log_softmax_backward_along(Line *line, Row grad, Row y, Row ou
         backward_by(OF_LOG_SOFTMAX, 0, NULL, grad, y, out, n, by);
 }
 
-static APART void log_softmax_from_output_along(Line *line, Row grad, Row y, Row out, size_t n) {
+static NOINLINE void log_softmax_from_output_along(Line *line, Row grad, Row y, Row out, size_t n) {
     Shift by = no_shift();
     /* by the maximum: gradients OF_LOG_SOFTMAX any size times e^x might be subnormal */
     if (!1) by = row_shift(C(row_maximum(y, n)), 0);

@@ -250,14 +250,14 @@ static inline size_t unaligned(const T *p, size_t n) {
 }
 
 /* Write what waits, now that nothing follows it. */
-static APART void flush_line(Line *line) {
+static NOINLINE void flush_line(Line *line) {
     if (line->count) STORE_SOME(line->at, LOAD(line->held), line->count);
     line->count = 0;
 }
 
 /* Of a piece of n entries at `to`, write those before the first whole line, which are the first lanes of `head`. They are joined with what waits
  * in a register: memory that was written in two parts can be read only when all stores before are done. */
-static APART void begin_piece(Line *line, T *to, V head, size_t n) {
+static NOINLINE void begin_piece(Line *line, T *to, V head, size_t n) {
     static const int32_t lanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const size_t count = unaligned(to, n), waiting = line->count;
     if (waiting && line->at + waiting != to) {
@@ -293,7 +293,7 @@ static ALWAYS_INLINE size_t stream_until(T *to, const T *from, size_t done, size
 static ALWAYS_INLINE void stream_behind(Line *line, size_t until) {
     if (line) line->done = stream_until(line->to, line->from, line->done, until < line->all ? until : line->all);
 }
-static APART void finish_piece(Line *line) {
+static NOINLINE void finish_piece(Line *line) {
     if (!line->all) return;
     stream_behind(line, line->all);
     end_piece(line, line->to + line->done, LOAD_SOME(line->from + line->done, line->all - line->done, C(0)), line->all - line->done);
@@ -301,7 +301,7 @@ static APART void finish_piece(Line *line) {
 }
 
 /* n entries that follow one another, in a buffer that stays as it is until the next are handed over */
-static APART void hand_over(Line *line, T *to, const T *from, size_t n) {
+static NOINLINE void hand_over(Line *line, T *to, const T *from, size_t n) {
     finish_piece(line);
     begin_piece(line, to, LOAD_SOME(from, n, C(0)), n);
     line->from = from;

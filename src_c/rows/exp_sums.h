@@ -149,41 +149,41 @@ static ALWAYS_INLINE Sum sum_exponentials(int how, int what, int writing, Row x,
     ((how) == MODERATELY ? moderately(__VA_ARGS__) : (how) == NEARLY ? nearly(__VA_ARGS__) : from_afar(__VA_ARGS__))
 
 #define NO_ENTRY ((size_t)-1)
-static APART Sum take_moderately(Row x, Row out, size_t n, Shift by, size_t without) {
+static NOINLINE Sum take_moderately(Row x, Row out, size_t n, Shift by, size_t without) {
     return without == NO_ENTRY ? sum_exponentials(MODERATELY, ALL, 1, x, out, n, by, 0)
                                : sum_exponentials(MODERATELY, BUT_ONE, 1, x, out, n, by, without);
 }
 
-static APART Sum take_nearly(Row x, Row out, size_t n, Shift by, size_t without) {
+static NOINLINE Sum take_nearly(Row x, Row out, size_t n, Shift by, size_t without) {
     return without == NO_ENTRY ? sum_exponentials(NEARLY, ALL, 1, x, out, n, by, 0)
                                : sum_exponentials(NEARLY, BUT_ONE, 1, x, out, n, by, without);
 }
 
-static APART Sum take_from_afar(Row x, Row out, size_t n, Shift by, size_t without) {
+static NOINLINE Sum take_from_afar(Row x, Row out, size_t n, Shift by, size_t without) {
     return without == NO_ENTRY ? sum_exponentials(FROM_AFAR, ALL, 1, x, out, n, by, 0)
                                : sum_exponentials(FROM_AFAR, BUT_ONE, 1, x, out, n, by, without);
 }
-static APART Sum sum_moderately(Row x, size_t n, Shift by, size_t without) {
+static NOINLINE Sum sum_moderately(Row x, size_t n, Shift by, size_t without) {
     return without == NO_ENTRY ? sum_exponentials(MODERATELY, ALL, 0, x, x, n, by, 0)
                                : sum_exponentials(MODERATELY, BUT_ONE, 0, x, x, n, by, without);
 }
 
-static APART Sum sum_online(Row x, size_t n, Shift by, size_t without) {
+static NOINLINE Sum sum_online(Row x, size_t n, Shift by, size_t without) {
     return without == NO_ENTRY ? sum_exponentials(ONLINE, ALL, 0, x, x, n, by, 0)
                                : sum_exponentials(ONLINE, BUT_ONE, 0, x, x, n, by, without);
 }
 
-static APART Sum sum_from_afar(Row x, size_t n, Shift by, size_t without) {
+static NOINLINE Sum sum_from_afar(Row x, size_t n, Shift by, size_t without) {
     return without == NO_ENTRY ? sum_exponentials(FROM_AFAR, ALL, 0, x, x, n, by, 0)
                                : sum_exponentials(FROM_AFAR, BUT_ONE, 0, x, x, n, by, without);
 }
-static APART Sum rest_online(Row x, size_t n, Shift by) {
+static NOINLINE Sum rest_online(Row x, size_t n, Shift by) {
     return sum_exponentials(ONLINE, BUT_LARGEST, 0, x, x, n, by, 0);
 }
-static APART Sum rest_from_afar(Row x, size_t n, Shift by) {
+static NOINLINE Sum rest_from_afar(Row x, size_t n, Shift by) {
     return sum_exponentials(FROM_AFAR, BUT_LARGEST, 0, x, x, n, by, 0);
 }
-static APART Sum sum_and_largest(Row x, size_t n) {
+static NOINLINE Sum sum_and_largest(Row x, size_t n) {
     return sum_exponentials(MODERATELY, AND_LARGEST, 0, x, x, n, no_shift(), 0);
 }
 

@@ -75,7 +75,7 @@ static void middle_rows(int what, Line *line, const Operand *a, size_t rows, siz
     }
 }
 
-static APART void row_by_row(int what, Line *line, const Operand *a, size_t rows, size_t n) {
+static NOINLINE void row_by_row(int what, Line *line, const Operand *a, size_t rows, size_t n) {
     if (what == LOG_SOFTMAX || what == LOGSUMEXP) {
         const size_t together = rows_together(n);
         for (size_t row = 0; row < rows; row += together) {
@@ -124,7 +124,7 @@ static size_t tile_rows(size_t tile, Operand out, size_t row, size_t rows) {
     return head ? tile - LANES + head : rows - row < tile ? rows - row : tile;
 }
 
-static APART void side_by_side(int what, int streaming, const Operand *a, size_t rows, size_t n) {
+static NOINLINE void side_by_side(int what, int streaming, const Operand *a, size_t rows, size_t n) {
     const Operand out = a[what < WEIGHTED ? 1 : 2], x = a[what == WEIGHTED];
     const int kept = (what == SOFTMAX || what == WEIGHTED) && !(FAST && (streaming || x.data == out.data));
     const size_t tile = tile_width(kept, is_large(2 * rows, n), n);
@@ -161,7 +161,7 @@ static inline size_t short_count(size_t row, size_t rows, size_t head, size_t ba
 }
 
 /* Batch by batch; rows that are not dense, or do not fill their last group, pass through a buffer. */
-static APART void short_rows(int what, Line *line, const Operand *a, size_t rows, size_t n) {
+static NOINLINE void short_rows(int what, Line *line, const Operand *a, size_t rows, size_t n) {
     const int operands = what < WEIGHTED ? 2 : 3;
     ALIGNED T buffer[3][SHORT_BUFFER];
     ALIGNED int32_t row_of[SHORT_BUFFER];

@@ -13,7 +13,7 @@ static ALWAYS_INLINE void f32_sixteenths_of(int count, const f32_v *x, float rou
     for (int i = 0; i < count; i++) r[i] = f32_fma(s[i], f32_set(-f32_SIXTEENTH_LO), r[i]);
     for (int i = 0; i < count; i++) q[i] = f32_fma(f32_set(f32_CUBIC), r[i], f32_set(f32_SQUARE));
     for (int i = 0; i < count; i++) q[i] = f32_fma(q[i], r[i], f32_set(1));
-    for (int i = 0; i < count; i++) t[i] = f32_fma(q[i], r[i], f32_lookup(f32_sixteenths_rest, z[i]));
+    for (int i = 0; i < count; i++) t[i] = f32_fma(q[i], r[i], f32_lookup(f32_sixteenths_error, z[i]));
 }
 
 static ALWAYS_INLINE void exps_above(int count, f32_v *x, f32_v by, f32_v floor) {
@@ -29,7 +29,7 @@ static ALWAYS_INLINE void exps_above(int count, f32_v *x, f32_v by, f32_v floor)
 static ALWAYS_INLINE void moderate_exps(int count, f32_v *x, f32_v *seen) {
     f32_v z[4], s[4], t[4], power[4];
     f32_sixteenths_of(count, x, f32_ROUNDER + 1024, z, s, t);
-    for (int i = 0; i < count; i++) power[i] = f32_lookup_scaled(f32_sixteenths_less, z[i]);
+    for (int i = 0; i < count; i++) power[i] = f32_lookup_scaled(f32_sixteenths_bits, z[i]);
     for (int i = 0; i < count; i++) *seen = f32_or_different(*seen, z[i], f32_set(f32_ROUNDER));
     for (int i = 0; i < count; i++) x[i] = f32_fma(power[i], t[i], power[i]);
 }

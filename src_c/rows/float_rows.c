@@ -2,7 +2,7 @@
 #include "unit.h"
 #include "flags.h"
 
-#define f64_CARRIES_REST 1
+#define f64_KEEPS_ERROR 1
 #include "math/float.h"
 
 /* Where no |x| is larger, K = 0 will do: no exponential is subnormal, with the K of any such row, and no sum too large. That this is so is

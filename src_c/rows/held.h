@@ -51,13 +51,13 @@ static ALWAYS_INLINE void held_rows(int of, size_t vectors, Line *line, const Op
 }
 
 #define HELD_BY(vectors) case vectors: held_rows(of_, vectors, line, a, rows, n); return;
-static APART void softmax_held(Line *line, const Operand *a, size_t rows, size_t n) {
+static NOINLINE void softmax_held(Line *line, const Operand *a, size_t rows, size_t n) {
     enum { of_ = OF_SOFTMAX };
     switch ((n + LANES - 1) / LANES) {
         HELD_BY(2) HELD_BY(3) HELD_BY(4) HELD_BY(5) HELD_BY(6) HELD_BY(7) HELD_BY(8)
     }
 }
-static APART void log_softmax_held(Line *line, const Operand *a, size_t rows, size_t n) {
+static NOINLINE void log_softmax_held(Line *line, const Operand *a, size_t rows, size_t n) {
     enum { of_ = OF_LOG_SOFTMAX };
     switch ((n + LANES - 1) / LANES) {
         HELD_BY(2) HELD_BY(3) HELD_BY(4) HELD_BY(5) HELD_BY(6) HELD_BY(7) HELD_BY(8)

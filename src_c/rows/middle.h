@@ -39,10 +39,10 @@ static ALWAYS_INLINE int middle_by(int how, const T *x, T *e, size_t n, Shift by
     *carry = lost;
     return how != MODERATELY || is_moderate(seen);
 }
-static APART int middle_moderately(const T *x, T *e, size_t n, V *sum, V *carry, Line *behind, size_t until) {
+static NOINLINE int middle_moderately(const T *x, T *e, size_t n, V *sum, V *carry, Line *behind, size_t until) {
     return middle_by(MODERATELY, x, e, n, no_shift(), sum, carry, behind, until);
 }
-static APART int middle_nearly(const T *x, T *e, size_t n, V *sum, V *carry, Line *behind, size_t until) {
+static NOINLINE int middle_nearly(const T *x, T *e, size_t n, V *sum, V *carry, Line *behind, size_t until) {
     const T max = row_maximum((Row){(T *)x, 1}, n);
     if (how_far(max) == FROM_AFAR) return 0;
     return middle_by(NEARLY, x, e, n, row_shift(C(max), RAISED), sum, carry, behind, until);

@@ -60,8 +60,8 @@ static ALWAYS_INLINE int rests_by(int how, const Row *x, size_t rows, size_t n, 
     if (how == MODERATELY) STORE(r->max, maxima_of(0, 0, top));
     return 1;
 }
-static APART int rests_moderately(const Row *x, size_t rows, size_t n, Rests *r) { return rests_by(MODERATELY, x, rows, n, r); }
-static APART void rests_from_afar(const Row *x, size_t rows, size_t n, Rests *r) { rests_by(FROM_AFAR, x, rows, n, r); }
+static NOINLINE int rests_moderately(const Row *x, size_t rows, size_t n, Rests *r) { return rests_by(MODERATELY, x, rows, n, r); }
+static NOINLINE void rests_from_afar(const Row *x, size_t rows, size_t n, Rests *r) { rests_by(FROM_AFAR, x, rows, n, r); }
 
 static void rests_together(const Row *x, size_t rows, size_t n, Rests *r) {
     T buffer[ROW_CHUNK];
@@ -77,7 +77,7 @@ static void rests_together(const Row *x, size_t rows, size_t n, Rests *r) {
 }
 
 /* log(sum(e^x)) of rows, in two parts */
-static APART void log_sums(const Row *x, size_t rows, size_t n, T *high, T *low) {
+static NOINLINE void log_sums(const Row *x, size_t rows, size_t n, T *high, T *low) {
     Rests r = {{0}, {0}, {0}, {0}, {0}, {0}};
     T maxima[LOG_ROOM] = {0}, lanes[2][LANES];
     if (n <= ROW_CHUNK) rests_together(x, rows, n, &r);

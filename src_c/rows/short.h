@@ -11,7 +11,7 @@ typedef struct {
     ALIGNED T max[SHORT_ROWS], shift[SHORT_ROWS], k[SHORT_ROWS], floor[SHORT_ROWS];
 } Shifts;
 
-static APART void find_shifts(const T *x, Group g, int by_maximum, Shifts *by) {
+static NOINLINE void find_shifts(const T *x, Group g, int by_maximum, Shifts *by) {
     row_maxima(x, g, by->max);
     by->how = NEARLY;
     for (size_t r = 0; r < g.rows; r += LANES) {
@@ -24,7 +24,7 @@ static APART void find_shifts(const T *x, Group g, int by_maximum, Shifts *by) {
 }
 
 /* With K = 0: 0 where that will not do for all of them. What was handed over before (`behind`) is streamed meanwhile. */
-static APART int group_moderately(const T *x, T *e, Group g, Line *behind) {
+static NOINLINE int group_moderately(const T *x, T *e, Group g, Line *behind) {
     V seen = C(0);
     for (size_t i = 0, end; i < g.entries;) {
         const size_t step = i ? (size_t)STREAMED_STEP : 128; /* most batches that are not moderate show it soon */
@@ -43,7 +43,7 @@ static APART int group_moderately(const T *x, T *e, Group g, Line *behind) {
     return 1;
 }
 
-static APART void group_nearly(const T *x, T *e, Group g, const Shifts *restrict by, Line *behind) {
+static NOINLINE void group_nearly(const T *x, T *e, Group g, const Shifts *restrict by, Line *behind) {
     EACH_ENTRY_VECTOR(g, behind, {
         V entry = LOAD(x + i);
         PREFETCH(x + g.entries + i);
@@ -51,7 +51,7 @@ static APART void group_nearly(const T *x, T *e, Group g, const Shifts *restrict
         STORE(e + i, exp_above(entry, PICK(by->k + at, of), PICK(by->floor + at, of)));
     })
 }
-static APART void group_from_afar(const T *x, T *e, Group g, const Shifts *restrict by, Line *behind) {
+static NOINLINE void group_from_afar(const T *x, T *e, Group g, const Shifts *restrict by, Line *behind) {
     EACH_ENTRY_VECTOR(g, behind, {
         V entry = LOAD(x + i);
         PREFETCH(x + g.entries + i);
@@ -73,7 +73,7 @@ typedef struct {
 } Factors;
 
 /* restrict, and not through a pointer to all three: or the tables are loaded again for each vector, 1 cycle of 2.6 */
-static APART void multiply_moderately(const T *e, T *out, Group g, const T *restrict scale, const T *restrict low,
+static NOINLINE void multiply_moderately(const T *e, T *out, Group g, const T *restrict scale, const T *restrict low,
                                       const T *restrict power) {
     EACH_ENTRY_VECTOR(g, NULL, {
         Factor f = {PICK(scale + at, of), C(0), C(0)};
@@ -83,7 +83,7 @@ static APART void multiply_moderately(const T *e, T *out, Group g, const T *rest
     })
     (void)low, (void)power;
 }
-static APART void multiply_apart(const T *e, T *out, Group g, const T *restrict scale, const T *restrict low,
+static NOINLINE void multiply_apart(const T *e, T *out, Group g, const T *restrict scale, const T *restrict low,
                                       const T *restrict power) {
     EACH_ENTRY_VECTOR(g, NULL, {
         Factor f = {PICK(scale + at, of), C(0), C(0)};
@@ -95,7 +95,7 @@ static APART void multiply_apart(const T *e, T *out, Group g, const T *restrict 
 }
 
 /* weight (or 1) e / sum, where the exponentials were taken so */
-static APART void divide_short(int how, const T *e, T *out, Group g, const T *weight, const T *sum, const T *sum_low) {
+static NOINLINE void divide_short(int how, const T *e, T *out, Group g, const T *weight, const T *sum, const T *sum_low) {
     Factors factors;
     V least = C(1);
     for (size_t r = 0; r < g.rows; r += LANES) {
@@ -124,7 +124,7 @@ static APART void divide_short(int how, const T *e, T *out, Group g, const T *we
  * 30, .40 ns instead of .35. */
 static inline T *scratch_of(const Line *behind, T *out, T *buffer) { return behind ? out : buffer; }
 
-static APART void softmax_short(const T *x, T *out, Group g, const T *weight, Line *behind) {
+static NOINLINE void softmax_short(const T *x, T *out, Group g, const T *weight, Line *behind) {
     if (weight && g.rows > 1 && !are_ordinary(weight, g.rows)) { /* each by itself: no other's bits hang on a weight */
         const Group one = group_of(1, g.n, g.row_of);
         for (size_t r = 0; r < g.rows; r++) {
@@ -150,7 +150,7 @@ static ALWAYS_INLINE V softmax_gradient_entry(const T *p, const T *grad, V mean,
     PREFETCH(grad + ahead);
     return gradient_of(OF_SOFTMAX, entry, LOAD(grad), mean);
 }
-static APART void softmax_gradient_entries(const T *p, const T *grad, T *out, Group g, const T *restrict mean, Line *behind) {
+static NOINLINE void softmax_gradient_entries(const T *p, const T *grad, T *out, Group g, const T *restrict mean, Line *behind) {
     const size_t ahead = behind ? (size_t)SHORT_BUFFER : g.entries;
     EACH_ENTRY_VECTOR(g, behind, STORE(out + i, softmax_gradient_entry(p + i, grad + i, PICK(mean + at, of), ahead));)
 }
@@ -160,7 +160,7 @@ static ALWAYS_INLINE V log_softmax_gradient_entry(const T *p, const T *grad, V m
     PREFETCH(grad + ahead);
     return gradient_of(OF_LOG_SOFTMAX, entry, LOAD(grad), mean);
 }
-static APART void log_softmax_gradient_entries(const T *p, const T *grad, T *out, Group g, const T *restrict mean, Line *behind) {
+static NOINLINE void log_softmax_gradient_entries(const T *p, const T *grad, T *out, Group g, const T *restrict mean, Line *behind) {
     const size_t ahead = behind ? (size_t)SHORT_BUFFER : g.entries;
     EACH_ENTRY_VECTOR(g, behind, STORE(out + i, log_softmax_gradient_entry(p + i, grad + i, PICK(mean + at, of), ahead));)
 }
@@ -170,12 +170,12 @@ static ALWAYS_INLINE V log_softmax_gradient_from_output_entry(const T *p, const 
     PREFETCH(grad + ahead);
     return gradient_of(OF_LOG_SOFTMAX, exp_by(entry, C(0)), LOAD(grad), mean);
 }
-static APART void log_softmax_gradient_from_output_entries(const T *p, const T *grad, T *out, Group g, const T *restrict mean, Line *behind) {
+static NOINLINE void log_softmax_gradient_from_output_entries(const T *p, const T *grad, T *out, Group g, const T *restrict mean, Line *behind) {
     const size_t ahead = behind ? (size_t)SHORT_BUFFER : g.entries;
     EACH_ENTRY_VECTOR(g, behind, STORE(out + i, log_softmax_gradient_from_output_entry(p + i, grad + i, PICK(mean + at, of), ahead));)
 }
 
-static APART void backward_short(int of_what, int from_output, const T *grad, const T *y, T *out, Group g, Line *behind) {
+static NOINLINE void backward_short(int of_what, int from_output, const T *grad, const T *y, T *out, Group g, Line *behind) {
     ALIGNED T e[SHORT_BUFFER], mean[SHORT_ROWS];
     const T *p = y;
     if (!from_output) {

@@ -32,7 +32,7 @@ static ALWAYS_INLINE void rest_of_group(const T **e, size_t n, size_t count, T *
     STORE(low, lost);
 }
 
-static APART void row_rests(const T *e, Group g, T *rest, T *low) {
+static NOINLINE void row_rests(const T *e, Group g, T *rest, T *low) {
     if (is_turned(g.n)) {
         turned_rests(e, e, g, rest, low);
         return;
@@ -46,7 +46,7 @@ static APART void row_rests(const T *e, Group g, T *rest, T *low) {
 }
 
 /* As log_sums does for rows apart */
-static APART void short_log_sums(const T *x, T *e, Group g, T *high, T *low, Line *behind) {
+static NOINLINE void short_log_sums(const T *x, T *e, Group g, T *high, T *low, Line *behind) {
     if (g.n >= TAKEN_APART) {
         Row rows[LANES];
         for (size_t at = 0; at < g.rows; at += LANES) {
@@ -70,7 +70,7 @@ static APART void short_log_sums(const T *x, T *e, Group g, T *high, T *low, Lin
     logarithms(rest, rest_low, NULL, by.max, by.shift, by.k, high, low, g.rows);
 }
 
-static APART void subtract_short(const T *x, T *out, Group g, const T *restrict high, const T *restrict low) {
+static NOINLINE void subtract_short(const T *x, T *out, Group g, const T *restrict high, const T *restrict low) {
     EACH_ENTRY_VECTOR(g, NULL, STORE(out + i, (LOAD(x + i) - PICK(high + at, of)) - PICK(low + at, of));)
 }
 

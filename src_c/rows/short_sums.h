@@ -103,27 +103,27 @@ static ALWAYS_INLINE V turned_group(int what, int folds, int odd, const T *p, co
             if (low) STORE(low + at, rest);                                                           \
         }                                                                                             \
         return;
-static APART void turned_sums(const T *p, const T *q, Group g, T *result, T *low) {
+static NOINLINE void turned_sums(const T *p, const T *q, Group g, T *result, T *low) {
     enum { what_ = SUM };
     switch (g.n) { EACH_TURN(TURN) }
 }
 
-static APART void turned_dots(const T *p, const T *q, Group g, T *result, T *low) {
+static NOINLINE void turned_dots(const T *p, const T *q, Group g, T *result, T *low) {
     enum { what_ = DOT };
     switch (g.n) { EACH_TURN(TURN) }
 }
 
-static APART void turned_maxima(const T *p, const T *q, Group g, T *result, T *low) {
+static NOINLINE void turned_maxima(const T *p, const T *q, Group g, T *result, T *low) {
     enum { what_ = LARGEST };
     switch (g.n) { EACH_TURN(TURN) }
 }
 
-static APART void turned_totals(const T *p, const T *q, Group g, T *result, T *low) {
+static NOINLINE void turned_totals(const T *p, const T *q, Group g, T *result, T *low) {
     enum { what_ = TOTAL };
     switch (g.n) { EACH_TURN(TURN) }
 }
 
-static APART void turned_rests(const T *p, const T *q, Group g, T *result, T *low) {
+static NOINLINE void turned_rests(const T *p, const T *q, Group g, T *result, T *low) {
     enum { what_ = REST };
     switch (g.n) { EACH_TURN(TURN) }
 }
@@ -156,19 +156,19 @@ static ALWAYS_INLINE void reduce_rows(int what, const T *p, const T *q, Group g,
         for (; at + LANES <= g.rows; at += LANES) STORE(result + at, reduce_group(what, &p, &q, g.n, LANES));
     if (at < g.rows) STORE(result + at, reduce_group(what, &p, &q, g.n, g.rows - at));
 }
-static APART void row_sums(const T *p, Group g, T *result) {
+static NOINLINE void row_sums(const T *p, Group g, T *result) {
     if (is_turned(g.n))
         turned_sums(p, p, g, result, NULL);
     else
         reduce_rows(SUM, p, p, g, result);
 }
-static APART void row_maxima(const T *p, Group g, T *result) {
+static NOINLINE void row_maxima(const T *p, Group g, T *result) {
     if (is_turned(g.n))
         turned_maxima(p, p, g, result, NULL);
     else
         reduce_rows(LARGEST, p, p, g, result);
 }
-static APART void row_dots(const T *p, const T *q, Group g, T *result) {
+static NOINLINE void row_dots(const T *p, const T *q, Group g, T *result) {
     if (is_turned(g.n))
         turned_dots(p, q, g, result, NULL);
     else
@@ -218,7 +218,7 @@ static ALWAYS_INLINE void total_group(const T **p, size_t n, size_t count, T *re
 }
 #endif
 
-static APART void row_totals(const T *p, Group g, T *result, T *low) {
+static NOINLINE void row_totals(const T *p, Group g, T *result, T *low) {
     if (sizeof(T) == sizeof(double)) {
         row_sums(p, g, result);
         for (size_t r = 0; r < g.rows; r += LANES) STORE(low + r, C(0));

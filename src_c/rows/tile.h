@@ -52,7 +52,7 @@ static inline Row entries_of(int backwards, Row t, size_t start, size_t count) {
 }
 
 /* n entries of `width` rows that lie close together in a buffer, to where they belong, past the caches */
-static APART void stream_tile(const T *from, Row out, size_t n, size_t width) {
+static NOINLINE void stream_tile(const T *from, Row out, size_t n, size_t width) {
     for (; n; n--, from += width, out = from_entry(out, 1)) {
         size_t i = unaligned(out.at, width);
         if (i) STORE_SOME(out.at, LOAD_SOME(from, i, C(0)), i); /* that of nothing takes as long */

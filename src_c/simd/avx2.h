@@ -80,22 +80,22 @@ static inline double f64_largest(f64_v a) {
 
 /* The first `count` entries at p, `fill` in the lanes beyond, which are not read; and the same for storing */
 #define HAVE_PARTIAL 1
-static inline __m256i f32_first(size_t count) {
+static inline __m256i float_mask(size_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count < 8 ? (int)count : 8), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-static inline __m256i f64_first(size_t count) {
+static inline __m256i double_mask(size_t count) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count < 4 ? (long long)count : 4), _mm256_setr_epi64x(0, 1, 2, 3));
 }
 static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) {
-    __m256i first = f32_first(count);
+    __m256i first = float_mask(count);
     return _mm256_blendv_ps(fill, _mm256_maskload_ps(p, first), _mm256_castsi256_ps(first));
 }
 static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
-    __m256i first = f64_first(count);
+    __m256i first = double_mask(count);
     return _mm256_blendv_pd(fill, _mm256_maskload_pd(p, first), _mm256_castsi256_pd(first));
 }
-static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm256_maskstore_ps(p, f32_first(count), a); }
-static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm256_maskstore_pd(p, f64_first(count), a); }
+static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm256_maskstore_ps(p, float_mask(count), a); }
+static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm256_maskstore_pd(p, double_mask(count), a); }
 
 /* As in simd_avx512.h */
 #define HAVE_FOLDS 1

@@ -81,16 +81,16 @@ static inline double f64_largest(f64_v a) { return _mm512_reduce_max_pd(a); }
 
 /* The first `count` entries at p, `fill` in the lanes beyond, which are not read; and the same for storing */
 #define HAVE_PARTIAL 1
-static inline __mmask16 f32_first(size_t count) { return (__mmask16)_bzhi_u32(0xffff, count < 16 ? (unsigned)count : 16); }
-static inline __mmask8 f64_first(size_t count) { return (__mmask8)_bzhi_u32(0xff, count < 8 ? (unsigned)count : 8); }
+static inline __mmask16 float_mask(size_t count) { return (__mmask16)_bzhi_u32(0xffff, count < 16 ? (unsigned)count : 16); }
+static inline __mmask8 double_mask(size_t count) { return (__mmask8)_bzhi_u32(0xff, count < 8 ? (unsigned)count : 8); }
 static inline f32_v f32_load_some(const float *p, size_t count, f32_v fill) {
-    return _mm512_mask_loadu_ps(fill, f32_first(count), p);
+    return _mm512_mask_loadu_ps(fill, float_mask(count), p);
 }
 static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
-    return _mm512_mask_loadu_pd(fill, f64_first(count), p);
+    return _mm512_mask_loadu_pd(fill, double_mask(count), p);
 }
-static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, f32_first(count), a); }
-static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, f64_first(count), a); }
+static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, float_mask(count), a); }
+static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, double_mask(count), a); }
 
 /* Streaming stores, past the caches; p must be aligned to a vector. */
 #define HAVE_STREAM 1
@@ -169,7 +169,6 @@ static inline f32_v f32_top_bits(f32_v a, int bits) {
 static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
 /* the reverse: those at p go to the lanes of m */
 static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
-static inline void f32_store_lanes(float *p, f32_m m, f32_v a) { _mm512_mask_storeu_ps(p, m, a); }
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
 /* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */

@@ -43,9 +43,9 @@ static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return (f64_v)((f64_l)a
 static inline f32_v f32_sqrt(f32_v a) { return (f32_v){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
 static inline f64_v f64_sqrt(f64_v a) { return (f64_v){sqrt(a[0]), sqrt(a[1])}; }
 /* Through a vector of floats: written lane by lane, GCC 12 takes a double that was stored as a float and loaded again for the double. */
-typedef float mid_lanes __attribute__((vector_size(8)));
+typedef float two_floats __attribute__((vector_size(8)));
 static inline f64_v f64_load_floats(const float *p) {
-    mid_lanes a;
+    two_floats a;
     memcpy(&a, p, sizeof a);
     return __builtin_convertvector(a, f64_v);
 }
@@ -60,7 +60,7 @@ static inline f64_v f32_second_half(f32_v a) {
     return f64_load_floats(lanes + 2);
 }
 static inline void f64_store_floats(float *p, f64_v a) {
-    const mid_lanes rounded = __builtin_convertvector(a, mid_lanes);
+    const two_floats rounded = __builtin_convertvector(a, two_floats);
     memcpy(p, &rounded, sizeof rounded);
 }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return a > b; }
@@ -83,8 +83,8 @@ static inline f64_v f64_pow2(f64_v z) { return (f64_v)(((f64_u)z << 52) + (1023u
 static inline f64_v f64_exponent(f64_v a) { return (f64_v)((f64_u)a >> 52 | (f64_u)f64_set(0x1p52)) - f64_set(0x1p52 + 1023); }
 static inline float f32_sum(f32_v a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 static inline double f64_sum(f64_v a) { return a[0] + a[1]; }
-static inline float larger_f32(float a, float b) { return a > b ? a : b; }
-static inline float f32_largest(f32_v a) { return larger_f32(larger_f32(a[0], a[2]), larger_f32(a[1], a[3])); }
+static inline float larger(float a, float b) { return a > b ? a : b; }
+static inline float f32_largest(f32_v a) { return larger(larger(a[0], a[2]), larger(a[1], a[3])); }
 static inline double f64_largest(f64_v a) { return a[0] > a[1] ? a[0] : a[1]; }
 static inline f32_v f32_pick(const float *table, const int *index) {
     return (f32_v){table[index[0]], table[index[1]], table[index[2]], table[index[3]]};

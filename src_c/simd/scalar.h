@@ -16,22 +16,22 @@ typedef double f64_v;
 typedef int f64_m;
 enum { f64_lanes = 1 };
 
-static inline uint32_t f32_bits(float a) {
+static inline uint32_t bits_of_float(float a) {
     uint32_t b;
     memcpy(&b, &a, 4);
     return b;
 }
-static inline float f32_of_bits(uint32_t b) {
+static inline float float_of_bits(uint32_t b) {
     float a;
     memcpy(&a, &b, 4);
     return a;
 }
-static inline uint64_t f64_bits(double a) {
+static inline uint64_t bits_of_double(double a) {
     uint64_t b;
     memcpy(&b, &a, 8);
     return b;
 }
-static inline double f64_of_bits(uint64_t b) {
+static inline double double_of_bits(uint64_t b) {
     double a;
     memcpy(&a, &b, 8);
     return a;
@@ -49,12 +49,12 @@ static inline f32_v f32_min(f32_v a, f32_v b) { return a < b ? a : b; } /* b whe
 static inline f64_v f64_min(f64_v a, f64_v b) { return a < b ? a : b; }
 static inline f32_v f32_max(f32_v a, f32_v b) { return a > b ? a : b; }
 static inline f64_v f64_max(f64_v a, f64_v b) { return a > b ? a : b; }
-static inline f32_v f32_abs(f32_v a) { return f32_of_bits(f32_bits(a) & 0x7fffffff); }
-static inline f64_v f64_abs(f64_v a) { return f64_of_bits(f64_bits(a) & 0x7fffffffffffffff); }
-static inline f64_v f64_cut(f64_v a) { return f64_of_bits(f64_bits(a) & ~0x7ffffffull); } /* the first 26 bits */
-static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return f32_of_bits(f32_bits(a) | (f32_bits(sign) & 0x80000000)); }
+static inline f32_v f32_abs(f32_v a) { return float_of_bits(bits_of_float(a) & 0x7fffffff); }
+static inline f64_v f64_abs(f64_v a) { return double_of_bits(bits_of_double(a) & 0x7fffffffffffffff); }
+static inline f64_v f64_cut(f64_v a) { return double_of_bits(bits_of_double(a) & ~0x7ffffffull); } /* the first 26 bits */
+static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return float_of_bits(bits_of_float(a) | (bits_of_float(sign) & 0x80000000)); }
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
-    return f64_of_bits(f64_bits(a) | (f64_bits(sign) & 0x8000000000000000));
+    return double_of_bits(bits_of_double(a) | (bits_of_double(sign) & 0x8000000000000000));
 }
 static inline f32_v f32_sqrt(f32_v a) { return sqrtf(a); }
 static inline f64_v f64_sqrt(f64_v a) { return sqrt(a); }
@@ -62,7 +62,7 @@ static inline f64_v f64_load_floats(const float *p) { return *p; }
 static inline f64_v f32_first_half(f32_v a) { return a; }
 static inline f64_v f32_second_half(f32_v a) { return (void)a, 0; }
 static inline void f64_store_floats(float *p, f64_v a) { *p = (float)a; }
-static inline f64_v f64_exponent(f64_v a) { return (double)(int)(f64_bits(a) >> 52) - 1023; }
+static inline f64_v f64_exponent(f64_v a) { return (double)(int)(bits_of_double(a) >> 52) - 1023; }
 static inline f32_m f32_gt(f32_v a, f32_v b) { return a > b; }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return a > b; }
 static inline f32_m f32_ge(f32_v a, f32_v b) { return a >= b; }
@@ -74,8 +74,8 @@ static inline int f64_all(f64_m m) { return m; }
 static inline int f64_any(f64_m m) { return m; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return m ? yes : no; }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return m ? yes : no; }
-static inline f32_v f32_pow2(f32_v z) { return f32_of_bits((f32_bits(z) << 23) + (127u << 23)); }
-static inline f64_v f64_pow2(f64_v z) { return f64_of_bits((f64_bits(z) << 52) + (1023ull << 52)); }
+static inline f32_v f32_pow2(f32_v z) { return float_of_bits((bits_of_float(z) << 23) + (127u << 23)); }
+static inline f64_v f64_pow2(f64_v z) { return double_of_bits((bits_of_double(z) << 52) + (1023ull << 52)); }
 static inline float f32_sum(f32_v a) { return a; }
 static inline double f64_sum(f64_v a) { return a; }
 static inline float f32_largest(f32_v a) { return a; }

@@ -131,19 +131,19 @@ static void selu_backward_fitted(const float *const *in, const float *parameter,
 }
 
 static void gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu, NULL, gelu_rest, 0}, (Output){FIT_gelu, NULL, gelu_rest, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu, NULL, gelu_outside, 0}, (Output){FIT_gelu, NULL, gelu_outside, 0}, in, parameter, out, n);
 }
 
 static void gelu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_backward, NULL, gelu_backward_rest, 1}, (Output){FIT_gelu_backward, NULL, gelu_backward_rest, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_backward, NULL, gelu_backward_outside, 1}, (Output){FIT_gelu_backward, NULL, gelu_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void gelu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu_tanh, NULL, gelu_tanh_rest, 0}, (Output){FIT_gelu_tanh, NULL, gelu_tanh_rest, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu_tanh, NULL, gelu_tanh_outside, 0}, (Output){FIT_gelu_tanh, NULL, gelu_tanh_outside, 0}, in, parameter, out, n);
 }
 
 static void gelu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_rest, 1}, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_rest, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_outside, 1}, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void quick_gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -297,7 +297,7 @@ static void snake_fitted_general(const float *const *in, const float *parameter,
 }
 
 static void logit_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_logit, NULL, logit_rest, 0}, (Output){FIT_logit, NULL, logit_rest, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_logit, NULL, logit_outside, 0}, (Output){FIT_logit, NULL, logit_outside, 0}, in, parameter, out, n);
 }
 
 static void logit_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -381,11 +381,11 @@ static void swiglu_fitted(const float *const *in, const float *parameter, float 
 }
 
 static void geglu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu, NULL, geglu_rest, 2}, (Output){FIT_gelu, NULL, geglu_rest, 2}, in, parameter, out, n);
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu, NULL, geglu_outside, 2}, (Output){FIT_gelu, NULL, geglu_outside, 2}, in, parameter, out, n);
 }
 
 static void geglu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu_tanh, NULL, geglu_tanh_rest, 2}, (Output){FIT_gelu_tanh, NULL, geglu_tanh_rest, 2}, in, parameter, out, n);
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu_tanh, NULL, geglu_tanh_outside, 2}, (Output){FIT_gelu_tanh, NULL, geglu_tanh_outside, 2}, in, parameter, out, n);
 }
 
 static void glu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -397,11 +397,11 @@ static void swiglu_backward_fitted(const float *const *in, const float *paramete
 }
 
 static void geglu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_backward, NULL, geglu_backward_rest, 5}, (Output){FIT_geglu_backward, NULL, geglu_backward_rest, 1}, in, parameter, out, n);
+    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_backward, NULL, geglu_backward_outside, 5}, (Output){FIT_geglu_backward, NULL, geglu_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void geglu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_rest, 5}, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_rest, 1}, in, parameter, out, n);
+    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_outside, 5}, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_outside, 1}, in, parameter, out, n);
 }
 
 static const Fitted fitted_kernels[] = {

@@ -6,8 +6,8 @@ static const float far_slope_terms[FAR_SLOPE_TERMS] = {0x1.9884540000000p-2f, -0
 #define FAR_TAIL_LOG -0x1.e821f20000000p-26f
 enum { LOG_TERMS = 10 };
 static const float log_terms[LOG_TERMS] = {0x1.0000000000000p+0f, -0x1.0000000000000p-1f, 0x1.5555c60000000p-2f, -0x1.ffff900000000p-3f, 0x1.9960280000000p-3f, -0x1.54fe1e0000000p-3f, 0x1.290c300000000p-3f, -0x1.0d8c480000000p-3f, 0x1.a718580000000p-4f, -0x1.654d2e0000000p-5f};
-enum { LOG_REST_TERMS = 5 };
-static const float log_rest_terms[LOG_REST_TERMS] = {0x1.0000000000000p+0f, 0x1.ffffec0000000p-2f, 0x1.555ed40000000p-2f, 0x1.fcb80c0000000p-3f, 0x1.d3f1500000000p-3f};
+enum { LOG_COMPLEMENT_TERMS = 5 };
+static const float log_complement_terms[LOG_COMPLEMENT_TERMS] = {0x1.0000000000000p+0f, 0x1.ffffec0000000p-2f, 0x1.555ed40000000p-2f, 0x1.fcb80c0000000p-3f, 0x1.d3f1500000000p-3f};
 enum { WAVE_TERMS = 7 };
 static const float wave_terms[WAVE_TERMS] = {0x1.0000000000000p+1f, -0x1.5555540000000p-1f, 0x1.6c16b00000000p-4f, -0x1.a017a20000000p-8f, 0x1.27bb1e0000000p-12f, -0x1.1beb780000000p-17f, 0x1.5ba6420000000p-23f};
 #define QUARTER_PI 0x1.9220000000000p-1f
