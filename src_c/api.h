@@ -1,4 +1,4 @@
-/* What the parts of the C core know of one another. */
+/* The declarations that the parts of the C core share. */
 #ifndef FASTACT_H
 #define FASTACT_H
 #include <stddef.h>
@@ -6,8 +6,9 @@
 
 enum { MAX_PARAMETERS = 7, MAX_ARRAYS = 4, MAX_INPUTS = MAX_ARRAYS + MAX_PARAMETERS, MAX_OUTPUTS = 3 };
 
-/* One function of arrays of floats, or of doubles: out[0][i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the
- * lanes. An output may be one of the inputs. Blocks are kept as pointers of this type and called as what they are. */
+/* A block computes out[0][i] = f(in[0][i], ..., parameter[0], ...) for i < n, where n is a multiple of the lanes. An output may
+ * be one of the inputs. The type differs between float and double, so tables keep blocks as pointers of this type; the caller
+ * casts them back. */
 typedef void any_block(void);
 
 /* One pass of one activation. `uniform` takes the parameters as numbers, `general` as arrays that follow the others. */
@@ -26,10 +27,10 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* What mean_of_losses tells the loop of a loss, which sees one block of rows at a time, and what the loop tells it */
+/* The `data` of a loss's loop, which sees one block of rows at a time: mean_of_losses sets `rows`, the loop sets `wrong`. */
 typedef struct {
     intptr_t rows; /* in all blocks */
-    int wrong; /* whether a target was no index in range */
+    int wrong; /* 1 if a target was not an index in range */
 } LossCall;
 
 /* One function along an axis, with the signature of its gufunc. In it "f" is the float of the loop, "d" a double, "q" an int64
@@ -39,13 +40,13 @@ typedef struct {
     inner_loop *loop;
 } RowKernel;
 
-/* What the elementwise loop gets as `data`: the blocks of one kernel. */
+/* The `data` of the elementwise loop: the blocks of one kernel. */
 typedef struct {
     int arrays, parameters, outputs, lanes;
     any_block *uniform, *general;
 } Elementwise;
 
-/* All kernels of one instruction set in one precision. The tables end with a row without a name. */
+/* All kernels of one instruction set in one precision. A row without a name ends each table. */
 typedef struct {
     int lanes;
     const Kernel *kernels;
@@ -61,6 +62,6 @@ typedef struct {
 /* elementwise/loop.h: the loops of all elementwise kernels */
 inner_loop fastact_float_loop, fastact_double_loop;
 
-/* dispatch.c: the sets that this processor and operating system can run, best first, ended by NULL */
+/* dispatch.c: the sets that can run here, best first. NULL ends the list. */
 const InstructionSet *const *fastact_instruction_sets(void);
 #endif

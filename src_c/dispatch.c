@@ -1,7 +1,8 @@
-/* Which instruction sets this processor has and the operating system saves the registers of, best first. */
+/* The instruction sets that can run here: the processor has them, and the operating system saves their registers. */
 #include "api.h"
 
-/* The tables of one set. setup.py says which sets it has built, FASTACT_AVX512 and so on, and names the tables so. */
+/* The tables of one set. setup.py gives the tables these names, and defines FASTACT_AVX512 or another for each set that it
+ * built. */
 #define INSTRUCTION_SET(set)                                                            \
     extern const Kernels fastact_##set##_float_kernels, fastact_##set##_double_kernels; \
     extern const RowKernel fastact_##set##_float_rows[], fastact_##set##_double_rows[]; \
@@ -35,7 +36,7 @@ static unsigned long long enabled_registers(void) {
     return (unsigned long long)high << 32 | low;
 }
 
-/* Bits of CPUID leaves 1 and 7; of XCR0: 6 is SSE and AVX, e0 the AVX-512 masks and upper registers. */
+/* By CPUID, leaves 1 and 7. In XCR0, 0x06 is for the registers of SSE and AVX, 0xe0 for the masks and registers of AVX-512. */
 static void detect(int *avx2, int *avx512) {
     unsigned a, b, c, d;
     *avx2 = *avx512 = 0;
@@ -51,7 +52,7 @@ static void detect(int *avx2, int *avx512) {
 #endif
 
 const InstructionSet *const *fastact_instruction_sets(void) {
-    static const InstructionSet *found[5]; /* set once, and always to the same: no lock needed */
+    static const InstructionSet *found[5]; /* every call writes the same: it needs no lock */
     int n = 0;
 #if defined(FASTACT_AVX2) || defined(FASTACT_AVX512)
     int has_avx2, has_avx512;

@@ -1,12 +1,12 @@
-/* The caller's floating-point state. A kernel computes in the default state: it rounds to nearest and keeps subnormal numbers, whatever the
- * caller has set. It may raise any exception flag on the way (an overflow in a branch not taken, an underflow that is the right
- * result). It must hand back the state that it found, flags included, or NumPy warns. Reading and comparing the state costs nearly nothing;
- * fenv.h's functions are slow, and would import libm. */
+/* The caller's floating-point state. A kernel computes in the default state: it rounds to nearest and keeps subnormal numbers,
+ * whatever the caller has set. On the way it may raise any exception flag: a branch not taken overflows, or a right result
+ * underflows. It restores the state that it found, flags included; otherwise NumPy would warn. It reads and compares the state,
+ * and writes it only where it differs. The functions of fenv.h are slow, and would need libm. */
 #ifndef FASTACT_FLAGS_H
 #define FASTACT_FLAGS_H
 
 #if defined(__GNUC__) || defined(__clang__)
-/* Neither loads nor stores move across it, and so no arithmetic on what is loaded. */
+/* The compiler moves no load and no store across it, and so no arithmetic on loaded values. */
 #define STAY_HERE() __asm__ volatile("" : : : "memory")
 #else
 #define STAY_HERE() (void)0
@@ -57,7 +57,7 @@ static inline FloatState enter_default_state(void) {
 static inline void restore_state(FloatState callers) { fesetenv(&callers); }
 #endif
 
-/* The nearest float, whatever state the caller has set. What is volatile stays between the changes of state. */
+/* The nearest float, whatever state the caller has set. The compiler keeps volatile accesses between the two changes of state. */
 static inline float nearest_float(double value) {
     const FloatState callers = enter_default_state();
     volatile double given = value;

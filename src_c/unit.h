@@ -1,11 +1,11 @@
-/* What each unit begins with. A unit is compiled once for each instruction set: setup.py gives SIMD_HEADER, the set's header, and
- * TABLE, the name of the table that the unit exports. */
+/* The beginning of each unit. A unit is compiled once for each instruction set. setup.py defines SIMD_HEADER, the header of the
+ * set, and TABLE, the name of the table that the unit exports. */
 #include "api.h"
 #include SIMD_HEADER
 #include <math.h> /* HUGE_VAL, NAN; no function of it is called */
 #include <string.h>
 
-#define ALIGNED _Alignas(64) /* for arrays that are read in vectors, which otherwise lie across two lines */
+#define ALIGNED _Alignas(64) /* for arrays that are loaded as vectors: no vector then lies across two cache lines */
 
 #if defined(__GNUC__) || defined(__clang__)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -15,7 +15,7 @@
 #define ROLLED _Pragma("GCC unroll 1")
 #define PREFETCH(p) __builtin_prefetch(p)
 #define PREFETCH_TO_WRITE(p) __builtin_prefetch(p, 1)
-#define SETTLE(copy) __asm__ volatile("" : : "r"(copy) : "memory") /* what was copied is not read once more where it came from */
+#define SETTLE(copy) __asm__ volatile("" : : "r"(copy) : "memory") /* the compiler does not read the original again */
 #else
 #define ALWAYS_INLINE inline
 #define NOINLINE

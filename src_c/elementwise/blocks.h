@@ -1,8 +1,7 @@
-/* The loop over whole vectors that every composed kernel is: the formula is inlined into it. A block is
- * out[0][i] = f(in[0][i], ..., parameter[0], ...) for i < n, a multiple of the lanes. */
+/* The blocks of the composed kernels: loops over whole vectors, with the formula inlined. api.h says what a block is. */
 typedef void Block(const T *const *in, const T *parameter, T *const *out, size_t n);
 
-/* A formula on vectors: a direct one on those of the precision, a wide one on doubles, which it takes and gives */
+/* A direct formula takes and gives vectors of the precision, a wide one vectors of doubles. */
 typedef void DirectFormula(const V *in, V *out);
 typedef void WideFormula(const f64_v *in, f64_v *out);
 

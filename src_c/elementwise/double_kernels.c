@@ -8,6 +8,6 @@
 #include "elementwise/blocks.h"
 #include "formulas.h"
 
-static const Fitted fitted_kernels[] = {{0}}; /* tables are of floats */
+static const Fitted fitted_kernels[] = {{0}}; /* tables serve floats alone */
 
 const Kernels TABLE = {LANES, kernels, fitted_kernels};

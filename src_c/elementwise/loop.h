@@ -1,12 +1,11 @@
-/* The inner loop of every elementwise ufunc: strides, parameters and tails. It is compiled once for each precision, whose number
- * is T, and calls the blocks of all instruction sets. NumPy passes a contiguous array of any shape in one
- * call of full length, and the kernel gets its whole vectors in one piece: threads and streaming stores belong there. */
+/* The inner loop of every elementwise ufunc. It is compiled once for each precision T, and calls the blocks of all instruction
+ * sets. A contiguous array of any shape comes in one call, and its whole vectors go to the block in one piece. */
 #include "api.h"
 #include "flags.h"
 
 typedef void Block(const T *const *in, const T *parameter, T *const *out, size_t n);
 
-enum { CHUNK = 256 }; /* elements gathered at once; 14 buffers of doubles are 28 KiB of stack */
+enum { CHUNK = 256 }; /* elements gathered at a time: 14 buffers of doubles take 28 KiB of stack */
 
 static void gather_chunk(T *buffer, const char *from, intptr_t step, size_t n, size_t padded) {
     for (size_t i = 0; i < n; i++) buffer[i] = *(const T *)(from + (intptr_t)i * step);
@@ -42,7 +41,8 @@ static void elementwise_loop(char **args, const intptr_t *dimensions, const intp
     const size_t whole = contiguous ? n - n % lanes : 0;
     if (whole) block(in, parameter, out, whole);
 
-    /* The tail, or all of it where strided, goes through buffers: the kernel sees whole vectors of the same kind. */
+    /* The elements after the last whole vector, or all elements of strided arrays, go through buffers: the block sees whole
+     * vectors. */
     T buffer[MAX_INPUTS + MAX_OUTPUTS][CHUNK];
     for (int k = 0; k < kernel->outputs; k++) out[k] = buffer[MAX_INPUTS + k];
     for (size_t start = whole; start < n; start += CHUNK) {

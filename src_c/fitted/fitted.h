@@ -1,10 +1,10 @@
-/* The fitted float32 kernels: inside a range a table of 32 polynomials, looked up in registers, and outside the composed formula.
- * They are as fast as memory and right to about 1 ULP, but need registers that hold a table of 32 entries.
+/* The fitted float32 kernels. Within a range a table of 32 polynomials gives the result; the table stands in registers. Beyond it
+ * there is a tail, or another kernel. Fitted kernels are nearly as fast as memory, and right to about 1 ULP.
  *
- * forms.h has the forms of the tables, tails.h what lies beyond them. generated/tables.h has the tables and
- * generated/kernels.h the kernels; `python src_c/fit` makes both from the declarations.
+ * forms.h has the forms of the tables, tails.h the tails. generated/tables.h has the tables and generated/kernels.h the kernels:
+ * `python src_c/fit` makes both from the declarations.
  *
- * A lane that is covered keeps its table value whatever its neighbours are, so that a result never depends on them. */
+ * An element that the table covers has the value of the table, whatever its neighbours are: no result depends on them. */
 
 #include "fitted/forms.h"
 #include "fitted/tails.h"
@@ -12,8 +12,8 @@
 
 enum { FITTED_CHUNK = 1024 };
 
-/* One output: f(x) times the inputs in `factors` (bits). What the table does not cover is computed by `tail`, in place, or
- * where that is NULL gathered, by a kernel for the rest, which pays where it is a third of wide data. */
+/* One output: f(x) times the inputs in `factors` (a bit for each). `tail` computes the elements that the table does not cover,
+ * where they stand. Where there is no tail, those elements are gathered, and the block `outside` computes them. */
 typedef struct {
     Fit fit;
     f32_v (*tail)(f32_v x, f32_v factor);
@@ -27,20 +27,20 @@ static ALWAYS_INLINE f32_v times_factors(f32_v y, int factors, int arrays, f32_v
     return y;
 }
 
-/* What the tables of a chunk did not cover: computed when its table part is done, since the code of a tail would take the
- * table's registers (1.15 times the time). For a tail the lane holds until then what the result is multiplied by. */
+/* The elements of a chunk that the tables do not cover. They come after all others of the chunk: the code of a tail would need
+ * the registers of the table. Until then the output holds the factor of a tail. */
 typedef struct {
-    float in[MAX_ARRAYS][FITTED_CHUNK + f32_lanes]; /* all inputs, gathered; for a tail in[0] is x in its place */
+    float in[MAX_ARRAYS][FITTED_CHUNK + f32_lanes]; /* all inputs, gathered; for a tail in[0] is x, not gathered */
     f32_m mask[MAX_OUTPUTS][FITTED_CHUNK / f32_lanes + GROUP];
-    unsigned char vector[FITTED_CHUNK / f32_lanes + GROUP]; /* the numbers of those that have such lanes */
+    unsigned char vector[FITTED_CHUNK / f32_lanes + GROUP]; /* which vectors have such elements */
 } Late;
-/* How many there are: apart, so that they stay in registers */
+/* How many there are. The counts are not in Late, so that they stay in registers. */
 typedef struct {
     size_t gathered, vectors;
 } Counts;
 
-/* What two outputs are: of sigmoid(-|x|) both itself and its derivative, or silu' and silu; or the slope and value of a GATE. (One
- * exponential and e^(t^2 / 2) Phi(-t) by a table, without a rest, are 1.35 of np.exp on all data; a GATE .95, on wide data 1.9.) */
+/* The kinds of two outputs. GLU: sigmoid and its derivative, SWIGLU: silu' and silu, both from sigmoid(-|x|). GATED_BY_TABLE:
+ * the slope and the value of a GATE. */
 enum { ONE, GLU, SWIGLU, GATED_BY_TABLE };
 
 static ALWAYS_INLINE Fit sigmoid_tail_fit(void) {
@@ -63,7 +63,7 @@ static ALWAYS_INLINE void two_of_sigmoid(int kind, int group, Fit fit, const f32
     }
 }
 
-/* One output of a group, times its factors; where it has a tail, of the lanes in `mask` the factors alone */
+/* One output of a group, times its factors. Where it has a tail, the elements of `mask` are the factors alone. */
 static ALWAYS_INLINE void store_output(Output output, int group, int arrays, f32_v (*const a)[GROUP], f32_v *y, const f32_m *mask,
                                        int any, float *out) {
     if (output.tail && __builtin_expect(any, 0))
@@ -71,7 +71,8 @@ static ALWAYS_INLINE void store_output(Output output, int group, int arrays, f32
     for (int v = 0; v < group; v++) f32_store(out + v * f32_lanes, times_factors(y[v], output.factors, arrays, a, v));
 }
 
-/* `group` vectors from element `at`, x = in[argument]; one test for all of them, since testing each mispredicts. */
+/* `group` vectors from element `at`, where x = in[argument]. One branch serves all of them: a branch for each would be
+ * mispredicted. */
 static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argument, int outputs, Output first, Output second,
                                        const float *const *in, float *const *out, size_t at, size_t i, Late *late,
                                        Counts *counts) {
@@ -85,7 +86,7 @@ static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argu
     f32_v y[MAX_OUTPUTS][GROUP];
     if (kind == GLU || kind == SWIGLU)
         two_of_sigmoid(kind, group, sigmoid_tail_fit(), a[argument], y[0], y[1]);
-    else /* one by one: the table stays in the registers */
+    else /* one vector at a time: the table then stays in registers */
         for (int v = 0; v < group; v++) fitted_values_beside(first.fit, 1, a[argument] + v, NULL, y[outputs - 1] + v, y[0] + v);
     store_output(first, group, arrays, a, y[0], mask, any, out[0] + at);
     if (outputs == 2) store_output(second, group, arrays, a, y[1], other, any, out[1] + at);
@@ -119,15 +120,15 @@ static ALWAYS_INLINE void fitted_tail(Output output, const Late *late, const f32
     for (; i < m; i += f32_lanes) fitted_tails(1, output, late->in[0] + i, mask + i / f32_lanes, out + i);
 }
 
-/* Gathered from the whole chunk, so that it costs in proportion to how much there is. */
-static ALWAYS_INLINE void fitted_outside(Block *outside, int arrays, int outputs, const float *parameter, Late *late, Counts counts,
-                                      float *const *out, size_t start) {
+/* The elements outside, gathered from the whole chunk: the cost is in proportion to their number. */
+static ALWAYS_INLINE void fitted_outside(Block *outside, int arrays, int outputs, const float *parameter, Late *late,
+                                         Counts counts, float *const *out, size_t start) {
     float computed[MAX_OUTPUTS][FITTED_CHUNK + f32_lanes];
     const size_t count = (counts.gathered + f32_lanes - 1) / f32_lanes * f32_lanes;
     for (int j = 0; j < arrays; j++)
         for (size_t i = counts.gathered; i < count; i++) late->in[j][i] = late->in[j][counts.gathered - 1];
     outside((const float *const[]){late->in[0], late->in[1], late->in[2]}, parameter, (float *const[]){computed[0], computed[1]},
-         count);
+            count);
     size_t taken = 0;
     for (size_t j = 0; j < counts.vectors; j++) {
         const size_t v = late->vector[j];
@@ -140,7 +141,7 @@ static ALWAYS_INLINE void fitted_outside(Block *outside, int arrays, int outputs
     }
 }
 
-/* out[k] = f_k(in[argument]) times its factors; of two outputs both have tails, or neither */
+/* out[k] = f_k(in[argument]) times its factors. Two outputs both have tails, or neither has. */
 static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int outputs, Output first, Output second,
                                        const float *const *in, const float *parameter, float *const *out, size_t n) {
     Late late;
@@ -161,7 +162,7 @@ static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int o
     }
 }
 
-/* The same for a parameter in an array: an element whose parameter is the default has the bits that it has for the number. */
+/* The same for a parameter in an array. An element whose parameter is the default gets the bits that the number gives. */
 static ALWAYS_INLINE void fitted_general(int arrays, float standard, Block *fitted, Block *composed, const float *const *in,
                                          float *const *out, size_t n) {
     enum { CHUNK = 256 };

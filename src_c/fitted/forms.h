@@ -1,20 +1,21 @@
 /* The forms of the tables: how the polynomial of a segment becomes the function.
  *
- * A table has a polynomial P for each segment of t = |x|, or of x. Beside its numbers a Fit has three functions: where the
- * segment of x is, what the function is by P, and where it is something else, which no table covers. A line that begins with
- * #define names the three of a form; fit/tables.py chooses the form of each table. u is t, clamped to the table. */
+ * A table has a polynomial P for each segment of t = |x|, or of x. u is t, clamped to the table. A Fit has the numbers of a
+ * table and three functions: `segment` finds the segment of x, `value` makes the function's value from P, and `uncovered` tells
+ * the x that the table does not cover. A form is three such functions, named in a #define; fit/tables.py chooses the form of
+ * each table. */
 
 typedef struct Fit Fit;
 
-/* What the table has for x: P(u) = c0 + d q with d = u - centre */
+/* The parts of P(u) = c0 + d q, where d = u - centre */
 typedef struct {
     f32_v x, u, c0, d, q;
-    f32_v beside; /* of a QUOTIENT, what it is of */
-    f32_v change; /* of a GATE, the derivative of q by d */
+    f32_v beside; /* the factor of a QUOTIENT */
+    f32_v change; /* for a GATE, the derivative of q by d */
 } Found;
 
 struct Fit {
-    f32_v (*segment)(Fit fit, f32_v x, f32_v *u); /* a number whose low five bits are the segment's; and u */
+    f32_v (*segment)(Fit fit, f32_v x, f32_v *u); /* a float whose low five bits are the number of the segment; and u */
     f32_v (*value)(Fit fit, Found found);
     f32_m (*uncovered)(Fit fit, f32_v x);
     int degree;
@@ -25,8 +26,8 @@ struct Fit {
 static ALWAYS_INLINE f32_v polynomial_of(Found f) { return f32_fma(f.d, f.q, f.c0); }
 static ALWAYS_INLINE f32_v polynomial_times(f32_v a, Found f) { return f32_fma(a, f.c0, a * (f.d * f.q)); }
 
-/* Where segments are: tables of |x|, of x, and of min(x, 1 - x). The number of a segment is the nearest multiple of the spacing,
- * rounded by 0x1.8p23. The constant is the first operand of min, so that NaN passes. */
+/* The segment of x, in tables of |x|, of x, and of min(x, 1 - x). In the first two it is the multiple of the spacing nearest to
+ * u: adding 0x1.8p23 rounds. x is the second operand of min, so that NaN passes. */
 static ALWAYS_INLINE f32_v nearest_segment(Fit fit, f32_v u) {
     return f32_fma(u, f32_set(fit.inverse_spacing), f32_set(0x1.8p23f));
 }
@@ -38,7 +39,7 @@ static ALWAYS_INLINE f32_v segment_by_value(Fit fit, f32_v x, f32_v *u) {
     *u = f32_max(f32_set(fit.low), f32_min(f32_set(fit.high), x));
     return nearest_segment(fit, *u);
 }
-/* Segments are halves of binades: their number stands in the top bits of min(x, 1 - x), which is exact. */
+/* A segment is half a binade. Its number stands in the top bits of min(x, 1 - x), which is exact. */
 enum { BINADE_BITS = 10 };
 static ALWAYS_INLINE f32_v segment_by_binade(Fit fit, f32_v x, f32_v *u) {
     (void)fit;
@@ -46,7 +47,7 @@ static ALWAYS_INLINE f32_v segment_by_binade(Fit fit, f32_v x, f32_v *u) {
     return f32_top_bits(*u, BINADE_BITS);
 }
 
-/* What no table covers */
+/* The x that no table covers */
 static ALWAYS_INLINE f32_m nowhere(Fit fit, f32_v x) { return (void)fit, (void)x, 0; }
 static ALWAYS_INLINE f32_m left_of_minus_high(Fit fit, f32_v x) { return f32_gt(f32_set(-fit.high), x); }
 static ALWAYS_INLINE f32_m right_of_high(Fit fit, f32_v x) { return f32_gt(x, f32_set(fit.high)); }
@@ -64,7 +65,7 @@ static ALWAYS_INLINE f32_v complement(Fit fit, Found f) {
 #define COMPLEMENT segment_by_size, complement, left_of_minus_high
 #define STEP_BOTH segment_by_size, complement, beyond_both
 
-/* The same, 1 for x > high */
+/* The same, but 1 for x > high */
 static ALWAYS_INLINE f32_v complement_cut(Fit fit, Found f) {
     return f32_select(f32_gt(f.x, f32_set(fit.high)), f32_set(1), complement(fit, f));
 }
@@ -87,11 +88,11 @@ static ALWAYS_INLINE f32_v direct(Fit fit, Found f) { return (void)fit, polynomi
 static ALWAYS_INLINE f32_v odd(Fit fit, Found f) { return (void)fit, f32_with_sign(polynomial_times(f.u, f), f.x); }
 #define ODD segment_by_size, odd, nowhere
 
-/* beside P, with a `beside` for each x */
+/* beside P */
 static ALWAYS_INLINE f32_v quotient(Fit fit, Found f) { return (void)fit, polynomial_times(f.beside, f); }
 #define QUOTIENT segment_by_size, quotient, nowhere
 
-/* x u^2 P; x -+ 1 beyond high. Without the rounding of u^2 it would be 2.1 ULP off. */
+/* x u^2 P, and x -+ 1 beyond high. Without square_low, the rounding error of u^2, it would be 2.1 ULP off. */
 static ALWAYS_INLINE f32_v cubic_shifted(Fit fit, Found f) {
     const f32_v square = f.u * f.u, square_low = f32_fma(f.u, f.u, -square);
     const f32_v inside = f.x * f32_fma(square, f.c0, f32_fma(square, f.d * f.q, square_low * f.c0));
@@ -156,9 +157,9 @@ static ALWAYS_INLINE f32_v centred(Fit fit, Found f) {
 }
 #define CENTRED segment_by_binade, centred, near_ends
 
-/* The function at the vectors x[0], ... of a group, which shares each load of a coefficient's two registers: with two tables in
- * one kernel they do not stay there. `beside`, where there is one, is what is to be added to |x|, or what a QUOTIENT is of. A
- * GATE puts its derivative in `slope`. */
+/* The function at the vectors x[0], ... of a group. They share each load of the two registers of a coefficient, which do not
+ * stay in registers in a kernel with two tables. `beside` is the factor of a QUOTIENT; otherwise it is NULL, or is added to |x|.
+ * A GATE puts its derivative in `slope`. */
 enum { GROUP = 4 };
 static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *x, const f32_v *beside, f32_v *y, f32_v *slope) {
     const int is_quotient = fit.value == quotient, is_gate = fit.value == gate;
@@ -192,7 +193,8 @@ static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_
     fitted_values_beside(fit, group, x, NULL, y, NULL);
 }
 
-/* x where it is not covered, as the tails want it: negative. Elsewhere it is the table's end, so that nothing overflows. */
+/* The argument of a tail: x, made negative, where the table does not cover it. Elsewhere the end of the table, so that nothing
+ * overflows. */
 static ALWAYS_INLINE f32_v beyond(Fit fit, f32_v x) {
     if (fit.uncovered == left_of_low) return f32_min(f32_set(fit.low), x);
     if (fit.uncovered == beyond_both) x = -f32_abs(x);

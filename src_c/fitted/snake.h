@@ -1,20 +1,21 @@
-/* The derivative of snake for a = 1, 1 + sin(2 x) = 2 sin(x + pi / 4)^2: one polynomial of the distance from the nearest
- * zero, without a table, whose range wide data would leave (1.6 of np.exp's time). */
+/* The derivative of snake for a = 1: 1 + sin(2 x) = 2 sin(x + pi / 4)^2. One polynomial of the distance from the nearest zero
+ * serves all x up to SNAKE_FAR. It needs no table: data of a wide range would leave that. */
 
-/* x - n pi / 4 for the zero nearest to x, of which n is 3 more than a multiple of 4; n times its first part is exact */
+/* From r = x - n pi / 4. The nearest zero has n = 4 m - 1; n times the first part of pi / 4 is exact. */
 static ALWAYS_INLINE f32_v snake_slope(f32_v x) {
     f32_v whole = f32_fma(x, f32_set(0x1.45f306p-2f), f32_set(0.25f)) + f32_set(0x1.8p23f);
     f32_v n = f32_fma(f32_set(4), whole - f32_set(0x1.8p23f), f32_set(-1));
     f32_v zero = n * f32_set(-QUARTER_PI), first = x + zero, part = first - x;
     f32_v r = f32_fma(-n, f32_set(QUARTER_PI_LOW), first);
-    /* what rounding took off r, which squaring would double: 4.8 ULP without */
+    /* the rounding error of r: squaring doubles it, and without it the result would be 4.8 ULP off */
     f32_v low = f32_fma(-n, f32_set(QUARTER_PI_LOW), first - r) +
                 ((x - (first - part)) + f32_fma(-n, f32_set(QUARTER_PI_LOWEST), zero - part));
     f32_v y = f32_fma(r, r, r * (low + low));
     return y * f32_series(wave_terms, WAVE_TERMS, y);
 }
 
-/* Beyond, the composed formula: next to zeros far out the distance has too few digits left (2^-25 absolute holds to 1000) */
+/* Beyond it we take the composed formula: next to a zero far out, the distance has too few digits. (2^-25 absolute holds to
+ * 1000.) */
 #define SNAKE_FAR 38.0f
 static ALWAYS_INLINE void snake_group(int group, const float *const *in, const float *parameter, float *out, size_t i) {
     f32_v x[GROUP], y[GROUP];

@@ -1,8 +1,8 @@
-/* softcap, cap tanh(x / cap). The cap is a number or an array; beyond 2^+-100, the composed formula.
+/* softcap, cap tanh(x / cap). The cap is a number or an array. A cap beyond 2^+-100 takes the composed formula.
  *
- * Forward, min(|x|, cap) P(|x / cap|) with a table of P(t) = tanh(t) / min(t, 1): the rounding of t is amplified by less than
- * 1/2, and small results are relatively right. Backward, the table of tanh', with the quotient in two parts, since the tail
- * amplifies its rounding by 2 |x / cap|. */
+ * Forward it is min(|x|, cap) P(|x / cap|), with a table of P(t) = tanh(t) / min(t, 1). The result has less than half the
+ * relative rounding error of t, and small results are right, too. Backward it is the table of tanh'. There the quotient x / cap
+ * is in two parts: the tail multiplies its relative error by 2 |x / cap|. */
 
 typedef struct {
     f32_v cap, bound, inverse, low;
@@ -36,7 +36,7 @@ static ALWAYS_INLINE f32_v softcap_slope(Cap cap, f32_v x, f32_v grad) {
     if (__builtin_expect(far, 0)) {
         f32_v t = f32_max(f32_set(10), f32_abs(z)), k;
         f32_v p = f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low, &k);
-        p = f32_fma(f32_set(0.25f), p, f32_set(0.25f)); /* a quarter, so that no gradient overflows here */
+        p = f32_fma(f32_set(0.25f), p, f32_set(0.25f)); /* a quarter: no gradient then overflows here */
         y = f32_select(far, f32_scaled(p * grad, k + f32_set(4)), y);
     }
     return y;

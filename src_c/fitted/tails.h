@@ -1,16 +1,16 @@
-/* What the fitted kernels do beyond their tables, where an exponential is left: float32, with the roundings carried that it would
- * amplify. Wide data have up to a third of their elements there. A tail gets x < 0 and what the result is multiplied by; that
- * and the scaling come last, since a float32 operation on a subnormal number takes 100 times as long. */
+/* The tails of the fitted kernels: exponentials, in float32, beyond the tables. The exponential would amplify the rounding error
+ * of its argument, so `low` keeps that. A tail takes x < 0 and a factor. The factor and the scaling by 2^k come last: operations
+ * on subnormal numbers are slow. */
 
 #include "fitted/generated/tail_terms.h"
 
-/* e^(z + low) = (1 + t) 2^k for z < 0, |low| < 2^-8: a (1 + t) is rounded once, as a t + a */
+/* e^(z + low) = (1 + t) 2^k for z < 0, |low| < 2^-8. The caller rounds a (1 + t) once, as a t + a. */
 static ALWAYS_INLINE f32_v f32_exp_tail(f32_v z, f32_v low, f32_v *k) {
     f32_v whole, t = f32_expm1_remainder(z, k, &whole);
     return f32_fma(low, f32_set(1) + t, t);
 }
-/* With e = e^z, z = rate x: C e (1 - h e), C x e (1 - h e), or the derivative of the latter, C e (1 + z - h e (1 + 2 z)). C is
- * sign e^log_constant: as a factor it would be rounded twice. */
+/* With e = e^z and z = rate x: PLAIN is C e (1 - h e), GATED is C x e (1 - h e), and SLOPE is the derivative of GATED,
+ * C e (1 + z - h e (1 + 2 z)). C = sign e^log_constant joins the exponent: as a factor it would be rounded twice. `bend` is h. */
 enum { PLAIN, GATED, SLOPE };
 static ALWAYS_INLINE f32_v exponential_tail(int kind, float sign, float log_constant, float log_low, float bend, float rate,
                                             float rate_low, f32_v x, f32_v factor) {
@@ -33,7 +33,7 @@ static ALWAYS_INLINE f32_v exponential_tail(int kind, float sign, float log_cons
         else
             t = f32_fma(-e, f32_set(1) + t, t);
     }
-    a = a * f32_set(sign * 0x1p-12f); /* |a| is below 2^10, and k below -20: what overflows now does so in the end */
+    a = a * f32_set(sign * 0x1p-12f); /* |a| < 2^10 and k < -20: if a product overflows here, the result does, too */
     return f32_scaled(f32_fma(a, t, a) * factor, k + f32_set(12));
 }
 
@@ -44,7 +44,7 @@ static ALWAYS_INLINE f32_v f32_series(const float *c, int count, f32_v y) {
 }
 
 /* Phi(x) = phi(x) (1 + y P(y)) / -x and Phi(x) + x phi(x) = phi(x) x (1 + y Q(y)), y = 1 / x^2. The first coefficient of both is
- * 1 / sqrt(2 pi), rounded; log1p of what rounding did to it joins the exponent. */
+ * 1 / sqrt(2 pi), rounded. FAR_TAIL_LOG, the logarithm of the exact value over the rounded one, joins the exponent. */
 static ALWAYS_INLINE void gelu_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k) {
     f32_v b = f32_max(f32_set(-30), x), square = b * b, y = f32_set(1) / square;
     f32_v low = f32_fma(f32_fma(b, b, -square), f32_set(-0.5f), f32_set(FAR_TAIL_LOG));
@@ -73,7 +73,8 @@ static ALWAYS_INLINE void gelu_tanh_tail(f32_v x, f32_v *value, f32_v *slope, f3
     *slope = f32_fma(-e, f32_fma(-outer, p, y), y);
 }
 
-/* log(w / (1 - w)) for w < 0.06, the nearer of x and 1 - x: log(w) - log1p(-w), log(w) = k ln 2 + log1p(m - 1), 0.75 <= m < 1.5 */
+/* log(x / (1 - x)) where w, the smaller of x and 1 - x, is below 0.06: log(w) - log1p(-w), with its sign. log(w) is
+ * k ln 2 + log1p(m - 1) with 0.75 <= m < 1.5. */
 static ALWAYS_INLINE f32_v logit_tail(f32_v x) {
     const f32_m upper = f32_gt(x, f32_set(0.5f));
     f32_v w = f32_select(upper, f32_set(1) - x, x), m = f32_mantissa(w), r = m - f32_set(1);
@@ -89,15 +90,15 @@ static void logit_outside(const float *const *in, const float *parameter, float 
     for (size_t i = 0; i < n; i += f32_lanes) f32_store(out[0] + i, logit_tail(f32_load(in[0] + i)));
 }
 
-/* a 2^k times the inputs in `factors` (bits). The scaling comes last, and a is made smaller before, so that no factor makes it
- * overflow before 2^k takes it back. */
+/* a 2^k times the inputs in `factors` (a bit for each). The scaling comes last. Before it a is made 2^12 times smaller, so that
+ * no factor makes it overflow. */
 static ALWAYS_INLINE void store_scaled(f32_v a, f32_v k, int factors, const float *const *in, size_t i, float *out) {
     a = a * f32_set(0x1p-12f);
     for (int j = 0; j < MAX_ARRAYS; j++)
         if (factors >> j & 1) a = a * f32_load(in[j] + i);
     f32_store(out + i, f32_scaled(a, k + f32_set(12)));
 }
-/* A kernel of what was gathered, with the factors of the slope and of the value: one of them, or both */
+/* The kernel of gathered elements: the slope, the value or both, each times its factors */
 enum { NONE = -1 };
 typedef void Tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k);
 static ALWAYS_INLINE void gathered_tail(Tail *tail, int argument, int slope_factors, int value_factors, const float *const *in,

@@ -1,11 +1,11 @@
-/* The vectors of float64, under the names that words.h, elementwise/ and rows/ use: they are compiled once for this file and
- * once for float.h. simd/ says what each operation does. */
+/* The names under which words.h, elementwise/ and rows/ use the operations of float64; float.h has those of float32.
+ * src_c/README.md says what each operation does. */
 #include "math/constants.h"
 #include "math/exp.h"
 
 typedef double T; /* a number */
 typedef f64_v V; /* a vector of them */
-typedef f64_m M; /* a truth for each of its lanes */
+typedef f64_m M; /* true or false for each lane of a vector */
 enum { LANES = f64_lanes };
 #define C(constant) f64_set((T)(constant)) /* a number in every lane */
 #define LOAD f64_load
@@ -49,6 +49,6 @@ enum { LANES = f64_lanes };
 #define LT(a, b) GT(b, a)
 #define LE(a, b) GE(b, a)
 
-/* 2^(k + LIFT) is normal for every k down to EXP_LOW / ln 2, and LOWER = 2^-LIFT takes the lift back in one rounding. */
+/* 2^(k + LIFT) is normal for every k down to EXP_LOW / ln 2. A product with LOWER = 2^-LIFT takes the lift back, rounded once. */
 #define LIFT 54
 #define LOWER 0x1p-54

@@ -1,17 +1,16 @@
 /* exp and expm1 on vectors of floats and of doubles, over the operations of simd/ and the constants of constants.h.
- * benchmarks/accuracy.json has the largest error of each function made of them, and where it is.
+ * benchmarks/accuracy.json has the largest error of each function that uses them, and its input.
  *
  *   f32_...     float32
  *   f64_...     float64
  *   short_...   doubles that are rounded to floats in the end: a shorter polynomial, good to 2^-34
  *
- * Each is made of expm1(r), where r = x - k ln 2 is the remainder and |r| <= ln 2 / 2:
- * e^x = (1 + expm1(r)) 2^k. */
+ * All use expm1(r) of the remainder r = x - k ln 2, where |r| <= ln 2 / 2: e^x = (1 + expm1(r)) 2^k. */
 
-/* Adding and subtracting ROUNDER rounds to a whole number, which then stands in the low bits of the sum. */
+/* Adding ROUNDER rounds to a whole number, which stands in the low bits of the sum. Subtracting ROUNDER gives that number. */
 #define f32_ROUNDER 0x1.8p23
 #define f64_ROUNDER 0x1.8p52
-/* exp is 0 below EXP_LOW and infinite above EXP_HIGH; expm1 is -1 to the last bit below EXPM1_LOW. */
+/* exp is 0 below EXP_LOW and infinite above EXP_HIGH. expm1 rounds to -1 below EXPM1_LOW. */
 #define f32_EXP_LOW -105
 #define f64_EXP_LOW -746
 #define f32_EXP_HIGH 89
@@ -20,14 +19,14 @@
 #define f64_EXPM1_LOW -50
 #define f32_MAX_EXPONENT 127
 #define f64_MAX_EXPONENT 1023
-/* The bound of a softmax is made up of the errors of two exponentials and of a sum, so each must be small: rows ask for the
- * rounding of r in float64, too. Elsewhere it would cost 7 % of exp. */
+/* The error of a softmax is the sum of the errors of two exponentials and of a sum. So the rows keep the error of r in float64,
+ * too. The elementwise kernels do not: it makes exp slower, and their bound holds without. */
 #ifndef f64_KEEPS_ERROR
 #define f64_KEEPS_ERROR 0
 #endif
 
-/* expm1(r) for the remainder r of x within +-2^14. `whole` is k + ROUNDER. The rounding of r is carried along (`error`), which
- * takes .2 ULP off. Even and odd powers are summed apart: two short chains of operations are done sooner than one long one. */
+/* expm1(r) for the remainder r of x, |x| <= 2^14. `whole` is k + ROUNDER. `error` is what rounding took off r; without it the
+ * result would be .2 ULP worse. Even and odd powers have a sum each: two short chains of operations run side by side. */
 static inline f32_v f32_expm1_remainder(f32_v x, f32_v *k, f32_v *whole) {
     *whole = f32_fma(x, f32_set(f32_LOG2E), f32_set(f32_ROUNDER));
     *k = *whole - f32_set(f32_ROUNDER);
@@ -49,9 +48,9 @@ static inline f32_v f32_expm1_remainder(f32_v x, f32_v *k, f32_v *whole) {
     return r + f32_fma(square, f32_fma(odd, r, even), error);
 }
 
-/* The same in float64, with the polynomial q of that degree */
-static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_of_degree(const double *q, int degree, int keeps_error, f64_v x,
-                                                                          f64_v *k, f64_v *whole) {
+/* The same in float64, with a polynomial q of any degree, and with or without the error of r */
+static inline __attribute__((always_inline)) f64_v f64_expm1_remainder_of_degree(const double *q, int degree, int keeps_error,
+                                                                                 f64_v x, f64_v *k, f64_v *whole) {
     *whole = f64_fma(x, f64_set(f64_LOG2E), f64_set(f64_ROUNDER));
     *k = *whole - f64_set(f64_ROUNDER);
 #ifdef HAVE_FMA
@@ -98,7 +97,7 @@ static inline f64_v f64_scaled(f64_v a, f64_v k) {
 #endif
 }
 
-/* e^x. The clamps take the constant first, so that NaN passes. */
+/* e^x. x is the second operand of min and max, so that NaN passes. */
 static inline f32_v f32_exp(f32_v x) {
     f32_v k, whole, t = f32_expm1_remainder(f32_max(f32_set(f32_EXP_LOW), f32_min(f32_set(f32_EXP_HIGH), x)), &k, &whole);
     return f32_scaled(f32_set(1) + t, k);
@@ -112,8 +111,8 @@ static inline f64_v short_exp(f64_v x) {
     return f64_scaled(f64_set(1) + t, k);
 }
 
-/* e^x - 1 = (2^k - 1) + 2^k t, where 2^k - 1 is exact or does not matter. `low` is what the sum rounds off. x is at most
- * MAX_EXPONENT ln 2. */
+/* e^x - 1 = (2^k - 1) + 2^k t for x <= MAX_EXPONENT ln 2. 2^k - 1 is exact, or its error is too small to count. `low` is the
+ * rounding error of the sum. */
 static inline f32_v f32_expm1_parts(f32_v t, f32_v whole, f32_v *low) {
     f32_v power = f32_pow2(whole), first = power - f32_set(1), high = f32_fma(power, t, first);
     *low = f32_fma(power, t, first - high);
@@ -125,8 +124,8 @@ static inline f64_v f64_expm1_parts(f64_v t, f64_v whole, f64_v *low) {
     return high;
 }
 
-/* From t = expm1(r). The power of 2 stops one short of where the result is still finite: then it is doubled. -0 keeps its
- * sign. */
+/* e^x - 1. For the largest x the result is finite, but 2^k is not: k stops at MAX_EXPONENT, and the result is doubled. -0 keeps
+ * its sign. */
 static inline f32_v f32_expm1(f32_v x) {
     f32_v k, whole, low, t = f32_expm1_remainder(f32_max(f32_set(f32_EXPM1_LOW), f32_min(f32_set(f32_EXP_HIGH), x)), &k, &whole);
     f32_v y = f32_expm1_parts(t, f32_min(f32_set(f32_ROUNDER + f32_MAX_EXPONENT), whole), &low);

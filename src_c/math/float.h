@@ -1,11 +1,11 @@
-/* The vectors of float32, under the names that words.h, elementwise/ and rows/ use: they are compiled once for this file and
- * once for double.h. simd/ says what each operation does. */
+/* The names under which words.h, elementwise/ and rows/ use the operations of float32; double.h has those of float64.
+ * src_c/README.md says what each operation does. */
 #include "math/constants.h"
 #include "math/exp.h"
 
 typedef float T; /* a number */
 typedef f32_v V; /* a vector of them */
-typedef f32_m M; /* a truth for each of its lanes */
+typedef f32_m M; /* true or false for each lane of a vector */
 enum { LANES = f32_lanes };
 #define C(constant) f32_set((T)(constant)) /* a number in every lane */
 #define LOAD f32_load
@@ -51,11 +51,11 @@ enum { LANES = f32_lanes };
 #define LT(a, b) GT(b, a)
 #define LE(a, b) GE(b, a)
 
-/* 2^(k + LIFT) is normal for every k down to EXP_LOW / ln 2, and LOWER = 2^-LIFT takes the lift back in one rounding. */
+/* 2^(k + LIFT) is normal for every k down to EXP_LOW / ln 2. A product with LOWER = 2^-LIFT takes the lift back, rounded once. */
 #define LIFT 26
 #define LOWER 0x1p-26
 
-/* What a set has of the kind for floats alone */
+/* Some sets have these for floats alone. */
 #ifdef TURNS_f32
 #define TURNS
 #endif

@@ -1,17 +1,17 @@
-/* The slow way of sine.h, for the few arguments that are large: x / pi modulo 2, exactly, in whole numbers (Payne, Hanek).
+/* The reduction of large arguments for sine.h: x / pi modulo 2, exactly, in whole numbers (Payne and Hanek).
  *
- * A double is m 2^e with a whole m below 2^53. Of the digits of 1 / pi only 160 matter: m times the ones before gives an even
- * multiple of pi, and m times the ones after less than 2^-105. So the product of m and a window of five words, modulo
- * 2^160, is the answer; three words of it are kept. Nothing here depends on the instruction set, and nothing on rounding
- * but the last three lines. */
-#ifndef FASTACT_REDUCE_H
-#define FASTACT_REDUCE_H
+ * A double is m 2^e with a whole number m below 2^53. Only 160 of the digits of 1 / pi count: m times the digits before them is
+ * an even number, and m times the digits after them is less than 2^-105. So the answer is the product of m and a window of five
+ * words, modulo 2^160; three words of it are kept. Nothing here depends on the instruction set, and only the last three lines
+ * round. */
+#ifndef FASTACT_PAYNE_HANEK_H
+#define FASTACT_PAYNE_HANEK_H
 #include <stdint.h>
 #include <string.h>
 
-#define FAR_SCALE 0x1p-64 /* arguments come multiplied by it, so that they need not be finite without */
+#define FAR_SCALE 0x1p-64 /* The caller multiplies arguments by it: without it they may overflow. */
 
-/* sum += x / (pi FAR_SCALE) modulo 2, where sum counts in 2^-95, the highest word first */
+/* sum += x / (pi FAR_SCALE) modulo 2. The sum is a whole number of 2^-95, its highest word first. */
 static void add_half_turns(uint32_t *sum, double x) {
     uint64_t bits, m;
     memcpy(&bits, &x, sizeof bits);
@@ -30,7 +30,7 @@ static void add_half_turns(uint32_t *sum, double x) {
             carry >>= 32;
         }
     }
-    carry = 0; /* with all bits flipped it is -product, but for one unit */
+    carry = 0; /* a negative product has all bits flipped: that is off by one unit */
     for (int i = 2; i >= 0; i--) {
         carry += (uint64_t)sum[i] + (product[i] ^ flip);
         sum[i] = (uint32_t)carry;
@@ -38,8 +38,8 @@ static void add_half_turns(uint32_t *sum, double x) {
     }
 }
 
-/* For `count` numbers: (high + low) / FAR_SCALE + shift pi = (k + t) pi modulo 2 pi, with k = 0 or 1, |t| <= 1/2 good to
- * 2^-84. t replaces high and low; NaN where high is not finite. */
+/* For `count` numbers: (high + low) / FAR_SCALE + shift pi = (k + t) pi modulo 2 pi, where k = 0 or 1 and |t| <= 1/2 is good to
+ * 2^-84. t replaces high and low. It is NaN where high is not finite. */
 static void reduce_far(double *high, double *low, double *k, int count, double shift) {
     for (int i = 0; i < count; i++) {
         double wrong = high[i] - high[i]; /* 0, or NaN */

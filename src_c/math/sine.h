@@ -1,14 +1,15 @@
-/* sin(z), and sin(z) + cos(z), for wide formulas: both are a sine, the second of z + pi / 4.
+/* sin(z), and sin(z) + cos(z), for wide formulas. The sum is a sine, too, of z + pi / 4.
  *
- * The argument is brought to r = z + shift pi - k pi, |r| <= pi / 2, and one odd polynomial does the rest: with pi / 2 in place
- * of pi there would be two, and a choice between them. Up to SIN_FAR, k pi is taken away in three parts (wide_without), of which k times the first two is exact: r is good to 2^-85 for float64, 2^-52 for float32. What is larger goes
- * through payne_hanek.h, lane by lane; the other lanes of its vector do not notice.
+ * We subtract a multiple of pi: r = z + shift pi - k pi, |r| <= pi / 2. One odd polynomial then gives sin(r); multiples of pi /
+ * 2 would need two, and a choice between them. Up to SIN_FAR we subtract k pi in three parts (wide_without); k times each of the
+ * first two is exact, and r is good to 2^-85 for float64, 2^-52 for float32. Larger arguments go through payne_hanek.h, lane by
+ * lane. The other lanes of their vector keep their bits.
  *
- * Worst found against mpmath, for a from 1e-3 to 1e5 and x from all binades, with the neighbours of multiples of pi / 4 and
- * pi / (4 a): snake .501 ULP in float32 and .508 in float64; its derivative .501 and .509, or below 2^-54 absolute. */
+ * Worst found against mpmath, for a from 1e-3 to 1e5 and x from all binades, with the neighbours of multiples of pi / 4 and pi /
+ * (4 a): snake .501 ULP in float32 and .508 in float64; its derivative .501 and .509, or below 2^-54 absolute. */
 #define SIN_FAR 0x1p20
 
-/* sin(z + shift pi) for a shift of 0 or 1/4, where z = a x: beyond SIN_FAR it is computed from a and x, since z may overflow */
+/* sin(z + shift pi) for a shift of 0 or 1/4, where z = a x. Beyond SIN_FAR it uses a and x, since z may overflow. */
 static ALWAYS_INLINE W wide_shifted_sin(W z, W a, W x, double shift) {
     f64_v k =
         (f64_fma(wide_leading(z), f64_set(0x1.45f306dc9c883p-2), f64_set(shift)) + f64_set(f64_ROUNDER)) - f64_set(f64_ROUNDER);
@@ -27,7 +28,7 @@ static ALWAYS_INLINE W wide_shifted_sin(W z, W a, W x, double shift) {
     f64_v half = f64_fma(k, f64_set(0.5), f64_set(f64_ROUNDER)) - f64_set(f64_ROUNDER);
     f64_v parity = f64_fma(half, f64_set(-2), k); /* 0 for an even k, else 1 or -1 */
     r = wide_select(f64_gt(f64_abs(parity), f64_set(0.5)), wide_negative(r), r);
-    /* sin(r) / r by r^2 */
+    /* the polynomial is sin(r) / r by r^2 */
     return wide_multiply(r, wide_terms(wide_multiply(r, r), SIN_TERMS));
 }
 

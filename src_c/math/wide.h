@@ -1,7 +1,7 @@
-/* The words of the wide formulas, written once for both kinds of wide numbers: W is one double in float_wide.h, a pair of
- * doubles in double_wide.h. Their coefficients come from fastact/numpy_backend/coefficients.py. */
+/* The words of the wide formulas, for both kinds of wide numbers: a W is one double (float_wide.h) or the sum of two
+ * (double_wide.h). The coefficients come from fastact/numpy_backend/coefficients.py. */
 
-/* log(1 + x) for -0.7 <= x <= 2.1 to 2^-38, by s = x / (2 + x) */
+/* log(1 + x) to 2^-38 for -0.7 <= x <= 2.1: a polynomial of s^2, times s = x / (2 + x) */
 static inline f64_v f64_log1p_estimate(f64_v x) {
     f64_v s = x / (f64_set(2) + x), y = s * s, p = f64_set(short_log1p_terms[9]);
     for (int i = 8; i >= 0; i--) p = f64_fma(p, y, f64_set(short_log1p_terms[i]));
@@ -22,7 +22,7 @@ static inline W wide_minimum(W a, W b) {
 static inline W wide_clip_number(W x, W low, W high) { return wide_maximum_number(wide_minimum_number(x, high), low); }
 static inline W wide_clip(W x, W low, W high) { return wide_maximum(wide_minimum(x, high), low); }
 
-/* c[0] + c[1] x + ..., of which the first `doubled` coefficients are in two parts, c + low, and added in full */
+/* c[0] + c[1] x + ... The first `doubled` coefficients are sums c + low, and their terms are wide. The other terms are doubles. */
 static inline W wide_terms(W x, int count, const double *c, int doubled, const double *low) {
     f64_v y = wide_leading(x), p = f64_set(c[count - 1]);
     for (int i = count - 2; i >= doubled; i--) p = f64_fma(p, y, f64_set(c[i]));
@@ -31,7 +31,7 @@ static inline W wide_terms(W x, int count, const double *c, int doubled, const d
         value = wide_add(wide_constant(f64_set(c[i]), f64_set(low[i])), wide_multiply(value, x));
     return value;
 }
-/* The same where only the leading terms, added by the formula, need more than a double */
+/* The same with terms in double: the formula adds the leading terms, which need more digits. */
 static inline W wide_polynomial(W x, int count, const double *c) { return wide_terms(x, count, c, 0, NULL); }
 
 /* n / (2 - n) with n = -expm1(-2 |z|) */
@@ -52,12 +52,12 @@ static inline W wide_log(W x) {
     W y = wide_add(wide_multiply(wide_of(k), ln2), wide_log1p(wide_subtract(fraction, wide_number(1))));
     f64_v extreme =
         f64_select(f64_gt(f64_set(0), a), f64_set(NAN_VALUE), f64_select(f64_gt(a, f64_set(0)), a, f64_set(-HUGE_VAL)));
-    extreme = f64_select(f64_nan(a), a, extreme); /* inf, 0 and what has no logarithm */
+    extreme = f64_select(f64_nan(a), a, extreme); /* inf, 0, and numbers without a logarithm */
     return wide_select(f64_gt(a, f64_set(0)), wide_select(f64_gt(a, f64_set(0x1.fffffffffffffp1023)), wide_of(extreme), y),
                        wide_of(extreme));
 }
 
-/* erfc(t / sqrt 2) / 2 * e^(t^2 / 2) for t >= 0: the normal distribution's tail without its decay */
+/* erfc(t / sqrt 2) / 2 * e^(t^2 / 2) for t >= 0: the tail of the normal distribution, without its factor e^(-t^2 / 2) */
 static inline W wide_scaled_normal_tail(W t) {
     W inverse = wide_divide(wide_number(1), wide_add(t, wide_number(normal_tail_centre[0])));
     W w = wide_multiply(wide_subtract(t, wide_number(normal_tail_centre[0])), inverse);

@@ -1,12 +1,12 @@
 /* The words of the direct formulas, for every instruction set and both precisions. fastact/numpy_backend/words.py has the same
- * words in NumPy. benchmarks/accuracy.json has the largest error of each, and where it is. */
+ * words in NumPy. benchmarks/accuracy.json has the largest error of each function, and its input. */
 
 static inline V direct_exp(V x) { return EXP(x); }
 static inline V direct_expm1(V x) { return EXPM1(x); }
 static inline V direct_abs(V x) { return ABS(x); }
 static inline V direct_sqrt(V x) { return SQRT(x); }
 
-/* e^-|x|, what sigmoid and its derivative are made of: no overflow, so one clamp and a shorter scaling */
+/* e^-|x|, for sigmoid and its derivative. It cannot overflow: one clamp and a shorter scaling are enough. */
 static inline V direct_exp_decay(V x) {
     V k, whole;
     V t = EXPM1_REMAINDER(MAX(C(EXP_LOW), -ABS(x)), &k, &whole);
@@ -17,8 +17,9 @@ static inline V direct_exp_decay(V x) {
 #endif
 }
 
-/* 1 / (1 + e^-x) = n / (1 + e) with e = e^-|x| and n = 1 or e. The remainder n - q (1 + e) is taken as (n - q) - q e,
- * where n - q is exact: so the rounding of 1 + e drops out (2.6 ULP without). */
+/* 1 / (1 + e^-x) = n / (1 + e) with e = e^-|x| and n = 1 or e. q is the quotient, and the remainder n - q (1 + e) corrects it.
+ * We compute the remainder as (n - q) - q e, where n - q is exact: so the rounding error of 1 + e, which would make 2.6 ULP,
+ * drops out. */
 static inline V direct_sigmoid(V x) {
     V e = direct_exp_decay(x);
     V n = SELECT(GE(x, C(0)), C(1), e);
@@ -36,7 +37,7 @@ static inline V direct_sigmoid_derivative(V x) {
     return FMA(-q, q, q);
 }
 
-/* n / (2 - n) with n = -expm1(-2 |x|); the remainder n - q (2 - n) as (n - 2 q) + q n, where n - 2 q is exact */
+/* n / (2 - n) with n = -expm1(-2 |x|). We compute the remainder n - q (2 - n) as (n - 2 q) + q n, where n - 2 q is exact. */
 static inline V direct_tanh(V x) {
     V k, whole, low;
     V t = EXPM1_REMAINDER(MAX(C(EXPM1_LOW), C(-2) * ABS(x)), &k, &whole);
@@ -49,10 +50,10 @@ static inline V direct_tanh(V x) {
 
 static inline V direct_where(M condition, V yes, V no) { return SELECT(condition, yes, no); }
 
-/* The larger, NaN where either is NaN */
+/* The larger and the smaller, NaN where either is NaN */
 static inline V direct_maximum(V a, V b) { return SELECT(IS_NAN(a), a, MAX(a, b)); }
 static inline V direct_minimum(V a, V b) { return SELECT(IS_NAN(a), a, MIN(a, b)); }
-/* The same where b is a number, which cannot be NaN: the number first, so that NaN passes */
+/* The same where b is a number in the formula. a is the second operand, so that NaN passes. */
 static inline V direct_maximum_number(V a, V b) { return MAX(b, a); }
 static inline V direct_minimum_number(V a, V b) { return MIN(b, a); }
 static inline V direct_unless_nan(V x, V value) { return SELECT(IS_NAN(x), x, value); }

@@ -1,4 +1,4 @@
-/* AVX2 and FMA: 8 floats or 4 doubles. */
+/* AVX2 and FMA: 8 floats or 4 doubles. src_c/README.md has the table of the operations, avx512.h the comments. */
 #ifndef FASTACT_SIMD_H
 #define FASTACT_SIMD_H
 #include <immintrin.h>
@@ -54,7 +54,7 @@ static inline f64_v f64_pow2(f64_v z) {
     return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_slli_epi64(_mm256_castpd_si256(z), 52), _mm256_set1_epi64x(1023LL << 52)));
 }
 
-/* the exponent's bits below those of 2^52, which is then taken away again */
+/* The bits of the exponent become the low bits of 2^52 + exponent. Subtracting 2^52 gives the exponent. */
 static inline f64_v f64_exponent(f64_v a) {
     __m256i shifted = _mm256_or_si256(_mm256_srli_epi64(_mm256_castpd_si256(a), 52), _mm256_castpd_si256(_mm256_set1_pd(0x1p52)));
     return _mm256_castsi256_pd(shifted) - _mm256_set1_pd(0x1p52 + 1023);
@@ -78,7 +78,7 @@ static inline double f64_largest(f64_v a) {
     return _mm_cvtsd_f64(_mm_max_sd(s, _mm_unpackhi_pd(s, s)));
 }
 
-/* The first `count` entries at p, `fill` in the lanes beyond, which are not read; and the same for storing */
+/* The first `count` lanes alone. Loading gives `fill` in the other lanes, and neither reads nor writes their memory. */
 #define HAVE_PARTIAL 1
 static inline __m256i float_mask(size_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count < 8 ? (int)count : 8), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -97,7 +97,6 @@ static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
 static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm256_maskstore_ps(p, float_mask(count), a); }
 static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm256_maskstore_pd(p, double_mask(count), a); }
 
-/* As in simd_avx512.h */
 #define HAVE_FOLDS 1
 static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
     const f64_v c = _mm256_castps_pd(a), d = _mm256_castps_pd(b);
@@ -120,7 +119,7 @@ static inline void f32_neighbours(f32_v a, f32_v b, f32_v *first, f32_v *second)
 static inline f32_v f32_permute(f32_v a, const int32_t *from) {
     return _mm256_permutevar8x32_ps(a, _mm256_loadu_si256((const __m256i *)from));
 }
-static inline f64_v f64_permute(f64_v a, const int32_t *from) { /* each double as two halves, 2 i and 2 i + 1 */
+static inline f64_v f64_permute(f64_v a, const int32_t *from) { /* a double is two floats: 2 i and 2 i + 1 */
     const __m256i first = _mm256_slli_epi64(_mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)from)), 1);
     const __m256i halves = _mm256_add_epi64(_mm256_or_si256(first, _mm256_slli_epi64(first, 32)), _mm256_set1_epi64x(1LL << 32));
     return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(a), halves));

@@ -1,4 +1,5 @@
-/* AVX-512 (F, BW, DQ, VL; with BMI2, which all of them have): 16 floats or 8 doubles. Arithmetic is written with + - * / on the vector types. */
+/* AVX-512 (F, BW, DQ and VL, with BMI2, which every such processor has): 16 floats or 8 doubles. src_c/README.md has the table of
+ * the operations. + - * / work on the vector types. */
 #ifndef FASTACT_SIMD_H
 #define FASTACT_SIMD_H
 #include <immintrin.h>
@@ -6,7 +7,7 @@
 #include <stdint.h>
 
 #define HAVE_FMA 1
-#define HAVE_TABLES 1 /* 32-entry look-ups in registers: the fitted kernels of segments.h */
+#define HAVE_TABLES 1 /* look-ups in tables of 32 entries, held in registers: fitted/ needs them */
 
 typedef __m512 f32_v;
 typedef __mmask16 f32_m;
@@ -40,9 +41,9 @@ static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
 }
 static inline f32_v f32_sqrt(f32_v a) { return _mm512_sqrt_ps(a); }
 static inline f64_v f64_sqrt(f64_v a) { return _mm512_sqrt_pd(a); }
-/* floats as doubles */
+/* as many floats as there are doubles in a vector, as doubles */
 static inline f64_v f64_load_floats(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
-/* the first half of the lanes as doubles, and the other */
+/* the first half of the lanes, and the second, as doubles */
 static inline f64_v f32_first_half(f32_v a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
 static inline f64_v f32_second_half(f32_v a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
 static inline void f64_store_floats(float *p, f64_v a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
@@ -60,7 +61,7 @@ static inline int f64_any(f64_m m) { return m != 0; }
 static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm512_mask_blend_ps(m, no, yes); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm512_mask_blend_pd(m, no, yes); }
 
-/* 2^k, from z = k + 1.5 * 2^23 (2^52): the low bits of z hold k */
+/* 2^k from z = k + 1.5 * 2^23, or 1.5 * 2^52 for doubles: the low bits of z hold k */
 static inline f32_v f32_pow2(f32_v z) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(z), 23), _mm512_set1_epi32(127 << 23)));
 }
@@ -69,7 +70,7 @@ static inline f64_v f64_pow2(f64_v z) {
 }
 /* the k with 2^k <= a < 2^(k + 1), for a normal positive a */
 static inline f64_v f64_exponent(f64_v a) { return _mm512_getexp_pd(a); }
-/* a * 2^k for a whole k of any size, rounded once: one instruction over the whole range, subnormal results included */
+/* a * 2^k for a whole number k of any size, rounded once even where it is subnormal */
 #define HAVE_SCALE 1
 static inline f32_v f32_scale(f32_v a, f32_v k) { return _mm512_scalef_ps(a, k); }
 static inline f64_v f64_scale(f64_v a, f64_v k) { return _mm512_scalef_pd(a, k); }
@@ -79,7 +80,7 @@ static inline double f64_sum(f64_v a) { return _mm512_reduce_add_pd(a); }
 static inline float f32_largest(f32_v a) { return _mm512_reduce_max_ps(a); }
 static inline double f64_largest(f64_v a) { return _mm512_reduce_max_pd(a); }
 
-/* The first `count` entries at p, `fill` in the lanes beyond, which are not read; and the same for storing */
+/* The first `count` lanes alone. Loading gives `fill` in the other lanes, and neither reads nor writes their memory. */
 #define HAVE_PARTIAL 1
 static inline __mmask16 float_mask(size_t count) { return (__mmask16)_bzhi_u32(0xffff, count < 16 ? (unsigned)count : 16); }
 static inline __mmask8 double_mask(size_t count) { return (__mmask8)_bzhi_u32(0xff, count < 8 ? (unsigned)count : 8); }
@@ -92,14 +93,15 @@ static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
 static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, float_mask(count), a); }
 static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, double_mask(count), a); }
 
-/* Streaming stores, past the caches; p must be aligned to a vector. */
+/* Streaming stores, which bypass the caches. p is aligned to a vector. */
 #define HAVE_STREAM 1
 static inline void f32_stream(float *p, f32_v a) { _mm512_stream_ps(p, a); }
 static inline void f64_stream(double *p, f64_v a) { _mm512_stream_pd(p, a); }
 static inline void stream_end(void) { _mm_sfence(); }
 
-/* The lanes of a and b, half of each in `first` and half in `second`, such that after log2 of the lanes steps with the results in pairs
- * the i-th lane is of the i-th vector: 1 instead of 4 steps a vector for a sum. */
+/* A fold: half of the lanes of a and of b go to `first`, the others to `second`. The caller adds the two, or takes the larger.
+ * log2(lanes) such steps make one vector of as many vectors as there are lanes; its lane i is the sum, or the largest, of vector
+ * i. */
 #define HAVE_FOLDS 1
 static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
     const f64_v c = _mm512_castps_pd(a), d = _mm512_castps_pd(b);
@@ -115,8 +117,8 @@ static inline void f64_fold(int step, f64_v a, f64_v b, f64_v *first, f64_v *sec
     *second = step == 0 ? _mm512_unpackhi_pd(a, b) : _mm512_shuffle_f64x2(a, b, 0xdd);
 }
 
-/* a's lanes in another order. For turning: the first of each two lanes, of a and then of b within 128 bits, and the second; b's lanes where
- * `negative` is, and a's. */
+/* neighbours: within each 128 bits, `first` gets the even lanes of a and then of b, `second` the odd ones. permute: lane i of the
+ * result is lane from[i] of a. blend: lane i is that of b where the sign of negative[i] is set, else that of a. */
 #define TURNS_f32 1
 static inline void f32_neighbours(f32_v a, f32_v b, f32_v *first, f32_v *second) {
     *first = _mm512_shuffle_ps(a, b, 0x88);
@@ -130,7 +132,7 @@ static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
     return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_loadu_si512(negative)), a, b);
 }
 
-/* Vectors of each of two operands for which there are registers, with as many for what is computed */
+/* How many vectors of each of two operands the registers hold, with room for as many results */
 #define HELD_f32 8
 
 /* table[low 4 bits of z] */
@@ -138,14 +140,14 @@ static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
 static inline f32_v f32_lookup(const float *table, f32_v z) {
     return _mm512_permutexvar_ps(_mm512_castps_si512(z), _mm512_loadu_ps(table));
 }
-/* the float of the bits table[low 4 bits of z] + (z's bits << 19) */
+/* the float with the bits table[low 4 bits of z] + (bits of z << 19) */
 static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
     const __m512i bits = _mm512_castps_si512(z);
     return _mm512_castsi512_ps(
         _mm512_add_epi32(_mm512_permutexvar_epi32(bits, _mm512_loadu_si512(table)), _mm512_slli_epi32(bits, 19)));
 }
 
-/* seen, and the bits in which a and b differ (0xf6: seen | (a ^ b)); whether it has any of some bits */
+/* seen | (a ^ b), which 0xf6 stands for: the bits in which any a and b differed. any_bit: whether a lane has one of `bits` */
 static inline f32_v f32_or_different(f32_v seen, f32_v a, f32_v b) {
     return _mm512_castsi512_ps(
         _mm512_ternarylogic_epi32(_mm512_castps_si512(seen), _mm512_castps_si512(a), _mm512_castps_si512(b), 0xf6));
@@ -160,22 +162,22 @@ static inline __attribute__((always_inline)) void f32_lookups(const float *table
     for (int v = 0; v < count; v++) c[v] = _mm512_permutex2var_ps(low, _mm512_castps_si512(z[v]), high);
 }
 
-/* the first bits of a, sign and exponent before the rest, as an index for a look-up */
+/* the first bits of a, as an index for a look-up: sign, exponent, and the top of the mantissa */
 static inline f32_v f32_top_bits(f32_v a, int bits) {
     return _mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a), 32u - (unsigned)bits));
 }
 
-/* the lanes of a that m selects, moved together at the front */
+/* the lanes of a that m selects, moved to the front */
 static inline f32_v f32_compress(f32_m m, f32_v a) { return _mm512_maskz_compress_ps(m, a); }
-/* the reverse: those at p go to the lanes of m */
+/* the reverse: the numbers at p, in order, in the lanes that m selects */
 static inline f32_v f32_expand(f32_m m, const float *p) { return _mm512_maskz_expand_ps(m, _mm512_loadu_ps(p)); }
 static inline int f32_count(f32_m m) { return _mm_popcnt_u32(m); }
 
-/* a = mantissa * 2^k, with the mantissa in [0.75, 1.5) and the k of [1, 2) */
+/* the mantissa of a, in [0.75, 1.5); and the k with 2^k <= |a| < 2^(k + 1) */
 static inline f32_v f32_mantissa(f32_v a) { return _mm512_getmant_ps(a, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan); }
 static inline f32_v f32_exponent(f32_v a) { return _mm512_getexp_ps(a); }
 
-/* table[index[0]], table[index[1]] ...; index below the lanes */
+/* table[index[0]], table[index[1]], ... for indices below the number of lanes */
 static inline f32_v f32_pick(const float *table, const int *index) {
     return _mm512_permutexvar_ps(_mm512_loadu_si512(index), _mm512_loadu_ps(table));
 }

@@ -1,11 +1,11 @@
-/* 4 floats or 2 doubles, in the vectors that GCC and clang have on every processor: SSE2, NEON, VSX or whatever its baseline
- * is. The form of scalar.h for these compilers: with one number at a time 17 of 230 cases were slower than the fallback,
- * serf at .68 of its speed the slowest; so none is (serf 1.13). The bits are those of sse2.h. */
+/* 4 floats or 2 doubles, in the vectors that GCC and clang have on every processor: they use its baseline, such as SSE2, NEON or
+ * VSX. scalar.h includes this file, since some functions would be slower than the NumPy fallback with one number at a time. The
+ * bits are those of sse2.h. */
 typedef float f32_v __attribute__((vector_size(16)));
 typedef int32_t f32_m __attribute__((vector_size(16))); /* all bits of a lane, or none */
 enum { f32_lanes = 4 };
 typedef double f64_v __attribute__((vector_size(16)));
-typedef f32_m f64_m; /* with lanes of 64 bits GCC 12 turns a select into comparisons that SSE2 does not have, lane by lane */
+typedef f32_m f64_m; /* lanes of 32 bits: with 64, GCC 12 does a select lane by lane */
 enum { f64_lanes = 2 };
 
 #define F32_SIGN ((f32_m){0} + INT32_MIN)
@@ -42,7 +42,7 @@ static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return (f32_v)((f32_m)a
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) { return (f64_v)((f64_l)a | ((f64_l)sign & F64_SIGN)); }
 static inline f32_v f32_sqrt(f32_v a) { return (f32_v){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
 static inline f64_v f64_sqrt(f64_v a) { return (f64_v){sqrt(a[0]), sqrt(a[1])}; }
-/* Through a vector of floats: written lane by lane, GCC 12 takes a double that was stored as a float and loaded again for the double. */
+/* These convert vectors. Lane by lane, GCC 12 would take a double that was stored as a float and loaded again for the double. */
 typedef float two_floats __attribute__((vector_size(8)));
 static inline f64_v f64_load_floats(const float *p) {
     two_floats a;
@@ -73,13 +73,13 @@ static inline int f32_any(f32_m m) { return (m[0] | m[1] | m[2] | m[3]) != 0; }
 static inline int f64_all(f64_m m) { return (m[0] & m[2]) != 0; }
 static inline int f64_any(f64_m m) { return (m[0] | m[2]) != 0; }
 
-/* unsigned, since bits are shifted out */
+/* unsigned: the shifts lose bits */
 typedef uint32_t f32_u __attribute__((vector_size(16)));
 typedef uint64_t f64_u __attribute__((vector_size(16)));
 static inline f32_v f32_pow2(f32_v z) { return (f32_v)(((f32_u)z << 23) + (127u << 23)); }
 static inline f64_v f64_pow2(f64_v z) { return (f64_v)(((f64_u)z << 52) + (1023ull << 52)); }
 
-/* the exponent's bits below those of 2^52, which is then taken away again */
+/* The bits of the exponent become the low bits of 2^52 + exponent. Subtracting 2^52 gives the exponent. */
 static inline f64_v f64_exponent(f64_v a) { return (f64_v)((f64_u)a >> 52 | (f64_u)f64_set(0x1p52)) - f64_set(0x1p52 + 1023); }
 static inline float f32_sum(f32_v a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 static inline double f64_sum(f64_v a) { return a[0] + a[1]; }

@@ -1,4 +1,4 @@
-/* For any processor and compiler: GCC's vectors where there are some, else one float or double at a time, in plain C. */
+/* For any processor. GCC and clang take the vectors of gnu.h, other compilers one float or double at a time, in plain C. */
 #ifndef FASTACT_SIMD_H
 #define FASTACT_SIMD_H
 #include <math.h> /* sqrt, one instruction with -fno-math-errno */
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if (defined __clang__ || (defined __GNUC__ && __GNUC__ >= 9)) && !defined PLAIN_C /* -DPLAIN_C: to test the other */
+#if (defined __clang__ || (defined __GNUC__ && __GNUC__ >= 9)) && !defined PLAIN_C /* -DPLAIN_C takes the other, for tests */
 #include "simd/gnu.h"
 #else
 typedef float f32_v;
@@ -52,7 +52,9 @@ static inline f64_v f64_max(f64_v a, f64_v b) { return a > b ? a : b; }
 static inline f32_v f32_abs(f32_v a) { return float_of_bits(bits_of_float(a) & 0x7fffffff); }
 static inline f64_v f64_abs(f64_v a) { return double_of_bits(bits_of_double(a) & 0x7fffffffffffffff); }
 static inline f64_v f64_cut(f64_v a) { return double_of_bits(bits_of_double(a) & ~0x7ffffffull); } /* the first 26 bits */
-static inline f32_v f32_with_sign(f32_v a, f32_v sign) { return float_of_bits(bits_of_float(a) | (bits_of_float(sign) & 0x80000000)); }
+static inline f32_v f32_with_sign(f32_v a, f32_v sign) {
+    return float_of_bits(bits_of_float(a) | (bits_of_float(sign) & 0x80000000));
+}
 static inline f64_v f64_with_sign(f64_v a, f64_v sign) {
     return double_of_bits(bits_of_double(a) | (bits_of_double(sign) & 0x8000000000000000));
 }

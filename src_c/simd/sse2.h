@@ -1,4 +1,5 @@
-/* SSE2, the baseline of x86-64: 4 floats or 2 doubles, no fused multiply-add. */
+/* SSE2, the baseline of x86-64: 4 floats or 2 doubles, no fused multiply-add. src_c/README.md has the table of the operations,
+ * avx512.h the comments. */
 #ifndef FASTACT_SIMD_H
 #define FASTACT_SIMD_H
 #include <emmintrin.h>
@@ -55,7 +56,7 @@ static inline f64_v f64_pow2(f64_v z) {
     return _mm_castsi128_pd(_mm_add_epi64(_mm_slli_epi64(_mm_castpd_si128(z), 52), _mm_set1_epi64x(1023LL << 52)));
 }
 
-/* the exponent's bits below those of 2^52, which is then taken away again */
+/* The bits of the exponent become the low bits of 2^52 + exponent. Subtracting 2^52 gives the exponent. */
 static inline f64_v f64_exponent(f64_v a) {
     __m128i shifted = _mm_or_si128(_mm_srli_epi64(_mm_castpd_si128(a), 52), _mm_castpd_si128(_mm_set1_pd(0x1p52)));
     return _mm_castsi128_pd(shifted) - _mm_set1_pd(0x1p52 + 1023);
