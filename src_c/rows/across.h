@@ -1,4 +1,4 @@
-/* The softmax family of rows that lie side by side in memory: tile by tile (tile.h). */
+/* The softmax family of rows that lie side by side in memory, tile by tile (tile.h). */
 
 /* Whether all entries of a tile are moderate */
 static NOINLINE int tile_is_moderate(Row x, size_t n, size_t width) {

@@ -1,4 +1,4 @@
-/* One row at a time, in chunks; a strided row passes through buffers of 4 or 8 KiB. */
+/* The softmax family of one row at a time, in chunks. A strided row passes through buffers of 4 or 8 KiB. */
 
 enum { ROW_CHUNK = 1024, ROW_BLOCK = 64, BLOCK_VECTORS = ROW_BLOCK / LANES };
 

@@ -1,7 +1,7 @@
-/* What the row algorithms share. Exponentials are taken as e^x 2^-K for a whole K near max / ln 2: the rounding
- * of x - max, amplified by its size (14 to 66 ULP in the usual form), never happens, and another K changes no bit but those of
- * the exponent. Beyond |max| = 2^13 every x that matters is within a factor 2 of it, and x - max is exact.
- * A row with NaN or +inf, or of -inf alone, becomes NaN by itself. */
+/* What the algorithms of the softmax family share. An exponential is e^x 2^-K, with a whole number K near max / ln 2. So we never
+ * round x - max, whose error the exponential would amplify: the usual form is off by 14 to 66 ULP. Another K changes only the
+ * exponent of a result. Beyond |max| = 2^13 every x that counts is within a factor 2 of it, and x - max is exact.
+ * A row that has NaN or +inf, or only -inf, becomes NaN without a test. */
 
 typedef struct {
     V shift, k, floor; /* e^(x - max) = e^(x - shift) 2^-k, up to a power of two; and the least x - shift that counts */

@@ -1,4 +1,4 @@
-/* What the rows of both precisions compute in doubles. */
+/* Exponentials and sums in double, for the rows of both precisions. */
 
 /* e^x 2^-by for any x up to 2^14 */
 static inline f64_v f64_exp_by(f64_v x, f64_v by) {

@@ -1,4 +1,4 @@
-/* The sums of one row's exponentials, which are written where they are wanted; in chunks and blocks, as along.h has them. */
+/* The exponentials of one row and their sum, in chunks and blocks (along.h). They are stored where a later step needs them. */
 
 /* Two entries are added before each step that carries its rounding: of all ways of adding 64 the one that still meets the bound; where
  * a block is 8 vectors, four before each were off by 4.01 ULP. */

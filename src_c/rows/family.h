@@ -1,5 +1,5 @@
-/* The softmax family along an axis: the inner loops, and which algorithm serves a layout. None copies: buffers are a
- * few KiB of stack. Which one runs depends on the layout and the length of a row, never on other rows. */
+/* The inner loops of the softmax family, which choose the algorithm for a layout. The choice depends on the layout and the
+ * length of a row, never on other rows. No algorithm copies an array: buffers are a few KiB of stack. */
 
 #include "rows/common.h"
 #include "rows/tree.h"

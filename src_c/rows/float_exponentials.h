@@ -1,6 +1,6 @@
-/* The exponentials of the rows in float32 where there are 16-entry look-ups, in place of those in common.h: 2^(j/16) by table and a cubic,
- * .53 ULP, since the table's own rounding is made good; 13 operations, or 12 cheaper ones without vscalefps, which takes as long as three.
- * Both give the same bits. */
+/* The exponentials of the rows in float32 where the set has look-ups of 16 entries. They replace those of common.h: 2^(j / 16)
+ * from a table, corrected by its rounding error, times a cubic. The error is .53 ULP. There are two ways of scaling, one of them
+ * without vscalefps, which is slow. Both give the same bits. */
 #define HAVE_TABLE_EXPONENTIALS 1
 
 /* e^x = 2^(s / 16) (1 + t), and z = s + rounder; step by step for several, or too many operations wait for others: two vectors at once

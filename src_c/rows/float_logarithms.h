@@ -1,5 +1,5 @@
-/* The logarithms of float32 rows' sums where there is FMA and a short table of exponentials: in pairs of floats instead of in double,
- * with twice the lanes: 10 columns, .04 ns an entry instead of .17. Good to about 2^-26, relative to the logarithm. */
+/* The logarithms of the sums of float32 rows, for sets with FMA and a short table of exponentials. They are sums of two floats,
+ * not doubles: so a vector has twice as many. The relative error is about 2^-26. */
 
 #define HAVE_FLOAT_LOGARITHMS
 

@@ -1,5 +1,5 @@
-/* Backward passes from y, of rows that fit the registers with their gradients: no entry is loaded twice. The same bits as
- * along.h: .105 ns an entry instead of .14 (128 columns) or .19 (70), and .22 instead of .43 where 70 columns are streamed. */
+/* Backward passes from y, of rows that fit the registers together with their gradients. Each entry is loaded once. The bits are
+ * those of along.h. */
 
 #ifdef HELD_VECTORS
 enum {

@@ -1,4 +1,4 @@
-/* The logarithms of rows' sums = f32 and f64, in double: where float32 is the result, to 2^-34. */
+/* The logarithms of the sums of rows, in double. For results in float32 they are good to 2^-34. */
 
 /* log(1 + x) for x >= 0 */
 static inline f64_v log1p_of_doubles(f64_v x) {

@@ -1,6 +1,6 @@
-/* The logits of one row in double, scaled and masked, each less the largest, for arrays of REAL: what the masked functions, the
- * losses of distributions and the sparse functions are made of. Mirrors Logits in fastact/row_formulas.py. Of doubles, what
- * rounding takes off is kept beside them, since exp would amplify it by its size. Rows come in chunks, of any stride. */
+/* The logits of one row in double: scaled, masked, minus the largest. The masked functions, the losses of distributions and the
+ * sparse functions use them. fastact/numpy_backend/logits.py has the same in NumPy. For float64 the rounding errors are kept,
+ * since exp would amplify them. A row comes in chunks, and may have any stride. */
 
 enum { PART = 512 }; /* entries of a chunk: 4 KiB of doubles */
 

@@ -1,5 +1,5 @@
-/* The cross entropy of rows of logits: in double for any target and stride, and as fast as a softmax for indices of
- * contiguous rows. Mirrors fastact/loss_formulas.py. */
+/* The cross entropy of rows of logits. It serves any target and stride in double. Contiguous rows with an index as target take a
+ * way as fast as a softmax. */
 
 /* What a target is of an entry: (1 - s) times 1 at the index or its own entry of a distribution, and s / n */
 typedef struct {

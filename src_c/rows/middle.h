@@ -1,5 +1,5 @@
-/* Rows of 129 to 1024 entries: as many at a time as a buffer holds, so that their sums are folded and divided by together. By
- * itself a row takes 150 cycles for these: 256 columns, .26 ns an entry instead of .17. */
+/* Rows of 129 to 1024 entries: as many at a time as a buffer holds. The rows of a buffer share the folds of their sums and the
+ * divisions. */
 
 enum { MIDDLE_ROW = ROW_CHUNK, MIDDLE_ROOM = ROOM, STREAMED_MIDDLE_ROW = 384 };
 

@@ -1,6 +1,6 @@
-/* log(sum(e^x)) of rows apart: from the sum of all exponentials but the largest, whose own is 1, so that a small rest keeps its
- * digits. Of rows of up to a chunk, as many as there are lanes go together: sums and maxima stay by lanes until they are folded, since by
- * itself a row waits 100 cycles for each of these. */
+/* log(sum(e^x)) of a row from the sum of all exponentials but the largest, which is 1: a small sum then keeps its digits. Rows
+ * of up to a chunk go together, as many as there are lanes, and their sums and maxima are folded at the end: one row alone would
+ * wait for them. */
 
 enum {
     TOGETHER = 8 * ROW_CHUNK, /* entries that stay in L1 until they are read again */

@@ -1,7 +1,7 @@
-/* Short rows, of at most 128 entries: a group of LANES rows that follow one another in memory is n whole vectors, and
- * exponentials are taken on those, whatever row an entry is of. A row's number (its sum, its maximum) goes back to its entries by
- * a look-up of each entry's row. Several groups at a time go through each step: what one step stores, the next loads in other
- * pieces, and such loads wait for the stores. */
+/* Rows of at most 128 entries. A group of LANES contiguous rows is n whole vectors, and exponentials are taken of these,
+ * whichever row an entry belongs to. A look-up brings a number of a row (its sum, its maximum) back to its entries. Several
+ * groups go through each step together: a step loads what the one before stored, in other pieces, and would wait for those
+ * stores. */
 
 #include "rows/short_sums.h"
 

@@ -1,4 +1,4 @@
-/* The logarithms of the softmax of short rows: the largest entry is left out of the sums. */
+/* The logarithms of the softmax of short rows. The sums leave the largest entry out. */
 
 /* Rows of that many entries and more are taken apart (rests.h): 128 columns, .19 ns instead of .22; 64 columns would take .23 instead of .22.
  * Streamed they go by themselves (row.h): 8 Mi, .22 ns instead of .25. */

@@ -1,4 +1,4 @@
-/* Short rows: groups of them, and what is found of each row, its sum, its largest entry ... */
+/* Groups of short rows, and the numbers of each row: its sum, its largest entry ... */
 
 enum { SHORT_ROW = 128, SHORT_BUFFER = ROOM, SHORT_ROWS = 256, STREAMED_STEP = 256 };
 

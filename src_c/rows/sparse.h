@@ -1,5 +1,5 @@
-/* hardmax, sparsemax and entmax15: one row at a time, in double. The threshold is found without sorting, by Newton's method
- * from below: the function is convex, so it rises to the root and never passes it. Mirrors fastact/sparse_formulas.py. */
+/* hardmax, sparsemax and entmax15: one row at a time, in double. Newton's method finds the threshold, without sorting. It starts
+ * below: the function is convex, so the estimates rise to the root and never pass it. */
 
 enum { SPARSEMAX, ENTMAX15 };
 

@@ -1,10 +1,9 @@
-/* The sum along an axis, (n) -> (), in double. NumPy's own casts floats into a
- * buffer first: 74 us for 256 Ki of them, 13 here.
+/* The sum along an axis, (n) -> (), in double. NumPy's own sum casts floats into a buffer first, which is slower.
  *
- * Entries are added in rows of 8 vectors, one below the other. Columns side by side are such rows as they lie (with 4 vectors
- * it took twice as long); one column of n entries is n / SUM_WIDTH of them, and their sums are added at the end. Halves are
- * summed apart, so that roundings grow with log n, as in NumPy. A sum depends on its own entries, on n, and on whether
- * columns lie side by side, on nothing else. */
+ * The entries of 8 vectors, a row, are added to those of the next row. Columns side by side are such rows. One column of n
+ * entries becomes n / SUM_WIDTH rows, and the sums of their lanes are added at the end. Each half of the rows has a sum of its
+ * own, so that errors grow with log n, as in NumPy. A sum depends on its entries, on n, and on whether columns lie side by
+ * side. */
 
 enum { SUM_VECTORS = 8, SUM_WIDTH = SUM_VECTORS * f64_lanes, SUMMED = 128 };
 

@@ -1,4 +1,4 @@
-/* The functions along an axis, with the signatures of their gufuncs (api.h says what the letters are). */
+/* The functions along an axis, with the signatures of their gufuncs. api.h says what the letters mean. */
 #define MASKING ",d(),d(),q(),?(n)" /* scale, sink, limit, mask */
 const RowKernel TABLE[] = {
     {"softmax", "f(n)->f(n)", softmax_loop},

@@ -1,6 +1,6 @@
-/* Rows that lie side by side in memory: off the last axis, neighbouring rows stand in the lanes. Entry j of row i
- * stands at p[j * step + i]. Tiles of up to 256 rows go through blocks of 8 entries, vector by vector; of two arrays at a time of 4, or
- * L1 is full of what is read ahead (8 Mi elements, softmax' from y: .55 ns an entry instead of .75). */
+/* Rows that lie side by side in memory, for functions off the last axis: neighbouring rows stand in the lanes of a vector. Entry
+ * j of row i stands at p[j * step + i]. A tile is up to 256 such rows. It is read in blocks of 8 entries, vector by vector;
+ * where there are two arrays, in blocks of 4, which leave room in L1. */
 
 enum { TILE = 256, TILE_VECTORS = TILE / LANES, TILE_BLOCK = 8, PAIR_BLOCK = 4 };
 

@@ -1,6 +1,6 @@
-/* One number for each of as many rows as there are lanes: their sums, their largest entries, and the sums of all but a largest
- * one. Vectors meet in pairs, until one is left with a row in each lane. They are of a row each, and folded (odd = 0); or of entries as
- * they lie, and turned (turn.h). */
+/* One number for each of as many rows as there are lanes: the sums, the largest entries, or the sums of all entries but a
+ * largest. Vectors are combined two by two, until one is left, with a row in each lane. Each vector belongs to one row, and they
+ * are folded (odd = 0); or the entries stand as in memory, and are turned (turn.h). */
 
 #include "rows/turn.h"
 

@@ -1,11 +1,11 @@
-/* Rows of up to 12 entries: n vectors hold the entries of as many rows as there are lanes, and are turned, so that a row's
- * entries come to lie one above the other. Loaded row by row, a vector is half empty and spans two lines: sums of 10 columns took .048 ns
- * an entry, and take .034; 13 to 15 columns would lose 5 %.
+/* Rows of up to 12 entries. n vectors hold the entries of as many rows as there are lanes. They are turned: the entries of a row
+ * then stand in one lane of n vectors. Loaded row by row, a vector would be half empty and lie across two cache lines.
  *
- * n = odd << folds. First neighbours meet, `folds` times, which leaves `odd` numbers of each row. Number i, in lane i % LANES of vector
- * i / LANES, is of column i % odd. No divisor but 1 is common to odd and LANES, so a lane has one number of each column: with UP * LANES
- * % odd == 1, lane i of vector UP * c % odd has column (c + i) % odd. Lanes are moved on by i % odd vectors, one bit of that at a time, and
- * vector c has column c, with row r in lane (odd * r + c) % LANES: what is one column on is one lane on. */
+ * n = odd << folds. First neighbours are combined, `folds` times, which leaves `odd` numbers of each row. Number i stands in
+ * lane i % LANES of vector i / LANES, and belongs to column i % odd. odd and LANES have no common divisor, so a lane has one
+ * number of each column: with UP * LANES % odd == 1, lane i of vector UP * c % odd has column (c + i) % odd. Then lane i moves
+ * by i % odd vectors, one bit of that number at a time. Now vector c has column c, and row r stands in lane (odd * r + c) %
+ * LANES: the next column is one lane further. */
 
 #ifdef TURNS /* not doubles, which gain 5 to 10 % at the price of 25 KB: a wheel is to stay below 2 MB */
 #define EACH_TURN(X) X(1, 1) X(0, 3) X(2, 1) X(0, 5) X(1, 3) X(0, 7) X(0, 9) X(1, 5) X(0, 11) X(2, 3)
