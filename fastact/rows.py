@@ -136,8 +136,7 @@ def logsumexp(x, masking=()):
 
 @logsumexp.derivative(
     example=("x = np.array([1.0, 2.0, 3.0])", "fa.logsumexp_backward(1.0, x, out=x)  # in place"),
-    plain="np.expand_dims(grad, axis)"
-    " * (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
+    plain="np.expand_dims(grad, axis) * (e := np.exp(x - x.max(axis=axis, keepdims=True))) / e.sum(axis=axis, keepdims=True)",
 )
 def logsumexp_backward(grad, x, masking=()):
     """grad * softmax(x)"""

@@ -119,4 +119,3 @@ class ElementLossCall(LossCall):
                 at = np.argwhere(wrong)[0]
                 value = given[tuple(at)].item()
                 raise ValueError(f"{self.name}() needs target labels between 0 and 1, got {value} at {place(part, at)}")
-

@@ -300,4 +300,3 @@ def as_index(function, n, ignored, target):
     if ignored is not None:
         made[left_out] = -1
     return made
-

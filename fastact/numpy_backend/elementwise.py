@@ -17,6 +17,7 @@ BLOCK = 32768
 # The same for float64 in pairs, of which a formula keeps a dozen and more at a time.
 PAIR_BLOCK = 4096
 
+
 def as_loop(name, inputs, loop, casting):
     """The inputs as arrays; Python numbers take the dtype of the computation."""
     arrays = [np.asarray(value, dtype=loop if type(value) in (int, float) else None) for value in inputs]
