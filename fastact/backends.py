@@ -8,6 +8,7 @@ import functools
 import importlib
 import os
 import types
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,8 @@ from .numpy_backend import evaluators as numpy_evaluators
 
 try:
     # Unlike `from . import`, it says whether the file is absent or broken.
-    _core = importlib.import_module("fastact.compiled._core")
-    missing = None
+    _core: Any = importlib.import_module("fastact.compiled._core")
+    missing: ImportError | None = None
 except ImportError as error:
     _core = None
     missing = error
@@ -106,7 +107,8 @@ def elementwise(activation, evaluators, publish):
     name, operands, parameters = activation.name, activation.operands, activation.parameters
     names = {value: other.name for value, other in activation.alternatives.items()} or {None: name}
     facts = {"option": activation.option, "requires": activation.requires}
-    kind = backward_kind = calls.Call
+    kind: Any = calls.Call
+    backward_kind: Any = calls.Call
     if activation.halves:
         operands, parameters = ("x",), {"axis": -1}
         kind = backward_kind = special.HalvesCall

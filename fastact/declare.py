@@ -5,13 +5,14 @@ and adds losses.
 """
 
 import inspect
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-ACTIVATIONS = {}
-ROWS = {}
-DRAWS = {}
-LOSSES = {}
-FUSED = {}
+ACTIVATIONS: dict[str, "Activation"] = {}
+ROWS: dict[str, Any] = {}
+DRAWS: dict[str, Any] = {}
+LOSSES: dict[str, Any] = {}
+FUSED: dict[str, "Fused"] = {}
 
 # The default of a parameter that has none: it must be given.
 REQUIRED = inspect.Parameter.empty
@@ -108,8 +109,8 @@ class Activation:
         self.slope = ""
         self.gradients = self.operands
         self.output_requires = ()
-        self.option, default = option or (None, None)
-        self.alternatives = {default: self} if option else {}
+        self.option = option[0] if option else None
+        self.alternatives = {option[1]: self} if option else {}
         self.public = public
         ACTIVATIONS[self.name] = self
 
@@ -170,7 +171,7 @@ def activation(forward=None, **facts):
 class Fused(NamedTuple):
     """A formula with several results, of `inputs` arrays and numbers."""
 
-    formula: object
+    formula: Callable
     inputs: int
     results: int
     wide: bool

@@ -158,8 +158,15 @@ class Draw(NamedTuple):
     example: tuple
     backward_example: tuple
 
-    parameters = {"axis": -1}  # noqa: RUF012
-    by_name = {"tau": 1.0, "hard": False, "rng": None}  # noqa: RUF012
+    @property
+    def parameters(self):
+        """What follows the operand, with the defaults."""
+        return {"axis": -1}
+
+    @property
+    def by_name(self):
+        """What goes by its name alone, with the defaults."""
+        return {"tau": 1.0, "hard": False, "rng": None}
 
 
 def draw(slope, **facts):

@@ -1,6 +1,7 @@
 """What operands, out= and where= may be: the rules on dtypes, shapes and memory that all calls of both backends share."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -86,6 +87,13 @@ def checked_mask(where, name, operands):
     mask = np.asarray(where, dtype=bool)
     broadcast(name, (*operands, mask))
     return mask
+
+
+def integer(value):
+    """An integer, as operator.index gives it; a TypeError for anything else, a boolean too."""
+    if isinstance(value, (bool, np.bool)):
+        raise TypeError("a boolean is no integer")
+    return operator.index(value)
 
 
 def broadcast(name, inputs):

@@ -7,13 +7,13 @@ from the output. rows.py has the calls along an axis, special.py, sampling.py an
 """
 
 import functools
-import operator
 import re
+from typing import Any
 
 import numpy as np
 
 from ..declare import REQUIRED
-from .arguments import loop_dtype, overrides
+from .arguments import integer, loop_dtype, overrides
 from .operands import is_lazy, refuse_lazy_out, weak_numbers
 
 # What other libraries, or other functions, call a keyword, and what it is here.
@@ -92,7 +92,7 @@ class Call:
         """Whether the evaluators do all that a call with nothing but the operands asks for, or the core does the rest."""
         return True
 
-    by_name = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)
+    by_name: dict[str, Any] = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)
     keywords = "out=None, where=True, **kwargs"
     of_ufuncs = frozenset(("out", "where", "casting", "order", "dtype", "subok", "signature"))  # the keywords that NumPy takes
 
@@ -207,7 +207,7 @@ class Call:
                 name: np.asarray(value) if isinstance(value, (list, tuple)) else value for name, value in involved.items()
             }
             try:
-                fulfilled = np.all(eval(condition, {"__builtins__": {}}, compared))
+                fulfilled = bool(np.all(eval(condition, {"__builtins__": {}}, compared)))
                 fulfilled = fulfilled and not any(np.any(value != value) for value in compared.values())
             except Exception:
                 if any(map(answers_for_itself, involved.values())):
@@ -267,7 +267,7 @@ def nearest(name, names, least=0.6):
 def check_axis(function, value, others=""):
     """Refuse an axis that is no integer; `others` is what besides would be right."""
     try:
-        operator.index(value if not isinstance(value, (bool, np.bool)) else "")
+        integer(value)
     except TypeError:
         raise TypeError(f"{function}() argument axis must be an integer{others}, not {type(value).__name__} {value!r}") from None
 

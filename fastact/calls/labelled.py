@@ -3,6 +3,8 @@
 Nothing is imported from these libraries: a class is known by its name, and makes the results itself.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
@@ -109,7 +111,7 @@ class DataArray:
         return type(value)(array, coords, [name for name in value.dims if keepdims or name not in gone], value.name)
 
 
-TABLES = {
+TABLES: dict[tuple[str, str], Any] = {
     ("pandas", "Series"): PandasTable,
     ("pandas", "DataFrame"): PandasTable,
     ("polars", "Series"): PolarsTable,

@@ -166,8 +166,8 @@ class LazyRows:
 
         arrays = [self.given[name] for name in self.with_axis]
         *_, rows, columns = np.broadcast_shapes(*(array.shape for array in arrays))
-        chunks = [array.chunks[-2] for array in arrays if is_lazy(array) and array.ndim > 1]
-        chunks = next((chunk for chunk in chunks if sum(chunk) == rows), (rows,))
+        candidates = [array.chunks[-2] for array in arrays if is_lazy(array) and array.ndim > 1]
+        chunks = next((chunks for chunks in candidates if sum(chunks) == rows), (rows,))
         mask = da.arange(rows, chunks=(chunks,))[:, None] >= np.arange(columns)
         return mask & self.given["mask"] if "mask" in self.given else mask
 

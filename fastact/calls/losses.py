@@ -3,11 +3,12 @@
 import functools
 import math
 import operator
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .arguments import blocks, checked_out, loop_dtype, overlaps, refuse_dtype
+from .arguments import blocks, checked_out, integer, loop_dtype, overlaps, refuse_dtype
 from .elementwise import Call, check_axis
 from .operands import array_to_read, is_labelled, refuse_masked_out
 from .rows import checked_numbers, taking_dtype
@@ -43,7 +44,9 @@ class LossCall(Call):
 
     keywords = "out=None"
     of_ufuncs = frozenset(("out",))
-    instead = {}  # noqa: RUF012  (what to pass in place of masked entries, by operand)
+    instead: dict[str, str] = {}  # noqa: RUF012  (what to pass in place of masked entries, by operand)
+
+    compute: Any  # of (grad, logits, target, options, out): each kind of loss has its own
 
     def __init__(self, loss, kind, evaluators):
         operands = (*(["grad"] if kind == "backward" else []), loss.first, "target")
@@ -184,6 +187,7 @@ class RowLossCall(LossCall):
         inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
         if isinstance(weight, np.ndarray) and any(np.may_share_memory(weight, array) for array in written):
             weight = weight.copy()
+        prepare: Any
         if of == "distribution":
             evaluate, prepare = self.of_distribution, np.asarray
         elif of == "one-hot":
@@ -250,7 +254,7 @@ class RowLossCall(LossCall):
     def ignored(self, value):
         """The target that says that a row does not count."""
         try:
-            return operator.index(value if not isinstance(value, (bool, np.bool)) else "")
+            return integer(value)
         except TypeError:
             kind = type(value).__name__
             raise TypeError(f"{self.name}() argument ignore_index must be an integer, not {kind} {value!r}") from None

@@ -2,6 +2,7 @@
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -69,7 +70,7 @@ class RowCall(Call):
         if any(scalars):
             name = self.operands[scalars.index(True) - len(with_axis)]
             raise ValueError(f"{self.name}() needs {name} with the axis {axis}, got a scalar")
-        settings = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
+        settings: Any = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
         numbers = checked_numbers(self.name, {name: settings.pop(name) for name in self.own}, self.conditions)
         from_output = evaluator is self.default[1]
         if self.uses(settings, from_output):
@@ -263,7 +264,7 @@ class Whole:
         except ValueError:
             reason = f"the shape of x without the axis: shapes {np.shape(sink)} and {self.batch}"
             raise ValueError(f"{name}() needs a sink that broadcasts against {reason}") from None
-        limit = NO_LIMIT
+        limit: Any = NO_LIMIT
         if settings.get("causal"):
             if len(shape) < 2 or self.axes != (len(shape) - 1,):
                 reason = f"got shape {shape} and axis {self.axes[0] if len(self.axes) == 1 else self.axes}"

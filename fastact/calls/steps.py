@@ -7,12 +7,13 @@ in double, so that float32 does not lose 1 - beta2.
 import inspect
 import itertools
 import math
-import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..declare import FUSED
-from .arguments import LOOPS
+from .arguments import LOOPS, integer
 from .elementwise import refuse_unknown
 from .operands import is_masked
 from .rows import finite_number
@@ -22,7 +23,7 @@ LAST_STEP = 2**53
 BLOCK = 16384
 # float32 holds numbers between these with all its digits: they need no further check.
 SMALL, LARGE = 1e-37, 1e37
-RANGES = {
+RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "rate": ("rate >= 0", lambda value: value >= 0),
     "beta1": ("0 <= beta1 < 1", lambda value: 0 <= value < 1),
     "beta2": ("0 <= beta2 < 1", lambda value: 0 <= value < 1),
@@ -110,7 +111,9 @@ def sgd(evaluators):
             if momentum:
                 way = "pass velocity, an array that is zeros_like(parameters) before the first step, and keep it"
                 raise ValueError(f"sgd_step() with momentum={momentum!r} needs velocity: {way}")
-            evaluator, arrays, numbers = plain, (parameters, gradients), (rate,)
+            arrays: tuple[Any, ...] = parameters, gradients
+            numbers: tuple[float, ...] = (rate,)
+            evaluator = plain
         else:
             evaluator = nesterovs if nesterov else classical
             arrays, numbers = (parameters, gradients, velocity), (rate, momentum)
@@ -141,7 +144,8 @@ def in_blocks(evaluator, arrays, numbers):
             return False
         if any(np.may_share_memory(array, other) for other in arrays[:i]):
             return False
-    formula, numbers = FUSED[evaluator.__name__].formula, [first.dtype.type(number) for number in numbers]
+    formula = FUSED[evaluator.__name__].formula
+    numbers = [first.dtype.type(number) for number in numbers]
     rows = [array.reshape(-1) for array in arrays]
     changed = [rows[0], *rows[2:]]
     with np.errstate(all="ignore"):
@@ -163,7 +167,7 @@ def evaluate(evaluator, arrays, numbers):
 def checked_step(function, value):
     """The number of a step, an integer from 1 on."""
     try:
-        step = operator.index(value if not isinstance(value, (bool, np.bool)) else "")
+        step = integer(value)
     except TypeError:
         kind = type(value).__name__
         raise TypeError(f"{function}() argument step must be an integer, 1 for the first step, not {kind} {value!r}") from None
@@ -201,7 +205,7 @@ def check_held(function, name, value, number, dtype):
 
 def check_arrays(function, arrays):
     """Refuse arrays that are not of one floating dtype and one shape, or cannot be changed in place, or share memory."""
-    first = None
+    first: Any = None
     for name, array in arrays.items():
         if is_masked(array):
             raise TypeError(f"{function}() takes plain arrays, and {name} is a masked one: pass {name}.data")
@@ -228,7 +232,7 @@ def check_arrays(function, arrays):
 def share_memory(one, other):
     """Whether two arrays do, or may where that would take long to find out."""
     try:
-        return np.shares_memory(one, other, max_work=10000)
+        return np.shares_memory(one, other, max_work=10000)  # type: ignore[arg-type]  # NumPy's stub takes 0 and -1 alone
     except np.exceptions.TooHardError:
         return True
 

@@ -145,7 +145,8 @@ def benchmark(options, parser):
     if too_large:
         print(f"left out, for they would take over half of the memory: {format_sizes(too_large)}")
 
-    rows, plain, code = [], {}, 0
+    rows, code = [], 0
+    plain: dict[str, dict] = {}
     memory = bench.Memory(max(size for _, size in work), options.dtype)
     everyone = bench.contestants(others)
     try:

@@ -11,6 +11,7 @@ import re
 import runpy
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parent.parent
 PAGES = PACKAGE / "formulas.py", PACKAGE / "fused_formulas.py"
@@ -36,7 +37,7 @@ class Translator:
     """Translates formulas. A wide formula is written in calls, since its values may be pairs of numbers."""
 
     def __init__(self, words, direct_only=(), wide_only=()):
-        self.path = None  # of the page that is being translated
+        self.path: Any = None  # of the page that is being translated
         self.words = words
         self.only = {False: direct_only, True: wide_only}
         self.known = {}  # formula -> (number of its arguments, whether it is wide)
@@ -230,8 +231,8 @@ def read_kinds(path):
     """The words that words.py lists as being for direct formulas only, and for wide ones only."""
     listed = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("DIRECT_ONLY", "WIDE_ONLY"):
-            listed[node.targets[0].id] = ast.literal_eval(node.value)
+        if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in ("DIRECT_ONLY", "WIDE_ONLY"):
+            listed[name] = ast.literal_eval(node.value)
     return listed["DIRECT_ONLY"], listed["WIDE_ONLY"]
 
 

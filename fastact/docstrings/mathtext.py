@@ -155,7 +155,7 @@ class _Translator:
 
     def power(self, base, op, exponent):
         base, raised = self.simple(base), self.inline(exponent)
-        if isinstance(base, ast.Call) and base.func.id in ("tanh", "cosh", "sin"):
+        if isinstance(base, ast.Call) and isinstance(base.func, ast.Name) and base.func.id in ("tanh", "cosh", "sin"):
             return f"{NAMED[base.func.id]}^{{{raised}}}{self.arguments(base)}", ATOM
         return f"{self(base, ATOM)}^{{{raised}}}", POWER
 

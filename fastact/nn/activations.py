@@ -166,7 +166,7 @@ def find(activation, parameters):
         hint = f"did you mean {near!r}?" if near else f"it is one of {', '.join(names())}"
         if activation.lower() in ("linear", "identity", "none", ""):
             hint = "a layer without one takes None"
-        elif activation in fastact.__all__:
+        elif activation in fastact.__all__:  # type: ignore[attr-defined]  # the stub has no __all__
             hint = UNFIT.get(activation, "it takes functions of one array, element by element, and softmax")
         raise ValueError(f"activation {activation!r} is none that a layer takes: {hint}")
     return named(str(activation), dict(parameters))

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,8 @@ FORMAT = "fastact network 1"
 
 def save(network, path):
     """Write a network, see Network.save."""
-    layers, arrays = [], {}
+    layers = []
+    arrays: dict[str, Any] = {}
     for i, layer in enumerate(network.layers):
         if layer.function.is_own:
             raise ValueError(f"layer {i} has functions of your own, {layer.function!r}: a file holds only names")

@@ -1,6 +1,7 @@
 """A dense layer: f(inputs @ weights + bias)."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,9 @@ class Dense:
            [2., 0.]])
     """
 
+    _inputs: Any  # those of the last forward pass, None before it
+    _sums: Any
+
     def __init__(self, inputs, outputs, activation=None, *, rng=None, dtype=None, init=None, scale=None, **parameters):
         self.shape = positive("Dense", "inputs", inputs), positive("Dense", "outputs", outputs)
         self.function = activations.find(activation, parameters)
@@ -105,7 +109,8 @@ class Dense:
             raise ValueError(f"Dense.of() needs weights of shape (inputs, outputs), got shape {weights.shape}")
         given = [weights] if bias is None else [weights, real("bias", bias)]
         floating = [array.dtype for array in given if array.dtype.kind == "f"]
-        layer = cls(*weights.shape, activation, dtype=np.result_type(*floating) if floating else np.float32, **parameters)
+        dtype = np.result_type(*floating) if floating else np.float32
+        layer = cls(weights.shape[0], weights.shape[1], activation, dtype=dtype, **parameters)
         layer.weights = weights
         layer.bias = np.zeros(layer.shape[1], layer.dtype) if bias is None else bias
         return layer

@@ -75,8 +75,9 @@ def objective(loss, y, rows, layer):
     whole = y.dtype.kind in "biu"
     if loss is None:
         loss = "squared_error" if not whole else "cross_entropy" if width > 1 else "binary_cross_entropy_with_logits"
-    if getattr(fastact, getattr(loss, "__name__", ""), None) is loss:  # a function of fastact stands for its name
-        loss = loss.__name__.removesuffix("_and_grad")
+    name = getattr(loss, "__name__", "")
+    if getattr(fastact, name, None) is loss:  # a function of fastact stands for its name
+        loss = name.removesuffix("_and_grad")
     if callable(loss):
         classes = whole and y.ndim == 1 and width > 1
         targets = y[:, np.newaxis] if y.ndim == 1 and width == 1 else y

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,8 @@ class Network:
             if layer.rng is None and not layer.drawn:
                 layer.draw(self.rng)
         self.task = task or ("classes" if layers[-1].function.name == "softmax" else None)
-        self.losses, self.validation_losses, self.optimizer, self.loss = [], [], None, None
+        self.losses, self.validation_losses, self.loss = [], [], None
+        self.optimizer: Any = None
         self._bind()
 
     def _bind(self):

@@ -1,5 +1,7 @@
 """The optimizers: what a step makes of the gradients. One call of a compiled function updates all parameters of a network."""
 
+from typing import Any
+
 import numpy as np
 
 import fastact
@@ -134,7 +136,8 @@ class Adam(Optimizer):
         super().__init__(rate)
         self.beta1, self.beta2 = self.number("beta1", beta1), self.number("beta2", beta2)
         self.eps = self.number("eps", eps)
-        self.first_moment = self.second_moment = None
+        self.first_moment: Any = None
+        self.second_moment: Any = None
 
     def start(self, parameters):
         """As Optimizer.start."""

@@ -20,7 +20,8 @@ class Passes:
     """
 
     def __init__(self, layers, rows, gradients, keep_sums=False):
-        self.layers, self._parts = layers, {}
+        self.layers = layers
+        self._parts: dict[int, list] = {}
         self._gradients = list(views(layers, gradients))
         self._ones = np.ones(rows, gradients.dtype)
         whole = self._parts[rows] = []

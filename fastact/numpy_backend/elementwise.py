@@ -147,8 +147,8 @@ def like_a_ufunc(name, n_inputs, outputs, types, signature=None):
             raise TypeError(f"operand type(s) all returned NotImplemented from __array_ufunc__ for {name}: {kinds}")
 
         function.__name__ = function.__qualname__ = name
-        function.nin, function.nout, function.nargs, function.signature = n_inputs, outputs, n_inputs + outputs, signature
-        function.types, function.ntypes, function.identity = types, len(types), None
+        vars(function).update(nin=n_inputs, nout=outputs, nargs=n_inputs + outputs, signature=signature)
+        vars(function).update(types=types, ntypes=len(types), identity=None)
         return function
 
     return decorate
@@ -216,7 +216,7 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False):
         new = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
         # under a mask what lies there stays
         given = ["readwrite" if masks else "writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
-        with np.nditer(
+        with np.nditer(  # type: ignore[call-overload]  # NumPy's stub does not know lists that are put together
             [*operands, *masks, *outs],
             flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc", "refs_ok"],
             # contiguous: NumPy's own functions give other last bits for other strides

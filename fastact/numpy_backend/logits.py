@@ -5,7 +5,7 @@ float64 what rounding takes off is kept beside them, since exp would amplify it 
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,8 @@ class Logits:
     """
 
     def __init__(self, x, scale=None, sink=None, kept=None):
-        self.x, self.sink, self.largest_low = x, None, 0.0
+        self.x, self.sink = x, None
+        self.largest_low: Any = 0.0
         if kept is None:
             self.signed, self.base = x, x.largest()
             self.largest, self.differences = self.base, x.of(functools.partial(differences, x, self.base))

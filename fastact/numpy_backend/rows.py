@@ -7,6 +7,7 @@ evaluators.py has the table of such functions.
 import functools
 import math
 import re
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -73,7 +74,7 @@ class Rows:
 
     def position(self, top):
         """Where the first entry is that equals `top`, which each row has; anywhere in a row whose top is NaN."""
-        first = 0
+        first: Any = 0
         for part in reversed(self.parts):
             entries = self(part)
             at = part.start + entries.argmax(axis=-1, keepdims=True)
@@ -248,7 +249,7 @@ def by_blocks(guide, arrays):
     step = max(fewest, BLOCK * length // max(guide.size, 1))
     # A last row alone would lie along memory, where the others may lie across it: it joins them.
     last = length - (step > 1)
-    if step >= last:
+    if split is None or step >= last:
         yield arrays
         return
     for start in range(0, last, step):

@@ -61,7 +61,7 @@ def speed(source=None, *, size=None):
         wanted = bench.format_size(size) if isinstance(size, int) else repr(size)
         raise ValueError(f"{of} has no rows of {wanted} elements: it has {known}")
     ours = leading(rows)
-    found = collections.defaultdict(dict)
+    found: dict[str, dict[str, float]] = collections.defaultdict(dict)
     for row in rows:
         if row["size"] == size:
             found[row["name"]][row["pass"]] = row["ns_per_element"]["plain"] / row["ns_per_element"][ours]

@@ -3,6 +3,7 @@
 import itertools
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -54,6 +55,10 @@ class Loss:
 
 class MLP(BaseEstimator):
     """What the classifier and the regressor have in common."""
+
+    best_loss_: Any  # None until an epoch of the kind that sets it
+    best_validation_score_: Any
+    validation_scores_: Any
 
     def __init__(
         self,
@@ -164,12 +169,12 @@ class MLP(BaseEstimator):
             self.network_.optimizer = self._optimizer()
             self.network_.optimizer.start(self.network_.parameters)
         if self.early_stopping:
-            train, validation = self._hold_out(X, targets, weights, y, random)
+            (X, targets, weights), validation = self._hold_out(X, targets, weights, y, random)
             if self.validation_scores_ is None:
                 self.validation_scores_, self.best_validation_score_ = [], -math.inf
             self._best_parameters = self.network_.parameters.copy()
             try:
-                self._train(*train, validation, incremental)
+                self._train(X, targets, weights, validation, incremental)
             finally:
                 self.network_.parameters[...] = self.__dict__.pop("_best_parameters")
         else:
@@ -270,7 +275,8 @@ class MLP(BaseEstimator):
 
     def _step(self, passes, loss, X, targets, weights, chosen):
         """Learn from some rows. It returns their loss."""
-        network, divisor = self.network_, len(chosen)
+        network = self.network_
+        divisor: float = len(chosen)
         if weights is not None:
             weights = weights.take(chosen)
             divisor = float(weights.sum())

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ DECAY = numbers.Real, lambda value: 0 <= value < 1, "a number that is at least 0
 COUNT = numbers.Integral, lambda value: value >= 1, "a positive integer"
 SWITCH = (bool, np.bool_), lambda value: True, "True or False"
 
-RIGHT = {
+RIGHT: dict[str, tuple[Any, Any, str]] = {
     "alpha": NOT_NEGATIVE,
     "learning_rate_init": POSITIVE,
     "power_t": NOT_NEGATIVE,
@@ -59,7 +60,7 @@ def hidden_sizes(estimator):
     """The sizes of the hidden layers, as a list."""
     sizes = estimator.hidden_layer_sizes
     listed = list(sizes) if np.iterable(sizes) else [sizes]
-    if not all(isinstance(size, numbers.Integral) and size > 0 for size in listed):
+    if not all(isinstance(size, numbers.Integral) and int(size) > 0 for size in listed):
         right = "positive integers, one a hidden layer, such as (100,) or (100, 50)"
         raise ValueError(f"{type(estimator).__name__} needs hidden_layer_sizes to be {right}, got {sizes!r}")
     return [int(size) for size in listed]

@@ -35,7 +35,7 @@ def repeated(calls, seconds, rounds=3):
     gc.disable()
     try:
         repetitions = {label: enough(call) for label, call in calls.items()}
-        times = {label: [] for label in calls}
+        times: dict[str, list[float]] = {label: [] for label in calls}
         end = time.perf_counter() + seconds
         while rounds > 0 or time.perf_counter() < end:
             rounds -= 1

@@ -17,8 +17,8 @@ def sample(every=EVERY):
     """Every so many finite float32 by bit pattern, and the ends of their range."""
     patterns = np.arange(0, 1 << 32, every, dtype=np.uint64).astype(np.uint32).view(np.float32)
     limits = np.finfo(np.float32)
-    edges = [limits.smallest_subnormal, limits.tiny, limits.max, 0]
-    return np.concatenate([patterns[np.isfinite(patterns)], edges, np.negative(edges)], dtype=np.float32)
+    edges = np.array([limits.smallest_subnormal, limits.tiny, limits.max, 0], np.float32)
+    return np.concatenate([patterns[np.isfinite(patterns)], edges, -edges])
 
 
 def rows_of(values):

@@ -69,7 +69,7 @@ def times(ratio):
 
 def by_title(rows):
     """The rows by function and pass, and then by size."""
-    found = {}
+    found: dict[str, dict] = {}
     for row in rows:
         found.setdefault(row["title"], {})[row["size"]] = row
     return found
