@@ -30,16 +30,16 @@ __version__ = "0.5.0"
 if int(_numpy.__version__.split(".")[0]) < 2:
     raise ImportError(f"fastact {__version__} needs NumPy 2.0 or later, found {_numpy.__version__}: pip install 'numpy>=2'")
 
-from . import backends as _backends  # after the check: an older NumPy would fail inside it
+from . import backends as _backends  # after the check, since an older NumPy would fail inside it
 
 simd, reason = _backends.choose()
 backend = "numpy" if simd == "numpy" else "compiled"
 _functions = vars(_backends.load(simd))
 globals().update(_functions)
-from .calls import ufuncs as _ufuncs  # noqa: E402, F401  (where pickle finds what is inside them)
+from .calls import ufuncs as _ufuncs  # noqa: E402, F401  (pickle finds evaluators there)
 
 __all__ = ["__version__", "backend", "reason", "simd", *_functions]
-_SUBPACKAGES = ("nn", "plots", "sklearn")  # imported when they are asked for
+_SUBPACKAGES = ("nn", "plots", "sklearn")  # each is imported when it is first used
 
 
 def __dir__():
@@ -51,7 +51,7 @@ def __getattr__(name):
         return _importlib.import_module(f"fastact.{name}")
     message = f"module 'fastact' has no attribute {name!r}"
     if not name.startswith("_"):
-        import difflib  # only an error needs it
+        import difflib  # here, since only an error needs it
 
         public = {each.replace("_", "").lower(): each for each in __all__}
         wanted = name.replace("_", "").lower()

@@ -1,7 +1,10 @@
-"""The implementations side by side: one for each instruction set that this machine can run, and pure NumPy.
+"""The implementations: one for each instruction set that this machine can run, and one in pure NumPy.
 
-`load(name)` gives the public functions of one of them, so that tests and benchmarks can call all in one process;
-the package itself publishes those that `choose` picks.
+`load(name)` makes the public functions of one implementation. Tests and benchmarks load several into one process. The package
+publishes the implementation that `choose` names.
+
+The functions are made in two steps. An *evaluator* computes: it is a ufunc, a gufunc, or a NumPy function that is called alike.
+A *call* (of the folder calls/) checks the arguments of a public function and chooses its evaluator.
 """
 
 import functools
@@ -23,7 +26,7 @@ from .docstrings import steps as step_docstrings
 from .numpy_backend import evaluators as numpy_evaluators
 
 try:
-    # Unlike `from . import`, it says whether the file is absent or broken.
+    # Unlike `from . import`, this error says whether the file is absent or broken.
     _core: Any = importlib.import_module("fastact.compiled._core")
     missing: ImportError | None = None
 except ImportError as error:
@@ -37,7 +40,7 @@ def available():
 
 
 def choose(environ=os.environ):
-    """The implementation that the environment asks for, or the best, and why."""
+    """The name of the implementation that the environment asks for, or of the best one; and the reason for the choice."""
     backend, simd = environ.get("FASTACT_BACKEND", ""), environ.get("FASTACT_SIMD", "")
     if backend not in ("", "compiled", "numpy"):
         raise ValueError(f"FASTACT_BACKEND must be 'compiled' or 'numpy', not {backend!r}")
@@ -52,7 +55,7 @@ def choose(environ=os.environ):
         return "numpy", why
     if simd:
         names = _core.available()
-        if simd == "baseline":  # of x86-64, else of any processor
+        if simd == "baseline":  # what every x86-64 processor has, or any other processor
             simd = "sse2" if "sse2" in names else "scalar"
         if simd not in names:
             raise ValueError(f"FASTACT_SIMD={simd!r} cannot run here: this machine has {', '.join(names)}")
@@ -80,16 +83,18 @@ def load(name):
     """The public functions of one implementation, as a namespace."""
     if name not in available():
         raise ValueError(f"no implementation {name!r} here: this machine has {', '.join(available())}")
-    functions, evaluators = {}, evaluators_by_name(name)
+    functions: dict[str, Any] = {}
+    evaluators = evaluators_by_name(name)
     publish = in_python if name == "numpy" else in_c
     for activation in ACTIVATIONS.values():
         if activation.public:
             forward, backward = elementwise(activation, evaluators, publish)
             for alias in (activation.name, *activation.aliases):
                 functions[alias], functions[alias + "_backward"] = forward, backward
-    for calls_of, declared in (along_axis, ROWS), (drawn, DRAWS), (of_loss, LOSSES):
-        for one in declared.values():
-            functions |= {call.name: publish(call, document) for call, document in calls_of(one, evaluators, functions)}
+    for make_calls, declared in (row_calls_of, ROWS), (draw_calls_of, DRAWS), (loss_calls_of, LOSSES):
+        for declaration in declared.values():
+            for call, document in make_calls(declaration, evaluators, functions):
+                functions[call.name] = publish(call, document)
     for call in steps.calls(evaluators):
         functions[call.name] = publish(call, step_docstrings.TEXTS[call.name])
     return types.SimpleNamespace(**functions)
@@ -97,13 +102,13 @@ def load(name):
 
 @functools.cache
 def evaluators_by_name(name):
-    """The evaluators of one implementation: NumPy's serve for functions along an axis for which the core has no loop."""
+    """The evaluators of one implementation. NumPy's serve for functions along an axis that have no loop in the core."""
     compiled = {} if name == "numpy" else _core.load(name, documents())
     return {**compiled, **numpy_evaluators.evaluators(compiled)}
 
 
 def elementwise(activation, evaluators, publish):
-    """The two public functions of one activation; `publish` makes one of a call and a docstring."""
+    """The forward and the backward function of one activation; `publish` makes a function of a call and a docstring."""
     name, operands, parameters = activation.name, activation.operands, activation.parameters
     names = {value: other.name for value, other in activation.alternatives.items()} or {None: name}
     facts = {"option": activation.option, "requires": activation.requires}
@@ -134,39 +139,39 @@ def elementwise(activation, evaluators, publish):
     return forward, publish(backward, elementwise_docstrings.backward(activation))
 
 
-def along_axis(row, evaluators, _):
-    """The calls of one function along an axis, with their docstrings."""
+def row_calls_of(row, evaluators, _):
+    """The calls of one function along an axis, each with its docstring."""
     for suffix, document in ("", row_docstrings.forward), ("_backward", row_docstrings.backward):
         if row.slope or not suffix:
             plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
             yield row_calls.RowCall(row, suffix, plain, masked), document(row)
 
 
-def drawn(draw, _, functions):
-    """The calls of one random draw, which is made of functions along an axis, with their docstrings."""
+def draw_calls_of(draw, _, functions):
+    """The calls of one random draw, each with its docstring; they call public functions along an axis."""
     yield sampling.GumbelCall(draw, functions), row_docstrings.forward_of_draw(draw)
     yield sampling.GumbelBackwardCall(draw, functions), row_docstrings.backward_of_draw(draw)
 
 
-def of_loss(loss, evaluators, _):
-    """The calls of one loss, with their docstrings."""
+def loss_calls_of(loss, evaluators, _):
+    """The calls of one loss, each with its docstring."""
     call = losses.RowLossCall if loss.of_rows else element_losses.ElementLossCall
     for kind in loss.kinds:
         yield call(loss, kind, evaluators), loss_docstrings.document(loss, kind)
 
 
 def evaluators_of(evaluators, name):
-    """The evaluators from the input and from the output, None where there is none."""
+    """The evaluator from the input and the one from the output; None in place of one that does not exist."""
     return evaluators.get(name), evaluators.get(name + "_from_output")
 
 
 def by_option(evaluators, names):
-    """The evaluators from the input and from the output, by the value of the option."""
+    """These two evaluators for each value of the option; `names` has the name of each formula."""
     return {value: evaluators_of(evaluators, name) for value, name in names.items()}
 
 
 def is_bare(activation):
-    """Whether the forward evaluator is the public function: it takes its operands and no more."""
+    """Whether the forward evaluator is the public function: it takes nothing but its operands."""
     return not (activation.parameters or activation.option or activation.halves)
 
 
@@ -175,7 +180,7 @@ def _is_ufunc(evaluator):
 
 
 def in_c(call, document):
-    """A public function for `call`: a builtin one, with a fast path in front where a ufunc does all of it."""
+    """A builtin public function for `call`, with a fast path in front where a ufunc computes the whole result."""
     if _is_ufunc(call.default[0]) and call.has_shortcut:
         shortcut = _core.row_shortcut if isinstance(call, row_calls.RowCall) else _core.shortcut
         call.function = shortcut(call, document)
@@ -185,13 +190,13 @@ def in_c(call, document):
 
 
 def in_python(call, document):
-    """A public function for `call`: a plain one."""
+    """A plain Python function for `call`."""
     call.function = calls.public(call, document)
     return call.function
 
 
 def documents():
-    """Docstrings for the ufuncs that are public as they are."""
+    """The docstrings of the ufuncs that are public functions, by name."""
     return {
         activation.name: elementwise_docstrings.forward(activation)
         for activation in ACTIVATIONS.values()

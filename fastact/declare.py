@@ -1,7 +1,13 @@
-"""What a declaration on the pages of formulas becomes: an entry of a registry, from which everything else is made.
+"""The decorators of formulas.py and fused_formulas.py, and the registries that all declarations fill.
 
-formulas.py fills `ACTIVATIONS`, rows.py fills `ROWS`, `DRAWS` and `LOSSES` by declare_rows.py, fused_formulas.py fills `FUSED`
-and adds losses.
+| registry | holds | its page |
+|---|---|---|
+| `ACTIVATIONS` | elementwise functions | formulas.py |
+| `ROWS`, `DRAWS` | functions along an axis, random draws | rows.py |
+| `LOSSES` | losses | rows.py and fused_formulas.py |
+| `FUSED` | formulas with several results | fused_formulas.py |
+
+declare_rows.py has the decorators of rows.py. Functions, docstrings, C, stubs, tests and benchmarks are made from the registries.
 """
 
 import inspect
@@ -14,13 +20,13 @@ DRAWS: dict[str, Any] = {}
 LOSSES: dict[str, Any] = {}
 FUSED: dict[str, "Fused"] = {}
 
-# The default of a parameter that has none: it must be given.
+# Stands in place of a default where a parameter must be given.
 REQUIRED = inspect.Parameter.empty
 
 
 def lines_of(formula):
     """The lines of a formula's docstring, without the empty ones: the definition, then the summary."""
-    # python -OO strips docstrings: nothing but the documentation is lost
+    # python -OO strips docstrings. Then the documentation is lost, and nothing else.
     return [line.strip() for line in (formula.__doc__ or formula.__name__).splitlines() if line.strip()]
 
 
@@ -48,32 +54,32 @@ class Activation:
     requires : tuple of str
         What parameters must fulfil, as Python comparisons: ("alpha != 0",).
     wide : bool
-        float32 is computed in float64 and rounded once, float64 in pairs of numbers (double_double.py): for formulas whose
-        roundings would add up to more than the promised error.
+        Whether the formula is computed with more digits than its data have, since its roundings would add up to more than the
+        promised error: for float32 in float64, for float64 in pairs of numbers (numpy_backend/double_double.py).
     forward, backward, backward_from_output : callable or None
         The formulas, plain Python on NumPy arrays. `backward_from_output` is None where the output does not
         determine the derivative.
     slope : str
-        The textbook derivative, which the backward pass multiplies the gradient by: the backward formula's docstring. Of two
-        gradients both, with a comma between them; "with s = ..." at the end may name what occurs often.
+        The textbook derivative: the docstring of the backward formula. The backward pass multiplies the gradient by it. A
+        formula with two results has two, with a comma between them. "with s = ..." at the end may name a part.
     gradients : tuple of str
-        What the backward pass returns the gradients of: the operands, and for prelu its weight too.
+        The arguments whose gradients the backward pass returns: the operands, and for prelu its weight too.
     output_requires : tuple of str
-        What parameters must fulfil for `backward_from_output`, because the sign of the output must be the input's.
+        What parameters must fulfil besides for `backward_from_output`: the output must have the sign of the input.
     usual : dict
-        What required parameters are in examples, tests and benchmarks.
+        Values of the required parameters for examples, tests and benchmarks.
     halves : bool
-        The public function takes one array, and the operands are its halves along an axis: glu.
+        Whether the public function takes one array whose halves along an axis are the operands, as glu does.
     option : str or None
-        The keyword that chooses among `alternatives`, formulas under one public name: gelu's "approximate".
+        The keyword that chooses among the `alternatives`: "approximate" of gelu.
     alternatives : dict
-        Activations by the value of that keyword, the default first.
+        Formulas under one public name: activations by the value of the option, the default first.
     public : bool
-        False for an alternative, which is reached through the option alone, and for the core of a loss.
+        False for an alternative, which only the option reaches, and for the core of a loss.
     plain, plain_backward, plain_backward_from_output : str or None
-        The line of NumPy that people write for it, of the operands, `grad`, `y` and the parameters (or their defaults, where
-        people leave these out): what `fastact bench` compares with. Of several usual lines the fastest, so that the
-        comparison is fair; None where there is no usual one.
+        The line of NumPy that people write for it: `fastact bench` compares with it. It uses the operands, `grad`, `y` and the
+        parameters, or their defaults where people leave these out. The fastest of several usual lines makes the comparison
+        fair. None where there is no usual line.
     """
 
     def __init__(
@@ -116,15 +122,15 @@ class Activation:
 
     @property
     def values(self):
-        """A value for every parameter: its default, or the usual one."""
+        """A value for every parameter: its default, or the one in `usual`."""
         return {name: self.usual[name] if default is REQUIRED else default for name, default in self.parameters.items()}
 
     def __call__(self, *arguments):
-        """Inside another formula an activation is a word like any other."""
+        """Evaluate the forward formula: another formula may use an activation as it uses a word."""
         return self.forward(*arguments)
 
     def derivative(self, formula=None, *, of=None, plain=None):
-        """Declare grad * f'(x), from the input; `of` names what the gradients are of, where not of the operands."""
+        """Declare grad * f'(x), from the input; `of` names the arguments whose gradients it gives, by default the operands."""
         if formula is None:
             return lambda formula: self.derivative(formula, of=of, plain=plain)
         self.backward, self.plain_backward = formula, plain or self.plain_backward
@@ -133,7 +139,7 @@ class Activation:
         return formula
 
     def derivative_from_output(self, formula=None, *, requires=(), plain=None):
-        """Declare grad * f'(x), from the output y = f(x); `requires` is what parameters must fulfil for that."""
+        """Declare grad * f'(x), from the output y = f(x); `requires` says which parameters allow that."""
         if formula is None:
             return lambda formula: self.derivative_from_output(formula, requires=requires, plain=plain)
         self.backward_from_output, self.plain_backward_from_output = formula, plain
@@ -141,7 +147,7 @@ class Activation:
         return formula
 
     def alternative(self, value):
-        """Declare another formula, chosen by this value of the option; people write the same lines for it."""
+        """Declare the formula for this value of the option; its plain lines are those of the default."""
 
         def declare(forward):
             other = Activation(
@@ -169,7 +175,7 @@ def activation(forward=None, **facts):
 
 
 class Fused(NamedTuple):
-    """A formula with several results, of `inputs` arrays and numbers."""
+    """A formula with several results; `inputs` counts its arrays and numbers."""
 
     formula: Callable
     inputs: int

@@ -1,4 +1,4 @@
-"""What a declaration of a function along an axis, of a random draw or of a loss becomes, as declare.py for activations."""
+"""The decorators of rows.py: for functions along an axis, random draws and losses. declare.py has those of activations."""
 
 from typing import NamedTuple
 
@@ -8,45 +8,47 @@ from .declare import DRAWS, LOSSES, ROWS, lines_of, slope_of
 class AlongAxis:
     """One function along an axis: its formulas, and what is said about it.
 
-    A formula gets a `numpy_backend.rows.Rows` for each array, and returns one, or an array of one number a row, (..., 1).
+    A formula gets a `numpy_backend.rows.Rows` for each array. It returns one too, or an array of one number a row, (..., 1).
 
     Attributes
     ----------
     name, definition, summary, source : str
         As of an activation.
     slope : str
-        The gradient, of a whole row: the backward formula's docstring. "" where there is no backward pass.
+        The gradient of a whole row: the docstring of the backward formula. "" where there is no backward pass.
     forward, backward, backward_from_output : callable or None
-        The formulas of (x), (grad, x) and (grad, y). One that takes `masking` too can leave entries out: it is (), or a
-        `numpy_backend.logits.Masking`. Without a `backward` the one from the output gets what `forward` gives.
-    of : AlongAxis or None
-        The function of which this is a variant, with the options `fixed`. Then its own formulas are nothing but docstrings.
+        The formulas of (x), (grad, x) and (grad, y). A formula with the argument `masking` can leave entries out. That argument
+        is (), or a `numpy_backend.logits.Masking`. Where `backward` is not declared, it calls the formula from the output with
+        what `forward` gives.
+    variant_of : AlongAxis or None
+        The function that this one calls with the options `fixed`. The formulas of a variant have docstrings, and no code.
     numbers : dict
-        Parameters of the formulas and their defaults, numbers that stand between the arrays and `masking`: (x, eps=1e-5).
+        Parameters of the formulas that are numbers, with their defaults: (x, eps=1e-5, masking=()) has one.
     requires : tuple of str
-        What they must fulfil, as of an activation.
+        What these numbers must fulfil, as of an activation.
     explained : dict
-        What the docstring says of each.
+        What the docstring says of each number.
     by_name : dict
-        What goes by its name alone, with the defaults: options of the masking, scale, sink, mask and causal, and the numbers.
+        The keyword-only parameters with their defaults: the numbers, and the options of the masking (scale, sink, mask, causal).
     fixed : dict
         The options that a variant sets.
     reduces : bool
-        One result for each row.
+        Whether there is one result for each row.
     ordered : bool
-        The first of equal entries counts more than the others.
+        Whether the first of equal entries counts more than the others.
     composes : bool
-        Of a function that reduces: what it makes of its own results for the parts of a row is its result for the row.
+        Whether the function of its results for the parts of a row is its result for the row: logsumexp.
     absent : float or None
-        The entry that counts as none would: masked entries of numpy.ma become this, where there is no `mask`. None refuses them.
+        An entry of this value does not change the results of the others. Masked entries of numpy.ma become this, where there is
+        no `mask`. None refuses them.
     hidden : float
-        What a masked entry is in the result.
+        The result at a masked entry.
     edges, bound : str
-        For the docstring: what special rows give, and how accurate an entry is.
+        Sentences of the docstring: on special rows, and on accuracy.
     example, backward_example : tuple of str
-        The statements of an example; what they print is recorded in docstrings/example_outputs.py.
+        The statements of an example. docstrings/example_outputs.py records what they print.
     plain, plain_backward, plain_backward_from_output : str or None
-        The line of NumPy that people write for it, of x, `grad`, `y` and `axis`, as of an activation.
+        The line of NumPy that people write for it, of x, `grad`, `y` and `axis`; as of an activation.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class AlongAxis:
         options=None,
         requires=(),
         explained=None,
-        of=None,
+        variant_of=None,
         fixed=None,
         reduces=False,
         ordered=False,
@@ -68,11 +70,11 @@ class AlongAxis:
         example=(),
         plain=None,
     ):
-        self.name, self.of = forward.__name__, of
+        self.name, self.variant_of = forward.__name__, variant_of
         self.definition, *summary = lines_of(forward)
         self.summary = "\n    ".join(summary)
         self.source = source
-        self.forward = of.forward if of else forward
+        self.forward = variant_of.forward if variant_of else forward
         self.backward = self.backward_from_output = None
         self.slope = ""
         self.numbers, self.requires, self.explained = numbers_of(forward, 1), tuple(requires), explained or {}
@@ -87,28 +89,29 @@ class AlongAxis:
 
     @property
     def evaluator(self):
-        """The stem of its evaluators' names."""
-        return self.of.name if self.of else self.name
+        """The first part of its evaluators' names."""
+        return self.variant_of.name if self.variant_of else self.name
 
     @property
     def parameters(self):
-        """What follows the operands."""
+        """The parameters that may be given by position after the operands, with their defaults."""
         return {"axis": -1, "keepdims": False} if self.reduces else {"axis": -1}
 
     def __call__(self, *arguments):
-        """Inside another formula it is a word like any other."""
+        """Evaluate the forward formula: another formula may use it."""
         return self.forward(*arguments)
 
     def derivative(self, formula=None, *, example=(), plain=None):
         """Declare the gradient from the input."""
         if formula is None:
             return lambda formula: self.derivative(formula, example=example, plain=plain)
-        self.backward, self.slope = self.of.backward if self.of else formula, slope_of(formula, self.definition)
+        self.backward = self.variant_of.backward if self.variant_of else formula
+        self.slope = slope_of(formula, self.definition)
         self.backward_example, self.plain_backward = example or self.backward_example, plain
         return formula
 
     def derivative_from_output(self, formula=None, *, example=(), plain=None, plain_from_input=None):
-        """Declare the gradient from the output, and with it the one from the input, unless that is declared too."""
+        """Declare the gradient from the output; it serves from the input too, unless `derivative` declares that."""
         if formula is None:
             facts = {"example": example, "plain": plain, "plain_from_input": plain_from_input}
             return lambda formula: self.derivative_from_output(formula, **facts)
@@ -117,8 +120,8 @@ class AlongAxis:
             return formula(grad, self.forward(x, *others), *others)
 
         self.backward_from_output, self.backward = formula, self.backward or from_input
-        if self.of:
-            self.backward_from_output, self.backward = self.of.backward_from_output, self.of.backward
+        if self.variant_of:
+            self.backward_from_output, self.backward = self.variant_of.backward_from_output, self.variant_of.backward
         self.slope = self.slope or slope_of(formula, self.definition)
         self.backward_example = example or self.backward_example
         self.plain_backward_from_output, self.plain_backward = plain, plain_from_input or self.plain_backward
@@ -138,7 +141,7 @@ def takes_masking(formula):
 
 
 def numbers_of(formula, arrays):
-    """The parameters after so many arrays, and their defaults."""
+    """The parameters of a formula after its `arrays` first ones, with their defaults."""
     names, defaults = formula.__code__.co_varnames[arrays : formula.__code__.co_argcount], formula.__defaults__ or ()
     if len(names) != len(defaults):
         raise TypeError(f"function {formula.__name__}: a parameter needs a default")
@@ -146,7 +149,7 @@ def numbers_of(formula, arrays):
 
 
 class Draw(NamedTuple):
-    """A random draw along an axis: noise is added to x, then it is what `soft` or `hard`, functions along an axis, make of it."""
+    """A random draw along an axis: noise is added to x, and `soft` or `hard`, functions along an axis, are called on the sum."""
 
     name: str
     definition: str
@@ -160,17 +163,17 @@ class Draw(NamedTuple):
 
     @property
     def parameters(self):
-        """What follows the operand, with the defaults."""
+        """The parameters that may be given by position after the operand, with their defaults."""
         return {"axis": -1}
 
     @property
     def by_name(self):
-        """What goes by its name alone, with the defaults."""
+        """The keyword-only parameters, with their defaults."""
         return {"tau": 1.0, "hard": False, "rng": None}
 
 
 def draw(slope, **facts):
-    """Declare a random draw by a formula that has nothing but a docstring."""
+    """Declare a random draw by a function whose docstring says what it computes; the function has no code."""
 
     def declare(formula):
         definition, *summary = lines_of(formula)
@@ -186,28 +189,30 @@ class Loss:
     Attributes
     ----------
     name, definition, summary, slope, source : str
-        As of an activation. `name` is that of the loss; its other functions are `<name>_backward` and `<name>_and_grad`.
+        As of an activation. The public functions are `<name>`, `<name>_backward` and `<name>_and_grad`.
     kinds : tuple of str
-        The functions that there are, of "loss", "backward" and "both".
+        Which of these three there are: "loss", "backward" and "both".
     of_rows : bool
-        One loss for each row of logits, whose target is an index or a distribution; else one for each element.
+        True: there is one loss for each row of logits, and the target is an index or a distribution. False: there is one for
+        each element.
     forward, backward, both : callable or None
-        The formulas of a loss of rows: of (logits, target, <parameters>), and with `grad` in front. A target is a distribution:
-        an index has become one. `both` gives the loss and the gradient; without it they are computed one after the other.
+        The formulas of a loss of rows: `forward` of (logits, target, <parameters>), the others with `grad` in front. The target
+        is always a distribution: an index is made one first. `both` gives the loss and the gradient. Without it they are
+        computed one after the other.
     evaluator : str
-        The stem of its evaluators' names.
+        The first part of its evaluators' names.
     first : str
-        What the gradient is of: "logits" or "outputs".
+        The name of the first array, whose gradient is computed: "logits" or "outputs".
     parameters : dict
-        Its own parameters and their defaults, numbers.
+        Its own parameters, which are numbers, with their defaults.
     requires : tuple of str
-        What they must fulfil, as of an activation.
+        What the parameters must fulfil, as of an activation.
     explained : dict
-        What the docstring says of each.
+        What the docstring says of each parameter.
     labels : bool
-        The target of a loss of elements has labels from 0 to 1, and broadcasts; else it has the shape of the outputs.
+        Of a loss of elements. True: the target has labels from 0 to 1, and broadcasts. False: it has the shape of the outputs.
     bound : str
-        For the docstring: how accurate the gradient is.
+        How accurate the gradient is, for the docstring.
     examples : dict
         The statements of an example, by kind.
     """
@@ -248,7 +253,7 @@ class Loss:
 
     @property
     def all_parameters(self):
-        """What follows the operands, with the defaults."""
+        """All parameters, with their defaults."""
         return {**({"axis": -1, "ignore_index": -100} if self.of_rows else {}), **self.parameters, "reduction": "mean"}
 
     def names(self):
@@ -266,7 +271,8 @@ def loss(formula=None, **facts):
 def element_loss(name, core=None, **facts):
     """Declare a loss of elements by the formula `<evaluator>_both` of the loss and its gradient, (outputs, target, grad, ...).
 
-    `core` is the activation that has each of them by itself; without it there is only `<name>_and_grad`.
+    `core` is an activation that computes the loss, and whose backward pass computes the gradient. Without it there is only
+    `<name>_and_grad`.
     """
 
     def declare(formula):

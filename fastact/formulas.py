@@ -1,14 +1,18 @@
-"""Every elementwise activation, forward and backward: the one page that the rest is made from.
+"""Every elementwise activation, forward and backward. Everything else is made from this page.
 
 A formula is plain Python on arrays. It may use numbers, its arguments, `+ - * /`, comparisons, assignments to local
-names, the words of words.py, and activations declared above it. From each declaration the package makes the public
-function, its docstring, the NumPy fallback, the C kernel of every instruction set, the tests' oracle (the docstring's
-first line is the textbook definition, a backward formula's the textbook derivative), the benchmark rows and the tables of
-benchmarks/README.md. The formulas say *how* to compute without overflow or lost digits; the definition says *what*.
-`plain` is the line of NumPy that people write, with which the benchmark compares.
+names, the words of numpy_backend/words.py, and activations declared above it. From each declaration the package makes the
+public function, its docstring, the NumPy fallback, the C kernel of every instruction set, the tests' oracle, the benchmark
+rows and the tables of benchmarks/README.md.
 
-Conventions: the saturated side owns a kink (relu'(0) = 0); a branch is selected, never multiplied by 0, so that an
-infinite gradient through a dead unit is 0; NaN in gives NaN out (`unless_nan` where a comparison would hide it).
+The first line of a docstring is the textbook definition: it says *what* is computed. The docstring of a backward formula is
+the textbook derivative. A formula says *how* to compute it without overflow or lost digits. `plain` is the line of NumPy that
+people write: the benchmark compares with it.
+
+Conventions:
+- The saturated side owns a kink: relu'(0) = 0.
+- A branch is selected, never multiplied by 0, so that an infinite gradient through a dead unit is 0.
+- NaN in gives NaN out. `unless_nan` sees to that where a comparison would hide a NaN.
 """
 
 from .declare import activation
@@ -233,7 +237,7 @@ def celu(x, alpha=1.0):
     An ELU whose slope is continuous for every alpha.
     """
     z = x / alpha
-    return where(x > 0, x, where(abs(z) < 1e-17, x, alpha * expm1(z)))  # a subnormal z has lost digits
+    return where(x > 0, x, where(abs(z) < 1e-17, x, alpha * expm1(z)))  # a subnormal z has lost digits: there the function is x
 
 
 @celu.derivative(plain="np.where(x > 0, grad, grad * np.exp(x / alpha))")
@@ -396,7 +400,7 @@ def _log_one_plus_exp(z, e):
 
 
 def _softplus_near(x, z, e, inverse):
-    return where(z > 60, x, _log_one_plus_exp(z, e) * inverse)  # beyond, z may overflow
+    return where(z > 60, x, _log_one_plus_exp(z, e) * inverse)  # beyond 60 the function is x, and z may overflow
 
 
 @activation(
@@ -718,7 +722,7 @@ def squareplus(x, b=4.0):
     scale = where(abs(x) > LARGE, SMALL, 1)  # so that x * x does not overflow
     z = x * scale
     root = sqrt(z * z + b * scale * scale)
-    # 1e-300: where x and b are 0, the denominator is
+    # The denominator is 0 where x and b are 0: 1e-300 takes its place.
     return where(x > 0, (z + root) / 2 / scale, b * scale / maximum(2 * (root - z), 1e-300))
 
 
@@ -793,7 +797,7 @@ def softcap(x, cap):
     Almost x where it is small, and never beyond cap: it keeps logits in bounds.
     """
     z = x / cap
-    return where(abs(z) < 1e-9, x, cap * words.tanh(z))  # a subnormal z has lost digits
+    return where(abs(z) < 1e-9, x, cap * words.tanh(z))  # a subnormal z has lost digits: there the function is x
 
 
 @softcap.derivative(plain="grad * (1 - np.tanh(x / cap) ** 2)")
@@ -829,8 +833,8 @@ def logit(x, eps=None):
 
     The inverse of the sigmoid, for probabilities; with eps they are first clipped to [eps, 1 - eps].
     """
-    # eps=None arrives as NaN: no comparison with it holds
-    # the upper end is where 1 - x, which is exact there, is below eps: 1 - eps has lost the digits of a small eps
+    # eps=None arrives as NaN, for which no comparison holds.
+    # The upper end compares 1 - x, which is exact there, with eps: 1 - eps has lost the digits of a small eps.
     p = where(x < eps, eps, where(1 - x < eps, 1 - eps, x))
     rest = where(1 - x < eps, eps, 1 - p)
     return where(abs(p - 0.5) < 0.25, log1p((p - rest) / rest), _log_ratio(p, rest))
@@ -840,7 +844,7 @@ def logit(x, eps=None):
 def logit_backward(grad, x, eps):
     """1 / (x * (1 - x))"""
     product = x * (1 - x)
-    inside = where(product < 0, NAN, grad / abs(product))  # at -0 the slope is as steep upwards as at 0
+    inside = where(product < 0, NAN, grad / abs(product))  # at -0 the slope is +inf, as at 0
     return where(x < eps, 0, where(1 - x < eps, 0, inside))
 
 
@@ -932,7 +936,7 @@ def snake(x, a=1.0):
     Rises with ripples, so that a network can learn what is periodic.
     """
     z = a * x
-    wave = sin(where(abs(z) > 1e18, 0, z))  # beyond, where z may overflow, the ripple is less than the last place of x
+    wave = sin(where(abs(z) > 1e18, 0, z))  # beyond 1e18 z may overflow, and the ripple is below the last digit of x
     return x + wave * wave / a
 
 
@@ -1062,13 +1066,13 @@ def reglu_backward(grad, gate, value):
 
 
 def _share(t, loss):
-    """The share t of a loss; none of it, even of an infinite one, where t is 0."""
+    """t times the loss; 0 where t is 0, even of an infinite loss."""
     return where(abs(t) > 0, t * loss, t)
 
 
 @activation(
     source="D. R. Cox (1958), The regression analysis of binary sequences", operands=2, wide=True, public=False
-)  # the core of binary_cross_entropy_with_logits, which calls/element_losses.py makes of it
+)  # fused_formulas.py makes binary_cross_entropy_with_logits of it
 def binary_cross_entropy(logits, target, pos_weight=1.0):
     """pos_weight * target * log(1 + exp(-logits)) + (1 - target) * log(1 + exp(logits))
 

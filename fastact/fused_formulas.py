@@ -1,8 +1,8 @@
-"""What is computed in one pass over memory with several results: the steps of the optimizers, and losses with their gradients.
+"""Formulas with several results from one pass over memory: the steps of optimizers, and losses with their gradients.
 
-The formulas are read as those of formulas.py are, which they may use. The arrays come first, then numbers. `@element_loss` makes
-the public functions of a loss. Each step has nothing but + - * / and square roots, which every instruction set and NumPy round in
-the same way: its bits are the same on all.
+The rules are those of formulas.py, whose functions these formulas may use. Arrays come first, then numbers. `@fused` makes an
+evaluator, `@element_loss` the public functions of a loss. A step uses only + - * / and square roots. Every instruction set and
+NumPy round these in the same way, so that a step gives the same bits everywhere.
 """
 
 from .declare import fused
@@ -13,29 +13,29 @@ from .numpy_backend.words import sqrt
 
 @fused(operands=2)
 def sgd(parameters, gradients, rate):
-    """Against the gradient."""
+    """A step against the gradient."""
     return parameters - rate * gradients
 
 
 @fused(operands=3, results=2)
 def sgd_momentum(parameters, gradients, velocity, rate, momentum):
-    """By a running sum of gradients."""
+    """A step along a running sum of gradients."""
     velocity = momentum * velocity + gradients
     return parameters - rate * velocity, velocity
 
 
 @fused(operands=3, results=2)
 def sgd_nesterov(parameters, gradients, velocity, rate, momentum):
-    """By where the running sum will be."""
+    """A step along the running sum as it will be after the next step."""
     velocity = momentum * velocity + gradients
     return parameters - rate * (gradients + momentum * velocity), velocity
 
 
 @fused(operands=4, results=3)
 def adam(parameters, gradients, first_moment, second_moment, beta1, share1, beta2, share2, rate, eps, keep):
-    """By running means of gradients and of their squares; `rate` and `eps` have the corrections of both in them.
+    """A step by the running means of gradients and of their squares. The caller corrects `rate` and `eps` for their bias.
 
-    One gradient is multiplied by share2 first, so that the square of a large one overflows later.
+    The gradient is multiplied by share2 before it is squared, so that the square of a large one does not overflow.
     """
     first_moment = beta1 * first_moment + share1 * gradients
     second_moment = beta2 * second_moment + (share2 * gradients) * gradients

@@ -1,13 +1,15 @@
 """Every function along an axis and every loss of rows: declaration, docstring and NumPy formula together.
 
-A formula is NumPy on rows of a block, as `numpy_backend/rows.py` gives them: x(part) is the entries of one part of the axis, and
-x.of(lambda part: ...) is other entries in as many rows. What concerns a whole row, x.sum() or x.largest(), is found first: a
-row may be longer than the cache. From each declaration the package makes the public functions, their docstrings and signatures,
-the type stub, the reference pages, the benchmark rows and the tables of the tests. The compiled core has loops of its own for
-what stands here; the NumPy formula serves where it has none.
+A formula works on `numpy_backend.rows.Rows`, since a row may be longer than the cache. x(part) gives the entries of one part of
+the axis. x.with_entries(lambda part: ...) makes as many rows with other entries. x.sum() and x.largest() go over whole rows.
 
-The first line of a docstring is the textbook definition, the rest is the summary; a backward formula's is the gradient. `plain`
-is the line of NumPy that people write, with which the benchmark compares. declare.py says what else a declaration can have.
+From each declaration the package makes the public functions, their docstrings and signatures, the type stub, the reference
+pages, the benchmark rows and the tables of the tests. The compiled core has loops of its own for the functions of this page. The
+NumPy formula serves where it has none.
+
+The first line of a docstring is the textbook definition, the other lines are the summary. The docstring of a backward formula
+is the gradient. `plain` is the line of NumPy that people write: the benchmark compares with it. declare_rows.py says what else a
+declaration can have.
 """
 
 import math
@@ -19,7 +21,7 @@ from .numpy_backend.logits import Logits
 
 MASK = {"mask": None, "causal": False}
 SCALED = {"scale": 1.0, **MASK}
-# What the functions that give probabilities, or their logarithms, share.
+# These facts hold for all functions that give probabilities or their logarithms.
 PROBABILITIES = {
     "absent": -math.inf,
     "edges": "A row with a NaN or +inf, or of -inf alone,\n        is NaN; an empty axis gives an empty array.",
@@ -61,18 +63,18 @@ def softmax(x, masking=()):
 def softmax_backward(grad, y, masking=()):
     """y * (grad - sum(grad * y))"""
     grad, y, scaled = _counted(grad, y, 0, masking)
-    dot = grad.of(lambda part: np.multiply(grad(part), y(part), dtype=np.float64)).sum()
+    dot = grad.with_entries(lambda part: np.multiply(grad(part), y(part), dtype=np.float64)).sum()
     return scaled(lambda part: y(part) * np.subtract(grad(part), dot, dtype=np.float64))
 
 
 def _counted(grad, y, nothing, masking):
-    """The gradient and the output of the entries that count, 0 and `nothing` elsewhere; and a function that scales the result."""
+    """The gradient and the output, 0 and `nothing` at masked entries; and a function that scales the result."""
     if not masking:
-        return grad, y, grad.of
+        return grad, y, grad.with_entries
     scale, _, kept = masking
-    counted = grad.of(lambda part: np.where(kept(part), grad(part), 0))
-    outputs = y.of(lambda part: np.where(kept(part), y(part), nothing))
-    return counted, outputs, lambda entries: grad.of(lambda part: scale * entries(part))
+    counted = grad.with_entries(lambda part: np.where(kept(part), grad(part), 0))
+    outputs = y.with_entries(lambda part: np.where(kept(part), y(part), nothing))
+    return counted, outputs, lambda entries: grad.with_entries(lambda part: scale * entries(part))
 
 
 @along_axis(
@@ -104,11 +106,11 @@ def log_softmax(x, masking=()):
 def log_softmax_backward(grad, y, masking=()):
     """grad - exp(y) * sum(grad)"""
     grad, y, scaled = _counted(grad, y, -np.inf, masking)
-    total = grad.of(lambda part: grad(part).astype(np.float64, copy=False)).sum()
+    total = grad.with_entries(lambda part: grad(part).astype(np.float64, copy=False)).sum()
 
     def entries(part):
-        g, log = grad(part), y(part).astype(np.float64)  # a copy, since NumPy's functions give other last bits for other strides
-        # of a dominant entry by 1 - p, which keeps its digits
+        g, log = grad(part), y(part).astype(np.float64)  # a copy: strides would change NumPy's last bits
+        # Where an entry dominates, 1 - p keeps its digits.
         return np.where(log > -0.5, (g - total) - np.expm1(log) * total, g - np.exp(log) * total)
 
     return scaled(entries)
@@ -130,7 +132,7 @@ def logsumexp(x, masking=()):
     A smooth maximum, and the normalizer of log_softmax. A row of -inf alone gives -inf, one with +inf and no NaN +inf.
     """
     logits = Logits(x, *masking)
-    total = logits.largest + (logits.largest_low + np.log1p(logits.rest))
+    total = logits.largest + (logits.largest_low + np.log1p(logits.sum_of_others))
     return np.where(np.isinf(logits.base), logits.base, total)
 
 
@@ -141,11 +143,11 @@ def logsumexp(x, masking=()):
 def logsumexp_backward(grad, x, masking=()):
     """grad * softmax(x)"""
     y, weight = softmax(x, masking), grad * masking.scale if masking else grad
-    return x.of(lambda part: weight * y(part))
+    return x.with_entries(lambda part: weight * y(part))
 
 
 @along_axis(
-    of=softmax,
+    variant_of=softmax,
     fixed={"scale": -1.0},
     absent=math.inf,
     edges=PROBABILITIES["edges"],
@@ -184,12 +186,12 @@ def hardmax(x):
     """
     top = x.largest()
     first, nothing = x.position(top), np.where(np.isfinite(top), 0.0, np.nan)
-    return x.of(lambda part: np.where(np.arange(part.start, part.stop) == first, nothing + 1, nothing))
+    return x.with_entries(lambda part: np.where(np.arange(part.start, part.stop) == first, nothing + 1, nothing))
 
 
 @along_axis(
     **PROBABILITIES,
-    of=softmax,
+    variant_of=softmax,
     options={"sink": 0.0, **SCALED},
     source="E. Miller (2023), Attention is off by one",
     example=("fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one(np.array([0.0, 0.0, -np.inf]))"),
@@ -213,8 +215,8 @@ def softmax_one_backward(grad, y):
     """y * (grad - sum(grad * y))"""
 
 
-# The sparse ones find a threshold without sorting, by Newton's method from below: the function is convex, so it rises to the
-# root and never passes it. A row that has arrived stays, whatever its neighbours still need.
+# sparsemax and entmax15 find the threshold tau by Newton's method, from below and without sorting. The function is convex, so
+# that tau rises to the root and never passes it. A row that has arrived stays, while its neighbours go on.
 
 
 @along_axis(
@@ -228,11 +230,11 @@ def sparsemax(x):
     The nearest probabilities to the scores: the small ones are exactly 0.
     """
     top = x.largest()
-    z = x.of(lambda part: x(part) - top)
+    z = x.with_entries(lambda part: x(part) - top)
     tau, count = np.full(x.each, -1.0), np.full(x.each, np.inf)
     while True:
         above = _larger(z, tau)
-        # The counts fall with every step, so that the loop ends, even where another thread writes x.
+        # The minimum keeps the counts from rising: so the loop ends, even if another thread writes x.
         before, count = count, np.minimum(count, sum(above(part).sum(axis=-1, keepdims=True) for part in z.parts))
         if (before == count).all():
             break
@@ -245,7 +247,7 @@ def sparsemax(x):
 )
 def sparsemax_backward(grad, y):
     """grad - mean(grad over y > 0) if y > 0 else 0"""
-    return _spread(grad, y, y.of(lambda part: (y(part) > 0).astype(np.float64)))
+    return _spread(grad, y, y.with_entries(lambda part: (y(part) > 0).astype(np.float64)))
 
 
 @along_axis(
@@ -259,7 +261,7 @@ def entmax15(x):
     Between softmax and sparsemax: the small ones are exactly 0, the others bend smoothly.
     """
     top = x.largest()
-    z = x.of(lambda part: 0.5 * (x(part) - top))
+    z = x.with_entries(lambda part: 0.5 * (x(part) - top))
     tau = np.full(x.each, -1.0)
     while True:
         above = _excess(z, tau)
@@ -276,44 +278,44 @@ def entmax15(x):
 )
 def entmax15_backward(grad, y):
     """s * (grad - sum(s * grad) / sum(s)) with s = sqrt(y)"""
-    return _spread(grad, y, y.of(lambda part: np.sqrt(y(part), dtype=np.float64)))
+    return _spread(grad, y, y.with_entries(lambda part: np.sqrt(y(part), dtype=np.float64)))
 
 
 def _larger(z, tau):
     """Which entries are above a threshold."""
-    return z.of(lambda part: z(part) > tau)
+    return z.with_entries(lambda part: z(part) > tau)
 
 
 def _chosen(z, above):
-    """These entries, else 0."""
-    return z.of(lambda part: np.where(above(part), z(part), 0))
+    """The entries for which `above` is true, else 0."""
+    return z.with_entries(lambda part: np.where(above(part), z(part), 0))
 
 
 def _excess(z, tau):
-    """What the entries are more than a threshold, else 0."""
-    return z.of(lambda part: np.maximum(z(part) - tau, 0))
+    """By how much entries exceed a threshold, else 0."""
+    return z.with_entries(lambda part: np.maximum(z(part) - tau, 0))
 
 
 def _squares(z):
     """The squares of the entries."""
-    return z.of(lambda part: np.square(z(part)))
+    return z.with_entries(lambda part: np.square(z(part)))
 
 
 def _where_finite(top, y):
     """The entries of rows whose largest logit is finite, else NaN."""
-    return y.of(lambda part: np.where(np.isfinite(top), y(part), np.nan))
+    return y.with_entries(lambda part: np.where(np.isfinite(top), y(part), np.nan))
 
 
 def _spread(grad, y, weight):
-    """The gradient less its weighted mean, times the weight; where there is none an infinite gradient counts nothing."""
-    weighted = grad.of(lambda part: np.where(weight(part) > 0, grad(part), 0) * weight(part))
+    """The gradient less its weighted mean, times the weight. Where the weight is 0, even an infinite gradient gives 0."""
+    weighted = grad.with_entries(lambda part: np.where(weight(part) > 0, grad(part), 0) * weight(part))
     mean = weighted.sum() / weight.sum()
 
     def entries(part):
         live = weight(part) > 0
         return np.where(live, weight(part) * (grad(part) - mean), np.where(np.isnan(y(part)), np.nan, 0))
 
-    return grad.of(entries)
+    return grad.with_entries(entries)
 
 
 @draw(
@@ -335,8 +337,8 @@ def gumbel_softmax(x):
     """
 
 
-# Loss and gradient keep the digits of a dominant target, whose loss is log1p(rest) and whose gradient is -rest / (1 + rest):
-# `rest` is the sum of all exponentials but the largest.
+# Where the target dominates, its loss is log1p(s) and its gradient -s / (1 + s), where s is the sum of all exponentials but the
+# largest (Logits.sum_of_others). This keeps the digits of both.
 
 CLASSES = "logits, labels = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.array([2, 0])"
 
@@ -378,26 +380,26 @@ def cross_entropy_backward(grad, logits, target, label_smoothing):
 
 @cross_entropy.both_at_once
 def cross_entropy_and_grad(grad, logits, target, label_smoothing):
-    """Both from the same exponentials."""
+    """The loss and the gradient from the same exponentials."""
     shifted, smooth = Logits(logits), _smoothed(logits, target, label_smoothing)
     return _surprise(shifted, smooth), _difference(grad, shifted, smooth)
 
 
 def _smoothed(logits, target, label_smoothing):
-    """The distribution with a part of it spread evenly."""
-    return logits.of(lambda part: (1 - label_smoothing) * target(part) + label_smoothing / logits.n)
+    """The target with the share `label_smoothing` of it spread evenly over all classes."""
+    return logits.with_entries(lambda part: (1 - label_smoothing) * target(part) + label_smoothing / logits.n)
 
 
 def _surprise(shifted, target):
-    """The logarithms of the probabilities by the target; what is impossible and not wanted counts nothing."""
+    """The sum of -target * log(p). An entry with a target of 0 counts 0, even where log(p) is -inf."""
     log_p = shifted.log_softmax()
-    each = target.of(lambda part: np.where(target(part) == 0, 0, -target(part) * log_p(part)))
-    return np.where(np.isnan(shifted.rest), np.nan, each.sum())
+    each = target.with_entries(lambda part: np.where(target(part) == 0, 0, -target(part) * log_p(part)))
+    return np.where(np.isnan(shifted.sum_of_others), np.nan, each.sum())
 
 
 def _difference(grad, shifted, target):
-    """The probabilities less the target; that of the largest logit from the rest and the target's other entries."""
-    whole, total, at_leading = 1 + shifted.rest, target.sum(), np.zeros(target.each)
+    """The gradient: the probabilities less the target. At the largest logit it is summed from the other entries."""
+    whole, total, at_leading = 1 + shifted.sum_of_others, target.sum(), np.zeros(target.each)
 
     def others(part):
         entries = target(part).copy(order="K")
@@ -406,7 +408,7 @@ def _difference(grad, shifted, target):
         entries[at] = 0
         return entries
 
-    leading = (target.of(others).sum() - at_leading * shifted.rest) / whole
+    leading = (target.with_entries(others).sum() - at_leading * shifted.sum_of_others) / whole
 
     def slope(part):
         entries = total * (shifted.others(part) / whole) - target(part)
@@ -414,4 +416,4 @@ def _difference(grad, shifted, target):
         entries[at] = leading[rows]
         return entries * grad
 
-    return target.of(slope)
+    return target.with_entries(slope)

@@ -1,15 +1,15 @@
-"""Numbers with twice the digits of a float64: a `Pair` is the sum of two arrays, the second what rounding took off the first.
+"""Double-double numbers, with twice the digits of a float64: a `Pair` is the unevaluated sum of two arrays, `high` and `low`.
 
-The fallback evaluates wide formulas with them, where plain float64 would let the roundings of a formula add up to more than
-the promised 2 ULP; src_c/pair.h is the same in C. Sums and products after D. E. Knuth and T. J. Dekker. Where the first part
-is infinite or NaN nothing is left over: the second is 0, or the sum would be NaN.
+`high` is the rounded value, `low` its rounding error. The fallback evaluates wide formulas of float64 with them: in plain
+float64 the roundings of such a formula would add up to more than the promised 2 ULP. Sums and products follow D. E. Knuth and
+T. J. Dekker. `low` is 0 where `high` is infinite or NaN: otherwise infinities would become NaN. src_c/math has the same in C.
 """
 
 import numpy as np
 
 
 class Constant(float):
-    """A decimal number that no float holds: a float with `low`, what is missing."""
+    """A decimal number that no float holds: the nearest float, with the difference as `low`."""
 
     low = 0.0
 
@@ -22,40 +22,40 @@ def constant(text):
         power = int(exponent or 0) - len(digits.partition(".")[2])
         number, scale = int(digits.replace(".", "")) * 10 ** max(power, 0), 10 ** max(-power, 0)
         of_high, of_scale = value.as_integer_ratio()
-        # exact but for the division, which rounds once; the fractions module would take a tenth of the import
+        # Whole numbers keep this exact but for the division, which rounds once. Importing `fractions` would take longer.
         value.low = (number * of_scale - of_high * scale) / (scale * of_scale)
     return value
 
 
 def clean(low):
-    """`low`, but 0 where it is not finite."""
+    """`low`, with 0 in place of what is not finite."""
     low = np.asarray(low)
     np.copyto(low, 0, where=~np.isfinite(low))
     return low
 
 
 def fast_sum(a, b):
-    """a + b for |a| >= |b|."""
+    """a + b as a pair, for |a| >= |b|."""
     high = a + b
     return Pair(high, clean((a - high) + b))
 
 
 def exact_sum(a, b):
-    """a + b."""
+    """a + b as a pair."""
     high = a + b
     of_b = high - a
     return Pair(high, clean((a - (high - of_b)) + (b - of_b)))
 
 
 def cut(a):
-    """The first 26 bits of the digits."""
+    """a with the first 26 bits of its digits."""
     return (a.view(np.int64) & -(2**27)).view(np.float64)
 
 
 def product_low(a, b, high):
-    """What the product `high` of a and b lacks, by parts whose products are exact.
+    """The rounding error a * b - high of a product `high`, from parts whose products are exact.
 
-    The halves (26 and 27 bits) are cut off: by Veltkamp's multiplication they would overflow from 2**996 on.
+    The parts are cut off bit by bit. Veltkamp's multiplication, the usual way, overflows from 2**996 on.
     """
     a1, b1 = cut(a), cut(b)
     a2, b2 = a - a1, b - b1
@@ -73,7 +73,7 @@ def pair(value):
 class Pair:
     """high + low, with the arithmetic that formulas use."""
 
-    __array_ufunc__ = None  # an array beside a pair leaves the operation to the pair
+    __array_ufunc__ = None  # `array * pair` calls Pair.__rmul__
 
     def __init__(self, high, low):
         self.high, self.low = high, low

@@ -1,7 +1,7 @@
-"""A formula as a NumPy function with a ufunc's calling convention, evaluated block by block in cache.
+"""Make a NumPy function of a formula. It is called as a ufunc is, and evaluates the formula block by block.
 
-`np.nditer` does what a ufunc's machinery does (broadcasting, casting, byte order, alignment, overlap, order, allocation);
-the formula sees contiguous or strided blocks of at most `BLOCK` elements, so that its temporaries stay in the cache.
+`np.nditer` does what a ufunc does itself: broadcasting, casting, byte order, alignment, overlap, order and allocation. A block
+has at most `BLOCK` elements, so that the temporary arrays of the formula stay in the cache.
 """
 
 import warnings
@@ -11,10 +11,10 @@ import numpy as np
 from ..calls.arguments import LOOPS, checked_mask, checked_outs, loop_dtype, overrides
 from .double_double import Pair, pair
 
-# Elements in a block. On 256 Ki float32, ns an element, tanh takes .51 with 4096, .38 with 8192, .28 with 32768, .27 with 65536.
+# Elements in a block. Smaller blocks are slower, larger ones hardly faster.
 BLOCK = 32768
 
-# The same for float64 in pairs, of which a formula keeps a dozen and more at a time.
+# The same for a wide formula of float64, which keeps a dozen pairs and more at a time.
 PAIR_BLOCK = 4096
 
 
@@ -24,7 +24,7 @@ def as_loop(name, inputs, loop, casting):
     for array in arrays:
         if not np.can_cast(array.dtype, loop, casting):
             raise TypeError(f"Cannot cast {name} input from {array.dtype!r} to {loop!r} with casting rule {casting!r}")
-    # What may overflow is cast here, where NumPy says so. The iterator of NumPy 2.0 casts a broadcast 0-d array wrongly.
+    # Casts that may overflow are made here, since astype reports it. 0-d arrays too: NumPy 2.0's iterator casts them wrongly.
     return [
         array if array.ndim and np.can_cast(array.dtype, loop, "safe") else array.astype(loop, casting=casting, copy=False)
         for array in arrays
@@ -32,17 +32,17 @@ def as_loop(name, inputs, loop, casting):
 
 
 class Casts:
-    """How the results of one call are written: what overflows in a narrower `out` is reported once, at the end, as NumPy does.
+    """Writes the results of one call, and reports floating-point errors of these casts once, at the end, as NumPy does.
 
     Attributes
     ----------
     loop : numpy.dtype
-        Of the computation, to which a result is rounded first, without a report.
+        The dtype of the computation. A result is rounded to it first, without a report.
     met : set of str
         The floating-point errors of the casts to another dtype.
     """
 
-    # For each error, by the name that NumPy gives a handler, a cast that has it.
+    # A cast that causes each error, by the name of the error that NumPy gives to a handler.
     EXAMPLES = {  # noqa: RUF012
         "overflow": (1e300, np.float32),
         "underflow": (1e-300, np.float32),
@@ -53,7 +53,7 @@ class Casts:
         self.loop, self.casting, self.met = loop, casting, set()
 
     def store(self, target, result, where=True):
-        """Write a result, or what a mask lets through of it."""
+        """Write a result to `target`, where the mask `where` is true."""
         if target.dtype == self.loop and where is True:
             target[...] = result
             return
@@ -61,16 +61,16 @@ class Casts:
             np.copyto(target, result.astype(self.loop, copy=False), casting=self.casting, where=where)
 
     def report(self):
-        """Let NumPy report what was met: by a warning, an error or whatever np.errstate says."""
+        """Let NumPy report the errors: by a warning, an exception or whatever np.errstate says."""
         for kind in sorted(self.met):
             value, dtype = self.EXAMPLES[kind]
             np.array(value).astype(dtype)
 
 
 def wrapped(result, function, inputs, out, subok, place=0):
-    """A result as NumPy hands it out: as the type that `out`, or else an input, asks for, or as a scalar where it is 0-d."""
+    """A result as a ufunc returns it: `out`, an instance of a subclass by __array_wrap__, a scalar or an array."""
     if out is not None:
-        result = out  # the iterator may have computed in a copy, and written that to out
+        result = out  # the iterator may have computed in a copy, and copied that to out
     scalar = out is None and result.ndim == 0
     owner = wrapping(inputs) if out is None and subok else out
     if owner is None or type(owner) is np.ndarray:
@@ -107,20 +107,20 @@ def wrapping(inputs):
 
 
 def loop_types(inputs, outputs):
-    """The `types` of a ufunc, from a letter for each input and output: "f" is the dtype of the computation."""
+    """The attribute `types` of a ufunc. Each input and output has a letter: "f" stands for the dtype of the computation."""
     return [f"{inputs}->{outputs}".replace("f", loop.char) for loop in LOOPS]
 
 
 def warn_of_uninitialized():
-    """Give NumPy's own warning of `where` without `out`, in its words, in the versions that have one."""
+    """Let NumPy warn of `where` without `out`, in its own words, if this version does."""
     np.positive(np.zeros(1), where=np.zeros(1, bool))
 
 
 def like_a_ufunc(name, n_inputs, outputs, types, signature=None):
-    """Decorate an evaluator: it gives way to an operand's own __array_ufunc__ (pandas, dask ...), and looks like a ufunc."""
+    """Decorate an evaluator: it looks like a ufunc, and an operand's own __array_ufunc__ (pandas, dask) takes over its calls."""
 
     def decorate(evaluate):
-        evaluate.__name__ = evaluate.__qualname__ = name  # an unexpected keyword is reported under it
+        evaluate.__name__ = evaluate.__qualname__ = name  # Python names it in the error for an unexpected keyword
 
         def function(*inputs, **keywords):
             if not n_inputs <= len(inputs) <= n_inputs + outputs:
@@ -155,7 +155,7 @@ def like_a_ufunc(name, n_inputs, outputs, types, signature=None):
 
 
 def is_plain(inputs, out):
-    """Whether a call needs nothing of the iterator: one block, the same shape and dtype. Its set-up would cost 7 us of 11."""
+    """Whether a call can do without the iterator: plain arrays of one shape and dtype, one block. A small call is faster then."""
     first = inputs[0] if inputs else None
     if type(first) is not np.ndarray or first.dtype not in LOOPS or not 0 < first.size <= BLOCK or first.ndim == 0:
         return False
@@ -172,7 +172,7 @@ def is_plain(inputs, out):
 
 
 def evaluator(formula, wide):
-    """The formula on blocks of one dtype, as a tuple of arrays of that dtype: a wide one in float64, or in pairs."""
+    """A function that evaluates the formula on a block: arrays of one dtype, a tuple of results of that dtype."""
 
     def evaluate(*arrays):
         dtype = arrays[0].dtype
@@ -192,7 +192,7 @@ def evaluator(formula, wide):
 
 
 def blockwise(name, formula, n_inputs, outputs=1, wide=False):
-    """Make a function of `n_inputs` arrays, with the keywords of a ufunc, from a formula on blocks."""
+    """A function of `n_inputs` arrays with the keywords of a ufunc, made of a formula."""
     evaluate = evaluator(formula, wide)
 
     @like_a_ufunc(name, n_inputs, outputs, loop_types("f" * n_inputs, "f" * outputs))
@@ -214,12 +214,12 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False):
         masks = [] if where is True else [checked_mask(where, name, operands)]
         casts = Casts(loop, casting)
         new = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
-        # under a mask what lies there stays
+        # With a mask the block is read too, since masked elements stay as they are.
         given = ["readwrite" if masks else "writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
         with np.nditer(  # type: ignore[call-overload]  # NumPy's stub does not know lists that are put together
             [*operands, *masks, *outs],
             flags=["external_loop", "buffered", "copy_if_overlap", "zerosize_ok", "delay_bufalloc", "refs_ok"],
-            # contiguous: NumPy's own functions give other last bits for other strides
+            # contig: NumPy's own functions give other last bits for other strides
             op_flags=[
                 *[["readonly", "aligned", "contig", "overlap_assume_elementwise"]] * n_inputs,
                 *[["readonly", "overlap_assume_elementwise"]] * len(masks),

@@ -1,6 +1,6 @@
-"""The evaluators of the NumPy backend, by name: functions with the calling convention of a ufunc, from the declarations.
+"""The evaluators of the NumPy backend: functions that are called as ufuncs are, made of the declarations.
 
-The compiled core has the same names and signatures, but for functions along an axis for which it has no loop.
+The compiled core has evaluators of the same names and signatures. It lacks those of functions along an axis that have no loop.
 """
 
 import numpy as np
@@ -16,17 +16,17 @@ MASKING = ",d(),d(),q(),?(n)"  # scale, sink, limit, mask
 
 
 def elementwise():
-    """The name and the facts of each evaluator of the pages of formulas, as `blockwise` takes them."""
+    """The arguments of `blockwise` for each elementwise evaluator: name, formula, numbers of arrays, and whether it is wide."""
     for activation in ACTIVATIONS.values():
         name, n_parameters = activation.name, len(activation.parameters)
         operands, outputs, wide = len(activation.operands), len(activation.gradients), activation.wide
-        for full_name, formula, arrays, results, in_pairs in (
+        for full_name, formula, arrays, results, is_wide in (
             (name, activation.forward, operands, 1, wide),
             (name + "_backward", activation.backward, operands + 1, outputs, wide),
             (name + "_backward_from_output", activation.backward_from_output, 2, 1, False),
         ):
             if formula is not None:
-                yield full_name, formula, arrays + n_parameters, results, in_pairs
+                yield full_name, formula, arrays + n_parameters, results, is_wide
     for name, one in FUSED.items():
         yield name, *one
 
@@ -36,42 +36,41 @@ def signatures():
 
     In a signature "f" is float32 or float64, "d" float64, "q" int64 and "?" boolean; n is the axis.
     """
-    return {name: facts for one in (*ROWS.values(), *LOSSES.values()) for name, *facts in kernels(one)}
+    found = [kernel for row in ROWS.values() if row.variant_of is None for kernel in kernels_along_axis(row)]
+    found += [kernel for loss in LOSSES.values() if loss.of_rows for kernel in kernels_of_loss(loss)]
+    return {name: (signature, kernel) for name, signature, kernel in found}
 
 
-def kernels(one):
-    """The name, signature and kernel of each evaluator of a function along an axis or a loss of rows."""
-    if one in LOSSES.values():
-        yield from kernels_of_loss(one) if one.of_rows else ()
-    elif one.of is None:
-        result = "f()" if one.reduces else "f(n)"
-        numbers = ",d()" * len(one.numbers)
-        for suffix, signature, formula, hidden in (
-            ("", f"f(n){numbers}->{result}", one.forward, None if one.reduces else one.hidden),
-            ("_backward", f"{result},f(n){numbers}->f(n)", one.backward, 0),
-            ("_backward_from_output", f"f(n),f(n){numbers}->f(n)", one.backward_from_output, 0),
-        ):
-            if formula is not None:
-                yield one.name + suffix, signature, formula
-                if takes_masking(one.forward):
-                    masked = signature.replace("->", f"{MASKING}->")
-                    yield f"{one.name}_masked{suffix}", masked, with_masking(formula, hidden)
+def kernels_along_axis(row):
+    """The name, signature and kernel of each evaluator of a function along an axis."""
+    result = "f()" if row.reduces else "f(n)"
+    numbers = ",d()" * len(row.numbers)
+    for suffix, signature, formula, hidden in (
+        ("", f"f(n){numbers}->{result}", row.forward, None if row.reduces else row.hidden),
+        ("_backward", f"{result},f(n){numbers}->f(n)", row.backward, 0),
+        ("_backward_from_output", f"f(n),f(n){numbers}->f(n)", row.backward_from_output, 0),
+    ):
+        if formula is not None:
+            yield row.name + suffix, signature, formula
+            if takes_masking(row.forward):
+                masked = signature.replace("->", f"{MASKING}->")
+                yield f"{row.name}_masked{suffix}", masked, with_masking(formula, hidden)
 
 
 def with_masking(formula, hidden=None):
-    """A formula with the masking's operands after its arrays; masked entries of a row are `hidden`."""
+    """A kernel of the formula, with the operands scale, sink, limit and mask after its arrays; a masked result is `hidden`."""
 
     def kernel(*inputs):
         *arrays, scale, sink, limit, mask = inputs
-        kept = mask.of(lambda part: mask(part) & (np.arange(part.start, part.stop) < limit))
+        kept = mask.with_entries(lambda part: mask(part) & (np.arange(part.start, part.stop) < limit))
         result = formula(*arrays, Masking(scale, sink, kept))
-        return result if hidden is None else mask.of(lambda part: np.where(kept(part), result(part), hidden))
+        return result if hidden is None else mask.with_entries(lambda part: np.where(kept(part), result(part), hidden))
 
     return kernel
 
 
 def kernels_of_loss(loss):
-    """The name, signature and kernel of each evaluator of a loss of rows: the target is an index, or a distribution."""
+    """The name, signature and kernel of each evaluator of a loss of rows: one for targets of each kind."""
     numbers = ",d()" * len(loss.parameters)
     both = loss.both or (lambda grad, *inputs: (loss.forward(*inputs), loss.backward(grad, *inputs)))
     for suffix, inputs, outputs, formula in (
@@ -84,11 +83,11 @@ def kernels_of_loss(loss):
 
 
 def of_index(formula, position):
-    """A formula whose target is not a distribution but an index; its results are 0 where that is -1."""
+    """A kernel whose target is an index; the formula takes a distribution. The results are 0 where the index is -1."""
 
     def kernel(*inputs):
         logits, target = inputs[position - 1 : position + 1]
-        one_hot = logits.of(lambda part: (np.arange(part.start, part.stop) == target).astype(np.float64))
+        one_hot = logits.with_entries(lambda part: (np.arange(part.start, part.stop) == target).astype(np.float64))
         results = formula(*inputs[:position], one_hot, *inputs[position + 1 :])
         counted = [only_counted(target, result) for result in (results if isinstance(results, tuple) else (results,))]
         return tuple(counted) if len(counted) > 1 else counted[0]
@@ -100,11 +99,11 @@ def only_counted(target, result):
     """A result, 0 where the index is -1."""
     if isinstance(result, np.ndarray):
         return np.where(target < 0, 0, result)
-    return result.of(lambda part: np.where(target < 0, 0, result(part)))
+    return result.with_entries(lambda part: np.where(target < 0, 0, result(part)))
 
 
 def evaluators(known=()):
-    """All of them, but for those whose names are known: the compiled core's."""
+    """The evaluators by name, without those in `known`, which the compiled core has."""
     made = {name: blockwise(name, *facts) for name, *facts in elementwise() if name not in known}
     made |= {name: along_axis(name, *facts) for name, facts in signatures().items() if name not in known}
     for evaluator in made.values():

@@ -1,7 +1,7 @@
-"""The argument of a sine of pairs (double_double.py) brought below pi / 2, exactly: src_c/sine.h and src_c/reduce.h in NumPy.
+"""Reduce the argument of a sine to [-pi / 2, pi / 2], exactly, for pairs (double_double.py). src_c/math/sine.h has it in C.
 
-np.sin itself is right to 0.51 ULP for float64 of any size, which is all that float32 results need; but of a pair the second
-part counts too, and may itself be large.
+np.sin is within 0.51 ULP for a float64 of any size. That is enough for float32 results. In a pair the second part counts as
+well, and may itself be large.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ from . import coefficients
 from .double_double import Pair, constant, exact_sum, fast_sum
 
 PI = constant("3.14159265358979323846264338327950288419716939937510582097494")
-SIN_FAR = 2.0**20  # up to here, multiples of pi's first two parts are exact
-FAR_SCALE = 2.0**-64  # larger arguments come multiplied by it, so that they need not be finite without
+SIN_FAR = 2.0**20  # up to here, the products of a whole number and pi's first two parts are exact
+FAR_SCALE = 2.0**-64  # larger arguments are multiplied by it: unscaled they may overflow
 INVERSE_PI_WORDS = np.array(coefficients.inverse_pi_words, np.uint64)
 WORD, MASK = np.uint64(32), np.uint64(2**32 - 1)
 
 
 def remainder(z, a, x, shift):
-    """A whole k (modulo 2) and the r of z + shift pi = k pi + r, |r| <= pi / 2, where z = a x; shift is 0 or 1/4."""
+    """Whole k (modulo 2) and r in z + shift pi = k pi + r with |r| <= pi / 2, where z = a x and shift is 0 or 1/4."""
     k = np.rint(z.high * (1 / PI) + shift)
     turns = shift - k
     first = exact_sum(z.high, turns * coefficients.pi_parts[0])
@@ -33,7 +33,7 @@ def remainder(z, a, x, shift):
 
 
 def half_turns(high, low, shift):
-    """(high + low) / FAR_SCALE + shift pi = (k + t) pi modulo 2 pi, with k = 0 or 1 and |t| <= 1/2; t is NaN for infinity."""
+    """k and t in (high + low) / FAR_SCALE + shift pi = (k + t) pi modulo 2 pi, with k = 0 or 1, |t| <= 1/2; t of inf is NaN."""
     total = [np.full(high.shape, value, np.uint64) for value in (int((shift + 0.5) * 2**31), 0, 0)]
     add_half_turns(total, high)
     add_half_turns(total, low)
@@ -42,14 +42,14 @@ def half_turns(high, low, shift):
 
 
 def add_half_turns(total, x):
-    """total += x / (pi FAR_SCALE) modulo 2, where the three words of total count in 2**-95, the highest first.
+    """total += x / (pi FAR_SCALE) modulo 2. The three words of `total` are digits to base 2**32, the highest first, in 2**-95.
 
-    After M. H. Payne and R. N. Hanek: x = m 2**e with a whole m below 2**53. Of the digits of 1 / pi only 160 matter: m times
-    the ones before gives an even multiple of pi, and m times the ones after less than 2**-105.
+    After M. H. Payne and R. N. Hanek: x = m 2**e with a whole m below 2**53. Only a window of 160 bits of 1 / pi matters: m times
+    the bits before it is even, and m times the bits after it is less than 2**-105.
     """
     bits = x.view(np.uint64)
     place = (bits >> np.uint64(52) & np.uint64(2**11 - 1)).astype(np.int64) - 1075 + 64 + 159  # the window's first bit
-    m = np.where(place < 0, np.uint64(0), bits & np.uint64(2**52 - 1) | np.uint64(2**52))  # 0: x is below 2**-106
+    m = np.where(place < 0, np.uint64(0), bits & np.uint64(2**52 - 1) | np.uint64(2**52))  # x is below 2**-106 where this is 0
     word, offset = np.divmod(np.maximum(place, 0), 32)
     product = [np.zeros_like(m) for _ in range(5)]
     for j, part in enumerate((m & MASK, m >> WORD)):
@@ -59,7 +59,7 @@ def add_half_turns(total, x):
             carry += product[i - j] + part * (two >> (32 - offset).astype(np.uint64) & MASK)
             product[i - j] = carry & MASK
             carry >>= WORD
-    flip = np.where(x < 0, MASK, np.uint64(0))  # with all bits flipped it is -product, but for one unit
+    flip = np.where(x < 0, MASK, np.uint64(0))  # flipping all bits negates the product, but for one unit of the last place
     carry = np.zeros_like(m)
     for i in (2, 1, 0):
         carry += total[i] + (product[i] ^ flip)

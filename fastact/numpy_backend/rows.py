@@ -1,7 +1,6 @@
-"""The machinery of functions along an axis in NumPy: a kernel on blocks of rows gets the calling convention of a gufunc.
+"""Make a function along an axis of a kernel on blocks of rows. It is called as a gufunc is.
 
-Like the elementwise fallback it works on blocks that stay in the cache, and on rows that are longer than a block by parts.
-evaluators.py has the table of such functions.
+A block stays in the cache. A row that is longer than a block is computed by parts. evaluators.py has the table of kernels.
 """
 
 import functools
@@ -15,36 +14,36 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..calls.arguments import checked_outs, loop_dtype, overlaps
 from .elementwise import BLOCK, Casts, as_loop, like_a_ufunc, loop_types, wrapped
 
-# The letters of a typed signature, "f(n),d(),q(),?(n)->f(n)": f is the dtype of the computation, the others are what they are.
+# The letters of a typed signature such as "f(n),d(),q(),?(n)->f(n)", but for f, which is the dtype of the computation.
 FIXED = {"d": np.dtype(np.float64), "q": np.dtype(np.int64), "?": np.dtype(bool)}
 
-# The fewest columns in a strip of rows that lie across memory: narrow strips take several times as long.
+# The fewest rows of a block whose rows lie across memory: fewer neighbours in memory take several times as long.
 STRIP = 128
 
 # Entries of a part, of which a formula keeps a dozen at a time, in float64.
 PART = 16384
 
-# A float64 sum of a row across memory is made of sums over so many entries, wherever the row is cut into parts.
+# The float64 sum of a row across memory adds sums over so many entries. So it does not depend on where the row is cut.
 UNIT = PART // STRIP
 
 
 class Rows:
     """The rows of a block, along the last axis: a function that gives the entries of one part of the axis.
 
-    It remembers the part that it gave last: a block of one part is computed once, however often it is asked for.
+    It remembers the entries that it gave last: so a row of one part is computed once, however often it is called.
 
     Attributes
     ----------
     entries : callable
         From a part to the entries there.
     parts : list of slice
-        They make up the axis: one, unless the block would be too large for the cache; none where the axis is empty.
+        Together they are the axis: one, unless the block would be too large for the cache; none where the axis is empty.
     each : tuple of int
         The shape of an array with one entry a row, (..., 1).
     unit : int or None
-        How many entries are summed by themselves; None says that this is a part.
+        Each so many entries have a sum of their own. None: the entries of a part have.
     dtype : numpy.dtype
-        The one of the computation.
+        That of the computation.
     """
 
     def __init__(self, entries, parts, each, unit, dtype):
@@ -52,13 +51,13 @@ class Rows:
         self.part = self.given = None
 
     def __call__(self, part):
-        """The entries of a part, which nobody may change."""
+        """The entries of a part. They must not be changed."""
         if part is not self.part:
             self.part, self.given = part, self.entries(part)
         return self.given
 
-    def of(self, entries):
-        """Other entries in as many rows."""
+    def with_entries(self, entries):
+        """Rows of the same shape; the function `entries` gives those of a part."""
         return Rows(entries, self.parts, self.each, self.unit, self.dtype)
 
     @property
@@ -68,25 +67,26 @@ class Rows:
 
     def largest(self):
         """The largest entry of each row, in float64; -inf where the axis is empty, NaN where there is one."""
-        # With `initial` NumPy takes half the time for short rows.
+        # `initial` makes NumPy faster on short rows.
         tops = [self(part).max(axis=-1, keepdims=True, initial=-np.inf) for part in self.parts] or [np.full(self.each, -np.inf)]
         return functools.reduce(np.maximum, tops).astype(np.float64)
 
     def position(self, top):
-        """Where the first entry is that equals `top`, which each row has; anywhere in a row whose top is NaN."""
+        """The index of the first entry that equals `top`, the largest one of its row; any index where `top` is NaN."""
         first: Any = 0
         for part in reversed(self.parts):
             entries = self(part)
             at = part.start + entries.argmax(axis=-1, keepdims=True)
-            # of several parts only those that have it
+            # A part without such an entry does not count.
             first = at if len(self.parts) == 1 else np.where(entries.max(axis=-1, keepdims=True) == top, at, first)
         return first
 
     def sum(self):
-        """The sum of each row in float64, the same for every batch: it does not depend on how rows are cut into parts.
+        """The sum of each row in float64. It does not depend on the other rows, or on how rows are cut into parts.
 
-        For a float32 computation np.sum will do: off the last axis in memory it adds one by one, which can be continued. In
-        float64 that would be 30 ULP in 1024: there halves are added, and what their sums round off.
+        A float32 computation uses np.sum. For rows across memory that adds one entry after the other, and can go on with the
+        next part. In a float64 computation its error would reach 30 ULP on 1024 entries: there one half of the entries is added
+        to the other, again and again, and the rounding errors are summed beside them.
         """
         total = lost = None
         for part in self.parts:
@@ -110,7 +110,7 @@ class Rows:
 
 
 def in_units(terms, unit):
-    """The units on an axis of their own, the last one filled up with zeros."""
+    """The terms with an axis for units and one inside a unit; the last unit is filled up with zeros."""
     *others, n = terms.shape
     if unit is None:
         return terms[..., None, :]
@@ -120,7 +120,7 @@ def in_units(terms, unit):
 
 
 def add_halves(terms):
-    """The sum of float64 terms along the last axis, which is kept, and what that lacks."""
+    """The sum of float64 terms along the last axis, which is kept with length 1, and the error of the sum."""
     lost = None
     while (n := terms.shape[-1]) > 1:
         a, b = terms[..., : n // 2], terms[..., n - n // 2 :]
@@ -132,24 +132,24 @@ def add_halves(terms):
 
 
 def sum_low(a, b, high):
-    """What the sum `high` of a and b lacks."""
+    """The rounding error a + b - high of a sum `high`."""
     of_b = high - a
     return (a - (high - of_b)) + (b - of_b)
 
 
 def parse(signature):
-    """The letters of inputs and of outputs, each with whether it has the core dimension n; and the signature that NumPy knows."""
+    """The inputs and the outputs, each as (letter, whether it has the axis n); and the signature without letters, as NumPy's."""
     sides = [re.findall(r"([fdq?])\((n?)\)", side) for side in signature.split("->")]
     inputs, outputs = ([(letter, bool(core)) for letter, core in side] for side in sides)
     return inputs, outputs, re.sub(r"[fdq?](?=\()", "", signature)
 
 
 def along_axis(name, signature, kernel):
-    """Make a function with the calling convention of a gufunc from a kernel.
+    """A function that is called as a gufunc is, made of a kernel.
 
-    The kernel gets `Rows` for each input that has the axis, and for another an array of one entry a row, (..., 1). It returns
-    its results in the same form, in float64 or in the dtype of the computation. The entries of a part are computed
-    and written before those of the next: what a result needs of other parts, a kernel reads before it returns.
+    The kernel gets `Rows` for each input that has the axis, and an array of one entry a row, (..., 1), for another. It returns
+    its results in the same form, in float64 or in the dtype of the computation. With out=x a part of the result is written before
+    the next part is computed. So a kernel must read all that it needs of other parts before it returns.
     """
     inputs, outputs, plain = parse(signature)
     floats = [i for i, (letter, _) in enumerate(inputs) if letter == "f"]
@@ -185,7 +185,7 @@ def along_axis(name, signature, kernel):
 
 
 def views_of(name, operands, inputs, axis, loop, casting):
-    """The operands in the dtypes of the computation, with the axis last; and the length of the axis, one for all."""
+    """The operands in the dtypes of the signature, with the axis last; and the length of the axis, which all share."""
     views = []
     for value, (letter, core) in zip(operands, inputs, strict=True):
         kind = FIXED.get(letter, loop)
@@ -199,7 +199,7 @@ def views_of(name, operands, inputs, axis, loop, casting):
 
 
 def whole_batch(name, outs, outputs, axis, batch, n):
-    """The shape of all rows: that of the operands' rows, or a larger one of `out`, in which the result is repeated."""
+    """The shape of the result without the axis: that of the operands, or a larger one of `out`, to which it broadcasts."""
     for given, (_, core) in zip(outs, outputs, strict=True):
         if given is None:
             continue
@@ -216,7 +216,7 @@ def whole_batch(name, outs, outputs, axis, batch, n):
 
 
 def new_result(guide, axis, core, loop, order):
-    """A new array that lies in memory as the operand whose rows are `guide`; one number a row where it has no axis."""
+    """A new array, with the memory layout of the operand whose rows are `guide`; one number a row where it has no axis."""
     moved = np.moveaxis(guide, -1, axis)
     like = moved if core and all(guide.strides) else np.empty(0)
     return np.empty_like(like, loop, order or "K", subok=False, shape=moved.shape if core else guide.shape[:-1])
@@ -242,12 +242,12 @@ def lies_across(guide):
 
 
 def by_blocks(guide, arrays):
-    """Split along all axes but the last until a block fits the cache, the one with the largest stride first; no slivers."""
+    """Split along all axes but the last until a block fits the cache, first along the axis of the largest stride."""
     split = max(range(guide.ndim - 1), key=lambda i: (guide.shape[i] > 1, abs(guide.strides[i])), default=None)
     length = guide.shape[split] if split is not None else 1
     fewest = STRIP if length > 1 and abs(guide.strides[split]) == guide.itemsize else 1
     step = max(fewest, BLOCK * length // max(guide.size, 1))
-    # A last row alone would lie along memory, where the others may lie across it: it joins them.
+    # A last row alone would be summed as one along memory, though the others lie across it. So it joins the block before.
     last = length - (step > 1)
     if split is None or step >= last:
         yield arrays
@@ -275,11 +275,11 @@ def compute(kernel, targets, views, cores, n, unit, casts):
 
 
 def cut(n, rows):
-    """The parts of the axis in a block of so many rows: one, unless this has more than twice the entries of a block."""
+    """The parts of an axis of n entries in a block of so many rows: one, unless the block has more than 2 * BLOCK entries."""
     width = n if n * rows <= 2 * BLOCK else max(UNIT, PART // rows // UNIT * UNIT)
     return [slice(start, min(start + width, n)) for start in range(0, n, max(width, 1))]
 
 
 def part_of(view):
-    """The function that gives a part of the axis."""
+    """The function that gives the entries of a part."""
     return lambda part: view[..., part]

@@ -1,12 +1,13 @@
-"""The words a formula may use, in NumPy. src_c/words.h and src_c/wide.h have the same words, by the same names, in C.
+"""The words that formulas may use, in NumPy. src_c/math has words of the same names in C, in words.h and wide.h.
 
-Each word takes and returns arrays of one floating dtype, and is right over the whole range. A direct formula sees float32
-or float64. Its exponentials of float32 go through float64 and are rounded once: np.exp itself is off by up to 2.34 ULP in
-float32 on AVX2 and AVX-512 and np.expm1 by 2.53, which would put sigmoid at 3.3 ULP, over the 2 that the package promises
-with either backend. np.tanh is kept as it is, 1.37 ULP (on a processor without AVX2, 2.13).
+Each word takes and returns arrays of one floating dtype, and is right over the whole range.
 
-A wide formula sees float64 in place of float32, and pairs (double_double.py) in place of float64; so each of its words takes
-both. The words run under the errstate that elementwise.py sets: an overflow in a branch that `where` drops is no error.
+A direct formula gets float32 or float64. Its exponentials of float32 are computed in float64 and rounded once, since NumPy's
+own float32 functions are off by too much: np.exp by up to 2.34 ULP and np.expm1 by 2.53, on AVX2 and AVX-512. With them sigmoid
+would be off by 3.3 ULP, and the package promises 2. np.tanh is good enough: 1.37 ULP, and 2.13 on a processor without AVX2.
+
+A wide formula gets float64 in place of float32, and pairs (double_double.py) in place of float64. So each of its words takes
+both. elementwise.py sets the errstate: an overflow in a branch that `where` drops is no error.
 """
 
 import numpy as np
@@ -14,18 +15,18 @@ import numpy as np
 from . import coefficients, reduce
 from .double_double import Pair, constant, exact_sum, fast_sum, pair, product_low
 
-# The words that only one kind of formula has in C.
+# Words that exist in C for one kind of formula only.
 DIRECT_ONLY = ("sigmoid", "sigmoid_derivative")
 WIDE_ONLY = ("damped", "erf", "exp_times", "log", "log1p", "polynomial", "scaled_normal_tail", "sin", "sin_plus_cos")
 
 LN2 = constant("0.69314718055994530941723212145817656807550013436026")
 SQRT2 = constant("1.41421356237309504880168872420969807856967187537694807")
-# ln 2 in two parts, such that any exponent times the first is exact
+# ln 2 in two parts; the product of the first part and any exponent is exact
 LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42fefa0000p-1"), float.fromhex("0x1.cf79abc9e3b3ap-40")
 
 
 def where(condition, yes, no):
-    """yes where the condition holds, no elsewhere: on bits, since np.where branches: 4.0 ns an element, not 0.5."""
+    """`yes` where the condition holds, `no` elsewhere. It works on bits: np.where branches, and takes several times as long."""
     if isinstance(yes, Pair) or isinstance(no, Pair):
         yes, no = pair(yes), pair(no)
         return Pair(where(condition, yes.high, no.high), where(condition, yes.low, no.low))
@@ -41,7 +42,7 @@ def where(condition, yes, no):
 
 
 def unless_nan(x, value):
-    """`value`, but NaN where x is NaN: for a formula whose comparisons would let a NaN through as a number."""
+    """`value`, but NaN where x is NaN: for a formula whose comparisons would make a number of a NaN."""
     nan = np.isnan(x.high if isinstance(x, Pair) else x)
     if nan.any():
         value = where(nan, x, value)
@@ -82,7 +83,7 @@ def sqrt(x):
 
 
 def polynomial(x, *coefficients):
-    """c0 + c1 x + c2 x**2 + ..., for parts of a formula that need no more than a float64's digits."""
+    """c0 + c1 x + c2 x**2 + ..., in float64: for parts of a formula that need no more digits."""
     x = x.high if isinstance(x, Pair) else x
     y = coefficients[-1]
     for coefficient in coefficients[-2::-1]:
@@ -91,15 +92,15 @@ def polynomial(x, *coefficients):
 
 
 def _exp_parts(z, low):
-    """e**z = 2**k (1 + t): t as a pair, and k."""
+    """t and k in e**z = 2**k (1 + t), of a pair z; t is a pair."""
     x = np.clip(z.high, low, 710)
     k = np.rint(x * (1 / LN2))
     first, last = x - k * LN2_HIGH, k * LN2_LOW
     r = first - last
-    rest = (first - r) - last + where(np.abs(z.low) > 1, 0, z.low)  # beyond 2**53 z is clipped, and its rest no small thing
+    rest = (first - r) - last + where(np.abs(z.low) > 1, 0, z.low)  # beyond 2**53 z is clipped, and z.low may be large
     square = r * r
     tail = polynomial(r, *coefficients.long_exp_terms)
-    # t = r + r**2 / 2 + r**3 tail, each rounding kept
+    # t = r + r**2 / 2 + r**3 tail, with all rounding errors
     more = fast_sum(square * 0.5, square * r * tail)
     t = fast_sum(r, more.high)
     t.low += more.low + (0.5 * product_low(r, r, square) + (t.high * rest + rest))
@@ -116,7 +117,7 @@ def exp(x):
 
 
 def exp_times(a, x):
-    """a e**x, rounded once, subnormal results too; 0 where e**x vanishes, however large a is."""
+    """a e**x, rounded once, even where the result is subnormal. It is 0 where e**x is 0, however large a is."""
     if isinstance(x, Pair):
         t, k = _exp_parts(x, -1400)
         p = fast_sum(np.ones_like(t.high), t.high)
@@ -138,7 +139,7 @@ def expm1(x):
         t, k = _exp_parts(Pair(np.clip(x.high, -50, 60), x.low), -50)
         power = np.ldexp(1.0, k)
         y = exact_sum(power, np.float64(-1)) + Pair(power * t.high, power * t.low)
-        y = where(x.high > 60, exp(x), y)  # where 1 no longer matters
+        y = where(x.high > 60, exp(x), y)  # where subtracting 1 changes nothing
         return Pair(np.copysign(y.high, x.high), y.low)  # -0 keeps its sign
     return np.expm1(x, dtype=np.float64).astype(x.dtype, copy=False)
 
@@ -148,7 +149,7 @@ def log1p(x):
     if not isinstance(x, Pair):
         return np.log1p(x)
     y = pair(np.log1p(x.high))
-    t = expm1(-y)  # one step of Newton's
+    t = expm1(-y)  # for one step of Newton's method
     return y + (x + t + x * t)
 
 
@@ -219,10 +220,10 @@ def sin_plus_cos(a, x):
 
 
 def _left_tail(x):
-    """sigmoid(-|x|) in float64: exp only ever sees a negative number, so it cannot overflow and the tail keeps its digits."""
+    """sigmoid(-|x|) in float64. The exponent is never positive, so that exp cannot overflow and the tail keeps its digits."""
     e = np.exp(-np.abs(x), dtype=np.float64)
     q = e / (1 + e)
-    if x.dtype == np.float64:  # take back the rounding of 1 + e: 2.1 ULP without
+    if x.dtype == np.float64:  # correct the rounding of 1 + e, which would make the error 2.1 ULP
         q += ((e - q) - q * e) / (1 + e)
     return q
 

@@ -29,7 +29,7 @@ def share_of_squares(x, masking=()):
     """
     squares = _counted_squares(x, masking)
     total = squares.sum()
-    return x.of(lambda part: squares(part) / total)
+    return x.with_entries(lambda part: squares(part) / total)
 
 
 @share_of_squares.derivative(example=("fa.share_of_squares_backward(np.array([1.0, 0.0]), np.array([3.0, 4.0]))",))
@@ -37,13 +37,13 @@ def share_of_squares_backward(grad, x, masking=()):
     """2 * x * (grad - sum(grad * y)) / sum(x**2)"""
     squares = _counted_squares(x, masking)
     total = squares.sum()
-    mean = x.of(lambda part: np.where(squares(part) > 0, grad(part), 0) * squares(part)).sum() / total
-    return x.of(lambda part: 2.0 * x(part) * (grad(part) - mean) / total)
+    mean = x.with_entries(lambda part: np.where(squares(part) > 0, grad(part), 0) * squares(part)).sum() / total
+    return x.with_entries(lambda part: 2.0 * x(part) * (grad(part) - mean) / total)
 
 
 def _counted_squares(x, masking):
-    squares = x.of(lambda part: np.square(x(part), dtype=np.float64))
-    return x.of(lambda part: np.where(masking.kept(part), squares(part), 0)) if masking else squares
+    squares = x.with_entries(lambda part: np.square(x(part), dtype=np.float64))
+    return x.with_entries(lambda part: np.where(masking.kept(part), squares(part), 0)) if masking else squares
 
 
 @along_axis(
@@ -55,7 +55,7 @@ def _counted_squares(x, masking):
 )
 def mean_of_squares(x, factor=1.0):
     """factor * sum(x**2) / n"""
-    return factor * x.of(lambda part: np.square(x(part), dtype=np.float64)).sum() / x.n
+    return factor * x.with_entries(lambda part: np.square(x(part), dtype=np.float64)).sum() / x.n
 ''',
     "losses": '''
 
@@ -71,16 +71,16 @@ def brier(logits, target, factor=1.0):
     The squared distance of the probabilities from the truth.
     """
     y = softmax(logits)
-    return factor * logits.of(lambda part: np.square(y(part) - target(part))).sum()
+    return factor * logits.with_entries(lambda part: np.square(y(part) - target(part))).sum()
 
 
 @brier.derivative
 def brier_backward(grad, logits, target, factor):
     """2 * grad * factor * y * (d - sum(d * y)) with y = softmax(logits) and d = y - target"""
     y = softmax(logits)
-    d = logits.of(lambda part: y(part) - target(part))
-    mean = logits.of(lambda part: d(part) * y(part)).sum()
-    return logits.of(lambda part: 2 * grad * factor * y(part) * (d(part) - mean))
+    d = logits.with_entries(lambda part: y(part) - target(part))
+    mean = logits.with_entries(lambda part: d(part) * y(part)).sum()
+    return logits.with_entries(lambda part: 2 * grad * factor * y(part) * (d(part) - mean))
 ''',
     "fused_formulas": '''
 
