@@ -1,8 +1,16 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The C core as NumPy ufuncs and gufuncs, one set for each instruction set. It does not grow with the functions.
+"""The C core as NumPy ufuncs and gufuncs, and the fast paths of small calls. No code here depends on a single function.
 
-`load` (ufuncs.pxi) makes the ufuncs of one set. `shortcut` (elements.pxi) and `row_shortcut` (rows.pxi) put a fast path in front of
-a public function: what that does not recognize at a glance goes to calls/, which alone knows what is right and wrong.
+| file | what it has |
+|---|---|
+| c_api.pxi | the declarations of src_c, NumPy and Python |
+| ufuncs.pxi | `load`, which makes the ufuncs and gufuncs of one instruction set |
+| elements.pxi | `shortcut`, the fast path of elementwise functions |
+| rows.pxi | `row_shortcut`, the fast path of functions along an axis |
+| means.pxi | mean losses, and steps of optimizers |
+
+A fast path takes a call whose arguments are plain arrays and numbers. It hands any other call over to the Call objects of the
+folder calls/. Only these raise errors.
 """
 
 import functools
@@ -27,7 +35,7 @@ cdef extern from *:
 
 cnp.import_array()
 _import_umath()
-formulas_digest = FASTACT_FORMULAS.decode()  # codegen.digest() of the pages that were compiled
+formulas_digest = FASTACT_FORMULAS.decode()  # codegen.digest() of the formulas that were compiled
 
 
 def available():
@@ -56,8 +64,8 @@ cdef bint is_like(PyObject *operand, int dtype, int dimensions, cnp.npy_intp *sh
     return cnp.PyArray_CompareLists(cnp.PyArray_DIMS(<cnp.ndarray>operand), shape, dimensions)
 
 
-cdef bint beside(PyObject *operand, PyObject *out):
-    """Whether this is a plain array with the dtype and shape of `out`, and lies where `out` does or shares nothing with it."""
+cdef bint safe_with(PyObject *operand, PyObject *out):
+    """Whether this is a plain array with the dtype and shape of `out`, and is the same memory as `out` or shares none with it."""
     if float_type(operand) != cnp.PyArray_TYPE(<cnp.ndarray>out) or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>operand):
         return False
     if not PyArray_SAMESHAPE(<cnp.ndarray>operand, <cnp.ndarray>out):
@@ -73,13 +81,13 @@ cdef bint disjoint(PyObject *operand, PyObject *out):
 
 
 cdef enum:
-    WITH_THE_LOCK = 4096  # bytes up to which a loop takes less time than giving the interpreter's lock back
+    WITH_THE_LOCK = 4096  # bytes below which a loop takes less time than releasing the interpreter's lock
 
 
 cdef void call_loop(
     PyUFuncGenericFunction loop, char **at, cnp.npy_intp *counts, cnp.npy_intp *steps, void *data, cnp.npy_intp bytes_
 ) noexcept:
-    """Without the interpreter's lock, where that pays."""
+    """Call a loop, without the interpreter's lock where that pays."""
     if bytes_ < WITH_THE_LOCK:
         loop(at, counts, steps, data)
     else:
@@ -88,7 +96,7 @@ cdef void call_loop(
 
 
 cdef object number(object given, int dtype):
-    """A 0-d array: NumPy takes it in 30 ns, a Python float in 260. NaN stands for None."""
+    """A number as a 0-d array, which NumPy converts much faster than a Python float. NaN stands for None."""
     cdef cnp.ndarray made = cnp.PyArray_EMPTY(0, NULL, dtype, 0)
     cdef double value = NAN if given is None or given is REQUIRED else given
     if dtype == cnp.NPY_FLOAT32:
@@ -99,7 +107,7 @@ cdef object number(object given, int dtype):
 
 
 cdef class Rules:
-    """A public function without a fast path: its Call does all of it."""
+    """The `self` of a builtin public function. It holds the Call, which knows all rules."""
 
     cdef object call
 
@@ -107,13 +115,13 @@ cdef class Rules:
         self.call = call
 
     def __reduce__(self):
-        # A builtin function pickles as getattr(its self, its name): here the package.
+        # A builtin function is pickled as getattr(self, name). So `self` is pickled as the package.
         import importlib
         return importlib.import_module, ("fastact",)
 
 
 cdef object slow(Rules self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames):
-    """By all the rules, and in the default floating-point state: casts and sums beside the kernels are in it, too."""
+    """Hand a call over to its Call, in the default floating-point state, which NumPy's casts and sums need."""
     cdef Py_ssize_t i
     cdef FloatState callers
     keywords = {}
@@ -133,11 +141,12 @@ cdef object invoke_rules(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 
 
 def rules(call, str document):
-    """A builtin function for any other Call."""
+    """A builtin function without a fast path."""
     return builtin(call, Rules(call), <void *>invoke_rules, document)
 
 
 cdef object builtin(call, Rules self, void *function, str document):
+    """A builtin function, which calls the C function `function` with `self`."""
     cdef PyMethodDef *method = <PyMethodDef *>forever(sizeof(PyMethodDef))
     method.ml_name = keep(call.name)
     method.ml_meth = function

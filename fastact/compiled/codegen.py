@@ -1,8 +1,8 @@
-"""The pages of formulas to C, at build time: `python fastact/compiled/codegen.py` prints what the build compiles.
+"""Translate formulas.py and fused_formulas.py to C when the package is built. Run as a program, it prints the C.
 
-A formula's syntax tree becomes one inline C function over the words of src_c/words.h, or of src_c/wide.h for a wide one,
-and one row of the kernel table for each pass. Only the tree is read: nothing of the package is imported, so that
-setup.py can run this before there is a package.
+The syntax tree of a formula becomes an inline C function, and a row of the table of kernels. The C uses the words of
+src_c/math/words.h, or of src_c/math/wide.h for a wide formula. Nothing of the package is imported, since setup.py runs this
+before there is a package.
 """
 
 import ast
@@ -25,23 +25,23 @@ WIDE_COMPARISONS = {
     ast.LtE: "f64_ge({1}, {0})",
 }
 MADE = "/* Made by fastact/compiled/codegen.py from the formulas and coefficients of fastact; do not edit. */\n\n"
-LATER = ("second", "third")  # results after the first
+LATER = ("second", "third")  # the C parameters for the second and the third result
 PASSES = {"derivative": "_backward", "derivative_from_output": "_backward_from_output"}
 
 
 class FormulaError(SyntaxError):
-    """A formula that has no translation, with file, line and word."""
+    """A formula cannot be translated. The message has file, line and word."""
 
 
 class Translator:
-    """Translates formulas. A wide formula is written in calls, since its values may be pairs of numbers."""
+    """Translates formulas. The C of a wide formula has calls in place of operators, since its values may be pairs of numbers."""
 
     def __init__(self, words, direct_only=(), wide_only=()):
-        self.path: Any = None  # of the page that is being translated
+        self.path: Any = None  # the page that is being translated
         self.words = words
         self.only = {False: direct_only, True: wide_only}
-        self.known = {}  # formula -> (number of its arguments, whether it is wide)
-        self.constants = {}  # name -> the two parts of its value, in C
+        self.known = {}  # formula -> (number of arguments, whether it is wide)
+        self.constants = {}  # name -> high and low part of its value, in C
         self.wide = False
 
     def fail(self, node, message):
@@ -81,12 +81,12 @@ class Translator:
         self.fail(node, f"no translation for {ast.unparse(node)!r} ({type(node).__name__})")
 
     def operation(self, operator, left, right):
-        """One of + - * /."""
+        """The C of one of + - * /."""
         sign, name = OPERATORS[operator]
         return f"wide_{name}({left}, {right})" if self.wide else f"({left} {sign} {right})"
 
     def power(self, node, names):
-        """A constant power of a name, as a product."""
+        """The C of a constant power of a name, as a product."""
         exponent = node.right
         if not (isinstance(exponent, ast.Constant) and type(exponent.value) is int and exponent.value in (2, 3, 4)):
             self.fail(node, f"the exponent in {ast.unparse(node)!r} must be one of the constants 2, 3, 4")
@@ -99,7 +99,7 @@ class Translator:
         return product
 
     def call(self, node, names):
-        """A word, `words.word`, or a formula declared above."""
+        """The C of a call: of a word, of `words.word`, or of a formula declared above."""
         match node.func:
             case ast.Name(id=word) if word in self.known or word in self.words:
                 pass
@@ -118,12 +118,12 @@ class Translator:
         if word == "polynomial" and not declared:
             return self.polynomial(node, names)
         if word in ("maximum", "minimum", "clip") and not declared and all(map(is_number, node.args[1:])):
-            word += "_number"  # which cannot be NaN: one instruction in place of three
+            word += "_number"  # a number is not NaN, which saves two instructions
         prefix = "formula" if declared else "wide" if self.wide else "direct"
         return f"{prefix}_{word}({', '.join(self.expression(a, names) for a in node.args)})"
 
     def polynomial(self, node, names):
-        """The word polynomial, whose coefficients are constants."""
+        """The C of the word `polynomial`, whose coefficients are constants."""
         values = []
         for argument in node.args[1:]:
             try:
@@ -134,7 +134,7 @@ class Translator:
         return f"wide_polynomial({self.expression(node.args[0], names)}, {len(values)}, (const double[]){{{listed}}})"
 
     def constant(self, node):
-        """A module's constant: a number, or what `constant` makes of a text."""
+        """Note the value of a constant of a page, which is a number or a call of `constant` on a text."""
         value = node.value
         match value:
             case ast.Call(func=ast.Name(id="constant"), args=[ast.Constant(value=str(text))]):
@@ -147,7 +147,7 @@ class Translator:
         self.constants[node.targets[0].id] = tuple("NAN_VALUE" if part != part else part.hex() for part in parts)
 
     def function(self, node, name, wide):
-        """One formula as an inline C function; results after the first go to *second and *third."""
+        """One formula as an inline C function, which writes later results to *second and *third; and its counts."""
         self.wide = wide
         kind = "W" if wide else "V"
         arguments = [argument.arg for argument in node.args.args]
@@ -167,7 +167,7 @@ class Translator:
                 case ast.Return(
                     value=ast.Call(func=ast.Name(id="where"), args=[condition, yes, ast.Call(func=ast.Name(id=part)) as no])
                 ) if part.startswith("_"):
-                    # a part of its own is not computed where no lane needs it: the far tails have shorter formulas
+                    # Where all lanes take the first branch, the second one, a function _name, is not computed.
                     lines.append(f"    f64_m chosen = {self.expression(condition, names)};")
                     lines.append(f"    {kind} yes = {self.expression(yes, names)};")
                     lines.append("    if (f64_all(chosen)) return yes;")
@@ -188,7 +188,7 @@ class Translator:
         return head + " {\n" + "\n".join(lines) + "\n}\n", len(arguments), results
 
     def blocks(self, name, wide, arrays, arguments, results):
-        """The formula as a function of vectors, and its two blocks: parameters as numbers, and as arrays."""
+        """The C functions that apply a formula: to vectors; to blocks with parameters as numbers, or as arrays (general)."""
         later = LATER[: results - 1]
         if wide:
             listed = ", ".join([*(f"wide_of(in[{i}])" for i in range(arguments)), *(f"&{each}" for each in later)])
@@ -206,7 +206,7 @@ class Translator:
 
 
 def is_number(node):
-    """Whether an expression is a number, or minus one."""
+    """Whether an expression is a number, with or without a sign."""
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
@@ -217,7 +217,7 @@ def split(text):
 
 
 def read_words(path):
-    """The words that words.py defines, with the number of their arguments (None for one that is NumPy's own, or takes any)."""
+    """The words of words.py with the number of their arguments; None for a function of NumPy, or one that takes any number."""
     words = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
@@ -228,7 +228,7 @@ def read_words(path):
 
 
 def read_kinds(path):
-    """The words that words.py lists as being for direct formulas only, and for wide ones only."""
+    """The words for direct formulas only, and those for wide ones only, as words.py lists them."""
     listed = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in ("DIRECT_ONLY", "WIDE_ONLY"):
@@ -245,13 +245,13 @@ def keyword(call, name, default):
 
 
 class Page:
-    """What the decorators of the pages say: for each formula its name, number of operands, and whether it is wide."""
+    """Reads the decorators of formulas."""
 
     def __init__(self):
         self.activations = {}  # name -> (operands, wide)
 
     def declared(self, node):
-        """(name of the kernel, arrays, wide), or None for a function that is no formula of its own."""
+        """(name of the kernel, number of arrays, whether it is wide); None for a function without a decorator."""
         for call in node.decorator_list:
             mark = call.func if isinstance(call, ast.Call) else call
             match mark:
@@ -279,7 +279,7 @@ def statements(pages):
 
 
 def translate(page=None, words=NUMPY / "words.py"):
-    """The C text of all pages of formulas, or of one: the functions, then the table."""
+    """The C of all pages of formulas, or of one: the functions, then the table of kernels."""
     translator, declarations = Translator(read_words(Path(words)), *read_kinds(Path(words))), Page()
     functions, rows = [], []
     for path, node in statements([Path(page)] if page else PAGES):
@@ -292,19 +292,19 @@ def translate(page=None, words=NUMPY / "words.py"):
             functions.append(text + translator.blocks(name, wide, arrays, arguments, results))
             listed = f'"{name}", {arrays}, {arguments - arrays}, {results}'
             rows.append(f"    {{{listed}, (any_block *){name}_uniform, (any_block *){name}_general}},\n")
-        elif isinstance(node, ast.FunctionDef):  # a part of wide formulas
+        elif isinstance(node, ast.FunctionDef):  # wide formulas call it
             functions.append(translator.function(node, node.name, True)[0])
     return MADE + "\n".join(functions) + "\nstatic const Kernel kernels[] = {\n" + "".join(rows) + "    {0},\n};\n"
 
 
 def digest():
-    """The digest of what is compiled: the functions of the pages, wherever they stand in them."""
+    """The digest of what is compiled. Line numbers do not count."""
     text = re.sub(r"/\*.*?\*/\n", "", translate() + coefficients())
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def coefficients(path=NUMPY / "coefficients.py"):
-    """The C text of the words' coefficients."""
+    """The C of the coefficients of the words."""
     return MADE + "".join(
         f"static const double {name}[{len(values)}] = {{{', '.join(float(value).hex() for value in values)}}};\n"
         for name, values in runpy.run_path(str(path)).items()

@@ -1,12 +1,12 @@
-"""The fast path of elementwise functions that have parameters or a backward pass, part of _core.pyx.
+"""The fast path of elementwise functions that have parameters or a backward pass; part of _core.pyx.
 
-Where all arrays are plain and contiguous, a ufunc's own loop is called: on 16 elements NumPy's set-up takes most of the time, with
-two outputs twice as much. Whatever else is recognized goes to the ufunc, all the rest by all the rules.
+There are three ways. Where all arrays are plain and contiguous, the loop of the ufunc is called directly, since on few elements
+NumPy's set-up takes most of the time. Where the arguments are plain, the ufunc is called. Any other call goes to its Call.
 """
 
 
 cdef class Shortcut(Rules):
-    """What the fast path of one elementwise function knows; its Call knows the rest."""
+    """The facts that the fast path of one elementwise function needs, taken from its Call."""
 
     cdef object from_input, from_output, sum
     cdef object condition, output_condition  # functions of the parameters, or None
@@ -33,7 +33,7 @@ cdef class Shortcut(Rules):
 
 
 def all_of(names, conditions):
-    """The conditions as one function: 50 ns for a call of it, 9 us for Call.demand, which also says what is wrong."""
+    """The conditions as one function, which is much faster than Call.demand but cannot say what is wrong; None without any."""
     if not conditions:
         return None
     text = " and ".join([f"({condition.co_filename})" for condition in conditions])
@@ -48,7 +48,7 @@ cdef PyTypeObject *FLOAT64 = <PyTypeObject *>np.float64
 
 
 cdef double plain_number(PyObject *given, int dtype):
-    """A number that both dtypes hold and that leaves a computation in `dtype`, else NaN."""
+    """The value of a number that float32 and float64 can hold, and that does not change the dtype of the computation; else NaN."""
     cdef double value = NAN
     cdef float single
     if Py_TYPE(given) == FLOAT32:
@@ -65,7 +65,7 @@ cdef double plain_number(PyObject *given, int dtype):
 
 
 cdef bint take(tuple names, object name, PyObject *given, PyObject **values):
-    """Put a parameter that is given by keyword into its place; False where it is none, or has been given."""
+    """Store a parameter that is given by keyword; False where there is none of this name, or it has been given already."""
     cdef Py_ssize_t i
     for i in range(len(names)):
         if name == <str>names[i] and values[i] == NULL:
@@ -80,7 +80,7 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
     cdef PyObject *values[MAX_PARAMETERS]  # the parameters given, else NULL
     cdef double value
     cdef bint any_given = False
-    cdef int kept = 0  # bit i: the ufunc is given keyword i, too
+    cdef int kept = 0  # bit i: keyword i is passed on to the ufunc
     cdef Py_ssize_t i, keywords = 0 if kwnames == NULL else PyTuple_GET_SIZE(kwnames), given = nargs - self.operands
     cdef Py_ssize_t y_at = -1, out_at = -1
     cdef PyObject *last
@@ -126,7 +126,7 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
             halves = halves_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc)
         return slow(self, args, nargs, kwnames) if halves is None else halves
 
-    # the parameters, as numbers of the operands' own dtype; anything but plain arrays and floats is calls/'s
+    # The parameters become numbers of the operands' dtype. Anything but plain arrays and numbers goes to the Call.
     dtype = float_type(last)
     if self.n_parameters:
         for i in range(self.operands):
@@ -142,7 +142,7 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
                 continue
             any_given = True
             value = plain_number(values[i], dtype)
-            if value != value or (condition is not None and 0 < abs(value) < 1e-45):  # it may be 0 in float32
+            if value != value or (condition is not None and 0 < abs(value) < 1e-45):  # it may round to 0 in float32
                 return slow(self, args, nargs, kwnames)
             made = number(value, dtype)
             if hold is None:
@@ -152,7 +152,7 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
         if any_given and condition is not None:
             if not PyObject_Vectorcall(<PyObject *>condition, values, self.n_parameters, NULL):
                 return slow(self, args, nargs, kwnames)
-    elif (<PyUFuncObject *>ufunc).nout == 2:  # TwoGradientsCall takes what is lazy, and None for out=
+    elif (<PyUFuncObject *>ufunc).nout == 2:  # TwoGradientsCall takes lazy arrays and out=None
         if out_at >= 0 and args[out_at] == Py_None:
             return slow(self, args, nargs, kwnames)
         for i in range(self.operands):
@@ -163,13 +163,13 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
         both = summed_in_place(self, stack, args[out_at] if out_at >= 0 else Py_None, <PyUFuncObject *>ufunc, dtype)
         return slow(self, args, nargs, kwnames) if both is None else both
     if out_at >= 0:
-        # what is no array has functions of its own, or is refused
+        # Anything but an array, a tuple or None goes to the Call: it is refused, or has functions of its own.
         if not PyArray_Check(args[out_at]) and type(<object>args[out_at]) is not tuple and args[out_at] != Py_None:
             return slow(self, args, nargs, kwnames)
         if elements_in_place(stack, self.operands, self.n_parameters, args[out_at], <PyUFuncObject *>ufunc):
             return <object>args[out_at]
 
-    # of the keywords, y, the option and the parameters are no longer there
+    # y, the option and the parameters are no keywords of the ufunc
     cdef Py_ssize_t inputs = self.operands + self.n_parameters, position = inputs
     for i in range(keywords):
         if kept >> i & 1:
@@ -180,7 +180,7 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
         passed_names = <object>kwnames if keywords else None
     elif position > inputs:
         passed_names = ONLY_OUT if position == inputs + 1 and out_at >= 0 else tuple([name for name in <tuple>kwnames if name != "y"])
-    cdef FloatState callers = enter_default_state()  # for the casts of NumPy
+    cdef FloatState callers = enter_default_state()  # NumPy's casts need it
     try:
         return PyObject_Vectorcall(<PyObject *>ufunc, stack, inputs, NULL if passed_names is None else <PyObject *>passed_names)
     finally:
@@ -193,7 +193,7 @@ def shortcut(call, str document):
 
 
 cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, PyObject *out, PyUFuncObject *ufunc):
-    """Call the loop of an elementwise ufunc, where all arrays are alike; False where they are not."""
+    """Call the loop of an elementwise ufunc, if all arrays have one shape and dtype; False where they have not."""
     cdef PyObject *outs[2]
     cdef char *at[MAX_INPUTS + 2]
     cdef cnp.npy_intp steps[MAX_INPUTS + 2]
@@ -206,13 +206,13 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
     if float_type(outs[0]) < 0:
         return False
     for j in range(ufunc.nout):
-        if not beside(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):
+        if not safe_with(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):
             return False
         at[inputs_ + j] = <char *>cnp.PyArray_DATA(<cnp.ndarray>outs[j])
         if j and at[inputs_ + j] == at[inputs_]:
             return False
         for k in range(n_arrays):
-            if not beside(inputs[k], outs[j]):
+            if not safe_with(inputs[k], outs[j]):
                 return False
     cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>outs[0]), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[0])
     for k in range(inputs_ + ufunc.nout):
@@ -225,7 +225,7 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
 
 
 cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyUFuncObject *ufunc, int dtype):
-    """The results of SummingCall where the parameter is a number, with loops alone; None where something is not plain."""
+    """The results of SummingCall for a parameter that is a number, by loops alone; None where an array is not plain."""
     cdef cnp.ndarray like = <cnp.ndarray>inputs[0], every
     cdef PyUFuncObject *gufunc = <PyUFuncObject *>self.sum
     cdef char *at[2]
@@ -252,7 +252,7 @@ cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyU
 
 
 cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, PyUFuncObject *ufunc):
-    """The result of HalvesCall along the last axis, with a loop for each row; None where something is not plain."""
+    """The result of HalvesCall along the last axis, by a call of the loop for each row; None where an array is not plain."""
     cdef PyObject *x = operands[self.operands - 1]
     cdef bint backward = self.operands == 2
     cdef int dtype = float_type(x), dimensions = 0 if dtype < 0 else cnp.PyArray_NDIM(<cnp.ndarray>x), k, n_arrays
@@ -264,17 +264,17 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
     cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>x)
     memcpy(half, whole, dimensions * sizeof(cnp.npy_intp))
     half[dimensions - 1] = count
-    if 2 * count != whole[dimensions - 1] or (rows > 64 and count < 256):  # many short rows NumPy gathers in fewer loops
+    if 2 * count != whole[dimensions - 1] or (rows > 64 and count < 256):  # NumPy needs fewer calls for many short rows
         return None
     result = <object>out if out != Py_None else cnp.PyArray_EMPTY(dimensions, whole if backward else half, dtype, 0)
     cdef PyObject *to = <PyObject *>result
     if not is_like(to, dtype, dimensions, whole if backward else half) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>to):
         return None
-    if not (beside(x, to) if backward else disjoint(x, to)):
+    if not (safe_with(x, to) if backward else disjoint(x, to)):
         return None
     if backward and not (is_like(operands[0], dtype, dimensions, half) and disjoint(operands[0], to)):
         return None
-    # each array's first row, and how many halves of a row it has: grad, then the halves of x, then those of the result
+    # For grad, the halves of x and those of the result: the first row, and how many halves lie between two rows.
     cdef char *at[5]
     cdef int halves[5]
     cdef cnp.npy_intp[5] steps = [item, item, item, item, item]
@@ -297,7 +297,7 @@ cdef void call_rows(
     PyUFuncGenericFunction loop, char **at, int *halves, int n_arrays, cnp.npy_intp rows, cnp.npy_intp *count, cnp.npy_intp *steps,
     void *data, cnp.npy_intp item
 ) noexcept nogil:
-    """A loop of `count` elements for each row; from row to row, an array goes on by as many `halves`."""
+    """Call a loop of `count` elements for each row; the next row of an array lies `halves` times as many elements further."""
     cdef cnp.npy_intp row
     cdef int k
     for row in range(rows):

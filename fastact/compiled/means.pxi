@@ -1,12 +1,12 @@
-"""Losses and steps of optimizers of plain arrays by loops alone, part of _core.pyx: whatever is not plain is left to calls/."""
+"""Mean losses and steps of optimizers on plain arrays, by loops alone; part of _core.pyx. Any other call is left to calls/."""
 
 
 cdef enum:
-    SUMMED = 2048  # losses at a time: 16 KiB at most
+    SUMMED = 2048  # losses in the buffer, which has 16 KiB at most
 
 
 cdef bint are_labels(cnp.ndarray target, double slack):
-    """Whether plain numbers are 0 to 1, up to some slack, or NaN."""
+    """Whether all numbers of a plain array are from 0 to 1, give or take `slack`, or NaN."""
     cdef float *single = <float *>cnp.PyArray_DATA(target)
     cdef double *twice = <double *>cnp.PyArray_DATA(target)
     cdef float least = -slack, most = 1 + slack
@@ -22,10 +22,10 @@ cdef bint are_labels(cnp.ndarray target, double slack):
 
 
 def mean_of_elements(evaluator_of_sums, evaluator, slack, tuple args, tuple parameters, out):
-    """The mean loss of plain arrays, and its gradient where the evaluator has that; None where something is not plain.
+    """The mean loss of plain arrays, with its gradient if the evaluator has two results; None where an array is not plain.
 
-    `parameters` are the evaluator's; the first one of a gradient is divided by the number of entries. `slack` is that of labels,
-    None where the target has none. Losses go through a small buffer.
+    `parameters` are the evaluator's. With a gradient the first one is its factor, and is divided by the number of entries. `slack`
+    says how far labels may be out of range; None where the target has no labels. The losses are summed in a small buffer.
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
     cdef bint graded = ufunc.nout == 2
@@ -34,14 +34,14 @@ def mean_of_elements(evaluator_of_sums, evaluator, slack, tuple args, tuple para
     cdef int dtype = float_type(outputs), k
     if dtype < 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>outputs) or cnp.PyArray_SIZE(<cnp.ndarray>outputs) == 0:
         return None
-    if not beside(target, outputs) or (slack is not None and not are_labels(<cnp.ndarray>target, slack)):
+    if not safe_with(target, outputs) or (slack is not None and not are_labels(<cnp.ndarray>target, slack)):
         return None
     if graded and out is None:
         out = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>outputs), cnp.PyArray_DIMS(<cnp.ndarray>outputs), dtype, 0)
     elif graded:
         if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out):
             return None
-        if not beside(outputs, <PyObject *>out) or not beside(target, <PyObject *>out):
+        if not safe_with(outputs, <PyObject *>out) or not safe_with(target, <PyObject *>out):
             return None
     elif out is not None:
         return None
@@ -83,11 +83,11 @@ def mean_of_elements(evaluator_of_sums, evaluator, slack, tuple args, tuple para
 
 ctypedef struct Cursor:
     char *at
-    cnp.npy_intp outer, row  # the steps between blocks of rows, and between rows
+    cnp.npy_intp outer, row  # the bytes from one block of rows to the next, and from one row to the next
 
 
 cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
-    """Whether this is a plain array of indices along an axis, one for each row, that are in range."""
+    """Whether this is a plain array of one index for each row, all in the range of the axis."""
     cdef int dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits), k
     if not PyArray_CheckExact(target) or cnp.PyArray_TYPE(<cnp.ndarray>target) != cnp.NPY_INT64:
         return False
@@ -105,10 +105,10 @@ cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
 
 
 def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple parameters, axis_, out):
-    """The mean loss of plain rows, or its gradient, or both; None where something is not plain.
+    """The mean loss of plain rows, its gradient, or both; None where an array is not plain.
 
-    `parameters` are the evaluator's. As by the gufuncs, but losses go through a small buffer; and gradients are streamed where
-    those of all rows, not of a block of them, leave the caches.
+    `parameters` are the evaluator's. The losses are summed in a small buffer. LossCall tells the loop the number of all rows, so
+    that it bypasses the caches where all gradients together, and not just those of a block, are too large for them.
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
     cdef bint graded = kind != "loss", summed = kind != "backward"
@@ -127,7 +127,7 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
     if graded and out is None:
         out = cnp.PyArray_EMPTY(dimensions, cnp.PyArray_DIMS(<cnp.ndarray>logits), dtype, 0)
     elif graded:
-        if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or not beside(logits, <PyObject *>out):
+        if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or not safe_with(logits, <PyObject *>out):
             return None
         if not disjoint(target, <PyObject *>out):
             return None
@@ -187,7 +187,7 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
 
 
 def step_in_place(evaluator, tuple arrays, tuple coefficients):
-    """A step of an optimizer on plain arrays that share no memory; False where they are others. All but the second change."""
+    """A step of an optimizer, if all arrays are plain and share no memory; else False. It writes all arrays but the second."""
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
     cdef PyObject *first = PyTuple_GET_ITEM(<PyObject *>arrays, 0)
     cdef PyObject *array

@@ -1,8 +1,8 @@
-"""How the kernels of one instruction set become ufuncs, part of _core.pyx."""
+"""Make ufuncs and gufuncs of the kernels of one instruction set; part of _core.pyx."""
 
 
 def load(str name, dict documents):
-    """The ufuncs and gufuncs of one instruction set, by name; `documents` has docstrings for some."""
+    """The ufuncs and gufuncs of one instruction set, by name; `documents` has the docstrings of those that are public."""
     cdef const InstructionSet *chosen = fastact_instruction_sets()[available().index(name)]
     cdef const Kernel *kernel = chosen.of_float.kernels
     cdef const Kernel *of_double = chosen.of_double.kernels
@@ -31,7 +31,7 @@ def load(str name, dict documents):
 
 
 cdef void *elementwise(const Kernel *kernel, const Kernels *kernels) except NULL:
-    """What the loop gets: the blocks of a kernel, or of its fitted form. One without parameters is only called as uniform."""
+    """The data of the loop: the blocks of a kernel, or of its fitted form. Without parameters only `uniform` is called."""
     cdef Elementwise *made = <Elementwise *>forever(sizeof(Elementwise))
     cdef const Fitted *fitted = kernels.fitted
     made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, kernels.lanes
@@ -54,6 +54,7 @@ cdef void *forever(size_t size) except NULL:
 
 
 cdef char *keep(str text) except NULL:
+    """A copy of a text for the life of the process."""
     data = text.encode()
     cdef char *copy = <char *>forever(len(data) + 1)
     return strcpy(copy, <const char *>data)
@@ -63,7 +64,7 @@ TYPES = {"d": cnp.NPY_FLOAT64, "q": cnp.NPY_INT64, "?": cnp.NPY_BOOL}
 
 
 cdef object make_ufunc(str name, str document, str operands, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
-    """`operands` has a letter for each input and output: "f" for the float of the loop, else what TYPES says."""
+    """A ufunc. `operands` has a letter for each input and output: "f" is the floating type of the loop, TYPES has the others."""
     cdef int n = len(operands)
     cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
     cdef void **data = <void **>forever(2 * sizeof(void *))
@@ -73,7 +74,7 @@ cdef object make_ufunc(str name, str document, str operands, int nout, const cha
     data[0], data[1] = data_f32, data_f64
     for i in range(n):
         types[i], types[n + i] = TYPES.get(operands[i], cnp.NPY_FLOAT32), TYPES.get(operands[i], cnp.NPY_FLOAT64)
-    # With out=x NumPy makes no copy, of rows neither: it assumes that a loop reads an element (a row) before it writes it.
+    # With out=x NumPy makes no copy: it assumes that a loop reads an element (a row of a gufunc) before it writes it.
     ufunc = PyUFunc_FromFuncAndDataAndSignature(
         loops, data, types, 2, n - nout, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
     (<PyUFuncObject *>ufunc).type_resolver = resolve_types
@@ -83,7 +84,7 @@ cdef object make_ufunc(str name, str document, str operands, int nout, const cha
 cdef int resolve_types(
     PyUFuncObject *ufunc, cnp.NPY_CASTING casting, PyArrayObject **operands, PyObject *types, PyArray_Descr **resolved
 ) except -1:
-    """Choose a loop as NumPy does; of what has none, say the dtype."""
+    """Choose a loop as NumPy does, after an error that names a dtype for which there is none."""
     cdef int i
     for i in range(ufunc.nin):
         refuse_dtype(ufunc.name.decode(), <cnp.ndarray>operands[i])
