@@ -1,1 +1,1 @@
-"""What a call of a public function means, and what is said when it is wrong."""
+"""The calls of public functions, the same for both backends: reading and checking arguments, choosing the evaluator, errors."""

@@ -1,4 +1,4 @@
-"""What operands, out= and where= may be: the rules on dtypes, shapes and memory that all calls of both backends share."""
+"""The rules on dtypes, shapes and memory of operands, out= and where=, the same for all calls of both backends."""
 
 import math
 import operator
@@ -9,12 +9,12 @@ LOOPS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def refuse_dtype(name, array, argument=None):
-    """Refuse an array of no real numbers, or of more digits than float64 has; an argument can be named."""
+    """Refuse an array of anything but real numbers of at most float64; `argument` is its name, for the message."""
     dtype = array.dtype
     if dtype.kind in "biuf" and dtype.itemsize <= 8:
         return
     if dtype.kind == "V" and dtype.names is None and dtype.isbuiltin == 2:
-        return  # of a library (ml_dtypes): NumPy knows what it can be cast to
+        return  # a dtype of a library, such as ml_dtypes: NumPy knows its casts
     given = f"dtype {dtype}"
     if dtype.kind == "O" and array.ndim == 0:
         given += f" of {type(array.item()).__name__}"
@@ -51,7 +51,7 @@ def loop_dtype(name, inputs, dtype=None):
 
 
 def checked_outs(name, out, outputs, loop, casting):
-    """The arrays that `out` means, or None, one for each output; raises what a ufunc raises."""
+    """The array or None that `out` has for each output; raises the errors of a ufunc."""
     if isinstance(out, tuple) and len(out) != outputs:
         count = "exactly one entry, for the one output" if outputs == 1 else f"exactly {outputs} entries, one for each output"
         raise ValueError(f"{name}: the 'out' tuple must have {count}, not {len(out)}")
@@ -63,7 +63,7 @@ def checked_outs(name, out, outputs, loop, casting):
 
 
 def checked_out(name, out, loop, casting):
-    """The array that one entry of `out` means, or None."""
+    """The array that one entry of `out` is, or None; raises the errors of a ufunc."""
     if isinstance(out, tuple):
         (out,) = checked_outs(name, out, 1, loop, casting)
     if out is None or out is ...:
@@ -81,7 +81,7 @@ def checked_out(name, out, loop, casting):
 
 
 def checked_mask(where, name, operands):
-    """The array that `where` means; an array must be boolean, a list or a number is read as truth values."""
+    """`where` as an array. An array must be boolean already; a list or a number is read as truth values."""
     if isinstance(where, (np.ndarray, np.generic)) and not np.can_cast(where.dtype, bool, "safe"):
         raise TypeError(f"Cannot cast array data from {where.dtype!r} to dtype('bool'): where must be boolean")
     mask = np.asarray(where, dtype=bool)
@@ -97,7 +97,7 @@ def integer(value):
 
 
 def broadcast(name, inputs):
-    """The shape that inputs broadcast to, or NumPy's complaint of a ufunc."""
+    """The shape that inputs broadcast to, or the error of a ufunc."""
     shapes = [np.shape(value) for value in inputs]
     try:
         return np.broadcast_shapes(*shapes)
@@ -113,9 +113,9 @@ def overrides(value):
 
 
 def overlaps(view, target):
-    """Whether writing `target` would change what is still to be read of `view`: not so where they are the very same elements."""
+    """Whether writing an element of `target` changes another element of `view`. False where both are the same elements."""
     return np.may_share_memory(view, target) and not (
-        view.__array_interface__["data"][0] == target.__array_interface__["data"][0]  # [1] is whether it is read-only
+        view.__array_interface__["data"][0] == target.__array_interface__["data"][0]  # the address
         and view.shape == target.shape
         and all(a == b for a, b, n in zip(view.strides, target.strides, view.shape, strict=True) if n > 1)
         and view.dtype == target.dtype
@@ -130,4 +130,4 @@ def blocks(shape, most):
     elif step := most // (size // shape[0]):
         yield from ((slice(start, start + step), ...) for start in range(0, shape[0], step))
     else:
-        yield from ((i, *rest) for i in range(shape[0]) for rest in blocks(shape[1:], most))
+        yield from ((i, *index) for i in range(shape[0]) for index in blocks(shape[1:], most))

@@ -1,4 +1,4 @@
-"""The elementwise losses, reduced over all elements in blocks, so that nothing of the size of the data is made beside them."""
+"""The losses of elements. They are reduced in blocks, so that no temporary array has the size of the data."""
 
 import math
 
@@ -9,21 +9,21 @@ from .elementwise import Call
 from .losses import BLOCK, CAST, SUFFIXES, LossCall, place
 from .operands import array_to_read
 
-# Roundings may take a label so far below 0 or above 1.
+# A label may be out of 0..1 by this much: so far roundings may take it.
 SLACK = 1e-6
 
 
 class ElementLossCall(LossCall):
-    """How an elementwise loss is called, which is reduced over all elements.
+    """A call of an elementwise loss, which is reduced over all elements.
 
     Attributes
     ----------
     evaluator : callable
-        Of the loss, of the gradient, or of both.
+        It computes the loss, the gradient, or both.
     usual : tuple of float
-        What the evaluator takes after the arrays where nothing is asked for, beginning with `grad` if it has both results.
+        The default parameters of the evaluator, which follow the arrays. `grad` is the first of them if it has both results.
     slack : float or None
-        How far roundings may take a label below 0 or above 1; None where the target has no labels.
+        By how much a label may be out of 0..1; None where the target has no labels.
     """
 
     def __init__(self, loss, kind, evaluators):
@@ -35,7 +35,7 @@ class ElementLossCall(LossCall):
         self.mean_of_elements = evaluators.get("mean_of_elements") if isinstance(self.evaluator, np.ufunc) else None
 
     def __call__(self, *args, **kwargs):
-        """The mean over plain arrays at once, without looking at everything; the rest by all the rules."""
+        """The mean loss of plain arrays goes to the core at once; any other call is checked by all rules."""
         if self.mean_of_elements and self.kind != "backward" and len(args) == 2 and not kwargs.keys() - {"out"}:
             result = self.mean_of_elements(self.evaluator, self.slack, args, self.usual, kwargs.get("out"))
             if result is not None:
@@ -43,7 +43,7 @@ class ElementLossCall(LossCall):
         return super().__call__(*args, **kwargs)
 
     def by_blocks(self, inputs, reduction, loop, out):
-        """The loss, or both, of inputs that broadcast to the shape of the first one, as the evaluator takes them."""
+        """The loss, or the loss and the gradient, of the evaluator's inputs, which broadcast to the shape of the first one."""
         shape = inputs[0].shape
         loss_out, losses, slopes = self.places(out, shape, inputs[0], reduction, loop)
         if slopes is None and reduction == "none":
@@ -67,11 +67,11 @@ class ElementLossCall(LossCall):
         return loss if slopes is None else (loss, slopes)
 
     def check(self, name, value):
-        """A parameter of its own is a number or an array of numbers."""
+        """A parameter of the loss itself is a number or an array of numbers; LossCall checks the others."""
         return Call.check(self, name, value) if name in self.own else super().check(name, value)
 
     def compute(self, grad, outputs, target, options, out):
-        """Check all of it, then compute it, the loss in blocks."""
+        """Check everything, then compute; the loss in blocks."""
         numbers, reduction = self.checked_numbers(options), options["reduction"]
         self.check_shapes(outputs, target, numbers)
         if self.slack is not None:
@@ -97,7 +97,7 @@ class ElementLossCall(LossCall):
         return list(numbers.values())
 
     def check_shapes(self, outputs, target, numbers):
-        """Labels and parameters broadcast to the outputs; any other target has their shape."""
+        """Refuse labels and parameters that do not broadcast to the outputs, and any other target of another shape."""
         inputs = [outputs, target, *numbers]
         if self.slack is None and target.shape != outputs.shape:
             hint = f": pass np.reshape(target, {outputs.shape})" if target.size == outputs.size else ""

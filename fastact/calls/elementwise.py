@@ -1,9 +1,9 @@
-"""The public functions: what a call means, and what is said when it is wrong. One copy for both backends.
+"""`Call`: a call of an elementwise function, and the base of all other calls.
 
-An *evaluator* has the calling convention of a ufunc: (inputs and parameters, positionally, out=, where=, ...). The
-compiled core's are ufuncs, the fallback's from numpy_backend/. Here the defaults are filled in, the
-parameters checked, a formula chosen where there are several, and a backward pass sent to its formula from the input or
-from the output. rows.py has the calls along an axis, special.py, sampling.py and losses.py those that do more.
+An *evaluator* is called as a ufunc is: inputs and parameters by position, out=, where= and so on by name. Those of the compiled
+core are ufuncs, those of the fallback are made in numpy_backend/. A Call fills in the defaults, checks the parameters, chooses an
+evaluator by the option, by x or by y=, and calls it. rows.py has the calls along an axis; special.py, sampling.py and losses.py
+have calls that do more.
 """
 
 import functools
@@ -16,7 +16,7 @@ from ..declare import REQUIRED
 from .arguments import integer, loop_dtype, overrides
 from .operands import is_lazy, refuse_lazy_out, weak_numbers
 
-# What other libraries, or other functions, call a keyword, and what it is here.
+# Keywords of other libraries, or of other functions here, and the keyword that may be meant.
 ELSEWHERE = {
     "dim": "axis",
     "alpha": "negative_slope",
@@ -33,12 +33,12 @@ ELSEWHERE = {
     "learning_rate": "rate",
     "betas": "beta1",
     "epsilon": "eps",
-    "weight": "",  # of classes: there is no such keyword, and pos_weight is something else
+    "weight": "",  # weights of classes: there is no such keyword, and pos_weight is something else
 }
 
 
 class Call:
-    """How one elementwise function is called.
+    """A call of one elementwise function.
 
     Attributes
     ----------
@@ -48,14 +48,16 @@ class Call:
     parameters : dict
         Names and defaults, REQUIRED where there is none.
     evaluators : dict
-        Pairs (from the input, from the output) by the value of the option, the default first; by None where there is no
-        option. The second of a pair is None where the output does not determine the derivative.
+        For each value of the option, the default first, the evaluator from the input and the one from the output. The second is
+        None where the output does not determine the derivative. Without an option the only key is None.
     option : str or None
         The keyword that chooses among the evaluators.
-    requires, output_requires : tuple of str
+    requires, output_requires : tuple of code
         What the parameters must fulfil, and what besides to start from the output.
+    by_name : dict
+        Keyword-only parameters with their defaults: subclasses have some.
     function : callable
-        The public function, set by backends.py, which makes it.
+        The public function, which backends.py makes and stores here.
     """
 
     def __init__(self, name, operands, parameters, evaluators, option=None, requires=(), output_requires=()):
@@ -69,7 +71,7 @@ class Call:
 
     @property
     def default(self):
-        """The evaluators where the option is not given."""
+        """The two evaluators where the option is not given."""
         return next(iter(self.evaluators.values()))
 
     @property
@@ -89,12 +91,12 @@ class Call:
 
     @property
     def has_shortcut(self):
-        """Whether the evaluators do all that a call with nothing but the operands asks for, or the core does the rest."""
+        """Whether the core may have a fast path in front of this call."""
         return True
 
-    by_name: dict[str, Any] = {}  # noqa: RUF012  (what besides goes by its name alone, and is for a subclass)
+    by_name: dict[str, Any] = {}  # noqa: RUF012  (nobody changes it)
     keywords = "out=None, where=True, **kwargs"
-    of_ufuncs = frozenset(("out", "where", "casting", "order", "dtype", "subok", "signature"))  # the keywords that NumPy takes
+    of_ufuncs = frozenset(("out", "where", "casting", "order", "dtype", "subok", "signature"))  # keywords of a ufunc
 
     @property
     def example(self):
@@ -107,7 +109,7 @@ class Call:
         return [name for name, default in self.parameters.items() if default is REQUIRED]
 
     def __call__(self, *args, **kwargs):
-        """Parse the arguments as the signature says, and evaluate."""
+        """Bind the arguments to the signature, check them, and evaluate."""
         values = self.bind(args, kwargs)
         from_input, from_output = self.chosen(kwargs)
         operands = [values.get(name, REQUIRED) for name in self.operands]
@@ -141,7 +143,7 @@ class Call:
         return self.evaluate(evaluator, operands, self.numbers(values), kwargs)
 
     def bind(self, args, kwargs):
-        """The operands and parameters by name; those that stand among the keywords are taken out."""
+        """The operands and parameters by name; parameters are removed from `kwargs`."""
         names = (*self.operands, *self.parameters)
         if len(args) > len(names):
             raise TypeError(
@@ -187,7 +189,7 @@ class Call:
         return [values[name] for name in self.parameters]
 
     def vanishing(self, values, operands, kwargs):
-        """The parameters with conditions that are no 0, but too small for the float32 of the computation."""
+        """The parameters, if there are conditions, that are not 0 but become 0 in the dtype of the computation."""
         if not self.requires:
             return []
         small = [name for name in self.parameters if type(values[name]) is float and 0 < abs(values[name]) < 1e-45]
@@ -202,7 +204,7 @@ class Call:
         for condition in conditions:
             involved = {name: values[name] for name in condition.co_names}
             if any(map(is_lazy, involved.values())):
-                continue  # to look at the values would compute them
+                continue  # comparing the values would compute them
             compared = {
                 name: np.asarray(value) if isinstance(value, (list, tuple)) else value for name, value in involved.items()
             }
@@ -211,14 +213,14 @@ class Call:
                 fulfilled = fulfilled and not any(np.any(value != value) for value in compared.values())
             except Exception:
                 if any(map(answers_for_itself, involved.values())):
-                    continue  # it cannot be compared, and its own functions will say what they want
+                    continue  # it cannot be compared; its own functions will check it
                 raise
             if not fulfilled:
                 got = ", ".join(f"{name}={value!r}" for name, value in involved.items())
                 raise ValueError(f"{self.name}() {needs} {condition.co_filename}, got {got}{reason}")
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
-        """Call the evaluator: a parameter is one more input of the ufunc, NaN where it is None."""
+        """Call the evaluator. Parameters are further inputs of the ufunc, NaN in place of None."""
         parameters = [np.nan if value is None else value for value in parameters]
         if kwargs.get("out", ...) is None and evaluator.nout > 1:
             kwargs["out"] = (None,) * evaluator.nout  # a ufunc with several results refuses None
@@ -226,7 +228,7 @@ class Call:
         return evaluator(*operands, *weak_numbers(operands, parameters), **kwargs)
 
     def check(self, name, value):
-        """Refuse a parameter that is no real number and no array of them; what has its own __array_ufunc__ answers for itself."""
+        """Refuse a parameter that is no real number and no array of them, unless it has an __array_ufunc__ of its own."""
         if isinstance(value, float) or (value is None and self.parameters[name] is None):
             return
         if isinstance(value, int):
@@ -247,7 +249,7 @@ class Call:
 
 
 def refuse_unknown(function, unknown, known, told):
-    """Refuse keywords that do not exist, and say of the first which was meant, or which keywords there are."""
+    """Refuse unknown keywords. The message says what the first was meant to be, or which keywords there are (`told`)."""
     name = min(unknown)
     meant = ELSEWHERE.get(name.lower(), name)
     near = meant if meant in known else nearest(name, known)
@@ -256,8 +258,8 @@ def refuse_unknown(function, unknown, known, told):
 
 
 def nearest(name, names, least=0.6):
-    """Which of the names was meant, whatever its case, hyphens and underscores; None if nothing is that much like it."""
-    import difflib  # only an error needs it
+    """The most similar of the names, without regard to case, hyphens and underscores; None if no similarity is above `least`."""
+    import difflib  # here, since only an error needs it
 
     squeezed = {re.sub("[-_ ]", "", each): each for each in names}
     near = difflib.get_close_matches(re.sub("[-_ ]", "", name.lower()), squeezed, 1, least)
@@ -265,7 +267,7 @@ def nearest(name, names, least=0.6):
 
 
 def check_axis(function, value, others=""):
-    """Refuse an axis that is no integer; `others` is what besides would be right."""
+    """Refuse an axis that is no integer; `others` says what else would be right, for the message."""
     try:
         integer(value)
     except TypeError:
@@ -273,7 +275,7 @@ def check_axis(function, value, others=""):
 
 
 def answers_for_itself(value):
-    """Whether this is no array, and NumPy hands a call with it over to its own __array_ufunc__."""
+    """Whether this is no array but has an __array_ufunc__ of its own, to which NumPy hands the call over."""
     return overrides(value) and not isinstance(value, np.ndarray)
 
 
@@ -287,7 +289,7 @@ def public(call, document):
 
 
 def ufunc_signature(operands):
-    """What a ufunc of these inputs has: fastact.sigmoid is one, and the fallback's takes the same."""
+    """The signature of a ufunc of these inputs, and of the fallback's function in its place."""
     return f"({', '.join(operands)}, /, out=None, *, where=True, **kwargs)"
 
 

@@ -1,6 +1,6 @@
-"""Calls with objects of pandas, polars and xarray: read with their own methods, and given back as what they were.
+"""Calls with objects of pandas, polars and xarray. Their own methods read them, and make the results of the same class.
 
-Nothing is imported from these libraries: a class is known by its name, and makes the results itself.
+Nothing is imported from these libraries: a class is recognized by its name.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ NUMBERS = "biuf"
 
 
 def kind(value):
-    """The library and the class of a labelled object, the nearest to it that is one of `TABLES`; else just the library."""
+    """The library of a labelled object, and the name of its nearest base class in `TABLES`, "" if there is none."""
     library = ""
     for base in type(value).__mro__:
         root = base.__module__.partition(".")[0]
@@ -26,7 +26,7 @@ def kind(value):
 
 
 class PandasTable:
-    """How a Series or a DataFrame is read and made."""
+    """Reads and makes Series and DataFrames of pandas."""
 
     @staticmethod
     def values(function, name, value):
@@ -46,14 +46,14 @@ class PandasTable:
 
     @staticmethod
     def reduced(value, array, axes, keepdims):
-        """What is left without these axes: a Series of a DataFrame, else the array."""
+        """The result without these axes: a Series for a DataFrame, else an array."""
         if value.ndim != 2 or len(axes) != 1 or keepdims:
             return array
         return value._constructor_sliced(array, index=value.axes[1 - axes[0]])
 
 
 class PolarsTable:
-    """How a Series or a DataFrame is read and made."""
+    """Reads and makes Series and DataFrames of polars."""
 
     @staticmethod
     def values(function, name, value):
@@ -81,16 +81,16 @@ class PolarsTable:
 
     @staticmethod
     def reduced(value, array, axes, keepdims):
-        """The array: what is left has no labels."""
+        """The array: without an axis no labels remain."""
         return array
 
 
 class DataArray:
-    """How an array of xarray is read and made."""
+    """Reads and makes DataArrays of xarray."""
 
     @staticmethod
     def values(function, name, value):
-        """What it holds, which may be lazy."""
+        """The array that it holds, which may be lazy."""
         return value.data
 
     @staticmethod
@@ -121,25 +121,27 @@ TABLES: dict[tuple[str, str], Any] = {
 
 
 def refuse_column(function, name, dtype, label, way):
-    """A column that holds no numbers."""
+    """Refuse a column that holds no numbers."""
     where = "" if label is None else f" in {label!r}"
     raise TypeError(f"{function}() takes real numbers, and {name} has dtype {dtype}{where}: pass numbers, {name}.{way} for one")
 
 
 def refuse_missing(function, name, dtype, label, way):
-    """A column with missing entries, which no array can hold."""
+    """Refuse a column with missing entries, which no array can hold."""
     where = "" if label is None else f" in {label!r}"
     raise TypeError(f"{function}() takes no missing values, and {name} has some, of dtype {dtype}{where}: pass {name}.{way}")
 
 
 def numbers_of(function, name, value, dtypes):
-    """An object of pandas as an array: of the dtype of its columns, whether they are NumPy's, nullable or sparse ones."""
+    """An object of pandas as an array; its columns may have NumPy's dtypes, nullable, Arrow or sparse ones."""
     labels = list(value.columns) if np.ndim(value) == 2 else [getattr(value, "name", None)]
     plain = []
     for label, dtype in zip(labels, dtypes, strict=True):
         held = dtype
         if not isinstance(dtype, np.dtype):
-            wrapper = "subtype" if type(dtype).__name__ == "SparseDtype" else "numpy_dtype"  # of a nullable or an Arrow one
+            wrapper = (
+                "subtype" if type(dtype).__name__ == "SparseDtype" else "numpy_dtype"
+            )  # the latter of nullable and Arrow dtypes
             held = getattr(dtype, wrapper, dtype)
         if not isinstance(held, np.dtype) or held.kind not in NUMBERS:
             way = "factorize()[0]" if name == "target" else "astype(float)"
@@ -151,7 +153,7 @@ def numbers_of(function, name, value, dtypes):
 
 
 def values(function, name, value):
-    """What a labelled object holds, as an array in memory or a lazy one."""
+    """The numbers of a labelled object, as an array in memory or a lazy one."""
     library, table = kind(value)
     if table:
         return TABLES[library, table].values(function, name, value)
@@ -170,20 +172,20 @@ def values(function, name, value):
 
 
 def table_of(value):
-    """How an object is read and made, None for one whose results are arrays."""
+    """The class of `TABLES` for an object; None for one whose results are arrays."""
     return TABLES.get(kind(value))
 
 
 def row_call(call, evaluator, operands, parameters, kwargs):
-    """A row function of labelled operands: the result has their labels where it has their shape, or what is left of it."""
+    """A row function of labelled operands. The result has the labels of the operand with the most axes."""
     axis, keepdims = (*parameters, False)[:2]
     names = call.operand_names(evaluator)
     given = dict(zip(names, operands, strict=True)) | kwargs
     out = given.get("out")
-    if any(part is not None and is_labelled(part) for part in (out if isinstance(out, tuple) else (out,))):
+    if any(is_labelled(one) for one in (out if isinstance(out, tuple) else (out,))):
         raise TypeError(f"{call.name}() needs an array for out=, not {type(out).__name__}: use what it returns")
     may_have_labels = {*names, *call.by_name}
-    arrays = {of: unlabelled(call.name, of, value) if of in may_have_labels else value for of, value in given.items()}
+    arrays = {name: unlabelled(call.name, name, each) if name in may_have_labels else each for name, each in given.items()}
     with_axis = call.with_axis(names)
     tables = [given[name] for name in reversed(with_axis) if table_of(given[name])]
     like = max(tables, key=lambda table: len(table.shape), default=None)
@@ -204,12 +206,12 @@ def row_call(call, evaluator, operands, parameters, kwargs):
 
 
 def relabelled(like, result):
-    """A result with these labels, if it has their shape, and is not lazy where they are not."""
+    """A result with the labels of `like`, if it has its shape, and both are lazy or both are not."""
     return table_of(like).like(like, result) if result.shape == like.shape and is_lazy(result) == is_lazy(like) else result
 
 
 def two_gradients(call, evaluator, operands, parameters, kwargs):
-    """An elementwise function with two results: neither polars nor dask, which xarray hands it to, has a way for one."""
+    """An elementwise function with two results, which polars and dask cannot call by themselves (nor xarray on dask arrays)."""
     if not any(is_lazy(value) or kind(value)[0] == "polars" for value in operands):
         return call.natively(evaluator, operands, parameters, kwargs)
     like = next((value for value in reversed(operands) if table_of(value)), None)
@@ -222,7 +224,7 @@ def two_gradients(call, evaluator, operands, parameters, kwargs):
 
 
 def check_alike(function, given, first, axis):
-    """Refuse operands of a loss that are labelled otherwise than its first; targets may lack the axis."""
+    """Refuse operands of a loss with other labels than the first operand has; a target may lack the axis."""
     logits = given[first]
     if not table_of(logits):
         return
@@ -235,7 +237,7 @@ def check_alike(function, given, first, axis):
 
 
 def check_labels(function, name, value, expected):
-    """Refuse an object whose last axes are labelled otherwise: positions then mean something else than labels."""
+    """Refuse an object whose last axes have other labels than `expected`: entries of one position would not belong together."""
     for (axis, labels), (right_axis, right) in zip(table_of(value).axes(value)[::-1], expected[::-1], strict=False):
         if labels is None or right is None:
             same = True

@@ -1,6 +1,6 @@
-"""Calls with dask's arrays and data frames: each block by itself, when it is computed.
+"""Calls with dask's arrays and data frames: the function is called on each block when dask computes it.
 
-What a graph holds are the public functions and what stands in ufuncs.py, which a worker finds by their names.
+A graph holds public functions and evaluators from ufuncs.py. A worker finds both by their names.
 """
 
 import functools
@@ -14,7 +14,7 @@ from .operands import array_to_read, is_lazy, is_masked, refuse_out
 
 
 def on_block(*arrays, function, names, **keywords):
-    """The public function of one block: operands by position, options by name."""
+    """Call the public function on one block: with operands by position and options by name."""
     given = dict(zip(names, arrays, strict=True))
     operands = [given.pop(name) for name in ("grad", "x") if name in given]
     return function(*operands, **given, **keywords)
@@ -39,7 +39,7 @@ def row_call(call, evaluator, operands, parameters, kwargs):
 
 
 def is_scalar(value):
-    """Whether this has no dimensions; what is delayed does not tell."""
+    """Whether this has no dimensions; False for a delayed object, which does not know."""
     return type(dimensions := getattr(value, "ndim", 0)) is int and dimensions == 0 and np.ndim(value) == 0
 
 
@@ -87,11 +87,11 @@ class LazyRows:
     Attributes
     ----------
     names : list of str
-        The operands.
+        The names of the operands.
     given : dict
-        These and the options that are arrays, which have blocks too.
+        The operands, and the options that are arrays: they have blocks.
     keywords : dict
-        The other options, the same for each block.
+        The other options, which are the same for each block.
     """
 
     def __init__(self, call, names, given, keywords):
@@ -105,7 +105,7 @@ class LazyRows:
         self.check_shapes()
 
     def trial(self):
-        """The call on one entry: raises what is wrong whatever the values are, and tells what the result will be."""
+        """The result of the call on one entry. It raises errors that do not depend on values, and has the class of the result."""
         small = {}
         for name, value in self.given.items():
             small[name] = value
@@ -115,7 +115,7 @@ class LazyRows:
         return on_block(*small.values(), function=self.call.function, names=tuple(small), **keywords)
 
     def check_shapes(self):
-        """Raise what the shapes would raise in a block, where all of them are known."""
+        """Raise the errors of shapes that the whole arrays would raise, if all shapes are known."""
         shapes = {name: np.shape(value) for name, value in self.given.items()}
         if any(math.isnan(length) for shape in shapes.values() for length in shape):
             if self.keywords.get("causal"):
@@ -138,14 +138,14 @@ class LazyRows:
         if self.call.is_per_row:
             self.keywords["keepdims"] = True
         block = functools.partial(on_block, function=self.call.function, names=tuple(self.given), **self.keywords)
-        pairs = [part for name, value in self.given.items() for part in (value, self.index_of(name))]
+        blocks = [part for name, value in self.given.items() for part in (value, self.index_of(name))]
         meta = np.empty_like(self.tried, shape=(0,) * len(self.index))
         lengths = dict.fromkeys(self.axes, 1) if self.call.is_per_row else None
-        result = da.blockwise(block, self.index, *pairs, token=self.call.name, meta=meta, adjust_chunks=lengths)
+        result = da.blockwise(block, self.index, *blocks, token=self.call.name, meta=meta, adjust_chunks=lengths)
         return da.squeeze(result, self.axes) if self.call.is_per_row and not self.keepdims else result
 
     def index_of(self, name):
-        """Which axes of the whole an array has; None for a number."""
+        """The axes of the whole shape that an array has; None for a number."""
         value, index = self.given[name], self.index
         if not hasattr(value, "ndim"):
             return None
@@ -161,7 +161,7 @@ class LazyRows:
         return [k for k, i in enumerate(self.index_of(name)) if i in self.axes and value.numblocks[k] > 1]
 
     def causal_mask(self):
-        """The mask that causal=True means, together with the one that is given."""
+        """The mask that causal=True stands for, combined with the given one."""
         import dask.array as da
 
         arrays = [self.given[name] for name in self.with_axis]
@@ -172,16 +172,16 @@ class LazyRows:
         return mask & self.given["mask"] if "mask" in self.given else mask
 
     def by_parts(self):
-        """Rows in several blocks: logsumexp of their own, in float64, are what it can be computed from."""
+        """Rows in several blocks: logsumexp of the results for the blocks, which are in float64; other functions are refused."""
         import dask.array as da
 
         x, name = self.given[self.with_axis[-1]], self.call.name
         if not self.call.is_per_row or not self.call.composes or is_masked(self.tried):
-            of = next(of for of in self.with_axis if self.along_rows(of))
-            axis = self.along_rows(of)[0]
-            chunks = f"axis {axis} of {of} has chunks {self.given[of].chunks[axis]}"
+            operand = next(filter(self.along_rows, self.with_axis))
+            axis = self.along_rows(operand)[0]
+            chunks = f"axis {axis} of {operand} has chunks {self.given[operand].chunks[axis]}"
             raise TypeError(
-                f"{name}() needs whole rows in a block, and {chunks}: pass {of}.rechunk({{{axis}: -1}}), "
+                f"{name}() needs whole rows in a block, and {chunks}: pass {operand}.rechunk({{{axis}: -1}}), "
                 f"or use dask.array.map_blocks(fastact.{name}, ...) if each block has rows of its own"
             )
         if "mask" in self.given:
@@ -192,7 +192,7 @@ class LazyRows:
 
 
 def rows_of_frames(call, given, keywords):
-    """A row function of dask's data frames: in each partition, which has whole rows."""
+    """A row function of dask's data frames: it is called on each partition, which has whole rows."""
     import dask.dataframe as dd
 
     name, kinds = call.name, {type(value).__name__ for value in given.values() if not isinstance(value, (int, float))}

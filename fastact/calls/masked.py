@@ -1,4 +1,4 @@
-"""Row functions of numpy.ma arrays: an entry that is masked takes no part, and is masked in the result."""
+"""Row functions of numpy.ma arrays: a masked entry does not count, and is masked in the result."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from .rows import checked_mask, whole_mask
 
 
 def row_call(call, evaluator, operands, parameters, kwargs):
-    """Compute with plain arrays, of which masked entries are left out, and put the mask on the result."""
+    """Compute with plain arrays, without the masked entries, and mask the result."""
     if np.ndim(operands[-1]) == 0:
         return call.row_of_one(evaluator, operands, parameters[0], kwargs)
     out = kwargs.pop("out", None)
@@ -33,7 +33,7 @@ def row_call(call, evaluator, operands, parameters, kwargs):
 
 
 def leave_out(call, name, plain, hidden, whole, kwargs):
-    """Let the masked entries of the last operand take no part: by the mask of the call, or a value in their place."""
+    """Leave out the masked entries of the last operand: by the option `mask`, or by a value in their place."""
     gone = np.broadcast_to(hidden, whole.shape)
     if not gone.any():
         return kwargs
@@ -46,7 +46,7 @@ def leave_out(call, name, plain, hidden, whole, kwargs):
 
 
 def masked_results(call, plain, hidden, whole):
-    """Which results are masked; a masked gradient counts 0."""
+    """The mask of the result. Masked entries of a gradient are replaced by 0 in `plain`."""
     gone = np.broadcast_to(hidden[-1], whole.shape)
     if len(hidden) == 2:
         gone = gone | (each_entry(hidden[0], whole) if call.reduces else hidden[0])
@@ -59,7 +59,7 @@ def masked_results(call, plain, hidden, whole):
 
 
 def masked_like(operands, result, gone, kwargs):
-    """A new result as the class of array that the last masked operand is."""
+    """A new result as an array of the last masked operand's class."""
     if not np.ndim(result):
         return np.ma.masked if gone.all() else result
     like = next((value for value in reversed(operands) if is_masked(value)), None)
@@ -72,7 +72,7 @@ def masked_like(operands, result, gone, kwargs):
 
 
 def uncounted(call, name, gone):
-    """What takes no part in a row: a probability of 0, or what the declaration says; refuses where it says nothing."""
+    """The value of an entry that does not count: 0 for a probability, else the declared one; an error where none is declared."""
     if call.absent is None:
         count = np.count_nonzero(gone)
         raise TypeError(f"{call.name}() takes no masked entries, and {name} has {count}: pass {name}.filled(value)")
@@ -85,7 +85,7 @@ def filled(array, hidden, value, dtype):
 
 
 def each_entry(of_rows, whole):
-    """What is said of each row, said of each of its entries."""
+    """A value of each row, repeated for each of its entries."""
     if not whole.keepdims:
         rows = of_rows.reshape((1,) * (len(whole.batch) - of_rows.ndim) + of_rows.shape)
         of_rows = np.expand_dims(rows, whole.axes)

@@ -1,13 +1,13 @@
 """Operands that are more than arrays: lazy (dask), labelled (pandas, polars, xarray) and masked (numpy.ma) ones.
 
-None of these libraries is imported here: an object is known by dask's own protocol, or by the module of its class.
+None of these libraries is imported here. Objects are recognized by dask's protocol, or by the module of their class.
 """
 
 import sys
 
 import numpy as np
 
-# What needs no second look, so that a call on plain arrays does not pay for the others.
+# These types need no further look: so calls on plain arrays stay fast.
 PLAIN = frozenset({np.ndarray, float, int, bool, str, type(None), np.float32, np.float64, np.bool})
 LABELLING = frozenset({"pandas", "polars", "xarray"})
 
@@ -25,14 +25,14 @@ def is_labelled(value):
 
 def is_masked(value):
     """Whether this is an array of numpy.ma, with masked entries or without."""
-    # Until numpy.ma is imported there is none: `import numpy` leaves it out.
+    # `import numpy` does not import numpy.ma. Until somebody does, there are no such arrays.
     return isinstance(value, getattr(sys.modules.get("numpy.ma"), "MaskedArray", ()))
 
 
 def bridge(*values):
-    """The module that takes over a call with these values, None where there is nothing but arrays.
+    """The module that takes over a call with these values; None where all are plain arrays and numbers.
 
-    Labels come off first, since what they label may be lazy; a lazy array may have masked blocks.
+    The order matters: a labelled object may hold a lazy array, and a lazy array may have masked blocks.
     """
     if PLAIN.issuperset(map(type, values)):
         return None
@@ -53,7 +53,7 @@ def bridge(*values):
 
 
 def unlabelled(function, name, value):
-    """What an object of pandas, polars or xarray holds, an array in memory or a lazy one; anything else as it is."""
+    """The array in memory or the lazy array that a labelled object holds; anything else unchanged."""
     if type(value) in PLAIN or not is_labelled(value):
         return value
     from . import labelled
@@ -62,7 +62,7 @@ def unlabelled(function, name, value):
 
 
 def array_to_read(function, name, value, instead=None, besides=""):
-    """The array of an operand that is only read; refuses a lazy one, and one with masked entries.
+    """An operand that is only read, as an array. A lazy one is refused, and one with masked entries.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def array_to_read(function, name, value, instead=None, besides=""):
         The public function and its argument, for messages.
     value : array_like
     instead : str, optional
-        What to pass in place of masked entries, where filling them would not do.
+        For the message: what to pass in place of masked entries, where filled(value) is not enough.
     besides : str, optional
-        What a call on each block of a lazy operand needs besides.
+        For the message: what else a call on each block of a lazy operand needs.
 
     Returns
     -------
@@ -97,8 +97,9 @@ def array_to_read(function, name, value, instead=None, besides=""):
 
 
 def weak_numbers(operands, parameters):
-    """Parameters that leave a computation in float32 where the data are; of Python numbers, NumPy would make float64 beside
-    integers, and pandas beside data frames.
+    """The parameters, with float32 in place of Python numbers where these would make a computation on float32 one on float64.
+
+    NumPy does so beside integers, and pandas beside data frames.
     """
     if not any(type(value) in (int, float) for value in parameters):
         return parameters
@@ -112,23 +113,23 @@ def weak_numbers(operands, parameters):
     if not all(isinstance(dtype, np.dtype) and np.can_cast(dtype, np.float32) for dtype in dtypes) or not dtypes:
         return parameters
     if not frames and any(dtype.kind == "f" for dtype in dtypes):
-        return parameters  # they are weak already
+        return parameters  # NumPy treats Python numbers as weak here
     return [np.float32(value) if type(value) in (int, float) else value for value in parameters]
 
 
 def refuse_masked_out(function, out):
-    """An array of numpy.ma as `out` is an error: its mask would hide results."""
+    """Refuse an array of numpy.ma as `out`: its mask would hide results."""
     if any(map(is_masked, out if isinstance(out, tuple) else (out,))):
         raise TypeError(f"{function}() needs a plain array for out=, not a masked one: pass out.data")
 
 
 def refuse_out(function, out):
-    """An `out` other than None is an error: a lazy array cannot be written to, and has no values yet that could be."""
+    """Refuse any `out`: a lazy array cannot be written, and a lazy result has no values yet to write."""
     if any(part is not None for part in (out if isinstance(out, tuple) else (out,))):
         raise TypeError(f"{function}() takes no out= where it or an operand is lazy: use what it returns")
 
 
 def refuse_lazy_out(function, out):
-    """The same where no operand is lazy."""
+    """Refuse a lazy `out`."""
     if any(map(is_lazy, out if isinstance(out, tuple) else (out,))):
         refuse_out(function, out)

@@ -1,4 +1,4 @@
-"""The calls of functions along an axis: which evaluator, what a mask, a scale and a sink must be, several axes as one."""
+"""The calls of functions along an axis: checks of mask, scale and sink, the choice of the evaluator, several axes as one."""
 
 import math
 import operator
@@ -11,24 +11,24 @@ from .arguments import checked_out, loop_dtype, refuse_dtype
 from .elementwise import Call, answers_for_itself, check_axis
 from .operands import bridge, weak_numbers
 
-NO_LIMIT = np.int64(2**62)  # on the columns that count, where the call is not causal
+NO_LIMIT = np.int64(2**62)  # all columns count, where the call is not causal
 
 
 class RowCall(Call):
-    """How a function along an axis is called: `axis` is a keyword of the gufunc, and there is no `where`.
+    """A call of a function along an axis. `axis` is a keyword of the gufunc, and there is no `where`.
 
     Attributes
     ----------
     by_name : dict
-        What goes by its name alone, with the defaults: scale, sink, mask, causal, and numbers of its own.
+        The keyword-only parameters with their defaults: scale, sink, mask and causal, and numbers of the function itself.
     own, conditions : dict, list of code
-        These numbers, with their defaults, and what they must fulfil.
+        These numbers with their defaults, and what they must fulfil.
     masked : tuple
-        The evaluators with the operands scale, sink, limit and mask, from the input and from the output.
+        The evaluators from the input and from the output that take scale, sink, limit and mask too.
     fixed : dict
-        The values of some of these options.
+        Options that the user cannot set, with their values.
     reduces : bool
-        The result, or backward the gradient that is given, has one entry for each row.
+        Whether the result (in a backward pass, its gradient) has one entry for each row.
     ordered, composes, absent
         As in declare_rows.AlongAxis.
     """
@@ -43,11 +43,11 @@ class RowCall(Call):
 
     @property
     def has_shortcut(self):
-        """Whether the plain evaluators do all that a call with nothing but the operands and an axis asks for."""
+        """Whether the plain evaluator computes a call that has operands and an axis alone."""
         return not self.reduces and not self.own and not self.uses({**self.by_name, **self.fixed})
 
     def check(self, name, value):
-        """The axis is an integer, or several; NumPy says whether they are in range."""
+        """Refuse an axis that is no integer, no tuple of them and not None. NumPy checks their range later."""
         if name != "axis":
             check_flag(self.name, name, value)
         elif value is not None:
@@ -58,7 +58,7 @@ class RowCall(Call):
         """Call the evaluator."""
         if "where" in kwargs:
             raise TypeError(f"{self.name}() has no where=: every entry of a row counts")
-        if kwargs.get("out") is ...:  # NumPy's way to say that out is to be new
+        if kwargs.get("out") is ...:  # in NumPy this asks for a new array
             del kwargs["out"]
         if more_than_arrays := bridge(*operands, *map(kwargs.get, ("out", *self.by_name))):
             return more_than_arrays.row_call(self, evaluator, operands, parameters, kwargs)
@@ -109,7 +109,7 @@ class RowCall(Call):
         return self.reduces and len(self.operands) == 1
 
     def with_axis(self, operands):
-        """Those of the operands, or of their names, that have the axis: not a gradient with one entry for each row."""
+        """The operands, or their names, without a gradient that has one entry for each row, and no axis."""
         return operands[1:] if self.reduces and len(operands) == 2 else operands
 
     def operand_names(self, evaluator):
@@ -117,21 +117,21 @@ class RowCall(Call):
         return [*self.operands[:-1], "y"] if evaluator is self.default[1] else list(self.operands)
 
     def whole(self, operands, axis, keepdims=False):
-        """The shapes of a call, checked: with operands that have a shape and a dtype, and no need of a value."""
+        """The checked shapes of a call. The operands need a shape and a dtype, and no values."""
         operands = [np.broadcast_to(np.empty((), value.dtype), value.shape) for value in operands]
         return Whole(self, operands, axis, keepdims)
 
     def plainly(self, evaluator, operands, axis, kwargs):
-        """Call an evaluator that has but the operands."""
-        # From the end: NumPy counts an axis in each operand and in out alone, not in the shape that they broadcast to.
+        """Call an evaluator that takes nothing but the operands."""
+        # The axis counts from the end, since NumPy counts it in each operand and in out, and these may have fewer dimensions.
         dimensions = max(map(np.ndim, operands))
         axis = normalize_axis_index(axis, dimensions) - dimensions
         if all(value is None for value in kwargs.values()) and alike(operands):
-            kwargs["out"] = new_like(operands[-1])  # a gufunc's own output would lie with the axis last
+            kwargs["out"] = new_like(operands[-1])  # the gufunc would make an array with the axis last in memory
         return evaluator(*operands, axis=axis, **kwargs)
 
     def delegate(self, evaluator, operands, settings, axis, keepdims, kwargs):
-        """Call an evaluator that hands an operand's own __array_ufunc__ the call."""
+        """Call an evaluator with operands whose own __array_ufunc__ takes over the call."""
         if axis is None or isinstance(axis, tuple) or (settings and settings.get("causal")):
             kinds = ", ".join(type(value).__name__ for value in operands)
             raise TypeError(f"{self.name}() takes arrays for several axes and for causal=True, not {kinds}")
@@ -145,7 +145,7 @@ class RowCall(Call):
         return evaluator(*operands, axis=operator.index(axis), **kwargs)
 
     def uses(self, settings, from_output=False):
-        """Whether an option is other than what the plain evaluator does; checks what can be checked without the operands."""
+        """Check the options, as far as that needs no operands; returns whether they need the masked evaluator."""
         if "scale" in settings:
             settings["scale"] = finite_number(self.name, "scale", settings["scale"])
         if "causal" in settings:
@@ -155,12 +155,12 @@ class RowCall(Call):
             settings["mask"] = mask = checked_mask(self.name, mask)
         if "sink" in settings:
             settings["sink"] = sink = checked_sink(self.name, sink)
-        sunk = not from_output and (np.ndim(sink) > 0 or sink > -math.inf)  # an output holds what the sink has done
+        sunk = not from_output and (np.ndim(sink) > 0 or sink > -math.inf)  # an output has the effect of the sink in it
         return bool(mask is not None or settings.get("causal") or settings.get("scale", 1.0) != 1.0 or sunk)
 
 
 class Whole:
-    """One call on arrays of one whole shape, along one axis or several, which are merged into a last one."""
+    """One call on arrays: their common shape, and the axis. Several axes are merged into one last axis."""
 
     def __init__(self, call, operands, axis, keepdims):
         self.call, self.keepdims = call, keepdims
@@ -179,7 +179,7 @@ class Whole:
             raise ValueError(
                 f"{call.name}: operands have a mismatch in their core dimension, axis {axis}: shapes {[a.shape for a in arrays]}"
             )
-        # in the order in which they lie in memory, so that they make one axis without a copy, unless the order counts
+        # The axes in their order in memory, if the function allows that: merging then needs no copy.
         strides = (0,) * (len(shape) - arrays[-1].ndim) + arrays[-1].strides
         self.order = sorted(self.axes, key=lambda i: i if call.ordered else -abs(strides[i]))
         self.axis = self.axes[0] - len(shape) if len(self.axes) == 1 else -1
@@ -191,7 +191,7 @@ class Whole:
         self.empty_like = arrays[-1]
 
     def rows(self, array):
-        """The array with its rows along `axis`: itself for one axis, else a view where strides allow, or a copy."""
+        """The array with its rows along `self.axis`. For several axes it is a view where strides allow that, else a copy."""
         if len(self.axes) == 1:
             return array
         whole = array if array.shape == self.shape else np.broadcast_to(array, self.shape, subok=True)
@@ -199,7 +199,7 @@ class Whole:
         return moved.reshape(*self.batch, math.prod(self.shape[i] for i in self.axes))
 
     def per_row(self, operands):
-        """The gradient of a result for each row, without the axes that were kept."""
+        """The gradients that have one entry for each row, without the axes that keepdims has kept."""
         for value in operands:
             value = value if type(value) in (int, float) else np.asanyarray(value)
             kept = tuple(1 if i in self.axes else length for i, length in enumerate(self.shape))
@@ -219,7 +219,7 @@ class Whole:
                 raise ValueError(f"{self.call.name}: the 'out' tuple must have exactly one entry, for the one output")
             (out,) = out
         if per_row and isinstance(out, np.ndarray):
-            # NumPy makes no copy where x and out are one array: it assumes that a result is as large as its input.
+            # NumPy makes no copy where x and out share memory, since it takes the result to be as large as x. Here it is not.
             inputs = [one.copy() if isinstance(one, np.ndarray) and np.may_share_memory(one, out) else one for one in inputs]
         if out is None:
             if not per_row and self.plain and not kwargs and len(self.axes) == 1:
@@ -241,7 +241,7 @@ class Whole:
         return np.moveaxis(result.reshape(*result.shape[:-1], *lengths), range(-len(lengths), 0), self.order)
 
     def into(self, out, evaluator, inputs, shape, kwargs):
-        """Write into an array of another shape than the evaluator's: through a view of it, or a new array."""
+        """Write to an `out` whose shape is not the evaluator's: through a view of it, or a new array."""
         name, shape = self.call.name, tuple(shape)
         loop = loop_dtype(name, self.dtype_of, kwargs.get("dtype"))
         checked_out(name, out, loop, kwargs.get("casting", "same_kind"))
@@ -256,7 +256,7 @@ class Whole:
         return out
 
     def masking(self, settings):
-        """The masking operands: scale, sink, limit and mask."""
+        """The operands of a masked evaluator: scale, sink, limit and mask."""
         name, shape, sink = self.call.name, self.shape, settings.get("sink", -math.inf)
         mask = whole_mask(name, settings.get("mask"), shape)
         try:
@@ -274,12 +274,12 @@ class Whole:
 
 
 def is_scalar(value):
-    """Whether an operand has no dimensions, and no functions of its own."""
+    """Whether an operand has no dimensions, and no __array_ufunc__ of its own."""
     return np.ndim(value) == 0 and not answers_for_itself(value)
 
 
 def taking_dtype(evaluator):
-    """An evaluator whose dtype= is that of its floats; a gufunc takes it for that of every operand, and needs a signature."""
+    """An evaluator with dtype=. A gufunc would give all operands this dtype, indices too: a signature gives it to the floats."""
     if not isinstance(evaluator, np.ufunc):
         return evaluator
 
@@ -292,12 +292,12 @@ def taking_dtype(evaluator):
 
 
 def with_numbers(evaluator, position, numbers):
-    """An evaluator that is given these numbers after so many inputs."""
+    """An evaluator that gets these numbers after its first `position` inputs."""
     return lambda *inputs, **kwargs: evaluator(*inputs[:position], *numbers, *inputs[position:], **kwargs)
 
 
 def checked_numbers(function, given, conditions):
-    """Parameters as floats: these are checked, since an object may give another number each time."""
+    """The parameters as floats, checked. The caller uses these floats: an object may convert to another number the next time."""
     numbers = {name: finite_number(function, name, value) for name, value in given.items()}
     for condition in conditions:
         if not eval(condition, {"__builtins__": {}}, numbers):
@@ -307,7 +307,7 @@ def checked_numbers(function, given, conditions):
 
 
 def new_like(array):
-    """A new array that lies in memory as this one does; C order where entries share memory."""
+    """A new array with the memory layout of this one; in C order where entries of this one share memory."""
     return np.empty(array.shape, array.dtype) if 0 in array.strides else np.empty_like(array)
 
 
@@ -322,7 +322,7 @@ def alike(operands):
 
 
 def broadcast_rows(name, shapes):
-    """The whole shape of the operands that have the axis."""
+    """The shape that the operands with the axis broadcast to, or an error."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -333,7 +333,7 @@ def broadcast_rows(name, shapes):
 
 
 def check_flag(function, name, value):
-    """Refuse what is no boolean."""
+    """Refuse a value that is no boolean."""
     if not isinstance(value, (bool, np.bool)):
         raise TypeError(f"{function}() argument {name} must be True or False, not {type(value).__name__} {value!r}")
 
@@ -343,7 +343,7 @@ def finite_number(function, name, value):
     if type(value) is float and math.isfinite(value):
         return value
     real = np.ndim(value) == 0 and not isinstance(value, (str, bytes)) and np.asarray(value).dtype.kind in "iuf"
-    if not real and not (isinstance(value, int) and not isinstance(value, bool)):  # NumPy takes a huge integer for an object
+    if not real and not (isinstance(value, int) and not isinstance(value, bool)):  # NumPy reads a huge integer as an object
         raise TypeError(f"{function}() argument {name} must be a real number, not {type(value).__name__} {value!r}")
     try:
         number = float(value)
@@ -371,13 +371,13 @@ def whole_mask(function, mask, shape):
 
 
 def checked_sink(function, value):
-    """A logit in the denominator: a real number or an array of them, none NaN or +inf."""
+    """The sink as an array of float64, without NaN and +inf."""
     array = np.asarray(value)
     if array.dtype.kind not in "iuf":
         raise TypeError(
             f"{function}() argument sink must be a real number or an array of real numbers, not {type(value).__name__} {value!r}"
         )
-    array = array.astype(np.float64)  # a copy, which no other thread writes once it has been checked
+    array = array.astype(np.float64)  # a copy: another thread may write the original after the check
     if not (array < np.inf).all():
         raise ValueError(f"{function}() argument sink must be finite, or -inf for none, got {value!r}")
     return array

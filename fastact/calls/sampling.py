@@ -1,4 +1,4 @@
-"""gumbel_softmax: a call that draws noise."""
+"""The calls of gumbel_softmax, which draws noise, and of its backward pass."""
 
 import math
 
@@ -10,12 +10,12 @@ from .elementwise import Call
 from .operands import array_to_read, is_masked, refuse_masked_out
 from .rows import RowCall, check_flag, finite_number
 
-# Numbers that are drawn at a time.
+# How many numbers are drawn at a time.
 DRAWN = 4096
 
 
 class GumbelCall(Call):
-    """How gumbel_softmax is called: the noise is added to x in out, and the softmax or hardmax is made there."""
+    """A call of gumbel_softmax. x plus noise is written to the result, then its softmax or hardmax in place."""
 
     keywords = "out=None, **kwargs"
     of_ufuncs = frozenset(("out", "where", "dtype", "casting", "subok"))
@@ -56,7 +56,7 @@ class GumbelCall(Call):
 
 
 class GumbelBackwardCall(Call):
-    """How its backward pass is called: from y= alone, since the noise has gone."""
+    """A call of the backward pass. It needs y=, since the noise has not been kept."""
 
     keywords = "out=None, **kwargs"
     by_name = {"y": None, "tau": 1.0}  # noqa: RUF012
@@ -72,7 +72,7 @@ class GumbelBackwardCall(Call):
         return f"{self.name}(grad, y=y)"
 
     def __call__(self, *args, **kwargs):
-        """Parse the arguments as the signature says, and evaluate."""
+        """Bind the arguments to the signature, check them, and evaluate."""
         y, tau = kwargs.pop("y", None), checked_tau(self.name, kwargs.pop("tau", 1.0))
         values = self.bind(args, kwargs)
         if y is None:
@@ -84,7 +84,7 @@ class GumbelBackwardCall(Call):
 
 
 def checked_tau(function, value):
-    """The temperature."""
+    """The temperature as a float, checked."""
     tau = finite_number(function, "tau", value)
     if tau <= 0 or 1 / tau == math.inf:
         raise ValueError(f"{function}() needs tau > 0, got tau={value!r}")
@@ -92,7 +92,7 @@ def checked_tau(function, value):
 
 
 def add_noise(x, rng, out):
-    """Write x less the logarithm of noise, a few numbers at a time in C order: the same for every layout and dtype."""
+    """Write x - log(noise). The noise is drawn in C order, so that it is the same for every layout and dtype."""
     for part in blocks(x.shape, DRAWN):
         noise = rng.standard_exponential(x[part].shape)
         np.maximum(noise, np.finfo(np.float64).tiny, out=noise)

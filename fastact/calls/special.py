@@ -1,4 +1,4 @@
-"""The calls that are more than one evaluator's: the halves of an array (glu), and a gradient that is summed (prelu's weight)."""
+"""The calls of backward passes with two results, of prelu's, which sums one of them, and of glu, which splits its array."""
 
 import itertools
 import math
@@ -13,23 +13,23 @@ from .operands import array_to_read, bridge, is_lazy, refuse_lazy_out, refuse_ma
 
 
 def read(call, names, values, kwargs):
-    """Operands without labels and masks as arrays; if one is lazy, then as they are, with the dtype of the computation."""
+    """The operands as plain arrays, and None. If one is lazy: the operands without labels, and the dtype of the computation."""
     values = [unlabelled(call.name, name, value) for name, value in zip(names, values, strict=True)]
     if any(map(is_lazy, values)):
         from . import lazy
 
         return lazy.read(call, names, values, kwargs)
     refuse_lazy_out(call.name, kwargs.get("out"))
-    numbers = [type(value) in (int, float) for value in values]  # which are weak
+    numbers = [type(value) in (int, float) for value in values]  # they stay Python numbers, which do not change the dtype
     arrays = zip(numbers, names, values, strict=True)
     return [value if number else array_to_read(call.name, name, value) for number, name, value in arrays], None
 
 
 class TwoGradientsCall(Call):
-    """How a backward pass is called that has a gradient for each of two operands."""
+    """A call of a backward pass that gives the gradients of two operands."""
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
-        """As ever; lazy and labelled operands may need help."""
+        """Call the evaluator, or the module for lazy or labelled operands."""
         more_than_arrays = bridge(*operands)
         if hasattr(more_than_arrays, "two_gradients"):
             return more_than_arrays.two_gradients(self, evaluator, operands, parameters, kwargs)
@@ -39,11 +39,11 @@ class TwoGradientsCall(Call):
 
 
 class SummingCall(Call):
-    """How a backward pass is called whose second result is the gradient of its parameter, summed to the parameter's shape."""
+    """A call of a backward pass whose second result is the gradient of a parameter, summed to the parameter's shape."""
 
     def __init__(self, *args, sum=None, **facts):
         super().__init__(*args, **facts)
-        self.sum = sum  # the compiled one, along one axis
+        self.sum = sum  # the compiled sum along one axis, or None
 
     def evaluate(self, evaluator, operands, parameters, kwargs):
         """Evaluate, and sum over the axes along which the parameter was broadcast: in float64, rounded once."""
@@ -60,7 +60,7 @@ class SummingCall(Call):
             out = checked_out(self.name, out, loop, casting)
             if out is not None and out.shape != right:
                 raise ValueError(f"{self.name}() needs out= of shape {right} for the gradient of {name}, got {out.shape}")
-        # what a mask leaves out counts 0
+        # elements that `where` leaves out count 0
         every = np.zeros(shape, loop) if kwargs.get("where", True) is not True else None
         result, every = evaluator(*inputs, out=(first, every), **kwargs)
         axes = broadcast_axes(own_shape, shape)
@@ -72,7 +72,7 @@ class SummingCall(Call):
         return result, second
 
     def lazily(self, evaluator, inputs, loop, kwargs):
-        """Both gradients as lazy arrays; the sum is over the sums of blocks."""
+        """Both gradients as lazy arrays."""
         from .lazy import two_results
 
         result, every = two_results(evaluator, inputs, loop, kwargs)
@@ -81,7 +81,7 @@ class SummingCall(Call):
         return result, total.reshape(own_shape).astype(loop)
 
     def summed(self, every, axes):
-        """The sums over these axes in float64: over successive ones at once, since the compiled sum takes one."""
+        """The sums over these axes in float64. Neighbouring axes are merged, since the compiled sum takes one axis."""
         if self.sum is None or type(every) is not np.ndarray:
             return every.sum(axis=axes, dtype=np.float64)
         if len(axes) == every.ndim:
@@ -174,8 +174,10 @@ class HalvesCall(Call):
 
 
 def by_rows(evaluator, operands, out, kwargs):
-    """Evaluate into the halves `out`. NumPy moves their rows through buffers of 8,192 elements, at 1.5 times the time, unless a
-    row fills a buffer: set here where the 10 us that this takes are little.
+    """Call the evaluator, which writes to the halves `out`.
+
+    NumPy copies their rows through buffers of 8,192 elements, which is slow unless a row fills a buffer. So large arrays get
+    buffers of about the length of a row.
     """
     length = out[0].shape[-1] if out[0].ndim > 1 and out[0].size >= 1 << 17 else 0
     if not 512 <= length < 8192:

@@ -1,7 +1,7 @@
-"""The steps of optimizers: what a call of `adam_step` or `sgd_step` means, and what is said when it is wrong.
+"""The calls of `adam_step` and `sgd_step`, steps of optimizers.
 
-The formulas are torch's. Everything is checked before anything is written. What depends on the number of the step is computed
-in double, so that float32 does not lose 1 - beta2.
+The formulas are torch's. Everything is checked before anything is written. Numbers that depend on the number of the step are
+computed in float64, so that float32 does not lose the digits of 1 - beta2.
 """
 
 import inspect
@@ -19,9 +19,9 @@ from .operands import is_masked
 from .rows import finite_number
 
 LAST_STEP = 2**53
-# Elements that the fallback takes at a time: a step has a dozen arrays of them.
+# Elements that the fallback computes at a time: a step has a dozen temporary arrays.
 BLOCK = 16384
-# float32 holds numbers between these with all its digits: they need no further check.
+# float32 has all its digits for numbers between these: they need no further check.
 SMALL, LARGE = 1e-37, 1e37
 RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "rate": ("rate >= 0", lambda value: value >= 0),
@@ -34,9 +34,9 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
 
 
 class Step:
-    """How a step is called: as the plain function `run`, whose signature is the public one but for **unknown."""
+    """A call of a step. `run` takes the step; its signature is the public one, but for the last argument **unknown."""
 
-    default = None, None  # no ufunc does all of it
+    default = None, None  # no evaluator computes the whole call
 
     def __init__(self, run):
         self.run, self.name = run, run.__name__
@@ -134,7 +134,7 @@ def grown(beta, step):
 
 
 def in_blocks(evaluator, arrays, numbers):
-    """A step in NumPy on plain arrays that share no memory; False where they are others. All but the second change."""
+    """A step in NumPy, if all arrays are plain and share no memory; else False. It writes all arrays but the second."""
     first = arrays[0]
     for i, array in enumerate(arrays):
         if type(array) is not np.ndarray or array.dtype not in LOOPS or array.dtype != first.dtype or array.shape != first.shape:
@@ -158,7 +158,7 @@ def in_blocks(evaluator, arrays, numbers):
 
 
 def evaluate(evaluator, arrays, numbers):
-    """Compute all but the gradients anew, in place, whatever a subclass would make of it."""
+    """Take a step in place on any arrays, as plain arrays: a subclass has no say."""
     arrays = [np.asarray(array) for array in arrays]
     first, _, *others = arrays
     evaluator(*arrays, *numbers, out=(first, *others) if others else first)
@@ -177,7 +177,7 @@ def checked_step(function, value):
 
 
 def checked_numbers(function, given):
-    """The numbers as floats; refuses one that is not finite, or out of its range."""
+    """The numbers as floats. One that is not finite or out of its range is refused."""
     numbers = []
     for name, value in given.items():
         numbers.append(finite_number(function, name, value))
@@ -188,14 +188,14 @@ def checked_numbers(function, given):
 
 
 def checked_choice(function, name, value):
-    """True or False."""
+    """The value as a bool; anything but True and False is refused."""
     if not isinstance(value, np.bool):
         raise TypeError(f"{function}() argument {name} must be True or False, not {type(value).__name__} {value!r}")
     return bool(value)
 
 
 def check_held(function, name, value, number, dtype):
-    """Refuse a number that makes the one of the computation infinite, or eps 0."""
+    """Refuse `value` if the number that the step makes of it is infinite in this dtype, or 0 for eps."""
     with np.errstate(all="ignore"):
         held = dtype.type(number)
     if not np.isfinite(held) or (name == "eps" and held == 0):
@@ -204,7 +204,7 @@ def check_held(function, name, value, number, dtype):
 
 
 def check_arrays(function, arrays):
-    """Refuse arrays that are not of one floating dtype and one shape, or cannot be changed in place, or share memory."""
+    """The common dtype. Arrays of different dtypes or shapes, read-only ones and ones that share memory are refused."""
     first: Any = None
     for name, array in arrays.items():
         if is_masked(array):
@@ -230,7 +230,7 @@ def check_arrays(function, arrays):
 
 
 def share_memory(one, other):
-    """Whether two arrays do, or may where that would take long to find out."""
+    """Whether two arrays share memory; True where it would take long to find out."""
     try:
         return np.shares_memory(one, other, max_work=10000)  # type: ignore[arg-type]  # NumPy's stub takes 0 and -1 alone
     except np.exceptions.TooHardError:

@@ -1,7 +1,7 @@
-"""The evaluators of the implementation in use, by their names: pickle finds a ufunc only by its name in an imported module.
+"""The evaluators of the implementation in use, by name, for pickle.
 
-So dask, joblib and process pools can send what they have taken out of a public function. The names are the same on both
-backends. They stand apart from the public functions, since most of these are called the same and are another object.
+pickle finds a ufunc by its name in an imported module. So dask, joblib and process pools can send the ufuncs inside of public
+functions. The names are the same on both backends. The module is apart from the public functions, which have the same names.
 """
 
 from .. import backends as _backends
