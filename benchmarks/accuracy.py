@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastact import backends as implementations
+from fastact import backends
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "helpers"))
@@ -28,7 +28,7 @@ from passes import EVERY, FROM_INPUT
 BLOCK = 1 << 18
 JOBS = 64  # pieces of bit space, to spread over the processes
 RECORD = Path(__file__).parent / "accuracy.json"
-REFERENCE = implementations.available()[0]
+REFERENCE = backends.available()[0]
 NEAR_ZERO = 2.0**-25
 
 
@@ -122,7 +122,7 @@ def main():
     if options.functions:
         names = options.functions.split(",")
         chosen = [one for one in chosen if peers.title(one) in names or one.activation in names]
-    contestants = options.implementations.split(",") if options.implementations else list(implementations.available())
+    contestants = options.implementations.split(",") if options.implementations else list(backends.available())
     # a multiple of `every` for each job, so that no pattern is left out between two jobs
     piece = -(-(2**32) // JOBS // options.every) * options.every
     with concurrent.futures.ProcessPoolExecutor(options.processes) as pool:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastact import backends as implementations
-from fastact import formulas
+from fastact import backends, formulas
 from fastact.numpy_backend import coefficients, words
 from fastact.numpy_backend.double_double import Constant
 
@@ -86,7 +85,7 @@ def main():
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--implementations", help="comma-separated names (default: all)")
     options = parser.parse_args()
-    contestants = options.implementations.split(",") if options.implementations else implementations.available()
+    contestants = options.implementations.split(",") if options.implementations else backends.available()
     half = options.points // 2
     bits = np.linspace(0, 2**64 - 2, half).astype(np.uint64).view(np.float64)
     rng = np.random.default_rng(0)

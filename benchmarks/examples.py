@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact.docstrings import examples
 
 OUTPUTS = Path(__file__).parent.parent / "fastact" / "docstrings" / "example_outputs.py"
@@ -33,13 +33,13 @@ def text(implementation):
     lines = []
     for name, statements in examples.every():
         lines.append(f"    {json.dumps(name)}: {{\n")
-        for statement, output in printed(statements, implementations.load(implementation)).items():
+        for statement, output in printed(statements, backends.load(implementation)).items():
             lines.append(f"        {json.dumps(statement)}:\n            {json.dumps(output)},\n")
         lines.append("    },\n")
     return f"{HEAD}OUTPUTS = {{\n{''.join(lines)}}}\n"
 
 
 if __name__ == "__main__":
-    texts = {implementation: text(implementation) for implementation in implementations.available()}
+    texts = {implementation: text(implementation) for implementation in backends.available()}
     assert len(set(texts.values())) == 1, "the implementations print different digits: choose others in docstrings/examples.py"
     OUTPUTS.write_text(texts["numpy"], encoding="utf-8")

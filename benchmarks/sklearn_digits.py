@@ -39,9 +39,7 @@ def main():
     warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
     print(*(f"{name:<8} {value}" for name, value in (bench.machine() | {"sklearn": sklearn.__version__}).items()), sep="\n")
     rows = len(peers.images()[0])
-    print(
-        f"{rows} rows, {SETTINGS}; medians of seconds (in parentheses over the best) and means of accuracy, {seeds} seeds\n"
-    )
+    print(f"{rows} rows, {SETTINGS}; medians of seconds (in parentheses over the best) and means of accuracy, {seeds} seeds\n")
     print(f"{'dtype':8} {'fastact':>16} {'sklearn':>16} {'ratio':>6}   {'fastact':>8} {'sklearn':>8} {'differ':>7}")
     for dtype in (np.float64, np.float32):
         data = peers.images(dtype)

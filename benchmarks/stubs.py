@@ -9,7 +9,7 @@ everything that NumPy makes an array of. A backward pass has both once more wher
 import inspect
 from pathlib import Path
 
-from fastact import backends as implementations  # fills ACTIVATIONS
+from fastact import backends  # fills ACTIVATIONS
 from fastact.declare import ACTIVATIONS, DRAWS, LOSSES, REQUIRED, ROWS
 from fastact.docstrings.steps import LISTED
 
@@ -117,9 +117,7 @@ def row(facts):
         if facts.backward_from_output:
             ways.append(["x: None = ...", "/", *given[: given.index("*") + 1], "y: {0}", *typed(facts.by_name)])
         grad = ["ArrayLike" if facts.reduces else array for array in ARRAYS]
-        lists = [
-            [", ".join([f"grad: {of}", *way]).format(array) for way in ways] for array, of in zip(ARRAYS, grad, strict=True)
-        ]
+        lists = [[", ".join([f"grad: {of}", *way]).format(array) for way in ways] for array, of in zip(ARRAYS, grad, strict=True)]
         text += function(f"{name}_backward", *lists, masked=False)
     return text
 
@@ -156,7 +154,7 @@ STEPS = {"step": "int", "velocity": "NDArray[_F] | None", "nesterov": "bool"}
 def step(name):
     """A step of an optimizer, from its signature."""
     given, marked = [], False
-    for one in inspect.signature(getattr(implementations.load("numpy"), name)).parameters.values():
+    for one in inspect.signature(getattr(backends.load("numpy"), name)).parameters.values():
         by_name = one.kind is inspect.Parameter.KEYWORD_ONLY
         given += ["*"] if by_name and not marked else []
         marked |= by_name

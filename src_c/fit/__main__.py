@@ -60,5 +60,5 @@ def main(everything=False):
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(check.complaint())
+        sys.exit(check.complaint() or 0)
     main("--all" in sys.argv)

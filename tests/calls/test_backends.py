@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 
 import arrays
 from cases import FUNCTIONS, KEPT, X, case_of
@@ -227,7 +227,7 @@ DIFFERS = (
 @functools.cache
 def differences(name):
     """How the two backends differ in each way to call a function, by the way."""
-    compiled, fallback = (getattr(implementations.load(which), name) for which in (COMPILED[0], "numpy"))
+    compiled, fallback = (getattr(backends.load(which), name) for which in (COMPILED[0], "numpy"))
     found = {}
     for way, call in ways(case_of(name)).items():
         counting = COUNTING.get(way.partition(": ")[2], KEPT) if way.startswith("where") else None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 from fastact.declare import ACTIVATIONS
 
@@ -33,7 +33,7 @@ def row_calls(of, name, x, grad, **options):
 @each_backend
 def test_labels_never_widen(implementation):
     """Loss and gradient have the dtype of the logits, and the same values, whatever the dtype of the labels."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     index = np.arange(12).reshape(3, 4) % 5
     one_hot, binary = np.eye(5)[index], (X > 0.3).astype(float)
     for data in (np.float16, np.float32, np.float64):
@@ -66,7 +66,7 @@ def test_labels_never_widen(implementation):
 @each_backend
 def test_labels_smoothed_ignored_and_many(implementation):
     """One-hot labels in integers are the indices of their ones, in more rows than a block has and over any axis."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     rng = np.random.default_rng(2)
     x, index = rng.normal(0, 2, (20000, 3)).astype(np.float32), rng.integers(0, 3, 20000)
     labels = np.arange(3) == index[:, None]
@@ -82,7 +82,7 @@ def test_labels_smoothed_ignored_and_many(implementation):
 @each_backend
 def test_binary_labels_are_between_0_and_1(implementation):
     """Beyond by more than roundings they are refused, by value and position, and out is untouched; NaN gives NaN."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     loss, backward = of.binary_cross_entropy_with_logits, of.binary_cross_entropy_with_logits_backward
     x, out = X.astype(np.float32), np.full(X.shape, 7, np.float32)
     for wrong in (-1e-5, 1.00001, 2, -np.inf, np.inf):
@@ -109,7 +109,7 @@ def test_binary_labels_are_between_0_and_1(implementation):
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_dtype_of_rows(implementation, name):
     """dtype= is that of the computation and of the result, with every option: as if the input had it."""
-    of, taken = implementations.load(implementation), row_table.ROWS[name].by_name
+    of, taken = backends.load(implementation), row_table.ROWS[name].by_name
     reduces = row_table.ROWS[name].reduces
     keep = X > -2
     options = {"scale": 0.5, "mask": keep, "causal": True, "sink": np.full((3, 4), 0.25)}
@@ -134,7 +134,7 @@ def test_dtype_of_rows(implementation, name):
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_rows_over_all_axes(implementation, name):
     """axis=None is one row of all entries, into new arrays, in place, and where they do not lie in order."""
-    of, reduces = implementations.load(implementation), row_table.ROWS[name].reduces
+    of, reduces = backends.load(implementation), row_table.ROWS[name].reduces
     for dtype in (np.float32, np.float64):
         for x, grad in ((X, GRAD), (X.T, GRAD.T), (X[::2, 1:], GRAD[::2, 1:]), (X[0, 0], GRAD[0, 0])):
             x, grad = x.astype(dtype), grad.astype(dtype)  # astype keeps the order
@@ -155,7 +155,7 @@ def test_rows_over_all_axes(implementation, name):
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_scalars_are_rows_of_one(implementation, name):
     """A number or an array without dimensions is a row of one, over its only axis or all."""
-    of, reduces = implementations.load(implementation), row_table.ROWS[name].reduces
+    of, reduces = backends.load(implementation), row_table.ROWS[name].reduces
     for x in (2.5, np.float32(2.5), np.array(2.5), np.array(2.5, np.float32), 3, np.inf, -np.inf, np.nan):
         for axis in (-1, 0, None, ()):
             row, one = np.asarray(x)[None], 0.5 if reduces else np.full(1, 0.5)
@@ -176,7 +176,7 @@ def test_scalars_are_rows_of_one(implementation, name):
 @each_backend
 def test_numpy_scalars_as_parameters(implementation):
     """A NumPy scalar counts as in NumPy: np.float32 and less leave float32, np.float64 and integers widen it."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     for dtype in (np.float32, np.float64):
         x = X.astype(dtype)
         for value in (np.float32(0.25), np.float16(0.25), np.int8(2), np.float64(0.3), np.int64(2), np.array(0.25, np.float32)):
@@ -193,7 +193,7 @@ def test_numpy_scalars_as_parameters(implementation):
 @each_backend
 def test_losses_refuse_masked_entries(implementation):
     """With what to pass instead; a masked array without masked entries is an array."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     x, index, labels = X[0], np.arange(4), (X[0] > 0).astype(float)
     hidden, indices = np.ma.array(x, mask=x > 1), np.ma.array(index, mask=index > 2)
     for name, target, masked_target, instead in (
@@ -215,7 +215,7 @@ def test_losses_refuse_masked_entries(implementation):
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int16, np.float16, np.float32, np.int32, np.float64])
 def test_parameters_do_not_widen(implementation, dtype):
     """What float32 holds gives float32 from every function, with parameters or without, given as numbers or not at all."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     expected = np.float32 if np.can_cast(dtype, np.float32) else np.float64
     x = np.array([[0, 1, 1, 0], [1, 1, 0, 1]]).astype(dtype)
     for name, declared in ACTIVATIONS.items():
@@ -237,7 +237,7 @@ def test_parameters_do_not_widen(implementation, dtype):
 @each_backend
 def test_outs_that_are_more_than_arrays(implementation):
     """An ellipsis says that out is to be new, as in NumPy; a masked array is refused where its mask could hide a result."""
-    of, x, index = implementations.load(implementation), X[0], np.arange(4)
+    of, x, index = backends.load(implementation), X[0], np.arange(4)
     for call in (
         lambda **out: of.softmax(x, **out),
         lambda **out: of.softmax(x, axis=None, **out),
@@ -265,7 +265,7 @@ def test_outs_that_are_more_than_arrays(implementation):
 @each_backend
 def test_ignored_indices_of_any_kind(implementation):
     """An ignore_index that int64 cannot hold, and rows of no classes that do not count."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     target = np.array([0, 1, 2, 2**63], np.uint64)
     assert of.cross_entropy(X[0], target, ignore_index=2**63) == of.cross_entropy(X[0, :3], target[:3])
     assert of.cross_entropy(np.zeros((3, 0)), [-100] * 3, reduction="none").tolist() == [0, 0, 0]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 from fastact.calls import ufuncs
 from fastact.declare import ACTIVATIONS
@@ -74,7 +74,7 @@ def parts(result):
 
 def test_everything_pickles_by_name():
     """The public functions, and the ufuncs inside, which have the same names on both backends."""
-    assert set(implementations.evaluators_by_name("numpy")) <= set(vars(ufuncs))
+    assert set(backends.evaluators_by_name("numpy")) <= set(vars(ufuncs))
     for name, made in {**FUNCTIONS, **INNER}.items():
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
             sent = pickle.dumps(made, protocol)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact.declare import REQUIRED
 
 import arrays
@@ -133,7 +133,7 @@ def test_unknown_keywords(implementation, one):
 @each_backend
 def test_unknown_keywords_suggest(implementation):
     """The names of other libraries, and slips of the hand; else what there is."""
-    of, labels = implementations.load(implementation), np.array([0])
+    of, labels = backends.load(implementation), np.array([0])
     for function, args, wrong, meant in (
         (of.softmax, (X,), "dim", "axis"),
         (of.log_softmax_backward, (X, X), "dim", "axis"),
@@ -157,7 +157,7 @@ def test_unknown_keywords_suggest(implementation):
 @each([one for one in REPRESENTATIVES + ROWS if one.kind != "from_output"])
 def test_numbers_of_arguments(implementation, one):
     """Too many by position, none, too few, and an operand by keyword."""
-    function = getattr(implementations.load(implementation), one.function)
+    function = getattr(backends.load(implementation), one.function)
     bare = one not in ROWS and one.bare  # a ufunc, or like one: NumPy's messages, out by position
     numbers = [1.0] * (1 if one in ROWS else len(one.parameters))
     refused(TypeError, r"positional arguments.*(got|but) ", function, *operands(one), *numbers, X.copy(), X)
@@ -174,7 +174,7 @@ def test_numbers_of_arguments(implementation, one):
 @each([one for one in WITH_PARAMETERS if REQUIRED in one.declared.parameters.values()])
 def test_required_parameters(implementation, one):
     """One that has no default must be given: the message names it and shows the call."""
-    function = getattr(implementations.load(implementation), one.function)
+    function = getattr(backends.load(implementation), one.function)
     given, keywords = (operands(one), {}) if one.kind != "from_output" else (operands(one)[1:], {"y": X})
     required = [name for name, default in one.declared.parameters.items() if default is REQUIRED]
     for name in required:
@@ -233,7 +233,7 @@ def test_parameters_of_a_wrong_kind(implementation, one):
             refused(TypeError, NO_LOOP, call, *operands(one), **{name: np.longdouble(number)})
             refused(ValueError, NO_BROADCAST, call, *operands(one), **{name: np.full(4, number)})
         if one.kind != "from_output":
-            public = getattr(implementations.load(implementation), one.function)
+            public = getattr(backends.load(implementation), one.function)
             numbers = list(one.declared.values.values())
             refused(TypeError, rf"multiple values for argument '{name}'", public, *operands(one), *numbers, **{name: 1.0})
 
@@ -256,7 +256,7 @@ def test_conditions(implementation, one):
     assert found
     assert one.allows()
     values = [one.declared.values[name] for name in one.parameters]
-    function = getattr(implementations.load(implementation), one.function)
+    function = getattr(backends.load(implementation), one.function)
     given, keywords = (operands(one), {}) if one.kind != "from_output" else ([X, None], {"y": X})
     arrays.assert_same_bits(function(*given, *values, **keywords), one.of(implementation)(*operands(one)), "by position")
 
@@ -265,7 +265,7 @@ def test_conditions(implementation, one):
 @each([one for one in PASSES if one.declared.option])
 def test_options(implementation, one):
     """The choices are named; the one in use need not be spelt as the same object."""
-    function = getattr(implementations.load(implementation), one.function)
+    function = getattr(backends.load(implementation), one.function)
     option, choices = one.declared.option, one.declared.alternatives
     right = " or ".join(map(repr, choices))
     out = X.copy() if one.outputs == 1 else (X.copy(), X.copy())
@@ -333,7 +333,7 @@ def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
 @each_backend
 def test_a_parameter_that_its_dtype_cannot_hold(implementation):
     """Refused by name where it would be 0 in float32 and the definition divides by it; a float64 can hold it."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     message = r"needs {0} [!>]=? 0, got {0}=0.0: 1e-50 is 0 in float32"
     for name, parameter in (("celu", "alpha"), ("softplus", "beta"), ("snake", "a"), ("softcap", "cap")):
         function, backward = getattr(of, name), getattr(of, name + "_backward")

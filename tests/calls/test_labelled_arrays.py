@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 
 from arrays import assert_same_bits, refused
@@ -42,7 +42,7 @@ each_kind = pytest.mark.parametrize("kind", [frame, column])
 
 def of(implementation, name):
     """One function of one implementation."""
-    return getattr(implementations.load(implementation), name)
+    return getattr(backends.load(implementation), name)
 
 
 def same(make, given, labelled, note):

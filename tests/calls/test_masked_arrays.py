@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 from fastact.declare import ACTIVATIONS
 
@@ -21,7 +21,7 @@ LARGEST = {np.float32: np.finfo(np.float32).max, np.float64: np.finfo(np.float64
 
 def of(implementation, name):
     """One function of one implementation."""
-    return getattr(implementations.load(implementation), name)
+    return getattr(backends.load(implementation), name)
 
 
 def masked(dtype=np.float64, shape=(5, 4, 6), seed=0):
@@ -55,7 +55,7 @@ def row_by_row(function, axis, *operands):
 
 def test_the_issue_says():
     """The softmax of ln 2 and ln 3 beside a masked entry is that of both alone."""
-    for implementation in implementations.available():
+    for implementation in backends.available():
         result = of(implementation, "softmax")(np.ma.array([np.log(2), 2, np.log(3)], mask=[0, 1, 0]))
         close(result.compressed(), [0.4, 0.6], np.float64)
         assert result.mask.tolist() == [False, True, False]
@@ -312,7 +312,7 @@ def test_every_elementwise_function_is_there():
 @each_backend
 def test_scalars(implementation):
     """A masked array without dimensions is a row of one."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     assert of.softmax(np.ma.array(2.0, mask=False)) == 1
     assert of.logsumexp(np.ma.array(2.0)) == 2
     for function in (of.softmax, of.log_softmax, of.logsumexp, of.sparsemax):
@@ -324,7 +324,7 @@ def test_scalars(implementation):
 @each_backend
 def test_wrong_masks_beside_masked_entries(implementation):
     """The messages are those of plain arrays."""
-    softmax, hidden = implementations.load(implementation).softmax, np.ma.array([1.0, 2, 3], mask=[0, 1, 0])
+    softmax, hidden = backends.load(implementation).softmax, np.ma.array([1.0, 2, 3], mask=[0, 1, 0])
     for wrong in (np.array([1.0, 0, 1]), "yes", [1, 0, 1]):
         with pytest.raises(TypeError, match=r"softmax\(\) argument mask must be boolean, True where an entry counts, not"):
             softmax(hidden, mask=wrong)

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 
 import arrays
@@ -22,7 +22,7 @@ MASKED = [name for name, row in row_table.ROWS.items() if "mask" in row.by_name]
 
 def passes(implementation, name, shape=(4, 3)):
     """The function and its backward pass, with operands; x is the last."""
-    of, row = implementations.load(implementation), row_table.ROWS[name]
+    of, row = backends.load(implementation), row_table.ROWS[name]
     x = np.linspace(-1, 1, 12, dtype=np.float32).reshape(shape)
     grad = x[..., 0].copy() if row.reduces else x.copy()
     return (getattr(of, name), [x], grad.copy()), (getattr(of, name + "_backward"), [grad, x], x.copy())
@@ -110,11 +110,11 @@ def test_axes(implementation, name):
 @each_backend
 def test_shapes_of_the_gradient_of_logsumexp(implementation):
     """That of the result, with or without the axis."""
-    backward, x = implementations.load(implementation).logsumexp_backward, np.ones((4, 3), np.float32)
+    backward, x = backends.load(implementation).logsumexp_backward, np.ones((4, 3), np.float32)
     refused(ValueError, "broadcast|match", backward, np.ones(3), x, out=x.copy())
     refused(ValueError, r"with keepdims needs grad of shape \(4, 1\), got \(4, 3\)", backward, np.ones((4, 3)), x, -1, True)
     refused(ValueError, "[Oo]utput", backward, np.ones(4), x, out=np.ones((3, 4), np.float32))
-    function = implementations.load(implementation).logsumexp
+    function = backends.load(implementation).logsumexp
     for keepdims, wrong in ((False, (4, 1)), (False, (3,)), (True, (4,)), (True, (1, 3))):
         refused(ValueError, "output|broadcast", function, x, -1, keepdims, out=np.ones(wrong, np.float32))
     refused(TypeError, "multiple values for argument 'keepdims'", function, x, -1, True, keepdims=True)
@@ -154,7 +154,7 @@ def in_place(of, dtype, rows, columns):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_in_place_needs_little_memory(implementation, dtype):
     """4 MiB or 8 are changed in place with less than 256 KiB besides, as tracemalloc counts it."""
-    for name, call in in_place(implementations.load(implementation), dtype, 1024, 1024).items():
+    for name, call in in_place(backends.load(implementation), dtype, 1024, 1024).items():
         tracemalloc.start()
         call()
         peak = tracemalloc.get_traced_memory()[1]
@@ -165,10 +165,10 @@ def test_in_place_needs_little_memory(implementation, dtype):
 PROGRAM = """
 import resource, sys
 import numpy as np
-from fastact import backends as implementations
+from fastact import backends
 
 {in_place}
-of = implementations.load({implementation!r})
+of = backends.load({implementation!r})
 for call in in_place(of, np.float32, 8, 8).values():
     call()  # imports and first calls
 calls = in_place(of, np.float32, 2048, 2048)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 
 from cases import FUNCTIONS, X, case_of
 from passes import COMPILED, each_backend, needs_core
@@ -16,8 +16,9 @@ from passes import COMPILED, each_backend, needs_core
 def test_overflow_into_a_narrow_out(implementation, name):
     """As np.errstate says: a warning, an error, nothing; the result is there all the same, and it is one warning."""
     case = case_of(name)
-    function = getattr(implementations.load(implementation), name)
+    function = getattr(backends.load(implementation), name)
     for shape in (X.shape, (3, 70_000)):
+
         def call(shape=shape):
             args, keywords = case.call(lambda array: np.resize(array * 1e150, shape if array.ndim > 1 else shape[:1]))
             outs = tuple(np.zeros(shape, np.float32) for _ in range(2))
@@ -40,7 +41,7 @@ def test_overflow_into_a_narrow_out(implementation, name):
 @each_backend
 def test_where_without_out(implementation):
     """The warning is NumPy's, in the versions that have one; what the mask leaves out keeps what out holds."""
-    functions, mask = implementations.load(implementation), np.array([True, False])
+    functions, mask = backends.load(implementation), np.array([True, False])
     for call in (
         lambda **keywords: np.negative(np.ones(2), **keywords),
         lambda **keywords: functions.relu(np.ones(2), **keywords),
@@ -81,7 +82,7 @@ class Old:
 @each_backend
 def test_old_array_wrap(implementation):
     """With NumPy's DeprecationWarning; an error of its own comes through."""
-    functions, x = implementations.load(implementation), np.ones((2, 3))
+    functions, x = backends.load(implementation), np.ones((2, 3))
     for signature, expected in ((1, ("array alone", (2, 3))), (2, ("relu", 1, 0))):
         with pytest.warns(DeprecationWarning, match="__array_wrap__ must accept context and return_scalar"):
             assert functions.relu(Old(x, signature)) == expected
@@ -107,7 +108,7 @@ def test_what_a_ufunc_says_of_itself(name):
     for implementation in (COMPILED[0], "numpy"):
         args, keywords = case_of(name).single()
         try:
-            said.append(getattr(implementations.load(implementation), name)(*args[:-1], Reader(), **keywords))
+            said.append(getattr(backends.load(implementation), name)(*args[:-1], Reader(), **keywords))
         except TypeError as error:
             said.append(type(error))
     assert said[0] == said[1]

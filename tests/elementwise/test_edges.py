@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 
 import oracle
 from passes import BACKWARD, BY_NAME, EVERY, FROM_INPUT, ROWS, each, each_dtype, each_implementation, each_of_all
@@ -305,7 +305,7 @@ def test_sigmoid_of_minus_1000():
 @each_dtype
 def test_logit_at_its_ends(implementation, dtype):
     """eps counts at both ends, however small it is, and the slope at a zero of either sign is upwards."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     for eps in (1e-6, 1e-12, 1e-20, 1e-30):
         low, high = of.logit(np.array([0, 1], dtype), eps)
         assert abs(low + high) <= np.spacing(high)
@@ -318,7 +318,7 @@ def test_logit_at_its_ends(implementation, dtype):
 @each_dtype
 def test_squareplus_without_b_is_a_relu(implementation, dtype):
     """b = 0 is allowed: no NaN at 0, where the saturated side counts."""
-    of, x = implementations.load(implementation), np.array([-2, -1e-30, -0.0, 0, 1e-30, 2], dtype)
+    of, x = backends.load(implementation), np.array([-2, -1e-30, -0.0, 0, 1e-30, 2], dtype)
     assert of.squareplus(x, 0.0).tolist() == np.maximum(x, 0).tolist()
     assert of.squareplus_backward(np.ones_like(x), x, 0.0).tolist() == (x > 0).tolist()
 
@@ -326,7 +326,7 @@ def test_squareplus_without_b_is_a_relu(implementation, dtype):
 @each_implementation
 def test_a_huge_gradient_of_a_vanishing_slope(implementation):
     """No overflow on the way to a result that is finite, nor a slope where there is none left."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     huge = np.full(40, 3e38, np.float32)
     for name in ("silu", "quick_gelu", "mish", "serf", "logish"):
         assert (getattr(of, name + "_backward")(huge, np.full_like(huge, -1000)) == 0).all(), name

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 
 import arrays
 from arrays import assert_same_bits, refused
@@ -20,7 +20,7 @@ X = np.array([0.5, -1.5, 2.5], np.float32)
 
 def of(implementation, name):
     """A public function."""
-    return getattr(implementations.load(implementation), name)
+    return getattr(backends.load(implementation), name)
 
 
 def split(dtype, shape, axis):
@@ -285,7 +285,7 @@ def test_they_are_functions_like_the_others():
 @pytest.mark.parametrize("columns", [64, 1024, 2046, 3000])
 def test_glu_lets_other_threads_run(implementation, columns):
     """While a long call works, another thread goes on, whatever the length of a row."""
-    glu, started, finished = implementations.load(implementation).glu, threading.Event(), []
+    glu, started, finished = backends.load(implementation).glu, threading.Event(), []
     x = np.zeros((40_000_000 // columns, columns), np.float32)
     out = np.zeros((len(x), columns // 2), np.float32)
 

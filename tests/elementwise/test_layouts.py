@@ -6,7 +6,7 @@ Expected are the results of calls on single elements (arrays.one_by_one), by the
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 
 import arrays
 from arrays import ARRANGEMENTS, WRITABLE, N, apply, assert_same_bits, laid, one_by_one, operands, part, singles
@@ -143,7 +143,7 @@ def allowed_integer(one):
 @each_dtype
 def test_parameters_positional(implementation, one, dtype):
     """Parameters by position, in order, are those by name; Python integers, NumPy scalars and 0-d arrays are numbers."""
-    public, inputs = getattr(implementations.load(implementation), one.function), operands(dtype, one.operands)
+    public, inputs = getattr(backends.load(implementation), one.function), operands(dtype, one.operands)
     if one.kind == "from_output":
         leading, keywords = [inputs[0], None], {"y": inputs[1]}
     else:

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact.declare import ACTIVATIONS
 
 from passes import STEPS
 
-FUNCTIONS = sorted(vars(implementations.load("numpy")))
+FUNCTIONS = sorted(vars(backends.load("numpy")))
 X = np.array([[0.5, -1.5, 2.5, 0.25], [1.0, 0.75, -0.5, 3.0]])
 GRAD = np.array([[1.0, -2.0, 0.5, 0.25], [0.5, 1.0, 3.0, -1.0]])
 KEPT = np.array([[True, False, True, True], [False, True, True, False]])
@@ -87,5 +87,5 @@ def case_of(name):
 def result_shapes(name):
     """The shapes of what a public function returns."""
     args, keywords = case_of(name).single()
-    results = getattr(implementations.load("numpy"), name)(*args, **keywords)
+    results = getattr(backends.load("numpy"), name)(*args, **keywords)
     return [np.shape(result) for result in (results if isinstance(results, tuple) else (results,))]

@@ -116,9 +116,7 @@ def _values_and_derivatives(activation, dtype, given, every):
     declared = ACTIVATIONS[activation]
     definition = defined(declared.definition, DIGITS[dtype])
     values = {**declared.values, **dict(given)}
-    parameters = {
-        name: None if value is None else definition.context.mpf(float(dtype(value))) for name, value in values.items()
-    }
+    parameters = {name: None if value is None else definition.context.mpf(float(dtype(value))) for name, value in values.items()}
     x = points(dtype, every, () if given else worst(activation))
     exact, slopes = [None] * len(x), [None] * len(x)
     for i, value in enumerate(map(definition.context.mpf, x.tolist())):

@@ -140,20 +140,35 @@ def pairs(dtype, memory):
     pair = tuple(memory.filled((40,), 50 * k, None, k) for k in range(3))
     yield "out of a pair, two ahead, reversed", "geglu_backward", pair, {"out": (pair[0][::-1], pair[1][::-1])}
     weight = memory.filled((8,), 3)
-    yield "weight in the first out", "prelu_backward", (apart((6, 8), dtype), apart((6, 8), dtype, 2)), {
-        "weight": weight,
-        "out": (memory.array((6, 8)), np.zeros(8, dtype)),
-    }
+    yield (
+        "weight in the first out",
+        "prelu_backward",
+        (apart((6, 8), dtype), apart((6, 8), dtype, 2)),
+        {
+            "weight": weight,
+            "out": (memory.array((6, 8)), np.zeros(8, dtype)),
+        },
+    )
     weight = memory.filled((8,), 3)
-    yield "weight in the second out", "prelu_backward", (apart((6, 8), dtype), apart((6, 8), dtype, 2)), {
-        "weight": weight,
-        "out": (np.zeros((6, 8), dtype), memory.array((8,), 5)),
-    }
+    yield (
+        "weight in the second out",
+        "prelu_backward",
+        (apart((6, 8), dtype), apart((6, 8), dtype, 2)),
+        {
+            "weight": weight,
+            "out": (np.zeros((6, 8), dtype), memory.array((8,), 5)),
+        },
+    )
     x = memory.filled((6, 8))
-    yield "x in both", "prelu_backward", (apart((6, 8), dtype), x), {
-        "weight": 0.25,
-        "out": (memory.array((6, 8), 1), memory.array((1,), 60).reshape(())),
-    }
+    yield (
+        "x in both",
+        "prelu_backward",
+        (apart((6, 8), dtype), x),
+        {
+            "weight": 0.25,
+            "out": (memory.array((6, 8), 1), memory.array((1,), 60).reshape(())),
+        },
+    )
 
 
 def losses(dtype, memory):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 from fastact.declare import ACTIVATIONS
 from fastact.docstrings.steps import LISTED
 
 # On the fallback only the fallback: the run on the compiled core tests it beside all instruction sets.
-IMPLEMENTATIONS = implementations.available() if fastact.backend == "compiled" else ("numpy",)
+IMPLEMENTATIONS = backends.available() if fastact.backend == "compiled" else ("numpy",)
 COMPILED = tuple(name for name in IMPLEMENTATIONS if name != "numpy")
 # What a call means, and what is said of a wrong one, is one code for all instruction sets: the best of them stands for the rest.
 BACKENDS = tuple(dict.fromkeys((IMPLEMENTATIONS[0], "numpy")))
@@ -124,7 +124,7 @@ class Pass:
 
     def of(self, implementation):
         """The pass as a function of its arrays, and of parameters and out= by keyword; each element by itself."""
-        function = getattr(implementations.load(implementation), self.function)
+        function = getattr(backends.load(implementation), self.function)
         if not self.declared:
             return function if self.kind != "from_output" else lambda grad, y, **keywords: function(grad, y=y, **keywords)
         if self.declared.halves:

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 
 import arrays
@@ -22,7 +22,7 @@ def values(dtype, seed, shape):
 
 def calls(implementation, dtype):
     """Every function's calls, by a name for each: what it is given, and the function of it."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     for one in EVERY:
         yield str(one), one.of(implementation), [values(dtype, i, ROW) for i in range(one.operands)], {}
     for shape in (ROW, COLUMN):

@@ -19,7 +19,7 @@ import warnings
 
 import numpy as np
 
-from fastact import backends as implementations
+from fastact import backends
 
 from fuzz_arrays import Array
 from fuzz_cases import Maker
@@ -110,8 +110,12 @@ def is_along(case, places, result):
     """Whether the rows lie along memory in every array, of one dtype and aligned: then every bit is the copies'."""
     arrays = [result, *(places[a] for a in (*case.args, case.kwargs.get("y")) if isinstance(a, Array))]
     return len({(array.dtype, array.shape) for array in arrays}) == 1 and all(
-        array.flags.aligned and array.dtype.isnative and array.dtype.itemsize in (4, 8) and array.dtype.kind == "f"
-        and (array.strides[-1] == array.itemsize or array.shape[-1] == 1) for array in arrays
+        array.flags.aligned
+        and array.dtype.isnative
+        and array.dtype.itemsize in (4, 8)
+        and array.dtype.kind == "f"
+        and (array.strides[-1] == array.itemsize or array.shape[-1] == 1)
+        for array in arrays
     )
 
 
@@ -186,7 +190,7 @@ def work(options, start, ring):
     faulthandler.enable()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    functions, memory, counts = implementations.load(options.simd), Memory(), collections.Counter()
+    functions, memory, counts = backends.load(options.simd), Memory(), collections.Counter()
     numbers = [options.only] if options.only is not None else range(start, options.calls)
     for number in numbers:
         ring[:8] = number.to_bytes(8, "little")
@@ -241,7 +245,7 @@ def watch(options, arguments):
 def main():
     """Parse the command line, and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simd", default=implementations.available()[0], choices=implementations.available())
+    parser.add_argument("--simd", default=backends.available()[0], choices=backends.available())
     parser.add_argument("--calls", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="the number of one call, to be made again")

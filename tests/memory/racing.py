@@ -19,7 +19,7 @@ import warnings
 
 import numpy as np
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact.declare import ACTIVATIONS, REQUIRED, ROWS
 
 from guarded import FILLING, Region
@@ -320,7 +320,7 @@ def objects(functions):
 def main():
     """Parse the command line, and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simd", default=implementations.available()[0], choices=implementations.available())
+    parser.add_argument("--simd", default=backends.available()[0], choices=backends.available())
     parser.add_argument("--rounds", type=int, default=20)
     races = ["losses", "streamed", "rows", "elements", "restless"]
     parser.add_argument("--what", nargs="*", default=races, help=f"{', '.join(races)}; or objects; or thread")
@@ -328,7 +328,7 @@ def main():
     faulthandler.enable()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    functions, calls, refused = implementations.load(options.simd), 0, 0
+    functions, calls, refused = backends.load(options.simd), 0, 0
     if options.what == ["objects"]:
         for name, call, target, outs in objects(functions):
             print(name, flush=True)

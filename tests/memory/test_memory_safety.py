@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 from fastact.declare import ACTIVATIONS
 
 from arrays import assert_same_bits
@@ -76,7 +76,7 @@ def copied(value):
 @pytest.mark.parametrize("cases", [reductions, whole], ids=lambda cases: cases.__name__)
 def test_out_that_overlaps_an_operand(implementation, dtype, cases):
     """Where out= overlaps an operand in any manner the result is that of copies; or the call refuses it, and leaves it alone."""
-    functions, wrong = implementations.load(implementation), []
+    functions, wrong = backends.load(implementation), []
     for note, name, args, options in cases(dtype):
         function, out = getattr(functions, name), options["out"]
         outs = out if isinstance(out, tuple) else (out,)
@@ -102,7 +102,7 @@ def test_where_that_overlaps_out(implementation, name):
     """A mask that is a view of out's memory says what it said before the call."""
     inputs = [apart((40,), np.float32, k) for k in range(1 + name.endswith("backward") + name.startswith("swiglu"))]
     options = {"cap": 3.0} if name.startswith("softcap") else {}
-    function, memory = getattr(implementations.load(implementation), name), Memory(np.float32)
+    function, memory = getattr(backends.load(implementation), name), Memory(np.float32)
     out, mask = memory.array((40,)), memory.array((40,), 30, dtype=bool)
     outs = (out, np.zeros(40, np.float32)) if name.startswith("swiglu") else (out,)
     mask[...] = np.arange(40) % 3 == 0
@@ -116,7 +116,7 @@ def test_where_that_overlaps_out(implementation, name):
 @each_dtype
 def test_axis_of_a_larger_out(implementation, dtype):
     """The axis is the operands', also where out has more dimensions than they: 1 is the last of a matrix."""
-    functions, x, grad = implementations.load(implementation), apart((5, 5), dtype), apart((5, 5), dtype, 2)
+    functions, x, grad = backends.load(implementation), apart((5, 5), dtype), apart((5, 5), dtype, 2)
     for name, options in itertools.product(("softmax", "log_softmax", "sparsemax", "hardmax"), ({}, {"scale": 0.5})):
         if options and "softmax" not in name:
             continue
@@ -136,7 +136,7 @@ def test_axis_of_a_larger_out(implementation, dtype):
 @each_implementation
 def test_ties_over_several_axes(implementation):
     """The first of the largest is the first in the order of the axes, however they lie in memory."""
-    hardmax, x = implementations.load(implementation).hardmax, np.zeros((2, 3, 2), np.float32)
+    hardmax, x = backends.load(implementation).hardmax, np.zeros((2, 3, 2), np.float32)
     x[1, 0], x[0, 1] = 1, 1
     expected = hardmax(x, axis=(0, 1))
     for moved in itertools.permutations(range(3)):
@@ -169,7 +169,7 @@ def test_a_call_that_raises_leaves_out_alone(implementation):
     for name, args, options in refused():
         out = options["out"]
         try:
-            getattr(implementations.load(implementation), name)(*args, **options)
+            getattr(backends.load(implementation), name)(*args, **options)
         except (IndexError, ValueError, TypeError):
             for array in out if isinstance(out, tuple) else (out,):
                 assert (array == 7).all(), f"{name} has written into out= before it raised"
@@ -210,7 +210,7 @@ class Fickle:
 @each_backend
 def test_arguments_of_no_fixed_shape(implementation):
     """Array-likes whose shape differs from look to look are read once, or refused."""
-    functions, x, needed = implementations.load(implementation), np.ones((4, 4), np.float32), {}
+    functions, x, needed = backends.load(implementation), np.ones((4, 4), np.float32), {}
     for name, activation in ACTIVATIONS.items():
         needed[name] = needed[name + "_backward"] = activation.usual
     for name, function in vars(functions).items():

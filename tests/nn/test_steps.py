@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 
 import arrays
 from arrays import refused
@@ -31,7 +31,7 @@ each_way = pytest.mark.parametrize("way", WAYS)
 
 def take(implementation, way, given, **more):
     """Take a step with these arrays."""
-    functions = implementations.load(implementation)
+    functions = backends.load(implementation)
     function = functions.adam_step if way.startswith("adam") else functions.sgd_step
     return function(*given, **{**WAYS[way][1], **more})
 
@@ -158,16 +158,16 @@ def test_edges(implementation, dtype):
             assert given[0][2] == 1
             assert given[0][3] < 1
         moved, moments = np.ones(7, dtype), np.zeros((2, 7), dtype)
-        implementations.load(implementation).adam_step(moved, gradients, *moments, step=1)
+        backends.load(implementation).adam_step(moved, gradients, *moments, step=1)
         # whose square overflows, though not the share of it that the second moment takes
         np.testing.assert_allclose(moved[4:], [0.999, 1, 1.001], rtol=1e-6)
         assert np.isfinite(moments[:, 2:]).all()
         still, moments = np.ones(1, dtype), np.array([[1], [np.inf]], dtype)
-        implementations.load(implementation).adam_step(still, np.ones(1, dtype), *moments, step=1)
+        backends.load(implementation).adam_step(still, np.ones(1, dtype), *moments, step=1)
         assert (still.item(), moments[1].item()) == (1, np.inf)
         for shape in ((), (0,), (3, 0), (2, 3)):
             given = [np.full(shape, value, dtype) for value in (1, 1, 0, 0)]
-            result = implementations.load(implementation).adam_step(*given, step=1, rate=0.5)
+            result = backends.load(implementation).adam_step(*given, step=1, rate=0.5)
             assert result is given[0]
             np.testing.assert_allclose(result, np.full(shape, 0.5), rtol=1e-6)
 
@@ -197,7 +197,7 @@ def test_other_arrays(implementation, dtype):
                 arrays.assert_same_bits(np.asarray(got), expected, way)
     p, g, v = made("momentum", dtype, 9)
     by_name = [array.copy() for array in (p, g, v)]
-    function = implementations.load(implementation).sgd_step
+    function = backends.load(implementation).sgd_step
     function(parameters=by_name[0], gradients=by_name[1], velocity=by_name[2], momentum=0.5, rate=1)
     function(p, g, v, momentum=0.5, rate=1)
     arrays.assert_same_bits(by_name[0], p, "by name")
@@ -208,7 +208,7 @@ def test_other_arrays(implementation, dtype):
 @pytest.mark.parametrize("beta", [5e-324, 1e-300, 1e-17, 1e-9])
 def test_a_memory_of_next_to_nothing(implementation, dtype, beta):
     """A beta that is lost beside 1 is as good as 0."""
-    functions, given = implementations.load(implementation), made("adam", dtype, 9)
+    functions, given = backends.load(implementation), made("adam", dtype, 9)
     right = [array.copy() for array in given]
     functions.adam_step(*given, step=3, beta1=beta, beta2=beta)
     functions.adam_step(*right, step=3, beta1=0.0, beta2=0.0)
@@ -220,7 +220,7 @@ def test_a_memory_of_next_to_nothing(implementation, dtype, beta):
 @pytest.mark.parametrize("spaced", [1, 2])
 def test_refused_arrays(implementation, way, spaced):
     """By name, with what would be right."""
-    functions, options = implementations.load(implementation), WAYS[way][1]
+    functions, options = backends.load(implementation), WAYS[way][1]
     function, name = (functions.adam_step, "adam_step") if way == "adam" else (functions.sgd_step, "sgd_step")
     for i, argument in enumerate(NAMES[way]):
 
@@ -260,7 +260,7 @@ def test_refused_arrays(implementation, way, spaced):
 @each_backend
 def test_refused_numbers(implementation):
     """By name, with the value and the range."""
-    of = implementations.load(implementation)
+    of = backends.load(implementation)
     moments, two = made("adam", np.float32, 5), made("sgd", np.float32, 5)
     beyond = {"rate": -1e-9, "eps": 0.0, "beta1": 1.0, "beta2": 1, "weight_decay": -0.5, "momentum": -1}
     for name, outside in beyond.items():
@@ -304,7 +304,7 @@ def test_a_number_that_float64_holds(implementation):
     for array, eps in ((np.zeros(3), 1e-60), (np.zeros(3, np.float32), 1e-36)):
         given = [array.copy() for _ in range(4)]
         given[1][:] = [0, 1, -1]
-        implementations.load(implementation).adam_step(*given, step=1, eps=eps, rate=0.25)
+        backends.load(implementation).adam_step(*given, step=1, eps=eps, rate=0.25)
         np.testing.assert_allclose(given[0], [0, -0.25, 0.25], rtol=1e-6)
 
 
@@ -330,7 +330,7 @@ def test_pickling(name):
 def test_as_torch(implementation, dtype, ours, theirs, options):
     """The parameters of fifty steps."""
     torch = pytest.importorskip("torch")
-    functions, rng = implementations.load(implementation), np.random.default_rng(0)
+    functions, rng = backends.load(implementation), np.random.default_rng(0)
     parameters = rng.normal(size=100).astype(dtype)
     tensor = torch.nn.Parameter(torch.tensor(parameters.copy()))
     optimizer = getattr(torch.optim, theirs)([tensor], lr=0.01, **options)

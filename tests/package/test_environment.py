@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 
 from passes import COMPILED, each_compiled, needs_core
 
@@ -15,29 +15,29 @@ from passes import COMPILED, each_compiled, needs_core
 @each_compiled
 def test_environment_chooses_a_set(implementation):
     """FASTACT_SIMD, and why."""
-    assert implementations.choose({"FASTACT_SIMD": implementation}) == (implementation, "FASTACT_SIMD is set")
-    assert implementations.choose({"FASTACT_SIMD": implementation, "FASTACT_BACKEND": "compiled"})[0] == implementation
+    assert backends.choose({"FASTACT_SIMD": implementation}) == (implementation, "FASTACT_SIMD is set")
+    assert backends.choose({"FASTACT_SIMD": implementation, "FASTACT_BACKEND": "compiled"})[0] == implementation
 
 
 @needs_core
 def test_the_best_set_is_chosen():
     """Without a variable; one that this machine has not is an error."""
-    assert implementations.choose({}) == (COMPILED[0], "the best instruction set of this machine")
+    assert backends.choose({}) == (COMPILED[0], "the best instruction set of this machine")
     with pytest.raises(ValueError, match=f"FASTACT_SIMD='mmx' cannot run here: this machine has {', '.join(COMPILED)}"):
-        implementations.choose({"FASTACT_SIMD": "mmx"})
+        backends.choose({"FASTACT_SIMD": "mmx"})
 
 
 @pytest.mark.skipif("sse2" not in COMPILED, reason="baseline is that of x86-64 here")
 def test_the_baseline():
     """What every x86-64 processor has."""
-    assert implementations.choose({"FASTACT_SIMD": "baseline"})[0] == "sse2"
+    assert backends.choose({"FASTACT_SIMD": "baseline"})[0] == "sse2"
 
 
 def test_environment_chooses_a_backend():
     """FASTACT_BACKEND, and why."""
-    assert implementations.choose({"FASTACT_BACKEND": "numpy"}) == ("numpy", "FASTACT_BACKEND=numpy is set")
+    assert backends.choose({"FASTACT_BACKEND": "numpy"}) == ("numpy", "FASTACT_BACKEND=numpy is set")
     with pytest.raises(ValueError, match="FASTACT_BACKEND must be 'compiled' or 'numpy', not 'torch'"):
-        implementations.choose({"FASTACT_BACKEND": "torch"})
+        backends.choose({"FASTACT_BACKEND": "torch"})
 
 
 def in_a_new_process(program, folder, **environment):
@@ -47,7 +47,7 @@ def in_a_new_process(program, folder, **environment):
     return subprocess.run(command, env={**kept, **environment}, cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", implementations.available())
+@pytest.mark.parametrize("name", backends.available())
 def test_environment_in_a_new_process(name, tmp_path):
     """`import fastact` uses what was asked for, and computes with it."""
     asked = {"FASTACT_BACKEND": "numpy"} if name == "numpy" else {"FASTACT_SIMD": name}
@@ -88,8 +88,8 @@ def test_compiled_is_demanded_where_there_is_no_core(tmp_path):
 def test_unknown_implementation():
     """load() names what there is."""
     with pytest.raises(ValueError, match="no implementation 'mmx' here: this machine has "):
-        implementations.load("mmx")
-    assert fastact.simd in implementations.available()
+        backends.load("mmx")
+    assert fastact.simd in backends.available()
 
 
 def test_stripped_docstrings(tmp_path):

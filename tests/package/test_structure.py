@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 from fastact import docstrings as documentation
 from fastact.calls import elementwise as calling
 from fastact.command import cli
@@ -70,13 +70,13 @@ def test_public_names():
 def test_every_implementation_has_the_same_names():
     """And so does the package."""
     for implementation in IMPLEMENTATIONS:
-        assert sorted(vars(implementations.load(implementation))) == PUBLIC
+        assert sorted(vars(backends.load(implementation))) == PUBLIC
 
 
 @each_backend
 def test_aliases(implementation):
     """Another name for the very same function."""
-    functions = vars(implementations.load(implementation))
+    functions = vars(backends.load(implementation))
     assert {"swish", "expit", "log_expit", "hard_silu", "swish_backward"} <= set(ALIASES)
     for alias, name in ALIASES.items():
         assert functions[alias] is functions[name]
@@ -86,7 +86,7 @@ def test_aliases(implementation):
 def test_alternatives_are_not_public(implementation):
     """They are reached through the option alone."""
     for name, activation in ACTIVATIONS.items():
-        assert hasattr(implementations.load(implementation), name) == activation.public
+        assert hasattr(backends.load(implementation), name) == activation.public
 
 
 def test_info_lists_the_functions(capsys):
@@ -133,7 +133,7 @@ def test_every_instruction_set_of_this_machine_is_there():
 @each_public
 def test_docstrings_are_numpydoc(implementation, name):
     """Sections in order, each parameter of the signature described."""
-    function = getattr(implementations.load(implementation), name)
+    function = getattr(backends.load(implementation), name)
     text = inspect.getdoc(function)
     sections = ["Parameters\n----------", "Returns\n-------", "Raises\n------", "Examples\n--------"]
     places = [text.find(section) for section in sections]
@@ -155,7 +155,7 @@ def test_docstrings_are_numpydoc(implementation, name):
 @each_backend
 def test_docstring_examples(implementation, monkeypatch):
     """Every example runs as a doctest, against each implementation."""
-    functions = vars(implementations.load(implementation))
+    functions = vars(backends.load(implementation))
     for name, function in functions.items():
         monkeypatch.setattr(fastact, name, function)
     runner = doctest.DocTestRunner()
@@ -181,7 +181,7 @@ def test_examples_of_modules(module):
 
 def test_calls_that_are_listed():
     """A table of functions says of each parameter the default that it has."""
-    functions = vars(implementations.load("numpy"))
+    functions = vars(backends.load("numpy"))
     listed = [one for one in documentation.listing() if "[" not in one.name and not isinstance(functions[one.name], np.ufunc)]
     assert {*STEPS, "softmax", "cross_entropy", "elu"} <= {one.name for one in listed}
     for one in listed:
@@ -193,7 +193,7 @@ def test_calls_that_are_listed():
 @each_public
 def test_signatures(name):
     """inspect.signature works, and says the same of every implementation (a raw ufunc's is NumPy's, for the same input)."""
-    functions = [getattr(implementations.load(implementation), name) for implementation in IMPLEMENTATIONS]
+    functions = [getattr(backends.load(implementation), name) for implementation in IMPLEMENTATIONS]
     if not hasattr(np.exp, "__signature__"):  # NumPy before 2.4: a ufunc has none
         functions = [function for function in functions if not isinstance(function, np.ufunc)]
     signatures = {inspect.signature(function) for function in functions}
@@ -212,7 +212,7 @@ def test_signatures(name):
 @each_public
 def test_function_names(implementation, name):
     """__name__, and the package as __module__ where there is one."""
-    function = getattr(implementations.load(implementation), name)
+    function = getattr(backends.load(implementation), name)
     assert function.__name__ == ALIASES.get(name, name)
     assert isinstance(function, np.ufunc) or function.__module__ == "fastact"
 
@@ -229,7 +229,7 @@ def test_forward_without_parameters_is_a_ufunc(implementation):
     """With outer, at and accumulate as every other."""
     x = arrays.pool(np.float32)
     for one in EVERY:
-        function = getattr(implementations.load(implementation), one.function)
+        function = getattr(backends.load(implementation), one.function)
         assert isinstance(function, np.ufunc) == (one.kind == "forward" and one.bare)
         if isinstance(function, np.ufunc):
             changed, expected, others = x.copy(), x.copy(), [x[:3]] * (one.operands - 1)
@@ -250,7 +250,7 @@ def test_the_short_way(implementation, one, dtype, monkeypatch):
     function, given = one.of(implementation), [np.full(3, 0.25, dtype)] * one.operands
     numbers = list(one.declared.usual.values())
     if numbers:
-        public = getattr(implementations.load(implementation), one.function)
+        public = getattr(backends.load(implementation), one.function)
         function = functools.partial(public, given[0], None, *numbers, y=given[1]) if one.kind == "from_output" else public
         given = [] if one.kind == "from_output" else [*given, *numbers]
     expected = function(*given)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 
 from checkout import ROOT
 from passes import IMPLEMENTATIONS
@@ -104,7 +104,7 @@ def test_stub_is_current():
 def test_stub_has_every_function():
     """With the parameters that each really has, in their order."""
     text = (FOLDER / "__init__.pyi").read_text(encoding="utf-8")
-    for name, function in vars(implementations.load(IMPLEMENTATIONS[-1])).items():
+    for name, function in vars(backends.load(IMPLEMENTATIONS[-1])).items():
         overloads = [inspect.signature(eval(f"lambda {given}: 0")) for given in _arguments(text, function.__name__)]
         assert overloads, name
         real = [key for key in inspect.signature(function).parameters if key != "kwargs"]

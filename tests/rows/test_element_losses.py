@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 
 import arrays
 import oracle
@@ -21,7 +21,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 def of(implementation, name):
     """A public function."""
-    return getattr(implementations.load(implementation), name)
+    return getattr(backends.load(implementation), name)
 
 
 def squared(implementation):

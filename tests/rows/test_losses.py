@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact.calls import losses
 
 import arrays
@@ -20,7 +20,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 def of(implementation, name):
     """A public function."""
-    return getattr(implementations.load(implementation), name)
+    return getattr(backends.load(implementation), name)
 
 
 def batch(dtype, shape, spread=3.0, seed=0):

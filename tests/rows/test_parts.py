@@ -6,12 +6,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 
 from arrays import assert_same_bits
 from passes import each_dtype
 
-F = implementations.load("numpy")
+F = backends.load("numpy")
 LONG = 1 << 21
 LAYOUTS = {"one row": (1, LONG), "Fortran order": (1024, 2048), "few columns": (3, 1 << 17)}
 MOST = 1.75 * 2**20  # less than a boolean for each entry takes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 from fastact.calls import sampling
 
 import arrays
@@ -13,7 +13,7 @@ from passes import each_backend, each_dtype, each_implementation
 
 def of(implementation, name="gumbel_softmax"):
     """A public function."""
-    return getattr(implementations.load(implementation), name)
+    return getattr(backends.load(implementation), name)
 
 
 def noise(shape, seed):

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 
 from passes import each_compiled
 
@@ -61,7 +61,7 @@ def wide_and_moderate(layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_streamed_results(implementation, layout):
     """Of the softmax family, forward and backward."""
-    functions, (axis, shape) = implementations.load(implementation), LAYOUTS[layout]
+    functions, (axis, shape) = backends.load(implementation), LAYOUTS[layout]
     x, grad, rows = wide_and_moderate(layout)
     for name in ("softmax", "log_softmax"):
         y = getattr(functions, name)(x, axis=axis, out=np.empty_like(x))
@@ -84,7 +84,7 @@ def test_streamed_results(implementation, layout):
 )
 def test_nothing_beside(implementation, n, gap):
     """Streamed or not, nothing is written before, after or between rows, wherever in a line they begin."""
-    functions = implementations.load(implementation)
+    functions = backends.load(implementation)
     rows = (17 << 20) // 4 // n
     x, grad = normal((rows, n), 2, 2)
     for offset in (0, 3, 16):
@@ -121,7 +121,7 @@ def with_targets(layout, ignoring):
 )
 def test_streamed_losses(implementation, layout, ignoring):
     """The gradients of cross_entropy, beside and over the logits, some rows by themselves; its mean is that of its losses."""
-    functions, axis = implementations.load(implementation), LAYOUTS[layout][0]
+    functions, axis = backends.load(implementation), LAYOUTS[layout][0]
     x, target = with_targets(layout, ignoring)
     slope = np.full_like(x, 7)
     loss, _ = functions.cross_entropy_and_grad(x, target, axis=axis, out=slope)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastact
-from fastact import backends as implementations
+from fastact import backends
 from fastact import declare as row_table
 
 from passes import ROWS, each, each_dtype, each_implementation
@@ -19,7 +19,7 @@ MASKING = ("softmax", "log_softmax", "softmax_one")
 
 def of(implementation, name):
     """A public function."""
-    return getattr(implementations.load(implementation), name)
+    return getattr(backends.load(implementation), name)
 
 
 def rows(dtype, shape, spread=8.0, seed=0):

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from fastact import backends as implementations
+from fastact import backends
 
 from passes import each_dtype, each_implementation
 
@@ -80,7 +80,7 @@ def assert_ulps(got, expected, bound, note):
 def test_wide_rows(implementation, dtype, layout):
     """Softmax and its logarithm, the logarithm of the sum, and a loss with its gradient; in place too where that can be."""
     axis, count, n = LAYOUTS[layout]
-    functions, (rows, (probabilities, logarithms, sums)) = implementations.load(implementation), with_truth(layout, dtype)
+    functions, (rows, (probabilities, logarithms, sums)) = backends.load(implementation), with_truth(layout, dtype)
     target = np.where(np.arange(count) % 2, rows.argmax(axis=-1), n // 5)
     at_target = np.arange(10), target[:10]
     slopes = probabilities.copy()
@@ -109,7 +109,7 @@ def test_wide_rows(implementation, dtype, layout):
 def test_wide_rows_beside_moderate_ones(implementation, dtype, layout):
     """A moderate row has the same bits in both company, subnormal results included."""
     axis, count, n = LAYOUTS[layout]
-    functions = implementations.load(implementation)
+    functions = backends.load(implementation)
     target, weight = np.full(count, n // 2), np.ones(count, dtype)
     moderate = (np.random.default_rng(3).uniform(-1, 1, (count, n)) * (42.9 if dtype == np.float32 else 349)).astype(dtype)
     mixed = moderate.copy()
@@ -134,7 +134,7 @@ def test_wide_rows_beside_moderate_ones(implementation, dtype, layout):
 def test_in_place_beside_anything(implementation, dtype, layout):
     """NaN, infinity and logits too large for K in some rows: in place the same bits as new, in all of them."""
     axis, count, n = LAYOUTS[layout]
-    functions, target = implementations.load(implementation), np.full(count, n - 2)
+    functions, target = backends.load(implementation), np.full(count, n - 2)
     for special in (np.nan, np.inf, 9000, "-inf alone", "-9000"):
         rows = moderate_rows(layout, dtype).copy()
         if isinstance(special, str):
@@ -158,7 +158,7 @@ def test_in_place_beside_anything(implementation, dtype, layout):
 @pytest.mark.parametrize("axis", [-1, 0])
 def test_weights_of_any_size(implementation, dtype, axis):
     """A row's gradient has its digits, whatever its weight, and does not hang on the others'."""
-    functions = implementations.load(implementation)
+    functions = backends.load(implementation)
     for n in (2, 40, 300):
         rows = np.random.default_rng(n).normal(0, 2, (20, n)).astype(dtype)
         rows[::2, 1] = -100
@@ -183,7 +183,7 @@ def test_weights_of_any_size(implementation, dtype, axis):
 @each_implementation
 def test_factors_near_the_smallest(implementation):
     """A probability of 2^-123 has the same bits beside a row of any other sum, and its digits."""
-    softmax = implementations.load(implementation).softmax
+    softmax = backends.load(implementation).softmax
     row = np.array([41.64008712768555, -43.6568717956543], np.float32)
     for others in ([-43, 43], [0, 0], [1e4, 3]):
         for axis in (0, 1):
@@ -196,7 +196,7 @@ def test_factors_near_the_smallest(implementation):
 @each_implementation
 def test_infinite_losses(implementation):
     """A target whose probability is 0."""
-    loss = implementations.load(implementation).cross_entropy
+    loss = backends.load(implementation).cross_entropy
     for rows, target, options in (
         ([[0, -np.inf, 9000]], [1], {}),
         ([[0, -np.inf]], [[0.5, 0.5]], {}),
