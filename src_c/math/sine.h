@@ -1,12 +1,12 @@
-/* sin(z), and sin(z) + cos(z), for wide formulas. The sum is a sine, too, of z + pi / 4.
+/* sin(z), and sin(z) + cos(z), for wide formulas. The sum is a sine, too, of z + pi/4.
  *
- * We subtract a multiple of pi: r = z + shift pi - k pi, |r| <= pi / 2. One odd polynomial then gives sin(r); multiples of pi /
- * 2 would need two, and a choice between them. Up to SIN_FAR we subtract k pi in three parts (wide_without); k times each of the
+ * We subtract a multiple of pi: r = z + shift pi - k pi, |r| <= pi/2. One odd polynomial then gives sin(r); multiples of pi/2
+ * would need two, and a choice between them. Up to SIN_FAR we subtract k pi in three parts (wide_without). k times each of the
  * first two is exact, and r is good to 2^-85 for float64, 2^-52 for float32. Larger arguments go through payne_hanek.h, lane by
  * lane. The other lanes of their vector keep their bits.
  *
- * Worst found against mpmath, for a from 1e-3 to 1e5 and x from all binades, with the neighbours of multiples of pi / 4 and pi /
- * (4 a): snake .501 ULP in float32 and .508 in float64; its derivative .501 and .509, or below 2^-54 absolute. */
+ * Worst found against mpmath, for a from 1e-3 to 1e5 and x from all binades, with the neighbours of multiples of pi/4 and
+ * pi/(4 a): snake .501 ULP in float32 and .508 in float64; its derivative .501 and .509, or below 2^-54 absolute. */
 #define SIN_FAR 0x1p20
 
 /* sin(z + shift pi) for a shift of 0 or 1/4, where z = a x. Beyond SIN_FAR it uses a and x, since z may overflow. */
