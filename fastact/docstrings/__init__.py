@@ -1,4 +1,4 @@
-"""The docstrings, and the tables of functions, made from the declarations."""
+"""Docstrings and tables of functions, made of the declarations."""
 
 from typing import NamedTuple
 
@@ -7,12 +7,12 @@ from . import steps
 
 
 class Listed(NamedTuple):
-    """What a table of functions says of one function, or of one of its options."""
+    """A row of a table of functions: one function, or one with an option."""
 
     name: str
     call: str
     aliases: tuple
-    start: str  # what the backward pass starts from
+    start: str  # the arguments from which the backward pass can start
     definition: str
     slope: str
     declared: Activation | None

@@ -45,14 +45,14 @@ def _parameters(activation):
 
 
 def _type_errors(activation):
-    """What besides the operands can be of a wrong kind."""
+    """The cases of TypeError besides wrong operands."""
     if activation.halves:
         return ", masked entries, an axis that is no integer"
     return ", a parameter that is missing or of a wrong kind" if activation.parameters else ""
 
 
 def _value_errors(activation):
-    """What besides shapes and `out` can be wrong."""
+    """The cases of ValueError besides wrong shapes and `out`."""
     if activation.halves:
         return ", a scalar, and an odd length along the axis"
     text = "".join(f"; for parameters without {condition}" for condition in activation.requires)
@@ -102,7 +102,7 @@ PLACE = "ndarray, optional\n        Where to write, in the shape of the result a
 
 
 def _returns(activation):
-    """What a backward pass returns, and where it may be written."""
+    """The type and text of what a backward pass returns, and of `out`."""
     first, second = (*activation.gradients, None)[:2]
     if activation.halves:
         return "ndarray\n        Of the shape of `x`: the gradients of both halves", PLACE.format("x")

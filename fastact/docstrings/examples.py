@@ -1,8 +1,7 @@
 """The examples in docstrings.
 
-Their statements stand in the declarations, or are made from these. What they print is recorded in
-example_outputs.py, so that an import computes nothing. `python benchmarks/examples.py` writes that file, and
-tests/docs/test_examples.py says whether it is current.
+Their statements are made of the declarations, or stand there. example_outputs.py records what they print, so that an import
+computes nothing. `python benchmarks/examples.py` writes that file. tests/docs/test_examples.py fails if it is old.
 """
 
 from ..declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
@@ -10,7 +9,7 @@ from .example_outputs import OUTPUTS
 
 X = "[-2.0, -0.4, 0.0, 0.7, 2.0]"
 PAIR = ("[-2.0, 0.0, 2.0]", "[1.0, 2.0, 3.0]")
-# Functions that show there nothing of what they do, or that give NaN.
+# Other inputs for functions that are NaN at X, or a straight line there.
 INPUTS = {
     "hard_sigmoid": "[-4.0, -1.5, 0.0, 1.5, 4.0]",
     "hard_swish": "[-4.0, -1.5, 0.0, 1.5, 4.0]",
@@ -30,7 +29,7 @@ def arrays(activation):
 
 
 def variations(activation):
-    """Keywords that change a result: the first parameter at half its default, and the other values of the option."""
+    """Keywords for further calls: the first parameter at half its default, and the other values of the option."""
     first = next(iter(activation.parameters.items()), None)
     if first and first[0] not in activation.usual and first[1]:
         yield f"{first[0]}={first[1] / 2}"
@@ -53,7 +52,7 @@ def backward(activation):
         return [*arrays(activation), "grad = np.ones(2)", f"{function}(grad, x)"]
     start = [*arrays(activation), f"grad = np.ones_like({activation.operands[0]})"]
     if len(activation.gradients) > 1:
-        names = [f"d_{of}" for of in activation.gradients]
+        names = [f"d_{operand}" for operand in activation.gradients]
         return [*start, f"{', '.join(names)} = {function}(grad, {operands}{numbers})", *names]
     start.append(f"{function}(grad, x{numbers})")
     if not activation.backward_from_output:
@@ -78,7 +77,7 @@ def every():
 
 
 def shown(name, statements):
-    """The statements and what they print; what has not been recorded yet is assigned, which prints nothing."""
+    """The statements and what they print. A result that has not been recorded yet is assigned, so that nothing is printed."""
     recorded, lines = OUTPUTS.get(name, {}), []
     for statement in statements:
         output = recorded.get(statement)

@@ -27,19 +27,19 @@ REDUCTION = """    reduction : {{'mean', 'sum', 'none'}}, default 'mean'
 
 
 def given(loss, kind):
-    """The parameters."""
+    """The section of parameters, without `out`."""
     first = "Scores, not probabilities" if loss.first == "logits" else "Of a network"
     text = GRAD if kind == "backward" else ""
     text += f"    {loss.first} : array_like\n        {first}; {KINDS}\n"
     text += CLASSES if loss.of_rows else LABELS if loss.labels else NUMBERS
     for name, default in loss.parameters.items():
-        of_array = "" if loss.of_rows else " or array_like"
-        text += f"    {name} : float{of_array}, default {default}\n        {loss.explained[name]}\n"
+        or_array = "" if loss.of_rows else " or array_like"
+        text += f"    {name} : float{or_array}, default {default}\n        {loss.explained[name]}\n"
     return text + REDUCTION.format(counted=" of those that are not ignored" if loss.of_rows else "")
 
 
 def returned(loss, kind):
-    """What is returned, and where it is written."""
+    """The section of results, and where `out` says to write them."""
     entry = "row" if loss.of_rows else "element"
     value = f"The loss, rounded once from a float64 sum; with reduction='none' one for each {entry}."
     slope = f"he gradient of `{loss.first}`, of their shape{loss.bound}."
@@ -53,7 +53,7 @@ def returned(loss, kind):
 
 
 def beginning(loss, kind):
-    """The first line and the next sentence."""
+    """The first line of the docstring, and the sentence that follows."""
     entries = "rows that count" if loss.of_rows else "elements"
     if kind == "loss":
         return f"{loss.name}: {loss.definition}", loss.summary

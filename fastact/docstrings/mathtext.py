@@ -8,10 +8,10 @@ NAMED = {"tanh": r"\tanh", "cosh": r"\cosh", "sin": r"\sin", "log": r"\ln", "max
 SIGNS = {ast.USub: "-"}
 COMPARISONS = {ast.Lt: "<", ast.LtE: r"\leq", ast.Gt: ">", ast.GtE: r"\geq", ast.Eq: "=", ast.NotEq: r"\neq"}
 
-# How tightly a piece of a formula holds together: one that is looser than its place needs brackets.
+# How tightly the parts of a formula are bound, loosest first. A part needs brackets where its place wants a tighter one.
 TUPLE, CONDITIONAL, COMPARISON, SUM, PRODUCT, POWER, ATOM = range(7)
 
-# A number with more significant digits than this is rounded to ROUNDED of them: the exact one is in the declaration.
+# A number with more than MOST_DIGITS significant digits is rounded to ROUNDED. The declaration has the exact one.
 MOST_DIGITS, ROUNDED = 6, 4
 
 
@@ -47,7 +47,7 @@ def latex(text, values=None, *, display=False):
     >>> print(latex("x if x > 0 else alpha * (exp(x) - 1)", {"alpha": 1}))
     x\ \mathrm{if}\ x > 0,\ \mathrm{else}\ e^{x} - 1
     """
-    # What a backward formula without a docstring says.
+    # The slope that declare.slope_of gives to a backward formula without a docstring.
     if derived := re.fullmatch(r"d/dx \((.*)\)", text):
         inside = latex(derived[1], values, display=display)
         return rf"\frac{{d}}{{dx}}\left({inside}\right)" if display else f"d/dx\\,({inside})"
@@ -71,7 +71,7 @@ class _Translator:
         self.display = display
 
     def __call__(self, node, least=TUPLE):
-        """The LaTeX of a node, in brackets where it holds together less tightly than `least`."""
+        """The LaTeX of a node, in brackets where it is bound less tightly than `least`."""
         text, tightness = self.translate(self.simple(node))
         return text if tightness >= least else self.bracketed(text)
 
@@ -79,10 +79,10 @@ class _Translator:
         return rf"\left({text}\right)" if r"\frac" in text or r"\begin" in text else f"({text})"
 
     def translate(self, node):
-        """The LaTeX of a node, and how tightly it holds together."""
+        """The LaTeX of a node, and how tightly it is bound."""
         try:
             return getattr(self, type(node).__name__.lower())(node)
-        except (AttributeError, KeyError):  # a kind of node, or of operator, that formulas do not have
+        except (AttributeError, KeyError):  # formulas do not have this kind of node or operator
             raise ValueError(f"no LaTeX for {ast.unparse(node)!r}") from None
 
     def simple(self, node):
@@ -135,10 +135,10 @@ class _Translator:
     def product(self, left, op, right):
         factors = self.factor(left), self(right, PRODUCT)
         if not self.display and isinstance(self.simple(left), ast.BinOp) and isinstance(self.simple(left).op, ast.Div):
-            factors = self.bracketed(factors[0]), factors[1]  # or the slash would seem to go on
-        # Words and numbers that follow each other would be read as one.
-        apart = factors[1][0].isdigit() or any(part.startswith(r"\mathrm") and part.endswith("}") for part in factors)
-        return (r" \cdot " if apart else r"\,").join(factors), PRODUCT
+            factors = self.bracketed(factors[0]), factors[1]  # else the second factor would seem to be below the slash
+        # Neighbouring words and numbers would be read as one.
+        needs_dot = factors[1][0].isdigit() or any(part.startswith(r"\mathrm") and part.endswith("}") for part in factors)
+        return (r" \cdot " if needs_dot else r"\,").join(factors), PRODUCT
 
     def factor(self, node):
         """The first factor, which may have a sign."""
@@ -160,7 +160,7 @@ class _Translator:
         return f"{self(base, ATOM)}^{{{raised}}}", POWER
 
     def inline(self, node):
-        """The LaTeX of what is raised, where a fraction would be too small."""
+        """The LaTeX of an exponent, on one line: a fraction in it would be too small."""
         return _Translator(self.values, False)(node)
 
     def call(self, node):

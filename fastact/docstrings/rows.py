@@ -22,9 +22,9 @@ PARAMETERS = {
         Whether the axis stays, with length 1.
 """,
 }
-UNMASKED = """
+OTHER_ARRAYS_UNMASKED = """
         A pandas, polars or xarray object keeps its labels; a dask array or data frame gives a lazy one."""
-OTHERWISE = """
+OTHER_ARRAYS = """
         Entries that a numpy.ma array masks take no part and stay masked; a pandas, polars or xarray object keeps its labels; a
         dask array or data frame gives a lazy one."""
 KEYWORDS = """    **kwargs
@@ -38,7 +38,7 @@ def clean(text):
 
 
 def axis(backward):
-    """What is said of the axis."""
+    """The text on the axis."""
     text = "The axis of the forward pass."
     if not backward:
         text = "The axis of a row; several make one row, None all.\n        Axes whose strides do not make them one are copied."
@@ -46,7 +46,7 @@ def axis(backward):
 
 
 def parameters(row):
-    """What follows the axis."""
+    """The text on the parameters after the axis."""
     text = ""
     for name, default in {**row.parameters, **row.by_name}.items():
         if name in row.numbers:
@@ -57,7 +57,7 @@ def parameters(row):
 
 
 def raised(row, backward):
-    """What can be wrong."""
+    """The section of errors."""
     kinds, values = ["an axis that is no integer"], ["an `out` of another shape or read-only"]
     if backward or not row.composes:
         kinds.append("a lazy array whose chunks cut rows")
@@ -81,22 +81,24 @@ def raised(row, backward):
 """
 
 
-def otherwise(row):
-    """What other libraries' arrays give."""
-    return OTHERWISE if "mask" in row.by_name or row.absent is not None else UNMASKED
+def other_arrays(row):
+    """The sentence on arrays of other libraries."""
+    return OTHER_ARRAYS if "mask" in row.by_name or row.absent is not None else OTHER_ARRAYS_UNMASKED
 
 
 def returned(row):
-    """What the forward pass returns."""
+    """The section on what the forward pass returns."""
     edges = f" {row.edges}" if row.edges else ""
     if row.reduces:
-        text = f"ndarray or scalar\n        One for each row, dimensionless{row.bound}.{edges}{otherwise(row)}"
-        return text + ("\n        A row of which numpy.ma masks every entry is masked." if otherwise(row) is OTHERWISE else "")
+        text = f"ndarray or scalar\n        One for each row, dimensionless{row.bound}.{edges}{other_arrays(row)}"
+        return text + (
+            "\n        A row of which numpy.ma masks every entry is masked." if other_arrays(row) is OTHER_ARRAYS else ""
+        )
     text = f"ndarray\n        Of the shape of `x`, dimensionless{row.bound}.{edges}"
     if "mask" in row.by_name:
         hidden = f"{row.hidden:g}"
         text += f"\n        A masked entry is {hidden}, and so is every entry of a row that is masked as a whole."
-    return text + otherwise(row)
+    return text + other_arrays(row)
 
 
 def forward(row):
@@ -135,7 +137,9 @@ def backward(row):
     if row.backward_from_output:
         y = "    y : array_like, optional\n        The output of the forward pass: instead of `x`, and faster.\n"
     masked = "; 0 where masked" if "mask" in row.by_name else ""
-    hidden = "\n        A masked entry of `grad` counts 0, and is masked in the result." if otherwise(row) is OTHERWISE else ""
+    hidden = (
+        "\n        A masked entry of `grad` counts 0, and is masked in the result." if other_arrays(row) is OTHER_ARRAYS else ""
+    )
     return clean(f"""The gradient of {row.name}: {row.slope}, along an axis
 
     Parameters
@@ -150,7 +154,7 @@ def backward(row):
     Returns
     -------
     ndarray
-        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{otherwise(row)}{hidden}
+        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{other_arrays(row)}{hidden}
 
 {raised(row, True)}
     References

@@ -1,4 +1,4 @@
-"""The numpydoc docstrings of the steps of optimizers, and what a table of functions says of them."""
+"""The numpydoc docstrings of the steps of optimizers, and their rows in tables of functions."""
 
 from .rows import clean
 
@@ -26,7 +26,7 @@ RAISED = """    Returns
 """
 
 
-# The call and what it computes.
+# By name, the call and the formula.
 LISTED = {
     "adam_step": (
         "adam_step(parameters, gradients, first_moment, second_moment, *, step, rate=0.001, beta1=0.9, beta2=0.999, eps=1e-08, "
