@@ -18,7 +18,7 @@ BENCH_DESCRIPTION = (
     "thread. All take turns and the best of several rounds counts, so that a noisy machine does not decide. A full run takes "
     "under four minutes."
 )
-# The column of calls: the few that are longer do not push the others apart.
+# The width of the column of calls. Few calls are longer: they run over it.
 CALL_WIDTH = 60
 
 
@@ -81,7 +81,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except BrokenPipeError:  # as in `fastact bench | head`: nobody reads on
+    except BrokenPipeError:  # the reader has stopped, as in `fastact bench | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # as on a full disk
@@ -112,7 +112,7 @@ def info():
 
 
 def functions():
-    """Print a line for each function: how it is called, what it is, and what its backward pass starts from."""
+    """Print a line for each function: its call, what its backward pass starts from, and its definition."""
     lines = [("function", "backward from", "definition")]
     lines += [(", ".join([one.call, *one.aliases]), one.start, one.definition) for one in listing()]
     width = max(len(start) for _, start, _ in lines)
@@ -173,7 +173,7 @@ def reread(path, parser):
 
 
 def progress(work):
-    """`work`, with a bar on stderr where tqdm is installed, else a plain counter; neither where stderr is no terminal."""
+    """`work`, with a bar of tqdm on stderr, or a plain counter without tqdm; with neither where stderr is no terminal."""
     try:
         from tqdm import tqdm
     except ImportError:
@@ -217,7 +217,7 @@ def sizes(text):
 
 
 def writable(path):
-    """The path of a file that can be written: tried before the long run, and no file is left behind."""
+    """The path, if a file there can be written. This is tried before the long run, and leaves no file behind."""
     existed = os.path.exists(path)
     try:
         with open(path, "ab"):

@@ -1,4 +1,4 @@
-"""The benchmark: cases, contestants, a fair clock, and the report. cli.py runs it, benchmarks/ reuses it.
+"""The benchmark: cases, contestants, a fair clock, and the report. The command runs it, and the programs of benchmarks/ use it.
 
 `headline(rows)` gives the figures that the README quotes, from the rows that `fastact bench --json` wrote.
 """

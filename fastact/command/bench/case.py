@@ -1,4 +1,4 @@
-"""What is measured: each pass of each function on arrays of a size, and the memory that all of them share."""
+"""The cases: each is one pass of one function on arrays of a shape. `Memory` has the arrays, which all cases share."""
 
 import dataclasses
 import math
@@ -10,29 +10,29 @@ import numpy as np
 from ...backends import available, load
 from ...declare import ACTIVATIONS, ROWS
 
-# A small call, the first cache, the second or third, main memory.
+# Elements: for a small call, the first cache, the second or third cache, and main memory.
 SIZES = (16, 1 << 10, 256 << 10, 8 << 20)
 QUICK_SIZES = SIZES[:3]
 UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20}
 
-# Few classes with the rows in the lanes, a row in registers, a row through the first cache.
+# Lengths of softmax's rows: a row a lane of a vector, a row that fits registers, and a row that fits the first cache.
 COLUMNS = (10, 128, 1024)
-# Of the array whose axis 0 is normalized: each row of it is contiguous, the axis is strided.
+# The length of axis 1 where axis 0 is normalized. Then the entries of a row are far from each other in memory.
 COLUMNS_ACROSS = 256
 
-# The functions along an axis besides softmax, on rows of so many; of a size below it, on one shorter row.
+# The length of the rows of other functions along an axis. A smaller size is one shorter row.
 COLUMNS_OF_OTHERS = 128
 
 STEPS = ("forward", "backward", "backward y=")
-# What the declarations call the plain line of each.
+# The attribute of a declaration that has the plain line of each step.
 PLAIN = {"forward": "plain", "backward": "plain_backward", "backward y=": "plain_backward_from_output"}
-# Of the halves that glu splits an array into.
+# The length of the halves into which glu splits a row.
 COLUMNS_SPLIT = 512
 
-# The temporary arrays that a plain line, or another library, holds at once beside its operands and its result.
+# How many temporary arrays a plain line, or another library, may hold at once.
 TEMPORARY = 6
 
-# Random numbers are drawn this often and then repeated: drawing 64 Mi takes longer than measuring them.
+# So many random numbers are drawn, and then repeated: drawing millions takes longer than measuring.
 DRAWN = 1 << 20
 
 
@@ -68,21 +68,21 @@ class Case:
     columns : int or None
         The length of the last axis of a two-dimensional case's results.
     keywords : tuple of (str, object)
-        What the call gives by keyword besides its operands and `out`.
+        The keywords of the call besides `out`.
     operands : tuple of str
         The arrays of the forward pass.
     numbers : tuple of float
-        Required parameters.
+        The required parameters.
     values : tuple of (str, object)
-        All parameters, which the plain line may name.
+        All parameters: the plain line may use them.
     results : tuple of str
-        Where the call writes: "out", and for the second of two results "second", or "None" where it is summed to a number.
+        The entries of `out`: "out", and for a second result "second", or "None" where that is a number.
     split : bool
         Whether the one operand is twice as wide as the result.
     reduces : bool
         Whether the forward pass has one result for each row, and the backward pass one gradient.
     shortens : bool
-        Whether there is a row shorter than `columns` for a size below that.
+        Whether a size below `columns` is one shorter row. Otherwise the case has no such size.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Case:
 
     @property
     def arrays(self):
-        """How many arrays of the results' size are there at once, at most."""
+        """The largest number of arrays of the size of the result that exist at once."""
         written = len(self.results) - self.results.count("None") + (self.split and self.step == "backward")
         return (self.step != "forward") + len(self.operands) + self.split + written + TEMPORARY
 
@@ -122,12 +122,12 @@ class Case:
         return self.forward not in ACTIVATIONS or bool(ACTIVATIONS[self.forward].parameters or self.keywords or self.split)
 
     def shape(self, size):
-        """The shape of about `size` elements; no rows where not even one fits."""
+        """The shape of about `size` elements; (0, columns) where `size` is less than a row."""
         columns = min(self.columns, size) if self.shortens else self.columns
         return (size,) if columns is None else (size // columns, columns)
 
     def call(self, implementation, operands, out=True):
-        """A call of this case, without arguments, into an array that is there already or, without `out`, a new one."""
+        """The call of this case as a function without arguments. With `out` it writes to an existing array."""
         given = list(self.operands) if self.step != "backward y=" else ["None"] if self.numbers else []
         given += map(repr, self.numbers)
         if self.step != "forward":
@@ -137,7 +137,7 @@ class Case:
         given += [f"{name}={value!r}" for name, value in self.keywords]
         if out:
             given.append("out=" + (self.results[0] if len(self.results) == 1 else f"({', '.join(self.results)})"))
-        # A call spelt out costs what the user's call costs; *operands, **keywords would add a fifth to one on 16 elements.
+        # The call is spelt out as a user's would be. *operands and **keywords would make a small call slower.
         function = getattr(load(implementation), self.function)
         return eval(f"lambda: function({', '.join(given)})", {"function": function, **operands})
 
@@ -166,7 +166,7 @@ def cases(columns=COLUMNS):
 
 
 def elementwise(activation, value, other):
-    """The cases of one activation, where its option has this value: of `other`."""
+    """The cases of one activation with this value of its option; `other` is the alternative that the value chooses."""
     chosen = other is not activation
     for step, plain in PLAIN.items():
         second = () if activation.halves or step != "backward" else activation.gradients[1:]
@@ -182,14 +182,14 @@ def elementwise(activation, value, other):
                 operands=("x",) if activation.halves else activation.operands,
                 numbers=tuple(activation.usual.values()),
                 values=tuple(other.values.items()),
-                results=("out", *("second" if of in activation.operands else "None" for of in second)),
+                results=("out", *("second" if name in activation.operands else "None" for name in second)),
                 split=activation.halves,
                 shortens=activation.halves,
             )
 
 
 def along_axis(name, columns=None, across=False):
-    """The cases of one function along an axis: on rows of each of `columns`, and across rows."""
+    """The cases of one function along an axis: for each length in `columns`, and along axis 0 if `across`."""
     row = ROWS[name]
     shapes = [(f"{name}[{count}]", count, -1) for count in columns or ()]
     shapes += [(f"{name}[axis 0]", COLUMNS_ACROSS, 0)] if across else []

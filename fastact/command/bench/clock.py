@@ -4,13 +4,13 @@ import gc
 import itertools
 import time
 
-# A measurement lasts at least this many ns. Below, the first call, whose data the other contestant has just driven out
-# of the cache, would count: at 256 Ki elements with a fifth of this it is one call in four.
+# A measurement lasts at least this many ns. The other contestants drive the data out of the cache, so that the first call is
+# slower than the next ones. In a shorter measurement it would count too much.
 SHORTEST = 1_000_000
 
 
 def measure(calls, seconds, rounds=3):
-    """The best of each call's times: on a shared machine the best is what repeats. Arguments as for `repeated`."""
+    """The best time of each call, since on a shared machine only the best repeats. Arguments are those of `repeated`."""
     return {label: min(times) for label, times in repeated(calls, seconds, rounds).items()}
 
 
@@ -48,7 +48,7 @@ def repeated(calls, seconds, rounds=3):
 
 
 def enough(call):
-    """How many repetitions last `SHORTEST`; also warms up what `call` touches."""
+    """How many repetitions last `SHORTEST`. This also warms up the caches."""
     call()
     repetitions = 1
     while elapsed(call, repetitions) < SHORTEST:

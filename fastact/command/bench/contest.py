@@ -1,4 +1,4 @@
-"""The measurement: contestants on cases. A *contestant* makes, of a case and its arrays, a call without arguments."""
+"""The measurement. A *contestant* is a function of a case and its arrays; it returns the call without arguments that is timed."""
 
 import math
 import statistics
@@ -8,33 +8,34 @@ import numpy as np
 from ... import simd
 from .clock import repeated
 
-# An array of so many bytes, once freed, makes glibc keep freed memory of up to that size instead of giving it back to the
-# system, so that the next call has no page faults. They depend on what ran before, and can take most of the time of a plain
-# line with several temporary arrays. It is the largest size that has this effect.
+# glibc returns large freed arrays to the system, so that the next call has page faults. These can take most of the time of a
+# plain line with several temporary arrays, and depend on what ran before. Once an array of this many bytes has been freed, glibc
+# keeps freed memory of up to this size. No larger size has this effect.
 KEPT = 31 << 20
 # Rounds and ratios repeat to a few percent: more digits would be noise in the record.
 DIGITS = 4
 
 
 def ours(implementation, out=True):
-    """An implementation as a contestant, which writes into an array that is there already or, without `out`, makes a new one."""
+    """An implementation as a contestant. With `out` it writes to an existing array, else it makes a new one."""
     return lambda case, operands: case.call(implementation, operands, out)
 
 
 def plain(case, operands):
-    """The line that people write, as a contestant."""
+    """The plain line as a contestant."""
     return case.plain_call(operands)
 
 
 def implementations():
-    """The implementations to compare, by label: the one in use and the fallback, or this alone where nothing is compiled."""
+    """The implementations to compare, by label: the one in use and the fallback; the fallback alone where nothing is compiled."""
     return {"fallback": "numpy"} if simd == "numpy" else {"compiled": simd, "fallback": "numpy"}
 
 
 def contestants(peers=None):
-    """All who take part, by label; "out" is the first of our implementations once more, into an array that is there already.
+    """All contestants, by label.
 
-    People's line makes a new array, and so do the calls that are compared with it.
+    The plain line makes a new array, and so do the calls that are compared with it. "out" is the first of our implementations
+    once more, with an existing array as `out`.
     """
     own = implementations()
     return {
@@ -61,8 +62,8 @@ def run(work, contestants, memory, seconds):
     Yields
     ------
     dict
-        One row of the record, ready for JSON: the best ns per element and the spread of the repeats (the median over the
-        best) by label. What `out=` takes stands by itself.
+        One row of the record, ready for JSON. By label it has the best ns per element and the spread of the rounds, which is the
+        median over the best. The time of "out" stands by itself.
     """
     np.empty(KEPT, np.uint8)
     for case, size in work:
@@ -79,7 +80,7 @@ def run(work, contestants, memory, seconds):
 
 
 def rounded(number):
-    """A number with as many digits as it is worth."""
+    """A number with `DIGITS` digits."""
     return float(f"{number:.{DIGITS}g}")
 
 

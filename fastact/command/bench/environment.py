@@ -1,4 +1,4 @@
-"""What a figure depends on besides the code."""
+"""The facts about the machine on which figures depend."""
 
 import os
 import platform
@@ -37,7 +37,7 @@ def processor():
 
 
 def load():
-    """How many processes wanted to run in the last minute, this one perhaps among them."""
+    """How many processes wanted to run in the last minute; this one may be among them."""
     try:
         return f"{os.getloadavg()[0]:.2f}"
     except (AttributeError, OSError):  # Windows has no such number
@@ -51,7 +51,7 @@ def blas():
     except ImportError:
         return f"{blas_of_the_build()}, kernels unknown: pip install threadpoolctl"
     found = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    # Another package may have brought a BLAS of its own into the process.
+    # Another package may have loaded a BLAS of its own.
     found.sort(key=lambda library: "numpy" not in library["filepath"])
     if not found:
         return f"{blas_of_the_build()}, kernels unknown to threadpoolctl"

@@ -1,4 +1,4 @@
-"""What plain lines get wrong: their worst error over a sample of all float32 inputs, and the warnings that they raise there.
+"""The faults of plain lines: the worst error over a sample of all float32 inputs, and the warnings that they raise there.
 
 The reference is our own function in float64, which the tests hold against mpmath.
 """
@@ -7,14 +7,14 @@ import numpy as np
 
 from ...backends import available
 
-# A prime, so that no binade is favoured: 860,000 inputs.
+# Every so many float32 numbers are in the sample, which has 860,000. It is a prime, so that no binade is favoured.
 EVERY = 4999
-# Functions along an axis get rows of so many: of logits with this standard deviation, and of the sample.
+# Functions along an axis get ROWS rows of COLUMNS logits with this standard deviation, and ROWS rows of the sample.
 COLUMNS, DEVIATION, ROWS = 128, 10, 2048
 
 
 def sample(every=EVERY):
-    """Every so many finite float32 by bit pattern, and the ends of their range."""
+    """One in `every` float32 numbers, by bit pattern, if it is finite; and the ends of the range."""
     patterns = np.arange(0, 1 << 32, every, dtype=np.uint64).astype(np.uint32).view(np.float32)
     limits = np.finfo(np.float32)
     edges = np.array([limits.smallest_subnormal, limits.tiny, limits.max, 0], np.float32)
@@ -29,7 +29,7 @@ def rows_of(values):
 
 
 def wrong(cases, values=None):
-    """What the plain lines of forward passes get wrong.
+    """The faults of the plain lines of forward passes.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def wrong(cases, values=None):
 
 
 def look(case, values):
-    """The errors and warnings of one plain line; of a gated pair at these gates, with a value of 1."""
+    """The errors and warnings of one plain line. A gated function gets the numbers as gates, with values of 1."""
     implementation, along = available()[0], case.columns is not None and not case.split
     x = rows_of(values) if along else values
     if case.forward == "logit":
-        x = x[(x >= 0) & (x <= 1)]  # beyond, it is no number
+        x = x[(x >= 0) & (x <= 1)]  # elsewhere it is NaN
     given = {name: x if name in ("x", "gate") else np.ones_like(x) for name in case.operands}
     if case.split:
         given["x"] = np.stack([np.ones_like(x), x], axis=-1)  # the value, then the gate
@@ -77,7 +77,7 @@ def look(case, values):
 
 
 def ulps(got, exact):
-    """The errors in units of the last place of the exact values; infinite where one of both is no finite float32."""
+    """The errors in units of the last place of the exact values; infinite where only one of both is a finite float32."""
     with np.errstate(over="ignore", invalid="ignore"):
         nearest = exact.astype(got.dtype)
         error = np.abs(got - exact) / np.spacing(np.abs(nearest)).astype(np.float64)
@@ -86,5 +86,5 @@ def ulps(got, exact):
 
 
 def finite(number):
-    """A number as JSON knows it: None where it is infinite."""
+    """A number for JSON: None in place of infinity."""
     return round(float(number), 2) if np.isfinite(number) else None

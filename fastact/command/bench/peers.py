@@ -8,17 +8,17 @@ import numpy as np
 
 from ...docstrings import elsewhere
 
-# Those that can be called here.
+# The libraries that can be called here.
 CALLED = ("torch", "scipy", "jax")
 
 
 def installed():
-    """Those of CALLED that are there; nothing is imported."""
+    """The installed ones of CALLED. Nothing is imported."""
     return tuple(name for name in CALLED if importlib.util.find_spec(name))
 
 
 def names_of(library):
-    """What the names in the calls of a library stand for."""
+    """The objects that the names in a library's calls stand for, by name."""
     module = importlib.import_module(library)
     if library == "torch":
         return {"torch": module, "F": module.nn.functional}
@@ -29,15 +29,15 @@ def names_of(library):
 
 
 def function(library, declared, **values):
-    """A library's function of its own arrays, or None: `values` are the axis, or the parameters as its users hold them."""
+    """A library's function of its own arrays, or None. `values` are the axis, or parameters in the library's types."""
     call = elsewhere.CALLS.get(declared, {}).get(library)
     return eval(f"lambda x: {call}", {**names_of(library), **values}) if call else None
 
 
 def of_numbers(library, declared, step, **values):
-    """A library's function of a float32 array of NumPy's, or its backward pass of a gradient of 1 by its own means.
+    """A library's function of a NumPy array of float32, or its own backward pass for a gradient of 1.
 
-    Of glu the array is the gate, and the value 1. SciPy has no backward passes.
+    For glu the array is the gate, and the value is 1. SciPy has no backward passes.
     """
     if library == "scipy":
         return np.errstate(all="ignore")(function(library, declared, **values))
@@ -64,7 +64,7 @@ def of_numbers(library, declared, step, **values):
 
 
 def torch_call(case, operands):
-    """The forward pass, or automatic differentiation's backward pass through a graph that is kept."""
+    """The forward pass, or the backward pass by automatic differentiation, through a graph that is kept."""
     torch, values = importlib.import_module("torch"), dict(case.values)
     given = [torch.from_numpy(operands["x"])]
     if "weight" in values:
@@ -133,7 +133,7 @@ def contestants(text):
 
 
 def hold_to_one_thread():
-    """Make JAX use one thread, before it is imported: it has no number of threads to set, and a thread for each core."""
+    """Make JAX use one thread. It starts a thread for each core and has no setting for that, so this must precede its import."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")

@@ -1,7 +1,7 @@
-"""The record of a run: as a file, and the figures that it comes to.
+"""The record of a run: as a file, and the figures that summarize it.
 
-A record has the facts of the "machine", the "dtype", in "plain" what each plain line is and gets wrong (faults.py), and "rows",
-one for each case and size (contest.py).
+A record is a dictionary: "machine" has the facts of environment.py, "dtype" the dtype, "plain" the faults of plain lines
+(faults.py), and "rows" a row for each case and size (contest.py).
 """
 
 import json
@@ -11,7 +11,7 @@ import statistics
 from ...declare import ROWS
 
 OURS = ("compiled", "fallback")
-# Of the machine: what the header says.
+# The facts of the machine that the header of the report shows.
 FACTS = ("fastact", "simd", "reason", "numpy", "blas", "cpu", "cores", "load")
 
 
@@ -42,7 +42,7 @@ def read(path):
 
 
 def checked(record, name):
-    """A record of this version's form; a ValueError where it is none, since a file may hold anything."""
+    """The record, if it has the form of this version's records; else a ValueError. A file may hold anything."""
     try:
         right = (
             all(is_text(record["machine"][fact]) for fact in FACTS)
@@ -74,7 +74,7 @@ def is_row(row, ours):
 
 
 def is_fault(found):
-    """Whether this says what a plain line gets wrong."""
+    """Whether this is an entry of a record's "plain"."""
     return (
         is_text(found["name"])
         and is_text(found["line"])
@@ -84,17 +84,17 @@ def is_fault(found):
 
 
 def is_text(value):
-    """Whether this is a text that leaves a terminal and a picture as they are."""
+    """Whether this is a text without control characters, for a terminal, and without mathtext, for a picture."""
     return isinstance(value, str) and 0 < len(value) < 1000 and value.isprintable() and "$" not in value
 
 
 def is_number(value):
-    """Whether this is a number that can have been measured."""
+    """Whether this is a number of a size that can have been measured."""
     return type(value) in (int, float) and abs(value) < 1e39 and (value == 0 or abs(value) > 1e-46)
 
 
 def leading(rows):
-    """The label of the implementation that is compared: "compiled", or "fallback" where there is nothing else."""
+    """The label of the implementation that is compared: "compiled", or "fallback" where that is missing."""
     return next((label for label in OURS if any(label in row["ns_per_element"] for row in rows)), None)
 
 
@@ -104,19 +104,19 @@ def peers(rows):
 
 
 def mean(ratios):
-    """The geometric mean; None of nothing."""
+    """The geometric mean; None where there are no ratios."""
     ratios = list(ratios)
     return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None
 
 
 def ratios(rows, label):
-    """How many times faster than `label` the leading implementation is, of each row that has both."""
+    """For each row with a time of `label`: how many times as fast the leading implementation is."""
     ours = leading(rows)
     return [row["ns_per_element"][label] / row["ns_per_element"][ours] for row in rows if label in row["ns_per_element"]]
 
 
 def is_along_axis(row):
-    """Whether a row is of softmax or its kin."""
+    """Whether a row is of a function along an axis."""
     return row["name"].partition("[")[0] in ROWS
 
 
@@ -131,10 +131,16 @@ def headline(rows):
     Returns
     -------
     list of dict
-        One for each size: "size", "passes" (how many have a plain line), "faster" (all of them, each making a new array as the
-        plain line does), of these "forward", "backward", "elementwise" and "along_axis", "out" (all, with out=), "fallback" (all,
-        of the NumPy fallback), "slower" (how many are slower than the plain line), and under "peers" by library how many times
-        as fast as its function ours is. A mean of nothing is None.
+        A dictionary for each size:
+
+        - "size", and "passes": how many functions and backward passes have a plain line;
+        - "faster": the mean of all of them, each making a new array as the plain line does; and "forward", "backward",
+          "elementwise" and "along_axis": the means of a part of them;
+        - "out": the mean of all with out=, "fallback": that of the NumPy fallback;
+        - "slower": how many are slower than the plain line;
+        - "peers": for each library, how many times as fast as its functions ours are.
+
+        A mean is None where it has no rows.
     """
     found = []
 

@@ -1,4 +1,4 @@
-"""What `fastact bench` prints: for a reader who has never seen it, on 100 columns."""
+"""The report that `fastact bench` prints, for a reader who has never seen it. It has 100 columns."""
 
 import math
 import textwrap
@@ -8,13 +8,13 @@ from .case import format_size
 
 WIDTH = 100
 CALLED = {"compiled": "the compiled functions are", "fallback": "the NumPy fallback, which is accurate rather than fast, is"}
-# A machine that is busier than this, or repeats worse, is worth a word.
+# Above this load, or this spread of the rounds, the report has a warning.
 BUSY, UNSTEADY = 1.0, 1.15
 WRONG = 1000  # ULP: three digits of float32's seven are lost
 
 
 def header(facts, dtype):
-    """The lines that say what is measured, and where."""
+    """The lines that say what is measured, and on which machine."""
     compiled, line = facts["simd"] != "numpy", "the line of NumPy that people write"
     lines = {
         "fastact": f"{facts['fastact']}, " + (f"compiled for {facts['simd']}" if compiled else f"NumPy alone: {facts['reason']}"),
@@ -82,7 +82,7 @@ def ratio(row, label):
 
 
 def table(rows):
-    """A line for each function and pass: at each size the time, and how many times as fast as the plain line that is."""
+    """A line for each function and pass: the time at each size, and how many times as fast as the plain line it is."""
     sizes, ours = sorted({row["size"] for row in rows}), records.leading(rows)
     titles = by_title(rows)
     width = max(len("function"), *map(len, titles))
@@ -131,7 +131,7 @@ def error(ulp):
 
 
 def cut(text, width):
-    """As much of a text as there is space for."""
+    """A text, cut to this width."""
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
@@ -166,7 +166,7 @@ def listed(texts):
 
 
 def conclusion(record):
-    """What all of it comes to, in a few sentences."""
+    """The conclusion, in a few sentences."""
     rows, ours = record["rows"], records.leading(record["rows"])
     found = [one for one in records.headline(rows) if one["faster"]]
     if not found:
