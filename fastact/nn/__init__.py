@@ -11,8 +11,8 @@ A layer computes f(inputs @ weights + bias). A network is a chain of layers, whi
     net.save("digits.npz")           # and load("digits.npz")
 
 The files: `activations` finds a function by its name, `layers` has Dense, `network` has Network, `passes` the forward and the
-backward pass through all layers in buffers, `training` the loop over epochs, `losses` what is minimized, `optimizers` the steps,
-`health` what a network looks like inside, `files` saving and loading.
+backward pass through all layers in buffers, `training` the loop over epochs, `losses` the losses, `optimizers` the steps,
+`health` the look inside a network, `files` saving and loading.
 """
 
 from .files import load

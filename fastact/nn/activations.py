@@ -1,4 +1,4 @@
-"""The activation of a layer, found by its name: forward, backward, and what initial weights suit it."""
+"""The activation of a layer, found by its name: forward, backward, and the initial weights that suit it."""
 
 import math
 
@@ -20,7 +20,7 @@ UNFIT = {
 
 
 def known():
-    """The parameters by name of all that a layer takes: elementwise functions of one array, and softmax."""
+    """The functions that a layer takes, elementwise ones of one array and softmax: their parameters by name."""
     found = {"softmax": ["scale"]}
     for activation in ACTIVATIONS.values():
         if activation.public and len(activation.operands) == 1 and activation.name not in UNFIT:
@@ -35,7 +35,7 @@ def names():
 
 
 class Function:
-    """What a layer applies to inputs @ weights + bias.
+    """The function that a layer applies to inputs @ weights + bias.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Function:
             if y is not None:
                 return self._backward(grad, y=y, out=out, **self.parameters)
             return self._backward(grad, x, out=out, **self.parameters)
-        # a function of the user's may change the gradient that it is given, unless that is the caller's
+        # A function of the user's may change the gradient that it gets. The caller's array must stay as it is.
         given = grad if grad is out else grad.copy()
         result = given if self.is_linear else self._backward(given, read_only(x))
         return write(result, given if out is None else out, "the activation's backward function")
@@ -87,7 +87,7 @@ class Function:
     def init(self):
         """The name of the initial weights that suit it: LeCun for selu, He where f grows like x, else Glorot.
 
-        A function of the user's own is not called for that: it gets He's.
+        A function of the user's own gets He's, and is not called to find that out.
         """
         if self.is_own:
             return "he"
@@ -98,7 +98,7 @@ class Function:
         return "he" if float(self.forward(np.array([FAR]))[0]) > FAR / 2 else "glorot"
 
     def __reduce__(self):
-        """By name, where there is one."""
+        """Pickle the name, where there is one."""
         if self.name is not None:
             return find, (self.name, self.parameters)
         return find, (None if self.is_linear else (self._forward, self._backward), {})
@@ -110,7 +110,7 @@ class Function:
 
 
 def write(result, out, what):
-    """Write the result to `out`, if it is not there already."""
+    """Write the result to `out`, if it is another array; `what` names its function in an error."""
     if result is not out:
         if np.shape(result) != out.shape:
             raise ValueError(f"{what} must return an array of its input's shape {out.shape}, got {np.shape(result)}")
@@ -119,14 +119,14 @@ def write(result, out, what):
 
 
 def read_only(array):
-    """A view for a function of the user's, which would spoil later steps if it wrote there."""
+    """A read-only view for a function of the user's, which must not change the array."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
 def label(function):
-    """What a function of the user's is called."""
+    """The name of a function of the user's."""
     return getattr(function, "__name__", repr(function))
 
 
@@ -177,7 +177,7 @@ def named(name, parameters):
     forward, backward = getattr(fastact, name), getattr(fastact, name + "_backward")
     takes = known()[name]
     for parameter, value in parameters.items():
-        if parameter not in takes:  # where= of a ufunc would leave memory as it is
+        if parameter not in takes:  # among them where=, which would leave results unwritten
             right = f"whose parameters are {', '.join(takes)}" if takes else "which has no parameters"
             raise TypeError(f"Dense() got an unexpected argument {parameter!r} for {name!r}, {right}")
         if isinstance(value, (np.ndarray, list, tuple)) and np.ndim(value):

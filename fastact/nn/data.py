@@ -1,4 +1,4 @@
-"""What users hand to a network, as arrays of its dtype: checked once, with errors that say what would be right."""
+"""Checks that turn the arguments of users into arrays of a network's dtype. Their errors say what would be right."""
 
 import math
 import operator
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def network_dtype(dtype):
-    """float32 or float64: the dtype of a network whose arrays have this one."""
+    """The dtype of a network, float32 or float64; anything else is refused."""
     if dtype is None:
         return np.dtype(np.float32)
     dtype = np.dtype(dtype)
@@ -41,7 +41,7 @@ def checked(name, value, shape, dtype):
 
 
 def convert(array, dtype):
-    """The array in another dtype. What does not fit is inf, which `finite` refuses where it is asked; what is too small is 0."""
+    """The array in another dtype. Too large numbers become inf, and `finite` can refuse these; too small ones become 0."""
     with np.errstate(over="ignore", under="ignore"):
         return array.astype(dtype, copy=False)
 
@@ -57,7 +57,7 @@ def as_matrix(name, value, width, dtype):
 def as_rows(name, value, width, dtype, empty=False):
     """A finite array of shape (rows, width), a row for each example; `empty` says whether it may have no rows."""
     if empty and type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[1] == width:
-        return finite(name, value)  # the way of a prediction in microseconds
+        return finite(name, value)  # so that small predictions are fast
     array = real(name, value)
     if array.ndim != 2 or array.shape[1] != width:
         hint = ""
@@ -77,7 +77,7 @@ def finite(name, array):
     """The array, if it has neither NaN nor inf."""
     with np.errstate(all="ignore"):
         total = np.add.reduce(array, axis=None)
-    if math.isfinite(total):  # nearly always where all numbers are finite, and sooner known
+    if math.isfinite(total):  # the sum is faster; of finite numbers it is nearly always finite
         return array
     wrong = ~np.isfinite(array)
     if wrong.any():

@@ -1,4 +1,4 @@
-"""Networks in files: NumPy's .npz format without pickle, arrays and one text, which plain NumPy reads as well."""
+"""Networks in files, in NumPy's .npz format without pickle: arrays and one text, which NumPy alone can read."""
 
 import contextlib
 import json
@@ -60,13 +60,13 @@ def load(path):
         file = path if hasattr(path, "read") else stack.enter_context(open(path, "rb"))
         try:
             return read(file)
-        except Exception as error:  # whatever a broken or hostile file brings about in zipfile, json and NumPy
+        except Exception as error:  # a broken or hostile file can cause any error in zipfile, json and NumPy
             reason = f"{error}" or type(error).__name__
             raise ValueError(f"{getattr(file, 'name', path)!r} is no network of fastact that can be read: {reason}") from error
 
 
 def read(file):
-    """The network in a file; any exception says that there is none."""
+    """The network in a file. It raises some exception where there is none."""
     from .network import Network
 
     refuse_foreign(file)
@@ -85,7 +85,7 @@ def read(file):
 
 
 def refuse_foreign(file):
-    """Refuse a file of other arrays, and one that would take more memory than it has bytes: `save` compresses nothing."""
+    """Refuse a file of other arrays, and a compressed one, which may need any amount of memory: `save` compresses nothing."""
     start = file.tell()
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()

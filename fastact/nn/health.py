@@ -1,4 +1,4 @@
-"""What a network looks like inside: neurons that are dead or saturated, and the size of the gradients."""
+"""The health of a network: neurons that are dead or saturated, and the size of the gradients."""
 
 import dataclasses
 import itertools
@@ -47,9 +47,9 @@ class Health:
 
 
 def examine(layers, sums, gradients):
-    """The health of layers whose activations were applied to `sums`; `gradients` are pairs, of weights and bias, or None."""
+    """The health of layers, whose activations had the inputs `sums`; `gradients` has those of weights and bias by layer."""
     columns = []
-    for layer, inputs, pair in zip(layers, sums, gradients or itertools.repeat(None), strict=False):
+    for layer, inputs, of_layer in zip(layers, sums, gradients or itertools.repeat(None), strict=False):
         function = layer.function
         dead, saturated, gradient = 0.0, np.nan, np.nan
         if function.name == "softmax":
@@ -59,15 +59,15 @@ def examine(layers, sums, gradients):
             dead = 100 * np.mean((slope == 0).all(axis=0))
             if largest := largest_slope(function, inputs.dtype):
                 saturated = 100 * np.mean((slope < SMALL * largest).mean(axis=0) > MOST)
-        if pair:
-            gradient = np.sqrt(np.mean(pair[0].astype(np.float64) ** 2))
+        if of_layer:
+            gradient = np.sqrt(np.mean(of_layer[0].astype(np.float64) ** 2))
         columns.append((dead, saturated, gradient))
     return Health([repr(layer) for layer in layers], *np.array(columns).T)
 
 
 def largest_slope(function, dtype):
     """The largest derivative of a function, None where it is piecewise linear or its derivative grows without end."""
-    x = np.linspace(-FAR, FAR, 4001).astype(dtype)[:, np.newaxis]  # rows, as a function of the user's may need them
+    x = np.linspace(-FAR, FAR, 4001).astype(dtype)[:, np.newaxis]  # in rows, which a function of the user's may need
     slope = np.abs(function.slope(x))
     if len(np.unique(slope)) <= 4 or not np.isfinite(slope).all():
         return None

@@ -8,7 +8,7 @@ import numpy as np
 from . import activations
 from .data import as_matrix, checked, convert, network_dtype, positive, real
 
-# The variance of initial weights for n inputs and m outputs. Each keeps the size of what flows through a layer of its kind.
+# The variance of initial weights for n inputs and m outputs. It keeps the numbers of a deep network at one size.
 INITS = {
     "he": lambda n, m: 2 / n,
     "lecun": lambda n, m: 1 / n,
@@ -85,7 +85,7 @@ class Dense:
         self.init, self.scale = init, scale
         self.rng = None if rng is None else np.random.default_rng(rng)
         self.network = self.outputs = self._inputs = self._sums = self._d_weights = self._d_bias = None
-        self._weights = self._bias = None  # drawn when they are first looked at, so that a network can draw them
+        self._weights = self._bias = None  # drawn when they are first read, so that a network can draw them before
 
     @classmethod
     def of(cls, weights, bias=None, activation=None, **parameters):
@@ -122,7 +122,7 @@ class Dense:
 
     @property
     def drawn(self):
-        """Whether the weights are there: they are drawn, or given."""
+        """Whether the weights have been drawn or given."""
         return self._weights is not None
 
     def draw(self, rng):
@@ -136,7 +136,7 @@ class Dense:
 
     @property
     def weights(self):
-        """The weights; drawn, if nothing has set them yet."""
+        """The weights. The first use draws them, if nothing has set them."""
         if self._weights is None:
             self.draw(np.random.default_rng() if self.rng is None else self.rng)
         return self._weights
@@ -163,14 +163,14 @@ class Dense:
     d_bias = property(lambda self: self._d_bias, doc="The gradient of the bias, from the last backward pass.")
 
     def bind(self, network, parameters, gradients):
-        """Become a part of a network: weights and bias move into its vectors, of which these are the views."""
+        """Become a part of a network: weights and bias move into these views of its vectors."""
         weights, bias = parameters
         weights[...], bias[...] = self.weights, self.bias
         self._weights, self._bias, self.network = weights, bias, network
         self._d_weights, self._d_bias = gradients
 
     def __getstate__(self):
-        """Without the network: a copy of a layer belongs to none, until a network that is copied takes it."""
+        """Without the network. A network that is copied together with the layer binds it anew."""
         state = self.__dict__ | {"network": None}
         if self.network is not None:
             state |= {"_d_weights": None, "_d_bias": None}
@@ -233,7 +233,7 @@ class Dense:
 
 
 def views(layers, vector):
-    """For each layer the parts of a vector that are its weights and its bias, or their gradients."""
+    """For each layer two views of a vector: its weights and its bias, or their gradients."""
     end = 0
     for layer in layers:
         start, middle = end, end + layer.shape[0] * layer.shape[1]

@@ -1,4 +1,4 @@
-"""What training minimizes: a loss by name or of the user's own, and labels as it takes them."""
+"""The losses of training: one by name or a function of the user's, with the labels in its form."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ from ..calls.elementwise import nearest
 from .activations import label, read_only, write
 from .data import convert, finite, real
 
-# The loss that a name stands for, and its function: (loss, gradient) in one pass.
+# The names of losses, and fastact's functions that compute the loss and the gradient in one pass.
 FUNCTIONS = {name: name + "_and_grad" for name in ("cross_entropy", "binary_cross_entropy_with_logits", "squared_error")}
 
-# What a network's outputs mean: the classes of cross-entropy, the yes or no of binary cross-entropy, or values.
+# The meanings of a network's outputs: scores of classes, scores for yes or no, or values.
 TASKS = ("classes", "binary", "values")
 
 SIGMOIDS = ("sigmoid", "expit")
@@ -25,7 +25,7 @@ class Objective:
     targets : ndarray
         The labels, a row for each row of the data.
     task : str
-        What the outputs mean, one of TASKS.
+        The meaning of the outputs, one of TASKS.
     """
 
     def __init__(self, function, targets, task):
@@ -39,7 +39,7 @@ class Objective:
 
 
 def guarded(function):
-    """A loss of the user's, which can write to nothing but `out`, and says what it should return."""
+    """A loss of the user's, which can write only to `out`; an error says what it should return."""
 
     def loss_and_gradient(outputs, target, out):
         found = function(read_only(outputs), read_only(target), out=out)
@@ -51,7 +51,7 @@ def guarded(function):
 
 
 def objective(loss, y, rows, layer):
-    """The loss that a name, a callable or, with None, the kind of the labels choose.
+    """The loss that a name or a callable chooses; with None the kind of the labels chooses it.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def objective(loss, y, rows, layer):
 
 
 def refuse_probabilities(loss, activation):
-    """Refuse a last layer that normalizes under a loss that normalizes by itself."""
+    """Refuse a last layer whose softmax or sigmoid the loss has inside."""
     inside = {"cross_entropy": ("softmax",), "binary_cross_entropy_with_logits": (*SIGMOIDS, "softmax")}.get(loss, ())
     if activation in inside:
         raise ValueError(
@@ -141,7 +141,7 @@ def classes_or_distributions(y, width, dtype):
 
 
 def like_outputs(loss, y, width, dtype):
-    """Labels of the outputs' shape; of one output (rows,) counts as (rows, 1)."""
+    """Labels in the shape of the outputs; for one output (rows,) counts as (rows, 1)."""
     if y.ndim == 1 and width == 1:
         y = y[:, np.newaxis]
     if y.shape[1:] != (width,):

@@ -14,7 +14,7 @@ from .layers import Dense, one_dtype, views
 from .optimizers import Adam
 from .passes import Passes
 
-# Rows that are predicted at a time. The hidden layers of a large array then take little memory.
+# How many rows are predicted at a time, so that hidden layers take little memory.
 BLOCK = 4096
 
 
@@ -114,13 +114,13 @@ class Network:
         return self._gradients
 
     def __getstate__(self):
-        """The layers hold all; whether the optimizer works for this network is what its vector says."""
+        """Without the vectors, whose parts the layers hold; `goes_on` says whether the optimizer works for this network."""
         state = self.__dict__ | {"goes_on": getattr(self.optimizer, "parameters", None) is self._parameters}
         del state["_parameters"], state["_gradients"]
         return state
 
     def __setstate__(self, state):
-        """Views do not survive pickling and copying: they are made anew."""
+        """Make the vectors and the views of the layers anew."""
         goes_on = state.pop("goes_on")
         self.__dict__.update(state)
         self._bind()
@@ -128,7 +128,7 @@ class Network:
             self.optimizer.parameters = self._parameters
 
     def __copy__(self):
-        """A layer belongs to one network, so that a copy has layers of its own."""
+        """A copy has layers of its own, since a layer belongs to one network."""
         return copy.deepcopy(self)
 
     @property
@@ -243,13 +243,13 @@ class Network:
         return self
 
     def _predicted(self, X):
-        """The outputs for what a user gives, which must be finite."""
+        """The outputs for a user's X, which is checked."""
         X = as_rows("X", X, self.shape[0], self.dtype, empty=True)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             return self._outputs(X)
 
     def _outputs(self, X):
-        """The outputs of the last layer, a new array; nothing is kept, so that threads do not meet. X may be sparse."""
+        """The outputs of the last layer, a new array. Nothing is stored, so that threads do not meet. X may be sparse."""
         if X.shape[0] > BLOCK:
             outputs = np.empty((X.shape[0], self.shape[1]), self.dtype)
             for start in range(0, X.shape[0], BLOCK):

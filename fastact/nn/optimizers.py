@@ -1,4 +1,4 @@
-"""The optimizers: what a step makes of the gradients. One call of a compiled function updates all parameters of a network."""
+"""The optimizers. A step is one call of a compiled function, which updates all parameters of a network."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..calls.steps import checked_numbers
 
 
 class Optimizer:
-    """What all optimizers have in common: the rate, the number of steps, and the parameters that they work for.
+    """The base of all optimizers. It has the rate, the number of steps, and the vector of parameters that a step changes.
 
     An optimizer of your own needs two methods: ``start(parameters)``, and ``step(parameters, gradients)``, which changes the
     vector of parameters in place.
@@ -22,7 +22,7 @@ class Optimizer:
         self.parameters = None
 
     def number(self, name, value):
-        """The value as a float, if it is one that a step takes."""
+        """The value as a float, checked as fastact's steps check it."""
         return checked_numbers(type(self).__name__, {name: value})[0]
 
     def start(self, parameters):
@@ -47,7 +47,7 @@ class Optimizer:
         return rate
 
     def __getstate__(self):
-        """Without the parameters: a copy works for none, until a network that is copied with it hands it its own."""
+        """Without the parameters. A network that is copied together with the optimizer sets them anew."""
         return self.__dict__ | {"parameters": None}
 
     def __setstate__(self, state):

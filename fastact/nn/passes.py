@@ -6,7 +6,7 @@ from .layers import views
 
 
 class Passes:
-    """Both passes through all layers, for batches of up to so many rows. Nothing that the user has is written but the gradients.
+    """Both passes through all layers, for batches of up to `rows` rows. Of the arrays of users only `gradients` is written.
 
     Parameters
     ----------
@@ -16,25 +16,27 @@ class Passes:
     gradients : ndarray
         The vector that the backward pass writes: for each layer the gradients of its weights and of its bias.
     keep_sums : bool
-        Whether inputs @ weights + bias are kept, where the derivative could be had from the outputs alone.
+        Whether inputs @ weights + bias are kept even where the backward pass can do with the outputs.
     """
 
     def __init__(self, layers, rows, gradients, keep_sums=False):
         self.layers = layers
-        self._parts: dict[int, list] = {}
+        self._buffers_by_rows: dict[int, list] = {}
         self._gradients = list(views(layers, gradients))
         self._ones = np.ones(rows, gradients.dtype)
-        whole = self._parts[rows] = []
+        whole = self._buffers_by_rows[rows] = []
         for layer in layers:
             sums = np.empty((rows, layer.shape[1]), layer.dtype)
             in_place = layer.function.from_output and not keep_sums
             whole.append((sums, sums if in_place else np.empty_like(sums), np.empty_like(sums)))
 
     def _buffers(self, rows):
-        """For each layer the sums, the outputs (the same array, where that is enough) and the gradient of both."""
-        if rows not in self._parts:
-            self._parts[rows] = [tuple(array[:rows] for array in arrays) for arrays in next(iter(self._parts.values()))]
-        return self._parts[rows]
+        """For each layer three arrays: the sums, the outputs (in place of the sums where these are not kept), the gradient."""
+        if rows not in self._buffers_by_rows:
+            self._buffers_by_rows[rows] = [
+                tuple(array[:rows] for array in arrays) for arrays in next(iter(self._buffers_by_rows.values()))
+            ]
+        return self._buffers_by_rows[rows]
 
     def forward(self, inputs):
         """The outputs of the last layer, in a buffer."""
@@ -64,7 +66,7 @@ class Passes:
         return loss
 
     def sums(self, rows):
-        """What the activations of the last pass were applied to, by layer; with keep_sums alone."""
+        """The inputs of the activations in the last pass, by layer. Only for keep_sums=True."""
         return [sums for sums, _, _ in self._buffers(rows)]
 
 

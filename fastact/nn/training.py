@@ -10,7 +10,7 @@ from .data import as_rows
 from .passes import Passes
 
 
-# An overflow makes the loss infinite, which is refused below. An underflow is 0.
+# An infinite loss is refused below.
 @np.errstate(over="ignore", invalid="ignore", under="ignore")
 def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progress):
     """Train for some epochs; the arguments are checked already.
@@ -24,7 +24,7 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
     shuffle : bool
     rng : numpy.random.Generator
     validate : callable or None
-        Gives the validation loss.
+        Returns the validation loss.
     progress : bool or None
     """
     rows = len(X)
@@ -43,7 +43,7 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
             for start in range(0, rows, batch_size):
                 if shuffle:
                     chosen = order[start : start + batch_size]
-                    # mode="raise" would go through a buffer of its own; the indices are right
+                    # mode="raise", the default, would copy through a buffer. The indices are in range.
                     x = X.take(chosen, axis=0, out=x_batch[: len(chosen)], mode="clip")
                     y = objective.targets.take(chosen, axis=0, out=y_batch[: len(chosen)], mode="clip")
                 else:
@@ -63,7 +63,7 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
                     f"deviation 1. The network is that of epoch {epoch - 1}"
                 )
             validation = {} if validate is None else {"validation": validate()}
-            if validation:  # in line with `losses`, whatever earlier fits had
+            if validation:  # NaN for epochs of earlier fits without validation
                 network.validation_losses += [math.nan] * (len(network.losses) - len(network.validation_losses))
                 network.validation_losses += validation.values()
             network.losses.append(loss)
@@ -74,7 +74,7 @@ def run(network, X, objective, epochs, batch_size, shuffle, rng, validate, progr
 
 
 def validator(network, loss, validation, objective):
-    """A function that computes the loss of the validation data, which are checked here."""
+    """Check the validation data, and return a function that computes their loss."""
     try:
         X, y = validation
     except (TypeError, ValueError):
@@ -121,17 +121,17 @@ class Bar(Silence):
         self.bar = made
 
     def show(self, **losses):
-        """Move it on by an epoch."""
+        """Move the bar on by an epoch."""
         self.bar.set_postfix({name: f"{value:.4g}" for name, value in losses.items()}, refresh=False)
         self.bar.update()
 
     def close(self):
-        """Leave it as it is."""
+        """Close the bar, which stays on the screen."""
         self.bar.close()
 
 
 def bar(epochs, progress):
-    """What shows the progress. None: a bar, where stderr is a terminal and tqdm is installed; True: in any case; False: never."""
+    """The progress bar. None: if stderr is a terminal and tqdm is installed; True: a bar or lines; False: nothing."""
     if progress is False or sys.stderr is None or (progress is None and not is_terminal(sys.stderr)):
         return Silence()
     try:
@@ -142,8 +142,8 @@ def bar(epochs, progress):
 
 
 def is_terminal(stream):
-    """Whether somebody looks at what is written there."""
+    """Whether a stream is a terminal."""
     try:
         return stream.isatty()
-    except (AttributeError, ValueError):  # an object that can only write; a closed file
+    except (AttributeError, ValueError):  # an object that can only write, or a closed file
         return False
