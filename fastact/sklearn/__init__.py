@@ -6,8 +6,8 @@ They take scikit-learn's parameters, and go where its estimators go: pipelines, 
 
     make_pipeline(StandardScaler(), MLPClassifier((128,), "gelu")).fit(X, y)
 
-The files: `classifier` and `regressor` say what outputs mean, `base` has the parameters and the training, `parameters` what
-values are right for them.
+The files: `classifier` and `regressor` turn outputs into predictions, `base` has the parameters and the training, `parameters`
+checks the parameters.
 """
 
 try:

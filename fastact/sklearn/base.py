@@ -1,4 +1,4 @@
-"""What the classifier and the regressor have in common: the parameters, and the training with scikit-learn's rules to stop."""
+"""The base of the classifier and the regressor: the parameters, and the training with scikit-learn's rules to stop."""
 
 import itertools
 import math
@@ -17,33 +17,33 @@ from ..nn.data import finite
 from ..nn.passes import Passes
 from . import parameters
 
-# scikit-learn's names of activations that have another name here.
+# scikit-learn's names for activations, where fastact's differ.
 NAMES = {"identity": None, "logistic": "sigmoid"}
 
-# Below this rate learning_rate="adaptive" gives up.
+# learning_rate="adaptive" does not divide a rate below this one: training stops.
 LEAST_RATE = 1e-6
 
 
 class Loss:
-    """What is minimized: of each row the loss of its outputs, times the row's weight.
+    """The weighted sum over the rows of the loss of their outputs.
 
     Parameters
     ----------
     function : callable
         One of fastact's functions that return a loss and its gradient.
     elements : int
-        How many losses it makes of a row.
+        How many losses it has for a row.
     share, slope : float
-        What these losses and their gradients are multiplied by.
+        The factors of these losses and of their gradients.
     """
 
     def __init__(self, function, elements=1, share=1.0, slope=1.0):
         self.function, self.elements, self.share, self.slope = function, elements, share, slope
 
     def __call__(self, outputs, targets, out):
-        """The sum over the rows; the gradient of their weighted mean goes to `out`."""
+        """The weighted sum of the losses of the rows. The gradient of their weighted mean is written to `out`."""
         y, weights, total_weight = targets
-        if weights is None:  # a mean is computed faster than the loss of each row
+        if weights is None:  # the mean is faster than the loss of each row
             mean, _ = self.function(outputs, y, out=out)
             if self.slope * self.elements != 1:
                 out *= self.slope * self.elements
@@ -54,9 +54,9 @@ class Loss:
 
 
 class MLP(BaseEstimator):
-    """What the classifier and the regressor have in common."""
+    """The base of the classifier and the regressor."""
 
-    best_loss_: Any  # None until an epoch of the kind that sets it
+    best_loss_: Any  # None before the first epoch, and with early stopping; without it the other two are None
     best_validation_score_: Any
     validation_scores_: Any
 
@@ -131,7 +131,7 @@ class MLP(BaseEstimator):
         return self._fit(X, y, sample_weight)
 
     def _fit(self, X, y, sample_weight, incremental=False, classes=None):
-        """Train for one epoch, if that is incremental, and else to the end."""
+        """Train to the end, or for one epoch if `incremental`."""
         parameters.check(self)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit() has no rows to hold out: it needs early_stopping=False")
@@ -184,7 +184,7 @@ class MLP(BaseEstimator):
         return self
 
     def _hold_out(self, X, targets, weights, y, random):
-        """The rows to learn from (X, targets, weights), and those that say when to stop (X, y, weights)."""
+        """The rows to learn from (X, targets, weights), and the rows held out (X, y, weights), whose score says when to stop."""
         chosen, held = train_test_split(
             np.arange(X.shape[0]),
             test_size=self.validation_fraction,
@@ -212,7 +212,7 @@ class MLP(BaseEstimator):
         return [*hidden, Dense(*sizes[-2:])]
 
     def _start(self, layers, dtype, task, random):
-        """Make a new network, and forget what was learnt."""
+        """Make a new network, and reset all that training records."""
         rng = np.random.default_rng(random.randint(2**31, size=4))
         self.network_ = Network(*layers, rng=rng, dtype=dtype, task=task)
         self.n_outputs_, self.n_layers_ = self.network_.shape[1], len(layers) + 1
@@ -221,7 +221,7 @@ class MLP(BaseEstimator):
         self.best_loss_ = self.validation_scores_ = self.best_validation_score_ = None
 
     def _optimizer(self):
-        """A new one."""
+        """A new optimizer."""
         if self.solver == "sgd":
             nesterov = self.nesterovs_momentum and self.momentum > 0
             return SGD(self.learning_rate_init, momentum=self.momentum, nesterov=nesterov)
@@ -231,7 +231,7 @@ class MLP(BaseEstimator):
         return Adam(self.learning_rate_init, **moments)
 
     def _train(self, X, targets, weights, validation, incremental):
-        """The loop over epochs."""
+        """Run the epochs."""
         network, rows, total_weight = self.network_, X.shape[0], X.shape[0] if weights is None else float(weights.sum())
         size = min(200, rows) if self.batch_size == "auto" else min(self.batch_size, rows)
         if self.batch_size != "auto" and self.batch_size > rows:
@@ -244,7 +244,7 @@ class MLP(BaseEstimator):
                 before = network.parameters.copy()
                 if self.shuffle:
                     network.rng.shuffle(order)
-                with np.errstate(all="ignore"):  # what is not finite is refused below
+                with np.errstate(all="ignore"):  # numbers that are not finite are refused below
                     total = sum(
                         self._step(passes, loss, X, targets, weights, order[start : start + size])
                         for start in range(0, rows, size)
@@ -274,7 +274,7 @@ class MLP(BaseEstimator):
             warnings.warn("Training interrupted by user.", stacklevel=4)
 
     def _step(self, passes, loss, X, targets, weights, chosen):
-        """Learn from some rows. It returns their loss."""
+        """Learn from the chosen rows, and return their loss."""
         network = self.network_
         divisor: float = len(chosen)
         if weights is not None:

@@ -112,7 +112,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def _targets(self, y, first, incremental, classes):
-        """What the network shall put out, how many outputs that takes, what they mean, and the classes."""
+        """The targets, the number of outputs, the task, and the classes."""
         kind = type_of_target(y)
         if kind not in ("binary", "multiclass", "multilabel-indicator"):
             right = "one class a row, numbers without a fraction or texts, or an indicator matrix of 0 and 1"
@@ -195,7 +195,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         return self._apply(X, fastact.log_softmax, fastact.log_sigmoid)
 
     def _apply(self, X, of_classes, of_labels):
-        """A function of the outputs: one for classes of which one is right, or one for labels that each may be."""
+        """Apply `of_classes` to the outputs where one class is right, `of_labels` where each label has its own probability."""
         outputs = self._outputs(X)
         if self.out_activation_ == "softmax":
             return of_classes(outputs, out=outputs)

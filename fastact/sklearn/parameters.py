@@ -1,4 +1,4 @@
-"""What values are right for the parameters of an estimator."""
+"""Checks of the parameters of an estimator."""
 
 import math
 import numbers
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-# Numbers: the kind, a test, and the words for an error.
+# Kinds of numbers: the class, a test, and the words for an error.
 NOT_NEGATIVE = numbers.Real, lambda value: 0 <= value < math.inf, "a finite number that is at least 0"
 POSITIVE = numbers.Real, lambda value: 0 < value < math.inf, "a finite positive number"
 DECAY = numbers.Real, lambda value: 0 <= value < 1, "a number that is at least 0 and less than 1"
@@ -49,7 +49,7 @@ RIGHT: dict[str, tuple[Any, Any, str]] = {
 
 
 def check(estimator):
-    """Refuse wrong ones."""
+    """Refuse an estimator with a wrong parameter."""
     for name, (kind, test, right) in RIGHT.items():
         value = getattr(estimator, name)
         if not (isinstance(value, kind) and test(value)):

@@ -45,11 +45,11 @@ class MLPRegressor(RegressorMixin, MLP):
         return self._fit(X, y, sample_weight, incremental=True)
 
     def _targets(self, y, first, incremental, classes):
-        """The numbers, how many there are a row, and what they mean; there are no classes."""
+        """The targets, the number of outputs, the task, and no classes."""
         return y, 1 if y.ndim == 1 else y.shape[1], "values", None
 
     def _loss(self):
-        """Half the squared error. The loss is its mean over the outputs too, the gradient is not divided, as in scikit-learn."""
+        """Half the squared error. As in scikit-learn, the loss is a mean over the outputs, and the gradient that of their sum."""
         return Loss(fastact.squared_error_and_grad, self.n_outputs_, share=0.5 / self.n_outputs_, slope=0.5)
 
     def _score(self, y, outputs, weights):
