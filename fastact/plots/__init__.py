@@ -1,4 +1,4 @@
-"""Pictures: what the functions look like, what they do in a network, how accurate and how fast they are.
+"""Pictures of the functions: their curves, their effect in a network, their accuracy and their speed.
 
 Each function returns a matplotlib Figure, which knows nothing of pyplot and its state: save it with its `savefig`, or with
 `save`, which makes the same bytes each time and adds a text for those who cannot see it. `fastact plot` is the same as a

@@ -28,7 +28,7 @@ is no display it is written into the current folder, as fastact-functions.png
 
 
 class Kind:
-    """A picture that has a word of its own: what it is called with, what it shows, and what draws it."""
+    """A picture with a word of its own in the command: its usage, a line on what it shows, and the function that draws it."""
 
     def __init__(self, usage, shows, draw):
         self.usage, self.shows, self.draw = usage, shows, draw
@@ -42,7 +42,7 @@ def errors(*names):
 
 
 def alone(name, draw):
-    """A picture that takes nothing."""
+    """The function that draws a picture without arguments."""
 
     def drawn(*given):
         if given:
@@ -99,12 +99,12 @@ def add(commands):
     known = parser.parse_known_args
 
     def parse(arguments=None, namespace=None):
-        """Take functions after an option as well, and say of an unknown option which there are."""
-        options, rest = known(arguments, namespace)
-        if unknown := [each for each in rest if each.startswith("-")]:
+        """Allow functions after an option too. The error for an unknown option lists the options."""
+        options, others = known(arguments, namespace)
+        if unknown := [each for each in others if each.startswith("-")]:
             of_each = [takes(name) for name in options.what if name in sheet.names() or name in KINDS]
             parser.error(f"no option {unknown[0]}: {'; '.join(of_each) or f'functions take {spelt(parameters())}'}")
-        options.what += rest
+        options.what += others
         return options, []
 
     parser.parse_known_args = parse
@@ -172,7 +172,7 @@ def number(name, text):
 
 
 def drawable(path):
-    """The path of a picture that can be written: tried before the work."""
+    """The path, if a picture can be written there. This is tried before the work."""
     from ..command.cli import writable
 
     try:
@@ -185,7 +185,7 @@ def drawable(path):
 
 
 def show(figure):
-    """Show the picture in a window until it is closed; False where there is none to be had."""
+    """Show the picture in a window until that is closed; False where no window can be had."""
     from matplotlib import pyplot
 
     try:

@@ -1,4 +1,4 @@
-"""The curves of an activation: computed by the package's own functions, with a gap where a curve jumps."""
+"""The curves of an activation, computed by the package's own functions, with a gap where a curve jumps."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ import fastact
 
 from ..declare import ACTIVATIONS
 
-# On a large panel, and on a small one.
+# The numbers of points on a large panel and on a small one.
 SAMPLES, FEW = 1001, 401
-# A step between neighbours counts as a jump when it outlives so many halvings of the distance.
+# A step between neighbouring points is a jump if it is still there after so many halvings of their distance.
 HALVINGS = 40
 
 
@@ -18,7 +18,7 @@ def drawable():
 
 
 def evaluate(activation, x, parameters):
-    """The function and its derivative at x. Of a gated pair the gate is x and the value 1."""
+    """The function and its derivative at x. For a gated function x is the gate, and the value is 1."""
     forward, backward = getattr(fastact, activation.name), getattr(fastact, activation.name + "_backward")
     ones = np.ones_like(x)
     with np.errstate(all="ignore"):
@@ -49,17 +49,17 @@ class Curve:
 
     @property
     def domain(self):
-        """The part of the range where there is a function, as (low, high, whether it is all of it); None if there is none."""
+        """The part of the range where the function is defined, as (low, high, whether it is the whole range), or None."""
         finite = np.isfinite(self.y)
         if not finite.any():
             return None
         inside = self.x[finite]
-        # A jump has a single NaN between its sides: only NaN at an end means that the domain is narrower than the range.
+        # A jump has a NaN too, between its sides. NaN at an end means that the domain is narrower than the range.
         return float(inside[0]), float(inside[-1]), bool(finite[0] and finite[-1])
 
 
 def places(low, high, samples):
-    """Even steps, and besides ever smaller ones towards 0, where activations bend, however wide the range is."""
+    """Points in even steps, and in a wide range more points near 0, where activations bend."""
     even = np.linspace(low, high, samples)
     size = max(abs(low), abs(high))
     towards = np.geomspace(size * 1e-9, size, samples // 10) if size > 100 else np.empty(0)
@@ -68,7 +68,7 @@ def places(low, high, samples):
 
 
 def with_gaps(function, x):
-    """x and function(x), with a NaN between the two sides of each jump, which are found by halving."""
+    """x and function(x), with a NaN between the two sides of each jump. Halving finds the sides."""
     y = function(x)
     with np.errstate(all="ignore"):
         steps = np.abs(np.diff(y))
@@ -94,7 +94,7 @@ def with_gaps(function, x):
 
 
 def ends(function, x, y):
-    """Between which samples a domain ends, and the last number that is in it, also by halving."""
+    """After which points a domain ends or begins, and the last number in it, which halving finds."""
     finite = np.isfinite(y)
     at = np.flatnonzero(finite[:-1] != finite[1:])
     inside, outside = np.where(finite[at], x[at], x[at + 1]), np.where(finite[at], x[at + 1], x[at])

@@ -1,4 +1,4 @@
-"""Digits to learn from, drawn here, so that no data set is needed."""
+"""Images of digits to learn from. They are drawn here, so that no data set is needed."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ GLYPHS = (
 
 
 def digits(count, rng):
-    """So many images of 8 x 8 numbers around 0 to 1, flat, and the digits in them: moved, thick or thin, blurred, noisy."""
+    """Images of digits, moved, thick or thin, blurred and noisy: rows of 8 x 8 numbers around 0 to 1; and the digits in them."""
     glyphs = np.array([[list(map(int, row)) for row in glyph.split()] for glyph in GLYPHS], np.float32)
     labels = rng.integers(0, 10, count)
     canvas = np.zeros((count, 10, 10), np.float32)

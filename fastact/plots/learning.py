@@ -79,9 +79,9 @@ def way_back(name):
 
 
 def dying(name):
-    """The share of dead neurons after each epoch, in per cent, and the share of unknown images that is told right in the end.
+    """The share of dead neurons after each epoch, in per cent, and the share of right answers for unknown images at the end.
 
-    Steps so large make the latter go up and down: it is the mean of the last epochs.
+    Large steps make the latter go up and down. So it is the mean of the last epochs.
     """
     from ..nn import Adam, Dense, Network
 
@@ -97,7 +97,7 @@ def dying(name):
 
 
 def vanishing(axes, sizes, height):
-    """The left panel: a line for each function, which names it where it starts."""
+    """The left panel: a line for each function, with its name where the line starts."""
     exponents = np.log10(list(sizes.values()))
     low, high = np.floor(exponents.min() / 3) * 3 - 1, exponents.max() + 2.2
     axes.set(xlim=(-5.4, DEPTH), ylim=(low, high))
@@ -116,32 +116,32 @@ def vanishing(axes, sizes, height):
 
 
 def dead(axes, trained, height):
-    """The right panel: a line for each function, and what became of it."""
+    """The right panel: a line for each function, and its end in words."""
     axes.set(xlim=(1, EPOCHS), ylim=(-17, 104))
     axes.set_yticks(range(0, 101, 20), [f"{share} %" for share in range(0, 101, 20)])
     axes.set_xticks(range(5, EPOCHS + 1, 5))
     ends = [shares[-1] for shares, _ in trained.values()]
     places = spread(ends, 121 * 0.33 / height)
     for i, ((name, (shares, score)), place) in enumerate(zip(trained.items(), places, strict=True)):
-        # Where two lines are one, both colours are seen.
+        # The third line is dashed, so that a line below it is seen.
         style.line(axes, range(1, EPOCHS + 1), shares, style.BY_NAME[name], 2, "-" if i < 2 else (0, (3, 3)), zorder=3 + i)
         text = f"{name}: {shares[-1]:.0f} % dead\n{score:.0%} right in the end"
         style.write(axes, EPOCHS + 0.6, place, text, 8, style.BY_NAME[name], bold=True, ha="left", va="center", clip_on=False)
 
 
-def spread(places, apart):
-    """The places, moved as little as keeps them so far apart, in their order."""
+def spread(places, gap):
+    """The places, moved as little as possible to be at least `gap` from each other, in their order."""
     order = np.argsort(places, kind="stable")
     sorted_places = np.array(places, float)[order]
-    groups = []  # of (sum of what the members want, how many)
+    groups = []  # (sum of the members' wishes, number of members); a group moves as one
     for i, place in enumerate(sorted_places):
-        groups.append((place - i * apart, 1))
+        groups.append((place - i * gap, 1))
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
             total, count = groups.pop()
             groups[-1] = groups[-1][0] + total, groups[-1][1] + count
     found = np.repeat([total / count for total, count in groups], [count for _, count in groups])
     result = np.empty(len(order))
-    result[order] = found + apart * np.arange(len(order))
+    result[order] = found + gap * np.arange(len(order))
     return result
 
 
@@ -198,7 +198,7 @@ def farthest(net, x):
 
 
 def heading(count):
-    """What is above a panel."""
+    """The text above a panel."""
     return f"{count} ReLU neurons" if count else "no activation: a line"
 
 
@@ -223,7 +223,7 @@ def bends(net):
     if len(net.layers) == 1:
         return np.empty(0)
     first, last = net.layers
-    # One whose output has no weight, or that is on or off all over, bends nothing.
+    # A neuron does not bend the line if one of its weights is 0.
     bending = (first.weights[0] != 0) & (last.weights[:, 0] != 0)
     at = -first.bias[bending] / first.weights[0, bending]
     return np.sort(at[np.abs(at) < np.pi])

@@ -10,7 +10,7 @@ from ..command import bench
 from ..command.bench.record import leading, mean
 from . import style
 
-# What is drawn if nothing else is said: large enough that calls do not count, and small enough for a cache.
+# The size that is drawn by default: large enough that the cost of calls does not count, and small enough for a cache.
 USUAL = 1 << 18
 PASSES = {"forward": style.FUNCTION, "backward": style.DERIVATIVE}
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -46,20 +46,20 @@ def speed(source=None, *, size=None):
     >>> fastact.plots.speed("bench.json").savefig("speed.svg")  # doctest: +SKIP
     """
     style.require()
-    of = repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the record"
+    source_name = repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the record"
     if source is None:
         record = measured()
     else:
-        record = bench.checked(source, of) if isinstance(source, dict) else bench.read(os.fspath(source))
+        record = bench.checked(source, source_name) if isinstance(source, dict) else bench.read(os.fspath(source))
     rows = [row for row in record["rows"] if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
     if not rows:
-        raise ValueError(f"no function of {of} was compared with the plain line, forward or backward")
+        raise ValueError(f"no function of {source_name} was compared with the plain line, forward or backward")
     sizes = sorted({row["size"] for row in rows})
     size = (USUAL if USUAL in sizes else sizes[-1]) if size is None else size
     if size not in sizes:
         known = ", ".join(map(bench.format_size, sizes))
         wanted = bench.format_size(size) if isinstance(size, int) else repr(size)
-        raise ValueError(f"{of} has no rows of {wanted} elements: it has {known}")
+        raise ValueError(f"{source_name} has no rows of {wanted} elements: it has {known}")
     ours = leading(rows)
     found: dict[str, dict[str, float]] = collections.defaultdict(dict)
     for row in rows:
@@ -80,7 +80,7 @@ def drawn(found, size, dtype, machine):
     """The figure: a line for each function, the fastest on top."""
     names = sorted(found, key=lambda name: found[name].get("forward", found[name].get("backward")))
     ratios = {kind: [found[name].get(kind, math.nan) for name in names] for kind in PASSES}
-    means = {kind: mean(of[kind] for of in found.values() if kind in of) for kind in PASSES}
+    means = {kind: mean(each[kind] for each in found.values() if kind in each) for kind in PASSES}
     means = {kind: each for kind, each in means.items() if each}
     said = ", ".join(f"{kind} {times(each)}" for kind, each in means.items())
     title = "How many times as fast as plain NumPy"

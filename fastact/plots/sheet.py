@@ -1,4 +1,4 @@
-"""The picture of functions: a panel for each, or for a family two."""
+"""The picture of functions: one panel for a function, two for a family of curves."""
 
 import collections
 import itertools
@@ -12,15 +12,15 @@ from ..docstrings.mathtext import latex
 from . import curves, style
 
 RANGE = (-7.0, 7.0)
-# Beyond these matplotlib's own arithmetic overflows.
+# The widths of a range with which matplotlib's own arithmetic works.
 NARROWEST, WIDEST = 1e-100, 1e100
-# Where the magnitude of the derivative is below this, little is learned.
+# Where the magnitude of the derivative is below this, the ground is shaded: little is learned there.
 LITTLE = 0.05
-# So many panels are small ones.
+# From this number of panels on they are small.
 MANY = 10
 KEY_SIZE = 8.5
 FORMULA_SIZES = ((7.5, 7, 6.5, 6, 5.5), (9.5, 9, 8.5, 8, 7.5, 7))
-# A family of more curves has no room for what is said beside it.
+# The largest number of curves in a family: the words beside more of them would have no room.
 MOST_CURVES = 16
 
 
@@ -98,7 +98,7 @@ def named(name):
 
 
 def choose(names, parameters):
-    """The activations of these names, or of all those that take the parameters."""
+    """The activations of these names; without names, those that take all the parameters."""
     chosen = [named(name) for name in names] or [one for one in curves.drawable() if set(parameters) <= set(taken(one))]
     for name in parameters:
         if not any(name in taken(one) for one in chosen):
@@ -109,12 +109,12 @@ def choose(names, parameters):
 
 
 def taken(one):
-    """The names of what an activation can be drawn with."""
+    """The names of the parameters that an activation can be drawn with."""
     return () if one.halves else (*one.parameters, *([one.option] if one.option else []))
 
 
 def given(one, parameters):
-    """Every combination of the parameters' values, as keywords, of what this activation takes."""
+    """All combinations of the values of this activation's parameters, as keywords."""
     values = {name: [default] for name, default in one.values.items()}
     for name, several in parameters.items():
         if name in taken(one):
@@ -128,7 +128,7 @@ def given(one, parameters):
     if len(found) > MOST_CURVES:
         raise ValueError(f"{one.name} would have {len(found)} curves: a family has at most {MOST_CURVES}")
     for keywords in found:
-        curves.evaluate(one, np.ones(1), keywords)  # the function itself says what is wrong with a parameter
+        curves.evaluate(one, np.ones(1), keywords)  # the function itself refuses a wrong parameter
     return found
 
 
@@ -150,7 +150,7 @@ def checked(range):
 
 
 class Panel:
-    """What one panel shows: one function with its derivative, or one of the two for a family."""
+    """One panel: a function with its derivative, or the functions or the derivatives of a family."""
 
     def __init__(self, one, values, bounds, kind, samples):
         self.one, self.values, self.kind = one, values, kind
@@ -158,13 +158,13 @@ class Panel:
         self.bottom, self.top = self.limits(bounds is None, whole)
 
     def limits(self, usual, whole):
-        """From where to where the panel goes up."""
+        """The lower and the upper end of the panel."""
         y = np.concatenate([curve.y for curve in self.curves])
         slope = np.concatenate([curve.slope for curve in self.curves])
         y, slope = y[np.isfinite(y)], slope[np.isfinite(slope)]
         if not y.size:
             return -1.0, 1.0
-        if not whole:  # towards poles it would be all wall
+        if not whole:  # near poles the curves would be vertical lines
             y, slope = (np.quantile(each, [0.03, 0.97]) for each in (y, slope))
         elif usual:
             y = np.clip(y, *self.clipped(y))
@@ -172,14 +172,14 @@ class Panel:
         if self.kind == "slope":
             low, high = float(slope.min()), float(slope.max())
         elif self.kind == "both":
-            room = max(high - low, 2)  # a derivative that leaves it would make a line of the function
+            room = max(high - low, 2)  # with all of a large derivative in it, the function would look flat
             low, high = min(low, max(slope.min(), low - room)), max(high, min(slope.max(), high + room))
         low, high = min(low, 0) if low < high else low, high
         margin = 0.09 * (high - low) or 0.1 * abs(high) or 1
         return low - margin, high + margin
 
     def clipped(self, y):
-        """The usual limits of a curve that grows without end, which cut it. A plateau that it reaches stays in the picture."""
+        """The limits at which a curve that grows without end is cut. A plateau at an end of it stays in the picture."""
         height = 0.6 * (self.high - self.low) / 2
         flat = [
             curve.y[end]
@@ -196,7 +196,7 @@ class Panel:
 
     @property
     def keys(self):
-        """What is said beside each curve of a family."""
+        """The words beside each curve of a family."""
         values = self.values if self.kind != "both" else ()
         return [style.signed(", ".join(f"{name} = {each[name]}" for name in self.varied)) for each in values]
 
@@ -267,7 +267,7 @@ def shallow(x, slope):
 
 
 def traced(one, values, bounds, samples):
-    """From where to where to draw, the curves there, and whether they are defined all over."""
+    """The ends of the range, the curves in it, and whether they are defined everywhere."""
     low, high = bounds or RANGE
     while True:
         found = [curves.Curve(one, each, low, high, samples) for each in values]
@@ -284,7 +284,7 @@ def traced(one, values, bounds, samples):
 
 
 def straight(found):
-    """Whether all are nearly one line, which is not what a function is known for."""
+    """Whether all curves are nearly straight lines: then a wider range shows more."""
     slopes = [curve.slope[np.isfinite(curve.slope)] for curve in found]
     return all(np.ptp(each) < 0.2 * np.abs(each).max() for each in slopes)
 
@@ -307,7 +307,7 @@ def placed(panels, columns):
 
 
 def drawn(panels, chosen):
-    """The figure with all panels, below one line that says what the colours mean."""
+    """The figure with all panels, and a legend above them."""
     families = any(panel.kind != "both" for panel in panels)
     count, large = len(panels), families or len(panels) < MANY
     columns = 2 if families else min(count, 3) if large and count != 4 else round(math.sqrt(1.4 * count))
@@ -341,7 +341,7 @@ def drawn(panels, chosen):
 
 
 def legend(made, panels):
-    """What the colours mean, for the panels that have both curves."""
+    """The legend of the panels that have both curves."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -357,12 +357,12 @@ def legend(made, panels):
 
 
 def key(made, function, slope, left, top):
-    """Beside a family: which colour of both panels is which value."""
+    """The legend beside a family: the colours of each value in both panels."""
     from matplotlib.lines import Line2D
 
     across, down = made.get_size_inches()
-    pairs = zip(shades("function", len(function.values)), shades("slope", len(function.values)), slope.keys, strict=True)
-    for i, (*colours, text) in enumerate(pairs):
+    entries = zip(shades("function", len(function.values)), shades("slope", len(function.values)), slope.keys, strict=True)
+    for i, (*colours, text) in enumerate(entries):
         y = 1 - (top + 0.1 + 0.155 * i) / down
         for j, colour in enumerate(colours):
             ends = [(left + 0.27 * j) / across, (left + 0.27 * j + 0.22) / across]

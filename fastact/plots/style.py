@@ -1,7 +1,6 @@
-"""What all pictures have in common: colours, type, panels, and how a picture is saved.
+"""The common parts of all pictures: colours, type, panels, saving.
 
-Everything is said explicitly and nothing is read from rcParams, which belong to the user: a picture is the same whatever
-style is in use, and none is left behind.
+All settings are explicit. matplotlib's rcParams belong to the user: they do not change a picture, and no picture changes them.
 """
 
 import math
@@ -66,7 +65,7 @@ def panel(made, left, top, width, height):
         labeltop=False, labelright=False, labelrotation=0,
     )  # fmt: skip
     for axis, placed in ((axes.xaxis, ("center", "top")), (axes.yaxis, ("right", "center_baseline"))):
-        plainly(axis.get_major_ticks(1)[0].label1, *placed)  # which the others are made after
+        plainly(axis.get_major_ticks(1)[0].label1, *placed)  # the other ticks are made like the first
     return axes
 
 
@@ -90,21 +89,21 @@ def write(where, x, y, text, size=8, colour=INK, bold=False, **placing):
     return where.text(x, y, text, color=colour, **font(size, bold), **placing)
 
 
-def line(axes, x, y, colour=FUNCTION, width=1.8, style="-", **how):
+def line(axes, x, y, colour=FUNCTION, width=1.8, style="-", **options):
     """A line without markers."""
-    return axes.plot(x, y, color=colour, linewidth=width, linestyle=style, **{**PLAIN, **how})[0]
+    return axes.plot(x, y, color=colour, linewidth=width, linestyle=style, **{**PLAIN, **options})[0]
 
 
-def dots(axes, x, y, colour, size=6, **how):
+def dots(axes, x, y, colour, size=6, **options):
     """Markers without a line."""
     return axes.plot(
         x, y, linestyle="None", markersize=size, color=colour,
-        **{"marker": "o", "markerfacecolor": colour, "markeredgecolor": colour, "markeredgewidth": 1.2, **how},
+        **{"marker": "o", "markerfacecolor": colour, "markeredgecolor": colour, "markeredgewidth": 1.2, **options},
     )[0]  # fmt: skip
 
 
 def legend(made, handles, labels, top=0.12, size=9, **where):
-    """One row of what the colours mean, so many inches below the upper edge."""
+    """A legend in one row, `top` inches below the upper edge."""
     from matplotlib.font_manager import FontProperties
 
     legend = made.legend(
@@ -128,7 +127,7 @@ def extent(text, size, bold=False):
 
 
 class Ticks:
-    """At most so many ticks on an axis from low to high, and what stands at them."""
+    """At most so many ticks on an axis from low to high, and their labels."""
 
     def __init__(self, low, high, most):
         from matplotlib.ticker import MaxNLocator
@@ -148,7 +147,7 @@ class Ticks:
         return len(self.labels) * (self.width + 0.08) <= length
 
     def label(self, value, position=None, step=None):
-        """With as many digits as tell the ticks apart."""
+        """The label of a tick, with enough digits to tell the ticks apart."""
         step = step or (self.values[1] - self.values[0] if len(self.values) > 1 else abs(value) or 1)
         largest = max(map(abs, self.values), default=1)
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
@@ -163,7 +162,7 @@ class Ticks:
         return signed(text)
 
     def on(self, axis):
-        """Give the axis its ticks; they follow when somebody zooms in a window."""
+        """Give the axis its ticks. They change when somebody zooms in a window."""
         from matplotlib.ticker import FuncFormatter
 
         def label(value, position):
@@ -222,9 +221,9 @@ def save(figure, path):
         ".pdf": {"Title": title, "Subject": description, "CreationDate": None},
     }.get(kind)
     settings = {"svg.hashsalt": "fastact", "svg.fonttype": "path", "savefig.bbox": None, "savefig.transparent": False}
-    # A figure without a layout engine gets these, once it has been saved.
+    # savefig would give these to a figure without a layout engine.
     settings |= {"figure.autolayout": False, "figure.constrained_layout.use": False}
-    # Only these are put back, and not all as rc_context does: what another thread sets meanwhile stays.
+    # Only these settings are put back: rc_context would undo what another thread sets meanwhile.
     with _saving:
         before = {name: matplotlib.rcParams[name] for name in settings}
         matplotlib.rcParams.update(settings)

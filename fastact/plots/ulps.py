@@ -1,4 +1,4 @@
-"""The picture of errors: by how many float32 numbers a function is off, over all exponents."""
+"""The picture of errors: the error of a function in ULP, over all exponents."""
 
 import functools
 
@@ -11,13 +11,14 @@ from ..docstrings.elsewhere import CALLS
 from . import curves, style
 from .sheet import named
 
-# Random numbers for each exponent and sign. Exponents near 0, where functions bend, get so many for each of some parts.
+# EACH random numbers for each exponent and sign. Exponents of at most NEAR in magnitude get that many for each of PARTS parts,
+# since functions bend there.
 EACH, PARTS, NEAR = 512, 16, 8
-# How much of the width of one sign is for exponents below these, for these, and for those above.
+# The shares of the width for exponents below these, for these, and above.
 SHARES = (0.2, 0.62, 0.18)
-# The promise: so many ULP forward and backward; near a zero of the derivative an absolute error instead.
+# The promised errors: in ULP, and near a zero of the derivative an absolute one.
 PROMISED, NEAR_ZERO = {"forward": 2, "backward": 4}, 2.0**-25
-# Where a NaN or an infinity stands that should be a number: above the distance of the farthest float32 numbers.
+# The error that stands for NaN or infinity in place of a number. Any other error is smaller.
 WRONG = 1e11
 COLOURS = dict(zip(("fastact", "plain NumPy", "torch", "jax", "scipy"), style.CONTESTANTS, strict=True))
 TICKS = (0, 1, 10, 100, 1e4, 1e6, 1e8, WRONG)
@@ -26,8 +27,8 @@ TICKS = (0, 1, 10, 100, 1e4, 1e6, 1e8, WRONG)
 def errors(name):
     """Draw the error of a function and of its derivative in float32, beside other libraries' and that of the plain line.
 
-    The error is counted in ULP, the distance between neighbouring float32 numbers at the exact value, and beyond four of them in
-    numbers that lie between. The exact value is this package's float64 result, which is off by less than 10^-8 float32 ULP.
+    The error is in ULP, the distance between neighbouring float32 numbers at the exact value. Beyond four ULP it is the number of
+    float32 numbers in between. The exact value is this package's float64 result, which is off by less than 10^-8 float32 ULP.
     Shown is, for each exponent and sign, the largest error among 512 random numbers, and near 1 among more. Near a zero of the
     derivative, which has no relative accuracy, an absolute error of 2^-25 counts as none.
 
@@ -71,7 +72,7 @@ def errors(name):
 
 
 def inputs():
-    """float32 numbers a row for each place of the picture, in order, and where these places are, from -1 to 1."""
+    """Rows of float32 numbers, one for each place along the picture, in order; and these places, from -1 to 1."""
     rng = np.random.default_rng(0)
     exponents = np.concatenate([np.full(PARTS if abs(e - 127) <= NEAR else 1, e, np.uint32) for e in range(255)])
     firsts = np.concatenate([np.arange(count) / count for count in np.unique(exponents, return_counts=True)[1]])
@@ -85,12 +86,12 @@ def inputs():
 
 
 def place(exponent):
-    """Where in the picture positive numbers with this binary exponent are, from 0 to 1."""
+    """The place in the picture of positive numbers with this binary exponent, from 0 to 1."""
     return np.interp(exponent, [-127, -NEAR, NEAR + 1, 128], np.cumsum([0, *SHARES]))
 
 
 def contestants(activation, kind):
-    """(label, library, function of float32 x) of all that can be compared here, ours first."""
+    """(label, library, function of float32 x) for all that can be compared here, ours first."""
     which = ("forward", "backward").index(kind)
     yield f"fastact, {simd}", "fastact", lambda x: curves.evaluate(activation, x, activation.values)[which]
     line = getattr(activation, "plain" if kind == "forward" else "plain_backward", None)
@@ -103,7 +104,7 @@ def contestants(activation, kind):
 
 
 def plain(line, activation, x):
-    """The line of NumPy that people write."""
+    """The result of the plain line."""
     given = {name: np.ones_like(x) if name == "value" else x for name in activation.operands}
     with np.errstate(all="ignore"):
         result = eval(f"({line})", {"np": np, "grad": np.ones_like(x), **activation.values, **given})
@@ -129,11 +130,11 @@ def near_zero(activation, x, exact):
 
 
 def off(x, got, exact, near, without_subnormal):
-    """The errors in ULP; NaN where there is no exact value. JAX takes subnormal numbers as 0, on purpose: they do not count."""
+    """The errors in ULP; NaN where the exact value is NaN. Subnormal numbers can be left out: JAX makes them 0, on purpose."""
     with np.errstate(all="ignore"):
         got, rounded = got.astype(np.float32), exact.astype(np.float32)
-        error, apart = ulps(got, exact), np.abs(order(got) - order(rounded))
-        error = np.where(np.isinf(error), WRONG, np.where(apart > 4, apart, error))
+        error, between = ulps(got, exact), np.abs(order(got) - order(rounded))
+        error = np.where(np.isinf(error), WRONG, np.where(between > 4, between, error))
         error[near & (np.abs(got - exact) <= NEAR_ZERO)] = 0
     error[np.isnan(exact)] = np.nan
     if without_subnormal:
@@ -179,7 +180,7 @@ def drawn(activation, x, at, found, note):
 
 
 def summary(x, label, error):
-    """What is said of a contestant: its largest error, and where it is."""
+    """The line on a contestant: its largest error, and where it is."""
     label += ", subnormal numbers left out" if label == "jax" else ""
     if np.isnan(error).all():
         return f"{label}: nothing to compare"
@@ -219,5 +220,5 @@ def panel(axes, kind, at, each):
 
 
 def tick_label(tick):
-    """What stands at a tick of the error."""
+    """The label of a tick of the error."""
     return "NaN, inf" if tick == WRONG else f"{tick:g}" if tick < 1000 else f"$10^{{{int(np.log10(tick))}}}$"
