@@ -46,7 +46,7 @@ class Activation:
     summary, source : str
         One sentence for the user, and the paper that the function comes from.
     operands : tuple of str
-        The arrays of the forward pass: ("x",), or ("gate", "value") for a gated pair.
+        The arrays of the forward pass: ("x",), or ("gate", "value") for a gated function.
     parameters : dict
         Parameter names and their defaults, in order; REQUIRED for one that has none.
     aliases : tuple of str

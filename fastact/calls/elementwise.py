@@ -44,7 +44,7 @@ class Call:
     ----------
     name : str
     operands : tuple of str
-        ("x",) forward, ("grad", "x") backward; a gated pair has two more names in place of x.
+        ("x",) forward, ("grad", "x") backward; a gated function has two names in place of x.
     parameters : dict
         Names and defaults, REQUIRED where there is none.
     evaluators : dict

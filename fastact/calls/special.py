@@ -112,7 +112,7 @@ def broadcast_axes(own_shape, shape):
 
 
 class HalvesCall(Call):
-    """How a gated pair is called whose operands are the halves of one array."""
+    """A call of a gated function whose two operands are the halves of one array."""
 
     splits = True
 

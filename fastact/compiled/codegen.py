@@ -34,7 +34,7 @@ class FormulaError(SyntaxError):
 
 
 class Translator:
-    """Translates formulas. The C of a wide formula has calls in place of operators, since its values may be pairs of numbers."""
+    """Translates formulas. The C of a wide formula has calls in place of operators: its values may be double-double numbers."""
 
     def __init__(self, words, direct_only=(), wide_only=()):
         self.path: Any = None  # the page that is being translated

@@ -107,7 +107,7 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
         elif not take(self.names, name, args[nargs + i], values):
             return slow(self, args, nargs, kwnames)
 
-    # the operands: x, or grad and one of x and y, or a gated pair, with or without grad
+    # The operands: x, or grad and one of x and y, or the two of a gated function, with or without grad.
     for i in range(min(nargs, self.operands)):
         stack[i] = args[i]
     if from_output is not None:

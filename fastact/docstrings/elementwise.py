@@ -87,14 +87,7 @@ def forward(activation):
     ValueError
         For shapes that do not broadcast and a read-only `out`{_value_errors(activation)}.
 
-    References
-    ----------
-    {activation.source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {examples.shown(name, examples.forward(activation))}
+    {examples.ending(activation, name, examples.forward(activation))}
     """)
 
 
@@ -158,12 +151,5 @@ def backward(activation):
     ValueError
         For shapes that do not broadcast and a read-only `out`{_value_errors(activation)}{conditions}.
 
-    References
-    ----------
-    {activation.source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {examples.shown(f"{name}_backward", examples.backward(activation))}
+    {examples.ending(activation, f"{name}_backward", examples.backward(activation))}
     """)

@@ -76,6 +76,18 @@ def every():
         yield from ((name, loss.examples.get(kind, ())) for kind, name in loss.names().items())
 
 
+def ending(declaration, name, statements):
+    """The last sections of a docstring: the reference of a declaration, and the examples of one of its functions."""
+    return f"""References
+    ----------
+    {declaration.source}.
+
+    Examples
+    --------
+    >>> import numpy as np, fastact as fa
+    {shown(name, statements)}"""
+
+
 def shown(name, statements):
     """The statements and what they print. A result that has not been recorded yet is assigned, so that nothing is printed."""
     recorded, lines = OUTPUTS.get(name, {}), []

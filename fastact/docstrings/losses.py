@@ -95,12 +95,5 @@ def document(loss, kind):
         For shapes that do not fit, {values}an unknown reduction,
         {conditions}and an `out` of another shape or read-only.
 
-    References
-    ----------
-    {loss.source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {examples.shown(loss.names()[kind], loss.examples.get(kind, ()))}
+    {examples.ending(loss, loss.names()[kind], loss.examples.get(kind, ()))}
     """)

@@ -120,14 +120,7 @@ def forward(row):
     {returned(row)}
 
 {raised(row, False)}
-    References
-    ----------
-    {row.source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {examples.shown(row.name, row.example)}
+    {examples.ending(row, row.name, row.example)}
     """)
 
 
@@ -157,14 +150,7 @@ def backward(row):
         The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{other_arrays(row)}{hidden}
 
 {raised(row, True)}
-    References
-    ----------
-    {row.source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {examples.shown(f"{row.name}_backward", row.backward_example)}
+    {examples.ending(row, f"{row.name}_backward", row.backward_example)}
     """)
 
 
@@ -203,14 +189,7 @@ def forward_of_draw(draw):
     ValueError
         For a scalar, a tau that is not positive, and an `out` of another shape or read-only.
 
-    References
-    ----------
-    {draw.source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {examples.shown(draw.name, draw.example)}
+    {examples.ending(draw, draw.name, draw.example)}
     """)
 
 
@@ -243,12 +222,5 @@ def backward_of_draw(draw):
     ValueError
         For a tau that is not positive, and as in `{draw.soft.name}_backward`.
 
-    References
-    ----------
-    {draw.source}.
-
-    Examples
-    --------
-    >>> import numpy as np, fastact as fa
-    {examples.shown(f"{draw.name}_backward", draw.backward_example)}
+    {examples.ending(draw, f"{draw.name}_backward", draw.backward_example)}
     """)

@@ -34,7 +34,7 @@ def functions(*names, range=None, **parameters):
     ----------
     *names : str
         Functions, such as "silu"; if none is given every function of one array, or each that has the parameters. Of a gated
-        pair, such as "swiglu", the gate is drawn, with a value of 1.
+        function, such as "swiglu", the gate is drawn, with a value of 1.
     range : (float, float), optional
         From where to where; else from -7 to 7, or further where a function is nearly a line until there, or just the part
         in which it is defined.

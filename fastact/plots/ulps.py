@@ -35,8 +35,8 @@ def errors(name):
     Parameters
     ----------
     name : str
-        A function such as "sigmoid", with its default parameters, or its usual ones where it has no defaults. Of a gated pair
-        the error is that of the gate's gradient, with a value of 1.
+        A function such as "sigmoid", with its default parameters, or its usual ones where it has no defaults. For a gated
+        function the error is that of the gate's gradient, with a value of 1.
 
     Returns
     -------

@@ -78,7 +78,7 @@ class Case:
     results : tuple of str
         The entries of `out`: "out", and for a second result "second", or "None" where that is a number.
     split : bool
-        Whether the one operand is twice as wide as the result.
+        Whether the one operand is twice as long as the result.
     reduces : bool
         Whether the forward pass has one result for each row, and the backward pass one gradient.
     shortens : bool
