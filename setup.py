@@ -73,6 +73,7 @@ FLAGS = [
     "-fno-asynchronous-unwind-tables",
     "-Wall",
     "-Wextra",
+    "-Werror=implicit-function-declaration",
     *EXACT,
     "-fno-math-errno",
     *EXAMINED,
@@ -107,20 +108,24 @@ class BuildCore(build_ext):
         jobs = [(name, stem) for stem in UNITS for name in sets]
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # compilers run side by side
             made = dict(zip(jobs, pool.map(lambda job: unit(*job), jobs), strict=True))
-        objects, macros = [], [*extension.define_macros, ("FASTACT_FORMULAS", f'"{codegen["digest"]()}"')]
+        objects, built = [], [("FASTACT_FORMULAS", f'"{codegen["digest"]()}"')]
         for name in sets:
             results = [made[name, stem] for stem in UNITS]
             failed = next((result for result in results if isinstance(result, CompileError)), None)
             if failed is None:
                 objects += results
-                macros.append((f"FASTACT_{name.upper()}", None))
+                built.append((f"FASTACT_{name.upper()}", None))
             elif name == baseline or os.environ.get("FASTACT_BUILD") == "compiled" or os.environ.get("FASTACT_SETS"):
                 raise failed
             else:
                 print(f"fastact: this compiler cannot build the {name} kernels, they are left out: {failed}", file=sys.stderr)
+        flags = [*extension.extra_compile_args, *known]
+        for precision in ("float", "double"):
+            macros = [("T", precision), ("ELEMENTWISE_LOOP", f"fastact_{precision}_loop")]
+            objects.append(self.compiled("src_c/elementwise/loop.c", OBJECTS / precision, macros, flags))
+        objects.append(self.compiled("src_c/dispatch.c", OBJECTS / "core", built, flags))
         for source in extension.sources:
-            flags = [*extension.extra_compile_args, *known]
-            objects.append(self.compiled(source, OBJECTS / "core", macros, flags, extension.include_dirs))
+            objects.append(self.compiled(source, OBJECTS / "core", extension.define_macros, flags, extension.include_dirs))
         self.link(extension, objects)
 
     def compiled(self, source, folder, macros, flags, include_dirs=()):
@@ -131,7 +136,11 @@ class BuildCore(build_ext):
         key = repr([self.compiler.compiler_so, compiler_version(self.compiler), macros, flags, numpy_version()])
         with contextlib.suppress(OSError, ValueError):
             made = json.loads(record.read_text(encoding="utf-8"))
-            if made["key"] == key and all(digest(path) == known for path, known in made["digests"].items()):
+            if (
+                made["key"] == key
+                and Path(made["object"]).exists()
+                and all(digest(path) == known for path, known in made["digests"].items())
+            ):
                 return made["object"]
         dependencies = folder / f"{Path(source).stem}.d"
         folder.mkdir(parents=True, exist_ok=True)
@@ -267,7 +276,7 @@ def extensions():
     stripped = ["-Wl,-s"] if sys.platform == "linux" and not EXAMINED else []
     core = Extension(
         "fastact.compiled._core",
-        ["fastact/compiled/_core.pyx", "src_c/dispatch.c", "src_c/elementwise/float_loop.c", "src_c/elementwise/double_loop.c"],
+        ["fastact/compiled/_core.pyx"],
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", *EXACT, *EXAMINED],

@@ -59,9 +59,10 @@ typedef struct {
     const RowKernel *rows_of_float, *rows_of_double;
 } InstructionSet;
 
-/* elementwise/loop.h: the loops of all elementwise kernels */
+/* elementwise/loop.c: the loops of all elementwise kernels */
 inner_loop fastact_float_loop, fastact_double_loop;
 
-/* dispatch.c: the sets that can run here, best first. NULL ends the list. */
+/* dispatch.c: the digest of the formulas that were compiled; and the sets that can run here, best first. NULL ends the list. */
+extern const char fastact_formulas[];
 const InstructionSet *const *fastact_instruction_sets(void);
 #endif

@@ -1,6 +1,8 @@
 /* The instruction sets that can run here: the processor has them, and the operating system saves their registers. */
 #include "api.h"
 
+const char fastact_formulas[] = FASTACT_FORMULAS; /* setup.py */
+
 /* The tables of one set. setup.py gives the tables these names, and defines FASTACT_AVX512 or another for each set that it
  * built. */
 #define INSTRUCTION_SET(set)                                                            \

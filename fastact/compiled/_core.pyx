@@ -30,12 +30,9 @@ from ..numpy_backend.rows import parse
 
 include "c_api.pxi"
 
-cdef extern from *:
-    const char *FASTACT_FORMULAS
-
 cnp.import_array()
 _import_umath()
-formulas_digest = FASTACT_FORMULAS.decode()  # codegen.digest() of the formulas that were compiled
+formulas_digest = (<const char *>fastact_formulas).decode()  # codegen.digest() of the formulas that were compiled
 
 
 def available():

@@ -36,6 +36,7 @@ cdef extern from "api.h":
         const RowKernel *rows_of_double
     const InstructionSet *const *fastact_instruction_sets()
     inner_loop fastact_float_loop, fastact_double_loop
+    const char fastact_formulas[]
 
 cdef extern from "flags.h":
     ctypedef struct FloatState:

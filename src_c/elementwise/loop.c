@@ -1,5 +1,6 @@
-/* The inner loop of every elementwise ufunc. It is compiled once for each precision T, and calls the blocks of all instruction
- * sets. A contiguous array of any shape comes in one call, and its whole vectors go to the block in one piece. */
+/* The inner loop of every elementwise ufunc, which calls the blocks of all instruction sets. It is compiled twice: setup.py says that
+ * T is float and ELEMENTWISE_LOOP fastact_float_loop, or the same for double. A contiguous array of any shape comes in one call,
+ * and its whole vectors go to the block in one piece. */
 #include "api.h"
 #include "flags.h"
 
@@ -12,7 +13,7 @@ static void gather_chunk(T *buffer, const char *from, intptr_t step, size_t n, s
     for (size_t i = n; i < padded; i++) buffer[i] = buffer[n - 1];
 }
 
-static void elementwise_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+void ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
     const Elementwise *kernel = data;
     const size_t n = (size_t)dimensions[0], lanes = (size_t)kernel->lanes;
     const int inputs = kernel->arrays + kernel->parameters;
