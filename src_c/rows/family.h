@@ -8,6 +8,7 @@
 #include "rows/logits.h"
 #include "rows/tile.h"
 #include "rows/across.h"
+#include "rows/across_backward.h"
 #include "rows/short.h"
 #include "rows/short_log.h"
 #include "rows/middle.h"
