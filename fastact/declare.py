@@ -1,11 +1,11 @@
-"""The decorators of formulas.py and fused_formulas.py, and the registries that all declarations fill.
+"""The decorators of formulas.py and fused.py, and the registries that all declarations fill.
 
 | registry | holds | its page |
 |---|---|---|
 | `ACTIVATIONS` | elementwise functions | formulas.py |
 | `ROWS`, `DRAWS` | functions along an axis, random draws | rows.py |
-| `LOSSES` | losses | rows.py and fused_formulas.py |
-| `FUSED` | formulas with several results | fused_formulas.py |
+| `LOSSES` | losses | rows.py and fused.py |
+| `FUSED` | formulas with several results | fused.py |
 
 declare_rows.py has the decorators of rows.py. Functions, docstrings, C, stubs, tests and benchmarks are made from the registries.
 """

@@ -1072,7 +1072,7 @@ def _share(t, loss):
 
 @activation(
     source="D. R. Cox (1958), The regression analysis of binary sequences", operands=2, wide=True, public=False
-)  # fused_formulas.py makes binary_cross_entropy_with_logits of it
+)  # fused.py makes binary_cross_entropy_with_logits of it
 def binary_cross_entropy(logits, target, pos_weight=1.0):
     """pos_weight * target * log(1 + exp(-logits)) + (1 - target) * log(1 + exp(logits))
 

@@ -1,4 +1,4 @@
-"""Translate formulas.py and fused_formulas.py to C when the package is built. Run as a program, it prints the C.
+"""Translate formulas.py and fused.py to C when the package is built. Run as a program, it prints the C.
 
 The syntax tree of a formula becomes an inline C function, and a row of the table of kernels. The C uses the words of
 src_c/math/words.h, or of src_c/math/wide.h for a wide formula. Nothing of the package is imported, since setup.py runs this
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent.parent
-PAGES = PACKAGE / "formulas.py", PACKAGE / "fused_formulas.py"
+PAGES = PACKAGE / "formulas.py", PACKAGE / "fused.py"
 NUMPY = PACKAGE / "numpy_backend"
 OPERATORS = {ast.Add: ("+", "add"), ast.Sub: ("-", "subtract"), ast.Mult: ("*", "multiply"), ast.Div: ("/", "divide")}
 COMPARISONS = {ast.Gt: "GT", ast.GtE: "GE", ast.Lt: "LT", ast.LtE: "LE"}

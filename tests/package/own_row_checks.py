@@ -103,7 +103,7 @@ def losses():
     return ["brier", "brier_backward", "brier_and_grad"]
 
 
-def fused_formulas():
+def fused():
     """quartic_error and its gradient."""
     loss, grad = fa.quartic_error_and_grad(X, GRAD, factor=2.0)
     np.testing.assert_allclose(loss, 2 * ((X - GRAD) ** 4).mean(), rtol=1e-14)
@@ -134,7 +134,7 @@ def like_the_others(name):
 
 def main(page):
     """Try the functions of one page, and that the rest is as it was."""
-    names = {"rows": rows, "losses": losses, "fused_formulas": fused_formulas}[page]()
+    names = {"rows": rows, "losses": losses, "fused": fused}[page]()
     for name in names:
         like_the_others(name)
     with contextlib.redirect_stdout(io.StringIO()) as printed:

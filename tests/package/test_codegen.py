@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastact import formulas, fused_formulas
+from fastact import formulas, fused
 from fastact.compiled import codegen
 from fastact.declare import FUSED
 from fastact.numpy_backend import words
@@ -58,7 +58,7 @@ def test_every_pass_has_one_row_and_one_function():
 def test_the_line_of_each_formula_is_named():
     """A comment above each C function leads back to its formula."""
     text = codegen.translate()
-    for page in (formulas, fused_formulas):
+    for page in (formulas, fused):
         path = Path(page.__file__)
         lines = path.read_text(encoding="utf-8").splitlines()
         found = re.findall(rf"^/\* {path.name}:(\d+) \*/\nstatic inline [VW] formula_(\w+)\(", text, re.M)

@@ -82,7 +82,7 @@ def brier_backward(grad, logits, target, factor):
     mean = logits.with_entries(lambda part: d(part) * y(part)).sum()
     return logits.with_entries(lambda part: 2 * grad * factor * y(part) * (d(part) - mean))
 ''',
-    "fused_formulas": '''
+    "fused": '''
 
 @element_loss("quartic_error", source="nobody", first="outputs", parameters={"factor": 1.0}, explained={"factor": "A weight."})
 @fused(operands=2, results=2)
