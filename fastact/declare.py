@@ -36,7 +36,7 @@ def slope_of(formula, definition):
 
 
 class Activation:
-    """One elementwise activation: its formula, its backward formulas, and what is said about it.
+    """One elementwise activation: its formulas and the facts about it.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ from .declare import DRAWS, LOSSES, ROWS, lines_of, slope_of
 
 
 class AlongAxis:
-    """One function along an axis: its formulas, and what is said about it.
+    """One function along an axis: its formulas and the facts about it.
 
     A formula gets a `numpy_backend.rows.Rows` for each array. It returns one too, or an array of one number a row, (..., 1).
 

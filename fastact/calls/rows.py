@@ -44,7 +44,7 @@ class RowCall(Call):
     @property
     def has_shortcut(self):
         """Whether the plain evaluator computes a call that has operands and an axis alone."""
-        return not self.reduces and not self.own and not self.uses({**self.by_name, **self.fixed})
+        return not self.reduces and not self.own and not self.needs_masking({**self.by_name, **self.fixed})
 
     def check(self, name, value):
         """Refuse an axis that is no integer, no tuple of them and not None. NumPy checks their range later."""
@@ -73,7 +73,7 @@ class RowCall(Call):
         settings: Any = {**{name: kwargs.pop(name, default) for name, default in self.by_name.items()}, **self.fixed}
         numbers = checked_numbers(self.name, {name: settings.pop(name) for name in self.own}, self.conditions)
         from_output = evaluator is self.default[1]
-        if self.uses(settings, from_output):
+        if self.needs_masking(settings, from_output):
             evaluator = self.masked[from_output]
         else:
             settings = None
@@ -144,7 +144,7 @@ class RowCall(Call):
             operands = *operands, settings.get("scale", 1.0), settings.get("sink", -math.inf), NO_LIMIT, mask
         return evaluator(*operands, axis=operator.index(axis), **kwargs)
 
-    def uses(self, settings, from_output=False):
+    def needs_masking(self, settings, from_output=False):
         """Check the options, as far as that needs no operands; returns whether they need the masked evaluator."""
         if "scale" in settings:
             settings["scale"] = finite_number(self.name, "scale", settings["scale"])
@@ -168,7 +168,7 @@ class Whole:
         for operand, array in zip(call.with_axis(call.operands), arrays, strict=True):
             refuse_dtype(call.name, array, operand)
         self.shape = shape = broadcast_rows(call.name, [array.shape for array in arrays])
-        self.dtype_of = operands
+        self.operands = operands
         if isinstance(axis, tuple) or axis is None:
             self.axes = tuple(range(len(shape))) if axis is None else normalize_axis_tuple(axis, len(shape))
         else:
@@ -243,7 +243,7 @@ class Whole:
     def into(self, out, evaluator, inputs, shape, kwargs):
         """Write to an `out` whose shape is not the evaluator's: through a view of it, or a new array."""
         name, shape = self.call.name, tuple(shape)
-        loop = loop_dtype(name, self.dtype_of, kwargs.get("dtype"))
+        loop = loop_dtype(name, self.operands, kwargs.get("dtype"))
         checked_out(name, out, loop, kwargs.get("casting", "same_kind"))
         if out.shape != shape:
             raise ValueError(f"{name}: non-broadcastable output operand with shape {out.shape}, needs {shape}")

@@ -7,17 +7,17 @@ cdef enum:
 
 cdef bint are_labels(cnp.ndarray target, double slack):
     """Whether all numbers of a plain array are from 0 to 1, give or take `slack`, or NaN."""
-    cdef float *single = <float *>cnp.PyArray_DATA(target)
-    cdef double *twice = <double *>cnp.PyArray_DATA(target)
+    cdef float *floats = <float *>cnp.PyArray_DATA(target)
+    cdef double *doubles = <double *>cnp.PyArray_DATA(target)
     cdef float least = -slack, most = 1 + slack
     cdef cnp.npy_intp i, count = cnp.PyArray_SIZE(target)
     cdef int wrong = 0
     if cnp.PyArray_TYPE(target) == cnp.NPY_FLOAT32:
         for i in range(count):
-            wrong |= (single[i] < least) | (single[i] > most)
+            wrong |= (floats[i] < least) | (floats[i] > most)
     else:
         for i in range(count):
-            wrong |= (twice[i] < -slack) | (twice[i] > 1 + slack)
+            wrong |= (doubles[i] < -slack) | (doubles[i] > 1 + slack)
     return not wrong
 
 

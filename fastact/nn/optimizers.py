@@ -26,7 +26,7 @@ class Optimizer:
         return checked_numbers(type(self).__name__, {name: value})[0]
 
     def start(self, parameters):
-        """Forget all steps, and make room for what is kept of them.
+        """Forget all steps, and make new vectors for the running means.
 
         Parameters
         ----------

@@ -50,15 +50,15 @@ class Logits:
             return
         self.signed = x.with_entries(lambda part: np.where(kept(part), np.where(scale < 0, -x(part), x(part)), -np.inf))
         self.base, size = self.signed.largest(), np.abs(scale)
-        beside_sink = np.isneginf(self.base) & (sink > -np.inf)  # nothing but the sink counts
-        self.base[beside_sink] = 0
+        only_sink = np.isneginf(self.base) & (sink > -np.inf)
+        self.base[only_sink] = 0
         largest = self.base * size
         self.largest_low = clean(product_low(self.base, size, largest))
-        self.largest = np.where(beside_sink, -np.inf, largest)
-        shift = self._add(sink) if (sink > -np.inf).any() else None
+        self.largest = np.where(only_sink, -np.inf, largest)
+        shift = self._add_sink(sink) if (sink > -np.inf).any() else None
         self.differences = x.with_entries(functools.partial(scaled_differences, self.signed, self.base, size, kept, shift))
 
-    def _add(self, sink):
+    def _add_sink(self, sink):
         """Let the sink count; returns by how much it exceeds the largest logit, negated, in two parts; 0 where it does not."""
         gap = self.largest - sink
         gap_low = clean(sum_low(self.largest, -sink, gap)) + self.largest_low
@@ -131,7 +131,8 @@ def plain_differences(x, base, part):
 
 def scaled_differences(signed, base, size, kept, shift, part):
     """size * (x - base), less the sink where that is larger, as a sum of two arrays."""
-    half = np.where(size < 1, 0.5, 1.0)  # halves, since the difference of very large numbers would overflow
+    # With a scale below 1 the difference may overflow though its product with the scale does not: so both numbers are halved.
+    half = np.where(size < 1, 0.5, 1.0)
     x, base, factor = signed(part) * half, base * half, size / half
     difference = x - base
     high, low = difference * factor, 0.0

@@ -41,7 +41,7 @@ class Rows:
     each : tuple of int
         The shape of an array with one entry a row, (..., 1).
     unit : int or None
-        Each so many entries have a sum of their own. None: the entries of a part have.
+        How many entries are summed by themselves, before these sums are added. None: all entries of a part.
     dtype : numpy.dtype
         That of the computation.
     """

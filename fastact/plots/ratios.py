@@ -69,7 +69,7 @@ def speed(source=None, *, size=None):
 
 
 def measured(progress=iter):
-    """A record of 256 Ki elements, measured now; `progress` wraps the list of what is to be done."""
+    """A record of 256 Ki elements, measured now; `progress` wraps the list of measurements."""
     chosen = [case for case in bench.cases() if case.step in PASSES]
     work = progress(bench.work(chosen, [USUAL]))
     rows = list(bench.run(work, bench.contestants(), bench.Memory(USUAL), seconds=0.05))
