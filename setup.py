@@ -40,8 +40,8 @@ X86_SETS = {
 UNITS = {
     "elementwise/float_kernels": ["--param=inline-unit-growth=30"],
     "elementwise/double_kernels": ["--param=inline-unit-growth=50"],
-    "rows/float_rows": ["--param=inline-unit-growth=30"],
-    "rows/double_rows": ["--param=inline-unit-growth=30"],
+    "rows/float_rows": ["--param=inline-unit-growth=20"],
+    "rows/double_rows": ["--param=inline-unit-growth=20"],
 }
 # These come after CFLAGS of the environment, which then change no result. -ffast-math breaks NaN and error-free steps. Its
 # negation does not negate its parts where CFLAGS name them, so they stand here too. Contraction differs between compilers.
