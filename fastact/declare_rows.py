@@ -279,6 +279,9 @@ def element_loss(name, core=None, **facts):
         made = Loss(formula, name, of_rows=False, kinds=("loss", "backward", "both") if core else ("both",), **facts)
         made.evaluator = made.evaluator.removesuffix("_both")
         if core is not None:
+            if made.evaluator != core.name:
+                wanted = f"{core.name}_both, after its core"
+                raise TypeError(f"the formula of the loss {name!r} must be called {wanted}, not {formula.__name__}")
             made.definition, made.summary, made.slope = core.definition, core.summary, f"grad * ({core.slope})"
         return formula
 

@@ -49,8 +49,10 @@ def exponential(name, kind, end, mirrored):
             value = exact(mpmath.mpf(-x if mirrored else x))
             off = abs(shape(kind, constant, bend, rate, mpmath.mpf(x)) / value - 1)
             if off > mpmath.ldexp(1, -25):
+                meant = f"the derivative of {name.removesuffix('_backward')}" if kind == "SLOPE" else f"a {kind} tail"
+                where = f"at {x:.2f} it is off by {mpmath.nstr(100 * off, 3)} %"
                 raise SystemExit(
-                    f"{name} is no {kind} tail: at {x:.2f} it is {mpmath.nstr(value, 8)}, off by {mpmath.nstr(off, 3)}"
+                    f"{name} is not {meant} far out, {where}: change both formulas, or the tail in src_c/fit/tables.py"
                 )
     return constant, bend, rate
 

@@ -165,13 +165,13 @@ static inline size_t short_count(size_t row, size_t rows, size_t head, size_t ba
 static NOINLINE void short_rows(int what, Line *line, const Operand *a, size_t rows, size_t n) {
     const int operands = what < WEIGHTED ? 2 : 3;
     ALIGNED T buffer[3][SHORT_BUFFER];
-    ALIGNED int32_t row_of[SHORT_BUFFER];
-    entry_rows(row_of, n, rows);
+    ALIGNED int32_t row_numbers[SHORT_BUFFER];
+    entry_rows(row_numbers, n, rows);
     const size_t batch = batch_rows(batch_entries(line != NULL, !FROM_OUTPUT(what), n), n);
     const size_t head = rows_before_line(a[operands - 2], rows, n);
     for (size_t row = 0, count; row < rows; row += count) {
         count = short_count(row, rows, head, batch);
-        const Group g = group_of(count, n, row_of);
+        const Group g = group_of(count, n, row_numbers);
         T *p[3];
         for (int k = 0; k < operands; k++) {
             const size_t entries = a[k].inner ? n : 1;

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastact import backends
-from fastact.declare import ACTIVATIONS
+from fastact.declare import ACTIVATIONS, LOSSES, ROWS
 
 from passes import STEPS
 
@@ -14,24 +14,24 @@ FUNCTIONS = sorted(vars(backends.load("numpy")))
 X = np.array([[0.5, -1.5, 2.5, 0.25], [1.0, 0.75, -0.5, 3.0]])
 GRAD = np.array([[1.0, -2.0, 0.5, 0.25], [0.5, 1.0, 3.0, -1.0]])
 KEPT = np.array([[True, False, True, True], [False, True, True, False]])
+LOSS_OF = {name: (loss, kind) for loss in LOSSES.values() for kind, name in loss.names().items()}
 ALIASES = {alias: name for name, declared in ACTIVATIONS.items() for alias in declared.aliases}
 
 
 def operands(name):
     """What a right call of a function has: arrays of data, what follows them, and keywords."""
     declared = ACTIVATIONS.get(ALIASES.get(name.removesuffix("_backward"), name.removesuffix("_backward")))
-    if name.startswith("binary_cross_entropy"):
-        grad = [np.array(0.5)] if name.endswith("backward") else []
-        return [*grad, X, np.abs(np.sign(X))], [], {}
-    if name == "squared_error_and_grad":
-        return [X, GRAD], [], {}
-    if name.startswith("cross_entropy"):
-        return [np.array(0.5), X] if name.endswith("backward") else [X], [np.array([1, 3])], {}
+    if name in LOSS_OF:
+        loss, kind = LOSS_OF[name]
+        grad = [np.array(0.5)] if kind == "backward" else []
+        if loss.of_rows:
+            return [*grad, X], [np.array([1, 3])], {}
+        return [*grad, X, np.abs(np.sign(X)) if loss.labels else GRAD], [], {}
     if name == "gumbel_softmax":
         return [X], [], {"rng": 1}
     if name == "gumbel_softmax_backward":
         return [GRAD], [], {"y": np.full(X.shape, 0.25)}
-    if name == "logsumexp_backward":
+    if name.endswith("_backward") and name.removesuffix("_backward") in ROWS and ROWS[name.removesuffix("_backward")].reduces:
         return [GRAD[:, 0], X], [], {}
     if name in STEPS:
         moments = [KEPT.astype(float)] * (2 if name == "adam_step" else 0)
