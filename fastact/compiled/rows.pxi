@@ -95,8 +95,6 @@ cdef object new_like(PyObject **operands, int n_operands):
             return None
         if not PyArray_SAMESHAPE(<cnp.ndarray>operands[k], last):
             return None
-    if cnp.PyArray_ISCARRAY_RO(last):  # what most are, and made sooner
-        return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(last), cnp.PyArray_DIMS(last), cnp.PyArray_TYPE(last), 0)
     for k in range(cnp.PyArray_NDIM(last)):
         if cnp.PyArray_STRIDE(last, k) == 0:  # entries share memory
             return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(last), cnp.PyArray_DIMS(last), cnp.PyArray_TYPE(last), 0)
