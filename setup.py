@@ -11,6 +11,7 @@ Objects stay in build/objects. One is compiled again if its flags, its source or
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -35,10 +36,10 @@ X86_SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
 }
-# Each of these is compiled once for each set, with flags of its own, which only GCC knows. Inlining may make a unit grow by so
-# many percent: the loops of wide formulas need more than GCC's 40, or calls stay in them; the others are as fast with less.
+# Each of these is compiled once for each set, with flags of its own, which only GCC knows: inlining may make a unit grow by so
+# many percent. The loops of wide formulas need more than GCC's 40, or calls stay in them. Rows are as fast with less.
 UNITS = {
-    "elementwise/float_kernels": ["--param=inline-unit-growth=30"],
+    "elementwise/float_kernels": [],
     "elementwise/double_kernels": ["--param=inline-unit-growth=50"],
     "rows/float_rows": ["--param=inline-unit-growth=20"],
     "rows/double_rows": ["--param=inline-unit-growth=20"],
@@ -124,16 +125,17 @@ class BuildCore(build_ext):
             macros = [("T", precision), ("ELEMENTWISE_LOOP", f"fastact_{precision}_loop")]
             objects.append(self.compiled("src_c/elementwise/loop.c", OBJECTS / precision, macros, flags))
         objects.append(self.compiled("src_c/dispatch.c", OBJECTS / "core", built, flags))
-        for source in extension.sources:
+        for (
+            source
+        ) in extension.sources:  # NumPy's version is in a macro: installers put its headers into another folder each time
             objects.append(self.compiled(source, OBJECTS / "core", extension.define_macros, flags, extension.include_dirs))
         self.link(extension, objects)
 
     def compiled(self, source, folder, macros, flags, include_dirs=()):
-        """The object of a source, compiled if it is not what it would be made of now."""
+        """The object of a source; it is compiled only if its flags, its source or a header of ours has changed."""
         include_dirs = ["src_c", str(GENERATED), *include_dirs, sysconfig.get_path("include")]
         record = folder / f"{Path(source).stem}.json"
-        # Installers put NumPy into a folder of another name each time.
-        key = repr([self.compiler.compiler_so, compiler_version(self.compiler), macros, flags, numpy_version()])
+        key = repr([self.compiler.compiler_so, compiler_version(self.compiler.compiler_so[0]), macros, flags])
         with contextlib.suppress(OSError, ValueError):
             made = json.loads(record.read_text(encoding="utf-8"))
             if (
@@ -187,16 +189,10 @@ def digest(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def compiler_version(compiler):
-    """What the compiler says of itself."""
-    return subprocess.run([compiler.compiler_so[0], "--version"], capture_output=True, text=True, check=False).stdout
-
-
-def numpy_version():
-    """The version of the NumPy that the binding is compiled with."""
-    import numpy
-
-    return numpy.__version__
+@functools.cache
+def compiler_version(command):
+    """The version of a compiler, as it prints it."""
+    return subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 @contextlib.contextmanager
@@ -278,7 +274,7 @@ def extensions():
         "fastact.compiled._core",
         ["fastact/compiled/_core.pyx"],
         include_dirs=[numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTACT_NUMPY", numpy.__version__)],
         extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", *EXACT, *EXAMINED],
         extra_link_args=["-O2", *EXACT, *EXAMINED, *stripped] if sys.platform != "win32" else [],
         libraries=[] if without_fenv else ["m"],

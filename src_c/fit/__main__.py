@@ -52,9 +52,9 @@ def main(everything=False):
         if product in old or record["texts"].get(path) != texts[path] or (formulas and of_formulas):
             (check.ROOT / path).write_text(make(), encoding="utf-8")
             print(f"made {path}")
-    for name in sorted(name for name in {**kernels.WRITTEN_BY_HAND, **kernels.OUTSIDE_BY_HAND} if f"kernel {name}" in old):
-        where = {**kernels.OUTSIDE_BY_HAND, **kernels.WRITTEN_BY_HAND}[name]
-        print(f"the formula of {name} has changed: src_c/fitted/{where} has a part of it that was written by hand")
+    for name, file in sorted({**kernels.WRITTEN_BY_HAND, **kernels.OUTSIDE_BY_HAND}.items()):
+        if f"kernel {name}" in old:
+            print(f"the formula of {name} has changed: src_c/fitted/{file} has a part of it that was written by hand")
     check.RECORD.write_text(json.dumps({"sources": current, "texts": check.texts()}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -85,7 +85,7 @@ def closure(name, known):
     return digest_of(*(seen[key] for key in sorted(seen)))
 
 
-def kernels():
+def fitted_names():
     """The names of the fitted kernels and tables: those that kernels.py and tables.py list."""
     names = []
     for path, variables in (("tables.py", {"TABLES"}), ("kernels.py", {"KERNELS", "GATES", "WRITTEN_BY_HAND"})):
@@ -100,7 +100,7 @@ def sources():
     """The digests of the sources of each product now."""
     found = {product: digest_of(*map(program, programs)) for product, programs in PROGRAMS.items()}
     known = definitions()
-    for name in kernels():
+    for name in fitted_names():
         found[f"kernel {name}"] = closure(name, known) if ("formulas.py", name) in known else "gone"
     return found
 
