@@ -24,7 +24,7 @@ def row_calls(of, name, x, grad, **options):
     if row.slope:
         backward = getattr(of, name + "_backward")
         yield backward(grad, x, **options)
-        if not row.reduces:
+        if row.backward_from_output:
             options.pop("sink", None)
             y = getattr(of, name)(np.asarray(x, options.get("dtype")), **options)
             yield backward(grad, y=y, **options)

@@ -25,7 +25,8 @@ SLOPED = [name for name, row in row_table.ROWS.items() if row.slope]
 X = np.random.default_rng(0).uniform(0.1, 0.9, (8, 6)).astype(np.float32)
 TARGET = np.array([0, 5, 2, 1, -100, 3, 4, 4])
 # These want arrays in memory.
-FOLDED = ["gumbel_softmax", "squared_error_and_grad", *(name for name in FUNCTIONS if "cross_entropy" in name)]
+LOSS_OF = {name: loss for loss in row_table.LOSSES.values() for name in loss.names().values()}
+FOLDED = ["gumbel_softmax", *LOSS_OF]
 
 OPTIONS = {"adam_step": {"step": 1}, "sgd_step": {"momentum": 0.5}}
 
@@ -54,11 +55,11 @@ def call(name, lift=plain, start="x"):
         if forward == name:
             return function(x)
         if start == "y":
-            return None if row_table.ROWS[forward].reduces else function(x, y=x)
+            return function(x, y=x) if row_table.ROWS[forward].backward_from_output else None
         return function(lift(X[:, 0].copy()) if row_table.ROWS[forward].reduces else x, x)
     if name in STEPS:
         return function(*(lift(array) for array in arrays_of(name)), **OPTIONS[name])
-    target = lift(X if forward.startswith(("binary", "squared")) else TARGET)
+    target = lift(TARGET if LOSS_OF[name].of_rows else X)
     return function(1.0, x, target) if name.endswith("_backward") else function(x, target)
 
 

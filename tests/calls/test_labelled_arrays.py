@@ -79,9 +79,10 @@ def test_rows_keep_labels(implementation, library, kind, name):
             grad = (lambda x, of_kind=of_kind: function(x, **of_kind(x))) if row.reduces else (lambda x: x)
             make = lambda x, of_kind=of_kind, grad=grad, backward=backward: backward(grad(x), x, **of_kind(x))  # noqa: E731
             same(make, given, labelled, f"{name} backward, {chosen}")
-    if row.slope and not row.reduces:
+    if row.backward_from_output:
         same(lambda x: backward(x, y=x), given, labelled, f"{name} backward from y")
         same(lambda x: backward(array, y=x), given, labelled, f"{name} backward from y alone")
+    if row.slope and not row.reduces:
         same(lambda x: backward(array, x), given, labelled, f"{name} backward from x alone")
         same(lambda x: backward(x, array), given, labelled, f"{name} backward, grad alone")
     out = np.empty_like(function(array))

@@ -202,7 +202,7 @@ ROWS = tuple(
 OTHERS = (
     *(f"{name}{suffix}" for name in row_table.DRAWS for suffix in ("", "_backward")),
     *(name for loss in row_table.LOSSES.values() for name in loss.names().values()),
-    *(name + suffix for name, row in row_table.ROWS.items() if row.reduces for suffix in ("", "_backward")),
+    *(name + suffix for name, row in row_table.ROWS.items() if row.reduces for suffix in ("", "_backward")[: 1 + bool(row.slope)]),
 )
 # These change arrays in place.
 STEPS = tuple(LISTED)

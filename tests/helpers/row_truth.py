@@ -5,7 +5,10 @@ import functools
 import mpmath
 import numpy as np
 
+from fastact.declare import ROWS
+
 import oracle
+from passes import Pass
 
 DIGITS = 100
 
@@ -16,13 +19,6 @@ def softmax(x, axis=-1, sink=-np.inf):
     top = np.maximum(x.max(axis=axis, keepdims=True), sink)
     e = np.exp(x - top)
     return e / (np.exp(sink - top) + e.sum(axis=axis, keepdims=True))
-
-
-def log_softmax(x, axis):
-    """The logarithm of the softmax."""
-    x = np.asarray(x, np.float64)
-    shifted = x - x.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 def hardmax(x, axis):
@@ -57,11 +53,6 @@ def entmax15(x, axis):
     return np.maximum(x - threshold(x, axis, True), 0) ** 2
 
 
-def softmax_slope(grad, y, axis):
-    """y * (grad - sum(grad * y))."""
-    return y * (grad - (grad * y).sum(axis=axis, keepdims=True))
-
-
 def spread_slope(weight):
     """weight * (grad - the mean of grad by weight)."""
 
@@ -73,15 +64,40 @@ def spread_slope(weight):
     return slope
 
 
-FUNCTIONS = {
-    "softmax": (softmax, softmax_slope),
-    "log_softmax": (log_softmax, lambda grad, y, axis: grad - np.exp(y) * grad.sum(axis=axis, keepdims=True)),
-    "softmin": (lambda x, axis: softmax(-x, axis), lambda grad, y, axis: -softmax_slope(grad, y, axis)),
-    "hardmax": (hardmax, None),
-    "softmax_one": (lambda x, axis: softmax(x, axis, 0.0), softmax_slope),
-    "sparsemax": (sparsemax, spread_slope(lambda y: (y > 0) * 1.0)),
-    "entmax15": (entmax15, spread_slope(np.sqrt)),
-}
+# The functions whose textbook form is more than a line of NumPy
+FORWARD = {"hardmax": hardmax, "sparsemax": sparsemax, "entmax15": entmax15}
+SLOPES = {"sparsemax": spread_slope(lambda y: (y > 0) * 1.0), "entmax15": spread_slope(np.sqrt)}
+
+
+def forward(name, x, axis=-1):
+    """A function along an axis in float64: its textbook form, or the line of NumPy that its declaration has."""
+    x = np.asarray(x, np.float64)
+    if name in FORWARD:
+        return FORWARD[name](x, axis)
+    return line(ROWS[name].plain, axis, x=x) if ROWS[name].plain else formula(Pass(name, "forward"), axis, x)
+
+
+def slope(one, grad, last, axis):
+    """Its backward pass in the same way, from the input or from the output."""
+    declared, y = ROWS[one.activation], last if one.kind == "from_output" else forward(one.activation, last, axis)
+    if one.activation in SLOPES:
+        return SLOPES[one.activation](grad, y, axis)
+    if declared.plain_backward_from_output:
+        return line(declared.plain_backward_from_output, axis, grad=grad, y=y)
+    if one.kind == "backward" and declared.plain_backward:
+        return line(declared.plain_backward, axis, grad=grad, x=last)
+    return formula(one, axis, grad, last)
+
+
+def line(text, axis, **arrays):
+    """The value of a declared line of NumPy."""
+    return eval(text, {"np": np, "axis": axis, **arrays})
+
+
+def formula(one, axis, *arrays):
+    """The formula of a declaration that has no line, in the fallback, on contiguous rows of float64."""
+    moved = [np.ascontiguousarray(np.moveaxis(array, axis, -1)) for array in arrays]
+    return np.moveaxis(one.of("numpy")(*moved), -1, axis)
 
 
 def logits(one, dtype, shape):
@@ -89,16 +105,16 @@ def logits(one, dtype, shape):
     rng = np.random.default_rng(0)
     grad, x = rng.normal(0, 1, shape).astype(dtype), rng.normal(0, 4, shape).astype(dtype)
     if one.kind == "from_output":
-        return [grad, FUNCTIONS[one.activation][0](x, -1).astype(dtype)]
+        return [grad, forward(one.activation, x).astype(dtype)]
     return [x] if one.operands == 1 else [grad, x]
 
 
 def plain(one, inputs, axis):
     """The textbook pass in float64."""
-    forward, slope = FUNCTIONS[one.activation]
-    last = np.asarray(inputs[-1], np.float64)
-    y = last if one.kind == "from_output" else forward(last, axis)
-    return y if one.kind == "forward" else slope(np.asarray(inputs[0], np.float64), y, axis)
+    if one.kind == "forward":
+        return forward(one.activation, inputs[0], axis)
+    grad, last = (np.asarray(values, np.float64) for values in inputs)
+    return slope(one, grad, last, axis)
 
 
 def assert_close(got, expected, note):

@@ -3,6 +3,7 @@
 No C is compiled anew: the core has no loop for it, so its NumPy formula serves.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import fastact
 
 from building import run
+from checkout import ROOT
 
 PAGES = {
     "rows": '''
@@ -52,6 +54,7 @@ def _counted_squares(x, masking):
     requires=["factor > 0"],
     explained={"factor": "Multiplies the mean, positive."},
     edges="A row with a NaN is NaN.",
+    plain="(x**2).mean(axis=axis)",
 )
 def mean_of_squares(x, factor=1.0):
     """factor * sum(x**2) / n"""
@@ -104,11 +107,27 @@ CHECKS = Path(__file__).parent / "own_row_checks.py"
 @pytest.mark.parametrize("page", PAGES)
 def test_one_declaration_is_all(tmp_path, page, backend):
     """own_row_checks.py says what is tried: values, gradients, dtypes, keywords, docstring, tables."""
-    folder = Path(fastact.__file__).parent
-    shutil.copytree(folder, tmp_path / "site" / "fastact", ignore=shutil.ignore_patterns("__pycache__"))
-    file = tmp_path / "site" / "fastact" / f"{page.replace('losses', 'rows')}.py"
-    with file.open("a", encoding="utf-8") as text:
+    elsewhere, variables = with_declarations(tmp_path, page)
+    assert run(elsewhere, CHECKS, page, FASTACT_BACKEND=backend, **variables) == f"all right: {page}, {backend}\n"
+
+
+@pytest.mark.build
+@pytest.mark.parametrize("page, names, least", [("rows", "_of_squares", 250), ("losses", "brier", 25)], ids=["rows", "losses"])
+def test_the_suite_takes_them(tmp_path, page, names, least):
+    """The tests that are parametrized by declarations pass, with no table of theirs changed."""
+    elsewhere, variables = with_declarations(tmp_path, page)
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not build", "-c", ROOT / "pyproject.toml", ROOT / "tests"]
+    summary = run(elsewhere, *tests, "-k", names, FASTACT_EXPECT=fastact.backend, **variables).splitlines()[-1]
+    passed = re.match(r"(\d+) passed", summary)
+    assert passed, summary
+    assert int(passed[1]) > least, summary
+
+
+def with_declarations(folder, page):
+    """A copy of the package with the declarations of PAGES: a folder to be in, and the variables with which Python finds it."""
+    source, site, elsewhere = Path(fastact.__file__).parent, folder / "site", folder / "elsewhere"
+    shutil.copytree(source, site / "fastact", ignore=shutil.ignore_patterns("__pycache__"))
+    with (site / "fastact" / f"{page.replace('losses', 'rows')}.py").open("a", encoding="utf-8") as text:
         text.write(PAGES[page])
-    (tmp_path / "elsewhere").mkdir()
-    variables = {"PYTHONPATH": str(tmp_path / "site"), "FASTACT_BACKEND": backend}
-    assert run(tmp_path / "elsewhere", CHECKS, page, **variables) == f"all right: {page}, {backend}\n"
+    elsewhere.mkdir()
+    return elsewhere, {"PYTHONPATH": str(site)}

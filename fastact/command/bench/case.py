@@ -194,8 +194,9 @@ def along_axis(name, columns=None, across=False):
     shapes = [(f"{name}[{count}]", count, -1) for count in columns or ()]
     shapes += [(f"{name}[axis 0]", COLUMNS_ACROSS, 0)] if across else []
     for title, count, axis in shapes or [(name, COLUMNS_OF_OTHERS, -1)]:
+        passes = {"forward": row.forward, "backward": row.backward, "backward y=": row.backward_from_output}
         for step, plain in PLAIN.items():
-            if step == "forward" or (row.slope and not (row.reduces and step == "backward y=")):
+            if passes[step]:
                 yield Case(
                     name=title,
                     step=step,
