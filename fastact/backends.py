@@ -33,6 +33,8 @@ except ImportError as error:
     _core = None
     missing = error
 
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
 
 def available():
     """The names of the implementations that this machine can run, best first; the last is "numpy"."""
@@ -65,17 +67,35 @@ def choose(environ=os.environ):
 
 def explain_missing():
     """Why there is no compiled core, in one line."""
-    folder = os.path.dirname(os.path.abspath(__file__))
     if missing is None:
         return "this processor has none of the instruction sets that the compiled core was built for (FASTACT_SETS)"
     if getattr(missing, "name", None) != "fastact.compiled._core" or not isinstance(missing, ModuleNotFoundError):
         return f"the compiled core cannot be loaded: {missing}"
-    if os.path.exists(os.path.join(folder, os.pardir, "setup.py")):
-        return f"this is the source folder {folder}, which is not compiled: run from another folder, or pip install it"
+    if in_checkout():
+        return f"this is the source folder {FOLDER}, which is not compiled: run from another folder, or pip install it"
     return (
         "the compiled core was not built: no working C compiler was found when fastact was installed; install one (gcc or "
         "clang), then pip install --force-reinstall --no-cache-dir fastact"
     )
+
+
+def explain_stale():
+    """Say in one line that the compiled core does not fit the formulas. None where it fits, and outside of a checkout."""
+    if not _core or not in_checkout():
+        return None
+    from .compiled import codegen
+
+    try:
+        if _core.formulas_digest == codegen.digest():
+            return None
+    except codegen.FormulaError as error:
+        return f"the compiled core is older than the formulas, which cannot be compiled: {error}"
+    return "the compiled core is older than the formulas: run `pip install --no-build-isolation -e .`"
+
+
+def in_checkout():
+    """Whether the package lies beside setup.py. This is so in the source folder, which an editable install links."""
+    return os.path.exists(os.path.join(FOLDER, os.pardir, "setup.py"))
 
 
 @functools.cache

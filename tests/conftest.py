@@ -26,6 +26,7 @@ hypothesis.settings.load_profile("fastact")
 def pytest_configure():
     """Refuse to test the wrong package."""
     import fastact
+    from fastact.backends import explain_stale
 
     folder = Path(fastact.__file__).parent
     expected = os.environ.get("FASTACT_EXPECT", "compiled")
@@ -36,11 +37,8 @@ def pytest_configure():
             f"fastact was imported from the source folder {folder}, not from an installed package: "
             "pip install it, and run `pytest` (not `python -m pytest`, which imports from the current folder)"
         )
-    if fastact.backend == "compiled":
-        from fastact.compiled import _core, codegen
-
-        if _core.formulas_digest != codegen.digest():
-            raise pytest.UsageError("the compiled core is older than the formulas: run `pip install --no-build-isolation -e .`")
+    if fastact.backend == "compiled" and (stale := explain_stale()):
+        raise pytest.UsageError(stale)
     if fastact.backend != expected:
         raise pytest.UsageError(
             f"the tests need the {expected} backend but fastact uses {fastact.backend!r}, because: {fastact.reason}. "

@@ -5,7 +5,7 @@ import os
 import sys
 
 from .. import __version__, backend, reason, simd
-from ..backends import available
+from ..backends import available, explain_stale
 from ..docstrings import listing
 from ..plots.command import add as add_plot
 from . import bench
@@ -97,6 +97,7 @@ def info():
         "fastact": f"{__version__}, in {os.path.dirname(os.path.abspath(__file__))}",
         "backend": backend,
         "because": reason,
+        "out of date": explain_stale(),
         "instruction set": simd if backend == "compiled" else "none of its own; NumPy picks",
         "available here": ", ".join(available()),
         "threads": "1: this version runs every call on the thread that calls it",
@@ -107,7 +108,8 @@ def info():
         "load": machine["load"],
     }
     for name, value in lines.items():
-        print(f"{name:<15}  {value}")
+        if value is not None:
+            print(f"{name:<15}  {value}")
     return 0
 
 

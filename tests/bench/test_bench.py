@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import fastact
+from fastact import backends
 from fastact.command import bench, cli
 from fastact.command.bench import environment, peers, record, report
+from fastact.compiled import codegen
 
 from checkout import ROOT
 
@@ -168,6 +170,20 @@ def test_info_names_the_kernels(capsys):
     assert "NumPy's BLAS" in printed
     assert "kernels" in printed
     assert "\nload" in printed
+
+
+@pytest.mark.skipif(not (backends._core and backends.in_checkout()), reason="wants a compiled core beside its sources")
+def test_info_notices_a_stale_core(monkeypatch, capsys):
+    """A formula has changed, and the core has not been built again."""
+    assert cli.main(["info"]) == 0
+    assert "out of date" not in capsys.readouterr().out
+    monkeypatch.setattr(codegen, "digest", lambda: "of other formulas")
+    assert cli.main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert "\nout of date      the compiled core is older than the formulas: run `pip install" in printed
+    monkeypatch.setattr(backends, "in_checkout", lambda: False)
+    assert cli.main(["info"]) == 0
+    assert "out of date" not in capsys.readouterr().out
 
 
 def test_a_run(tmp_path, capsys):
