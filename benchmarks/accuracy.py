@@ -1,11 +1,13 @@
-"""The sweep: float32 inputs through every pass, `python benchmarks/accuracy.py --write`. All 2^32: some 40 minutes on 2 cores.
+"""The worst errors of every pass over all 2^32 float32 inputs: `python benchmarks/accuracy.py --write`.
 
-The reference is the first implementation's float64, which the tests hold against mpmath; its own error is below 1e-8 float32
-ULP. With --write the worst errors go to benchmarks/accuracy.json, from which a table is made (readme_table.py); what an entry was
-swept with (every n-th pattern) stands there, and a finer sweep is not replaced by a coarser one.
+The reference is the same pass in float64, in the best implementation of this machine. The tests compare that with mpmath. Its own
+error is below 1e-8 ULP of float32.
 
-`--parameters` sweeps two further settings of each parameter in place of the defaults; `--peers` also PyTorch's and JAX's
-functions, where they are installed, with a gradient of 1 through their own backward passes.
+With --write the worst errors go to benchmarks/accuracy.json, from which readme_table.py makes a table. `every` in an entry is
+n where every n-th bit pattern was tried. A coarser sweep does not replace a finer one.
+
+`--parameters` sweeps two other values of each parameter in place of the defaults. `--peers` also sweeps the functions of PyTorch
+and JAX, where they are installed. Their backward passes are their own, with a gradient of 1.
 """
 
 import argparse
@@ -26,14 +28,14 @@ from oracle import near_zero, ulps
 from passes import EVERY, FROM_INPUT
 
 BLOCK = 1 << 18
-JOBS = 64  # pieces of bit space, to spread over the processes
+JOBS = 64  # the bit patterns are divided into so many ranges, which the processes share
 RECORD = Path(__file__).parent / "accuracy.json"
 REFERENCE = backends.available()[0]
 NEAR_ZERO = 2.0**-25
 
 
 def evaluate(one, implementation, x, parameters):
-    """A pass at x, with a gradient of 1; of a gated pair with x as its gate and a value of 1."""
+    """The result of a pass at x, with a gradient of 1. A gated pair gets x as its gate, and 1 as its value."""
     if implementation in peers.FRAMEWORKS:
         return peers.evaluator(implementation, one.activation, one.kind)(x)
     got = one.of(implementation)(*one.arrays(x), **parameters)
@@ -41,14 +43,14 @@ def evaluate(one, implementation, x, parameters):
 
 
 def zeros_of(one, parameters):
-    """Whether each of many points is close to a zero of the derivative, where the promise is an absolute error."""
+    """Points that are close to a zero of the derivative. There the promise is an absolute error."""
     x = np.linspace(-40, 40, 1 << 20)
     with np.errstate(all="ignore"):
         return x[near_zero(x, np.nan_to_num(evaluate(one, REFERENCE, x, parameters)))]
 
 
 def sweep(one, contestants, parameters, first, last, every):
-    """The worst (error, input, result) of each contestant over the bit patterns first, first + every ... below last."""
+    """The worst (error, input, result) of each contestant over the bit patterns first, first + every, ..., below last."""
     worst = dict.fromkeys(contestants, (0.0, 0.0, 0.0))
     near = zeros_of(one, parameters) if one.kind == "backward" else np.empty(0)
     for start in range(first, last, BLOCK * every):
@@ -62,16 +64,16 @@ def sweep(one, contestants, parameters, first, last, every):
         for contestant in contestants:
             with np.errstate(all="ignore"):
                 got = evaluate(one, contestant, x, parameters)
-                # nearly all are the nearest float32: off by half a unit at most
+                # Nearly all results are the nearest float32, which is off by at most half a ULP: only the others are measured.
                 off = (got != rounded) & ~(np.isnan(got) & np.isnan(rounded))
-                if contestant == "jax":  # it takes subnormal numbers as 0, on purpose
+                if contestant == "jax":  # JAX treats subnormal numbers as 0 on purpose
                     off &= normal(x) & normal(exact)
                 at = np.flatnonzero(off)
                 half = worst[contestant][0] < 0.5 and (rounded != exact)[np.isfinite(exact)].any()
                 found = (0.5 if half else 0.0, float(x[0]), float(got[0]))
                 if at.size:
                     errors = ulps(got[at], exact[at])
-                    if contestant in peers.FRAMEWORKS:  # whose kinks may belong to the other side
+                    if contestant in peers.FRAMEWORKS:  # at a kink they may have chosen the slope of the other side
                         for side in (-np.inf, np.inf):
                             beside = evaluate(one, REFERENCE, np.nextafter(x[at].astype(np.float64), side), parameters)
                             errors = np.minimum(errors, ulps(got[at], beside))
@@ -86,17 +88,17 @@ def sweep(one, contestants, parameters, first, last, every):
 
 
 def normal(x):
-    """Where a number is no subnormal float32."""
+    """Where a number is not a subnormal float32."""
     return (np.abs(x) >= np.finfo(np.float32).tiny) | (x == 0)
 
 
 def severity(found):
-    """The order of (error, input, result): of equal errors the one nearest to 0 counts."""
+    """The sort key of (error, input, result): the larger error, and of equal errors the one whose input is nearest to 0."""
     return found[0], -abs(found[1])
 
 
 def settings(one, further):
-    """The parameters to sweep with: the usual ones, or two others of each."""
+    """The parameters of each sweep: the usual values, or with `further` two other values of each parameter."""
     if not further:
         return [{name: float(np.float32(value)) for name, value in one.declared.values.items() if value is not None}]
     return [
@@ -123,7 +125,7 @@ def main():
         names = options.functions.split(",")
         chosen = [one for one in chosen if peers.title(one) in names or one.activation in names]
     contestants = options.implementations.split(",") if options.implementations else list(backends.available())
-    # a multiple of `every` for each job, so that no pattern is left out between two jobs
+    # The range of a job is a multiple of `every`, so that no pattern is left out between two jobs.
     piece = -(-(2**32) // JOBS // options.every) * options.every
     with concurrent.futures.ProcessPoolExecutor(options.processes) as pool:
         for one in chosen:
@@ -143,7 +145,7 @@ def main():
 
 
 def write(title, record, every):
-    """Add to the record what is no coarser than what stands there."""
+    """Write the errors of a pass into the record, unless those in the record come from a finer sweep."""
     before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     entry = before.setdefault(title, {})
     for contestant, (error, x, got) in record.items():

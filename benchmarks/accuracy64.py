@@ -1,7 +1,8 @@
-"""float64 against 80-bit arithmetic, a million points through bit space: `python benchmarks/accuracy64.py`, some 3 minutes.
+"""The worst errors of every pass in float64, over a million points: `python benchmarks/accuracy64.py`.
 
-The reference is each formula itself, evaluated in NumPy's long double, which has 11 bits more: so it measures rounding, while
-the tests hold the formulas against mpmath. Wants a long double of 64 bits' precision (x86).
+The points are spread over all float64 bit patterns, and over intervals around 0. The reference is the same formula, evaluated in
+NumPy's long double. So this measures rounding errors alone; the tests compare the formulas with mpmath. It needs a long double
+with a mantissa of 64 bits, 11 more than float64 has: an x86 processor.
 """
 
 import argparse
@@ -23,7 +24,7 @@ BOUND = {"forward": 2, "backward": 4}
 
 
 def long_terms(x, name):
-    """A polynomial whose leading coefficients are in two parts."""
+    """A polynomial in long double. Its leading coefficients are sums of two float64 numbers."""
     terms = [LONG(value) for value in getattr(coefficients, name)]
     for i, low in enumerate(getattr(coefficients, f"{name}_low")):
         terms[i] += LONG(low)
@@ -31,19 +32,19 @@ def long_terms(x, name):
 
 
 def scaled_normal_tail(t):
-    """As in words.py."""
+    """The word of words.py, in long double."""
     (centre,) = coefficients.normal_tail_centre
     return long_terms((t - centre) / (t + centre), "long_normal_tail_terms") / (t + centre)
 
 
 def erf(s):
-    """As in words.py."""
-    rest = 2 * scaled_normal_tail(np.minimum(s * np.sqrt(LONG(2)), 40)) * np.exp(-s * s)
-    return np.where(s > 1, 1 - rest, s * long_terms(s * s, "long_erf_terms"))
+    """The word of words.py, in long double."""
+    complement = 2 * scaled_normal_tail(np.minimum(s * np.sqrt(LONG(2)), 40)) * np.exp(-s * s)
+    return np.where(s > 1, 1 - complement, s * long_terms(s * s, "long_erf_terms"))
 
 
 def sigmoid(x):
-    """Without overflow."""
+    """The word of words.py, in long double: it does not overflow."""
     e = np.exp(-np.abs(x))
     return np.where(x < 0, e, 1) / (1 + e)
 
@@ -69,10 +70,10 @@ IN_LONG = {
 
 
 def in_long_double():
-    """Let the formulas compute in long double."""
+    """Replace the words and constants of the formulas, so that the formulas compute in long double."""
     for name, word in IN_LONG.items():
         setattr(words, name, word)
-        if hasattr(formulas, name) and name not in ("sigmoid", "tanh"):  # there these are the activations
+        if hasattr(formulas, name) and name not in ("sigmoid", "tanh"):  # in formulas.py these two names are activations
             setattr(formulas, name, word)
     for name, value in vars(formulas).items():
         if isinstance(value, Constant):
@@ -106,7 +107,7 @@ def main():
             exact = exact[one.main] if isinstance(exact, tuple) else exact
             unit = np.spacing(np.abs(exact.astype(np.float64))).astype(LONG)
             exempt = np.zeros(len(x), bool)
-            if one.kind == "backward":  # far out the points are too sparse to show where snake' touches 0
+            if one.kind == "backward":  # beyond 1000 the points are too sparse for near_zero to see the zeros of snake'
                 exempt = near_zero(x, exact.astype(np.float64)) | ((np.abs(x) > 1e3) & (one.activation == "snake"))
             line = []
             for contestant in contestants:

@@ -1,6 +1,6 @@
-"""Writes fastact/docstrings/example_outputs.py, what the examples in docstrings print: `python benchmarks/examples.py`.
+"""Write what the examples in docstrings print to fastact/docstrings/example_outputs.py: `python benchmarks/examples.py`.
 
-tests/docs/test_examples.py says whether it is current, for every implementation.
+tests/docs/test_examples.py fails where that file is out of date, in any implementation.
 """
 
 import json
@@ -16,7 +16,7 @@ HEAD = '"""What the examples in docstrings print, by function and statement; mad
 
 
 def printed(statements, functions):
-    """What a console prints of each statement that is an expression."""
+    """What Python's console prints for each statement that is an expression."""
     names, outputs = {"np": np, "fa": functions}, {}
     for statement in statements:
         try:
@@ -29,7 +29,7 @@ def printed(statements, functions):
 
 
 def text(implementation):
-    """The file as this implementation makes it."""
+    """The text of the file, with the outputs of one implementation."""
     lines = []
     for name, statements in examples.every():
         lines.append(f"    {json.dumps(name)}: {{\n")

@@ -1,8 +1,8 @@
-"""The speed that the project aims at, figure by figure, measured in one run: `python benchmarks/figures.py [--wheel FILE]`.
+"""Measure each speed that the project aims at, and print it with its target: `python benchmarks/figures.py [--wheel FILE]`.
 
-Contestants take turns and the best of several rounds counts (bench/clock.py). Where an instruction set is held against
-the fallback, NumPy is held to the same one: its features are chosen at start-up, so this command starts itself again.
-A report, not a test: it exits with 0 whatever it finds.
+Contestants take turns, and the best of several rounds counts (bench/clock.py). Where an instruction set is compared with the
+NumPy fallback, NumPy itself is restricted to that set. NumPy chooses its features when it is imported, so this command starts a
+process for each set. This is a report and not a test: the exit code is 0 even if a target is missed.
 """
 
 import argparse
@@ -35,11 +35,11 @@ WIDE = {
     "uniform in +-14": lambda generator, count: generator.uniform(-14, 14, count),
 }
 SUBNORMAL = {"uniform in [-102, -88]": lambda generator, count: generator.uniform(-102, -88, count)}
-# What NumPy calls the features above each instruction set, as X86_V4 since 2.4 and by their own names before.
+# NumPy's names of the processor features above each instruction set: X86_V3 and X86_V4 since NumPy 2.4, the others before.
 ABOVE_AVX2 = "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL"
 ABOVE_BASELINE = "X86_V3 AVX2 FMA3 " + ABOVE_AVX2
 NUMPY_WITHOUT = {"avx512": "", "avx2": ABOVE_AVX2, "sse2": ABOVE_BASELINE, "scalar": ABOVE_BASELINE}
-# Times NumPy's own np.exp, on AVX-512: the passes, the numbers they are given, and the target of each.
+# The most that a pass may take on AVX-512, as a multiple of the time of np.exp: on standard normal numbers, and on others.
 EXP_TARGETS = {"forward": 0.8, "backward": 1.2, "gated pairs": 1.2}
 EXP_TARGETS_ON = {**dict.fromkeys(WIDE, 1.5), **dict.fromkeys(SUBNORMAL, 4)}
 CALL_TARGET, CALL_TARGET_WITH_PARAMETERS = 1.2, 1.8
@@ -48,7 +48,7 @@ WHEEL_TARGET = 1.7
 
 
 def ratios(cases, memory, implementation, seconds=0.3):
-    """How many times faster than the fallback each case is, with (title, ratio, ns per element)."""
+    """For each case (title, how many times as fast as the fallback, ns an element)."""
     contestants = {"compiled": bench.ours(implementation), "NumPy": bench.ours("numpy")}
     for row in bench.run(bench.work(cases, [SIZE]), contestants, memory, seconds):
         times = row["ns_per_element"]
@@ -56,19 +56,19 @@ def ratios(cases, memory, implementation, seconds=0.3):
 
 
 class Report:
-    """Prints figures and counts those reached."""
+    """Prints figures, and counts those that reach their target."""
 
     def __init__(self):
         self.reached = self.total = 0
 
     def add(self, text, value, target, reached, unit=""):
-        """One figure; `reached` is a bool."""
+        """Print and count one figure; `reached` says whether it reaches its target."""
         self.total += 1
         self.reached += reached
         print(f"{'  ' if reached else '! '}{text:<88} {value:8.2f}{unit}   (target {target}{unit})", flush=True)
 
     def at_most(self, kind, found, target):
-        """Many figures (value, title) of one kind, none of which may exceed the target: prints those that do and the largest."""
+        """Count many figures (value, title), none of which may exceed the target. Print those that do, or else the largest."""
         found.sort(reverse=True)
         missed = [(value, title) for value, title in found if value > target]
         for value, title in missed or found[:1]:
@@ -80,7 +80,7 @@ class Report:
 
 
 def fallback_targets(report):
-    """The named ratios, on standard normal and on wide data."""
+    """The speeds of TARGETS on standard normal numbers, and of WIDE_TARGETS on wider ones, as multiples of the fallback's."""
     named = {case.title.replace(" backward", "_backward"): case for case in bench.cases()}
     memory = bench.Memory(SIZE)
     for name, target in TARGETS.items():
@@ -94,7 +94,10 @@ def fallback_targets(report):
 
 
 def beside_exp(report):
-    """Every activation, forward and backward from the input, in turns with np.exp on standard normal numbers."""
+    """The times of every activation, forward and backward from the input, as multiples of the time of np.exp.
+
+    np.exp always gets standard normal numbers.
+    """
     draws = {"": np.random.Generator.standard_normal, **WIDE, **SUBNORMAL}
     x = np.random.default_rng(2).standard_normal(SIZE, dtype=np.float32)
     out = np.empty_like(x)
@@ -116,7 +119,7 @@ def beside_exp(report):
 
 
 def slowest(implementation):
-    """Print the cases and dtypes in which an instruction set gains least, for `every_set` in the parent process."""
+    """Print the cases that are slower than the fallback, or else the one that gains least. `every_set` reads this."""
     found = []
     for dtype in (np.float32, np.float64):
         memory = bench.Memory(SIZE, dtype)
@@ -129,14 +132,14 @@ def slowest(implementation):
 
 
 def every_set(report):
-    """Nothing slower than the fallback, on any instruction set."""
+    """Whether any case is slower than the fallback, on any instruction set."""
     for name in available()[:-1]:
         environment = {key: value for key, value in os.environ.items() if key != "NPY_ENABLE_CPU_FEATURES"}
         environment["NPY_DISABLE_CPU_FEATURES"] = NUMPY_WITHOUT.get(name, "")
-        # NumPy warns of features that it does not know or that the machine does not have.
+        # -W ignore: NumPy warns of features that it does not know, or that the machine does not have.
         command = [sys.executable, "-W", "ignore", __file__, "--slowest", name]
         child = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if child.returncode:  # this NumPy cannot do without one of those features: it was built to need it
+        if child.returncode:  # this NumPy was built to need one of those features
             report.add(f"{name}, not measured: {' '.join(child.stderr.splitlines()[-2:])}", np.nan, 1, False)
             continue
         for line in child.stdout.splitlines():
@@ -145,7 +148,7 @@ def every_set(report):
 
 
 def calls(report):
-    """One call on 16 elements against np.tanh, less what an empty call costs."""
+    """The times of calls on 16 elements, as multiples of np.tanh's. The time of an empty call is subtracted from both."""
     memory, found = bench.Memory(16), {}
     for case, _ in bench.work(bench.cases(columns=(16,)), [16]):
         if case.forward in ROWS and case.forward != "softmax":
@@ -166,9 +169,9 @@ def calls(report):
 
 
 def import_time(report, rounds=20):
-    """What `import fastact` takes after `import numpy`: the best of several fresh processes."""
+    """The time of `import fastact` after `import numpy`, the best of several new processes."""
     statements = "import time, numpy; start = time.perf_counter(); import fastact; print(time.perf_counter() - start)"
-    # Elsewhere than in the checkout, whose uncompiled source folder `-c` would import.
+    # `python -c` imports from its current folder first. In the checkout that would be the source folder.
     options = {"cwd": tempfile.gettempdir(), "capture_output": True, "text": True, "check": True}
     added = 1e3 * min(float(subprocess.run([sys.executable, "-c", statements], **options).stdout) for _ in range(rounds))
     report.add("import fastact, added to NumPy's own", added, IMPORT_TARGET, added < IMPORT_TARGET, " ms")

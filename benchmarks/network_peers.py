@@ -1,4 +1,4 @@
-"""The same networks in plain NumPy, scikit-learn, PyTorch, JAX and ONNX Runtime, and their digits, for networks.py."""
+"""The networks of networks.py in plain NumPy, scikit-learn, PyTorch, JAX and ONNX Runtime, and the images of digits."""
 
 import importlib.metadata
 import importlib.util
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def has(library):
-    """Whether it is installed."""
+    """Whether a library is installed."""
     return importlib.util.find_spec(library) is not None
 
 
@@ -19,7 +19,7 @@ def versions():
 
 
 def images(dtype=np.float32):
-    """scikit-learn's digits: training data and labels, and those of the 360 images held out."""
+    """scikit-learn's digits: images and labels to train with, images and labels of the 360 that are held out."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -29,7 +29,7 @@ def images(dtype=np.float32):
 
 
 def digits(X, y, epochs, batch, rate):
-    """Calls that train 64-128-10 with ReLU and Adam."""
+    """Calls that train a network with ReLU and Adam on the digits, with layers of 64, 128 and 10 neurons."""
     found = {"scikit-learn": lambda: sklearn_digits(X, y, epochs, batch, rate, 0)}
     if has("torch"):
         found["PyTorch"] = torch_digits(X, y, epochs, batch, rate)
@@ -37,7 +37,7 @@ def digits(X, y, epochs, batch, rate):
 
 
 def sklearn_digits(X, y, epochs, batch, rate, seed):
-    """scikit-learn's classifier, which does not stop early."""
+    """scikit-learn's classifier, trained; it must not stop early."""
     from sklearn.neural_network import MLPClassifier
 
     facts = {"batch_size": batch, "max_iter": epochs, "learning_rate_init": rate, "random_state": seed}
@@ -45,7 +45,7 @@ def sklearn_digits(X, y, epochs, batch, rate, seed):
 
 
 def torch_digits(X, y, epochs, batch, rate):
-    """PyTorch's loop, with the fused Adam."""
+    """A call that trains in PyTorch, with its fused Adam."""
     import torch
 
     torch.set_num_threads(1)
@@ -84,7 +84,7 @@ def steps(data, labels, layers, rate):
 
 
 def numpy_step(data, labels, layers, rate):
-    """What people write: new arrays everywhere, Adam parameter by parameter."""
+    """The training step that people write in NumPy: it makes new arrays, and applies Adam to one parameter after the other."""
     matrices, biases = weights(layers)
     parameters = [*matrices, *biases]
     means, squares = [np.zeros_like(p) for p in parameters], [np.zeros_like(p) for p in parameters]
@@ -120,7 +120,7 @@ def numpy_step(data, labels, layers, rate):
 
 
 def torch_step(data, labels, layers, rate):
-    """PyTorch's, with the fused Adam."""
+    """A training step of PyTorch, with its fused Adam."""
     import torch
 
     torch.set_num_threads(1)
@@ -139,7 +139,7 @@ def torch_step(data, labels, layers, rate):
 
 
 def jax_step(data, labels, layers, rate):
-    """JAX's, compiled as one."""
+    """A training step of JAX, compiled as one function."""
     import jax
     from jax import numpy as jnp
 
@@ -177,7 +177,7 @@ def jax_step(data, labels, layers, rate):
 
 
 def sklearn_step(data, labels, layers, rate):
-    """scikit-learn's `partial_fit`, which checks its data besides."""
+    """A training step of scikit-learn: `partial_fit`, which also checks its data."""
     from sklearn.neural_network import MLPClassifier
 
     net = MLPClassifier(layers[1:-1], alpha=0, batch_size=len(data), learning_rate_init=rate)
@@ -186,7 +186,7 @@ def sklearn_step(data, labels, layers, rate):
 
 
 def serving(net, data):
-    """Calls that predict the probabilities of a network of ours, with its weights."""
+    """Calls that predict the same probabilities as a network of fastact, with its weights."""
     matrices, biases = [layer.weights for layer in net.layers], [layer.bias for layer in net.layers]
     found = {"NumPy": lambda: numpy_serving(matrices, biases, data)}
     if has("torch"):
@@ -197,14 +197,14 @@ def serving(net, data):
         found["ONNX Runtime"] = onnx_serving(matrices, biases, data)
     expected = net.predict_proba(data)
     for name, call in found.items():
-        tolerance = 1e-3 if name == "NumPy" else 1e-5  # NumPy has no erf: people take the tanh form
+        tolerance = 1e-3 if name == "NumPy" else 1e-5  # NumPy has no erf, so its line is gelu's tanh form
         if not np.allclose(np.asarray(call()), expected, atol=tolerance):
             raise AssertionError(f"{name} predicts something else")
     return found
 
 
 def numpy_serving(matrices, biases, x):
-    """What people write."""
+    """The prediction that people write in NumPy."""
     for i, (w, b) in enumerate(zip(matrices, biases, strict=True)):
         x = x @ w + b
         if i < len(matrices) - 1:
@@ -214,7 +214,7 @@ def numpy_serving(matrices, biases, x):
 
 
 def torch_serving(matrices, biases, data):
-    """PyTorch's, in inference mode."""
+    """A call that predicts in PyTorch, in inference mode."""
     import torch
 
     torch.set_num_threads(1)
@@ -234,7 +234,7 @@ def torch_serving(matrices, biases, data):
 
 
 def jax_serving(matrices, biases, data):
-    """JAX's, compiled."""
+    """A call that predicts in JAX, compiled."""
     import jax
 
     def forward(x):
@@ -249,7 +249,7 @@ def jax_serving(matrices, biases, data):
 
 
 def onnx_serving(matrices, biases, data):
-    """ONNX Runtime's session, on one thread."""
+    """A call that predicts in ONNX Runtime, on one thread."""
     import onnx
     import onnxruntime
 

@@ -1,8 +1,9 @@
 """Training and serving beside scikit-learn, PyTorch, JAX, ONNX Runtime, NumPy: `python benchmarks/networks.py [--write]`.
 
-It runs in an environment that has scikit-learn, and takes of the others those that are there. Contestants take turns in one
-process, on one thread and one core, in float32, and the best of many rounds counts. `--write` keeps the figures in networks.json.
-TARGETS has what the project aims at: our time as a share of another's, and LEAST_ACCURACY.
+It needs scikit-learn, and measures those of the other libraries that are installed. Contestants take turns in one process, on one
+thread and one core, in float32, and the best of many rounds counts. `--write` keeps the figures in networks.json.
+
+The project aims at TARGETS, our time as a share of another library's, and at LEAST_ACCURACY.
 """
 
 import argparse
@@ -16,7 +17,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # one core: JAX has no number of threads to set
+    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # JAX can be restricted to one thread only in this way
 
 import network_peers as peers  # noqa: E402  (after the environment)
 import numpy as np  # noqa: E402
@@ -41,17 +42,17 @@ TARGETS = {
 
 
 def trained(X, y, activation, seed):
-    """A network of ours, trained on the digits."""
+    """A network of fastact, trained on the digits."""
     net = Network(Dense(64, 128, activation), Dense(128, 10), rng=seed)
     return net.fit(X, y, epochs=EPOCHS, batch_size=BATCH, optimizer=Adam(RATE), progress=False)
 
 
 def best_times(contestants, rounds, seconds):
-    """The shortest time of each in ms, and its median over its shortest: they take turns, each for a share of the seconds."""
+    """The shortest time of each contestant in ms, and its median as a multiple of that. They take turns within the seconds."""
     times = {name: [] for name in contestants}
     calls = {}
     for name, call in contestants.items():
-        call()  # compiles, allocates
+        call()  # the first call compiles and allocates
         start = time.perf_counter()
         call()
         calls[name] = max(1, int(seconds / rounds / len(contestants) / (time.perf_counter() - start)))
@@ -61,13 +62,13 @@ def best_times(contestants, rounds, seconds):
                 start = time.perf_counter()
                 call()
                 times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * min(of) for name, of in times.items()}, {
-        name: float(np.median(of) / min(of)) for name, of in times.items()
-    }
+    best = {name: 1e3 * min(values) for name, values in times.items()}
+    spread = {name: float(np.median(values) / min(values)) for name, values in times.items()}
+    return best, spread
 
 
 def accuracy():
-    """The accuracy on the digits held out, by activation and seed, and that of scikit-learn's relu."""
+    """The accuracy on the digits that are held out, for each activation and seed, and for scikit-learn's relu."""
     X, y, X_test, y_test = peers.images()
     found = {name: [100 * trained(X, y, name, seed).score(X_test, y_test) for seed in range(SEEDS)] for name in ACTIVATIONS}
     found["scikit-learn's relu"] = [
@@ -97,13 +98,13 @@ def jobs():
 
 
 def network(activation):
-    """The larger network."""
+    """The network of the jobs other than the digits, untrained."""
     n, m, k, outputs = LAYERS
     return Network(Dense(n, m, activation), Dense(m, k, activation), Dense(k, outputs), rng=0)
 
 
 def one_step(net, data, labels, optimizer):
-    """A training step as `fit` makes it, without its batch being chosen: the others' have none either."""
+    """A training step as in `fit`. The batch is given, as it is for the other contestants."""
     from fastact.nn import losses
     from fastact.nn.passes import Passes
 
@@ -146,5 +147,5 @@ def main():
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")  # scikit-learn's, of an optimization that has not converged after so many epochs
+    warnings.simplefilter("ignore")  # scikit-learn warns that it has not converged after so many epochs
     main()

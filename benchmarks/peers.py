@@ -1,6 +1,6 @@
-"""PyTorch's and JAX's functions for accuracy.py; which library has what stands in fastact/docstrings/elsewhere.py.
+"""The functions of PyTorch and JAX, for accuracy.py. Their backward passes are their own, by automatic differentiation.
 
-The backward passes are their own, by automatic differentiation.
+fastact/docstrings/elsewhere.py says which library has which function.
 """
 
 import functools
@@ -24,13 +24,13 @@ def available():
 
 
 def has(library, one):
-    """Whether a library has the function."""
+    """Whether a library has the function of a pass."""
     return library in elsewhere.CALLS.get(one.activation, {})
 
 
 @functools.cache
 def evaluator(framework, name, kind):
-    """A framework's forward pass of a float32 array, or its backward pass with a gradient of 1, on one thread."""
+    """A framework's forward pass, or its backward pass with a gradient of 1: a function of a float32 array, on one thread."""
     if framework == "torch":
         importlib.import_module("torch").set_num_threads(1)
     return of_numbers(framework, name, kind, **ACTIVATIONS[name].values)

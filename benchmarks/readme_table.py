@@ -1,9 +1,13 @@
-"""Writes README.md's figures and the tables of benchmarks/README.md: `python benchmarks/readme_table.py`.
+"""Write the figures of README.md and the tables of benchmarks/README.md: `python benchmarks/readme_table.py`.
 
-They come from the declarations and from what was measured: errors from accuracy.json (`python benchmarks/accuracy.py --write`),
-speeds from speed.json (`fastact bench --json benchmarks/speed.json`), the softmax family beside other libraries from rows.json
-(`python benchmarks/rows.py --write`), networks from networks.json (`python benchmarks/networks.py --write`), the last two where
-these libraries are installed. tests/docs/test_readme.py says whether both files are current.
+Formulas come from the declarations, figures from the records in this folder, each of which one command writes:
+
+- accuracy.json: `python benchmarks/accuracy.py --write`
+- speed.json: `fastact bench --json benchmarks/speed.json`
+- rows.json, the softmax family beside other libraries: `python benchmarks/rows.py --write`
+- networks.json: `python benchmarks/networks.py --write`
+
+tests/docs/test_readme.py fails where one of the two documents is out of date.
 """
 
 import json
@@ -24,16 +28,16 @@ import peers
 HERE = Path(__file__).parent
 DOCUMENTS = (HERE.parent / "README.md", HERE / "README.md")
 UNKNOWN = "not measured"
-# The size of the table of speeds: in the cache, and large enough that a call costs nothing.
+# The number of elements in the table of speeds. They fit into the cache, and a call's own time does not count beside them.
 SIZE = 256 << 10
-# Contestants of a record that stand in brackets in the table of speeds.
+# The contestants of speed.json that the table of speeds compares with.
 BESIDE = {"plain": "the line of NumPy that people write", "fallback": "the NumPy fallback"}
 # Contestants of networks.json that the figures name.
 NETWORKS = {"fastact": "", "scikit-learn": "in scikit-learn", "PyTorch": "in PyTorch"}
 
 
 def recorded(name):
-    """What a command has written to a file beside this one."""
+    """A record of this folder."""
     return json.loads((HERE / name).read_text(encoding="utf-8"))
 
 
@@ -43,12 +47,12 @@ def rows(head, lines):
 
 
 def short(formula):
-    """A formula with the first digits of its long constants."""
+    """A formula whose long constants are cut after six decimals."""
     return re.sub(r"(\d\.\d{6})\d{4,}", r"\1...", formula)
 
 
 def functions():
-    """The functions: calls, formulas, and who else has them."""
+    """The table of functions: calls, formulas, and other libraries that have them."""
     lines = []
     for one in documentation.listing():
         names = ", ".join(f"`{text}`" for text in (one.call, *one.aliases))
@@ -59,7 +63,7 @@ def functions():
 
 
 def worst(found):
-    """A worst error and its input."""
+    """A worst error and its input, as text. A result that is NaN, inf or 0 in place of a number stands there by itself."""
     if found is None:
         return UNKNOWN
     error, got = found["ulp"], float(found.get("got", 1))
@@ -70,13 +74,13 @@ def worst(found):
 
 
 def ours(entry):
-    """The worst of the instruction sets."""
+    """The worst error that any instruction set of the compiled core has."""
     found = [value for name, value in entry.items() if name not in (*peers.FRAMEWORKS, "numpy")]
     return max(found, key=lambda value: value["ulp"], default=None)
 
 
 def errors():
-    """The worst errors beside PyTorch's and JAX's, and what they were swept with."""
+    """The table of worst errors beside PyTorch's and JAX's, and the share of the inputs that was tried."""
     record, lines = recorded("accuracy.json"), []
     for one in documentation.listing():
         if one.declared:
@@ -98,7 +102,7 @@ def errors():
 
 
 def speed(times):
-    """Nanoseconds an element, and how many times as fast as the contestants beside it."""
+    """Nanoseconds an element, and how many times as fast as each contestant of BESIDE."""
     if times is None:
         return UNKNOWN
     ratios = [f"{times[label] / times['compiled']:.1f}x" for label in BESIDE if label in times]
@@ -106,7 +110,7 @@ def speed(times):
 
 
 def speeds():
-    """The speeds of every pass, and the machine."""
+    """The table of speeds of every pass, and the machine."""
     record = recorded("speed.json")
     measured = {(row["name"], row["pass"]): row["ns_per_element"] for row in record["rows"] if row["size"] == SIZE}
     cases = {(case.name, case.step) for case in bench.cases()}
@@ -121,7 +125,7 @@ def speeds():
 
 
 def rows_beside_others():
-    """The softmax family beside other libraries, and the ratios to itself."""
+    """The softmax family beside other libraries, and fastact's own times as multiples of each other."""
     record = recorded("rows.json")
     libraries = list(dict.fromkeys(library for cell in record["cells"] for library in cell["ns_per_element"]))
     lines = []
@@ -137,7 +141,7 @@ def rows_beside_others():
 
 
 def fast():
-    """How fast, beside the line that people write."""
+    """The figure of speed, beside the line that people write."""
     found = bench.headline(recorded("speed.json")["rows"])
     first, *others = [f"{one['faster']:.1f} on {bench.format_size(one['size'])}" for one in found]
     return (
@@ -148,7 +152,7 @@ def fast():
 
 
 def right():
-    """The worst errors of all elementwise functions, and how many passes of other libraries are wrong somewhere."""
+    """The figure of accuracy: the worst error of all, and how many passes of other libraries are wrong for some input."""
     record = recorded("accuracy.json")
     backward = {title for title in record if title.endswith("_backward")}
     worst = [
@@ -168,26 +172,26 @@ def right():
 
 
 def small():
-    """Training and serving a network beside other libraries."""
+    """The figure of networks: training and serving beside other libraries."""
     times = {job["job"]: job["ms"] for job in recorded("networks.json")["jobs"]}
     learnt, served = (beside(times["digits"], 1, "ms"), beside(times["serving, batch 1"], 1000, "us"))
     return f"- **Small networks.** Learning handwritten digits takes {learnt}; a prediction of 784-256-128-10 takes {served}."
 
 
 def beside(times, scale, unit):
-    """Our time, and those of others in parentheses."""
+    """Our time, and the others' in parentheses."""
     ours, *others = (f"{times[name] * scale:.0f} {unit} {place}" for name, place in NETWORKS.items() if name in times)
     return f"{ours}({', '.join(others)})"
 
 
 def figures():
-    """Why, in three figures."""
+    """The three figures of README.md."""
     wrapped = (textwrap.wrap(text, 130, subsequent_indent="  ", break_on_hyphens=False) for text in (fast(), right(), small()))
     return "".join(f"{line}\n" for lines in wrapped for line in lines)
 
 
 def plain_lines():
-    """What the lines that people write get wrong."""
+    """The table of the errors and warnings of the lines that people write."""
     lines = []
     for one in recorded("speed.json")["plain"].values():
         at = "" if one["x"] is None else f" at {one['x']:.6g}"
@@ -196,7 +200,7 @@ def plain_lines():
 
 
 def ulp(error):
-    """An error; None is infinite, or NaN in place of a number."""
+    """An error as text. None stands for an infinite one, as where the result is NaN."""
     return "inf" if error is None else f"{error:.1e}" if error > WRONG else f"{error:.2f}"
 
 
@@ -211,7 +215,7 @@ PARTS = {
 
 
 def current(document):
-    """A document as it should be."""
+    """The text of a document with its made parts made anew."""
     text = document.read_text(encoding="utf-8")
     pattern = r"(<!-- made: ([a-z ]+) -->\n).*?(<!-- end -->\n)"
     return re.sub(pattern, lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", text, flags=re.DOTALL)

@@ -1,8 +1,8 @@
 """The softmax family beside PyTorch, ONNX Runtime, JAX and NumPy, on one thread: `python benchmarks/rows.py [--write]`.
 
-It runs in an environment that has these libraries, and takes those that are there. Contestants take turns in one process,
-into memory that is allocated before (JAX allocates its own), and the best of many rounds counts. `--write` keeps the figures in
-rows.json, from which readme_table.py makes a table. Figures that the project aims at stand in TARGETS.
+It measures those of these libraries that are installed. Contestants take turns in one process, and the best of many rounds
+counts. They write into memory that was allocated before; only JAX allocates its own. `--write` keeps the figures in rows.json,
+from which readme_table.py makes a table. TARGETS has the figures that the project aims at.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for np.vdot
-os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # one core: JAX has no number of threads to set
+os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # JAX can be restricted to one thread only in this way
 
 import numpy as np  # noqa: E402  (reads the environment when imported)
 
@@ -22,7 +22,7 @@ import fastact  # noqa: E402
 
 RECORD = pathlib.Path(__file__).with_name("rows.json")
 SIZES = {"256 Ki": 1 << 18, "8 Mi": 1 << 23}
-# The shape of n elements, and the axis.
+# A function that makes the shape of n elements, and the axis of the rows.
 LAYOUTS = {
     "10 columns": (lambda n: (n // 10, 10), -1),
     "128 columns": (lambda n: (n // 128, 128), -1),
@@ -32,7 +32,7 @@ LAYOUTS = {
     "one row": (lambda n: (1, n), -1),
 }
 FORWARD, BACKWARD = ("softmax", "log_softmax"), ("softmax_backward", "log_softmax_backward")
-# How many times as fast as the best of the others.
+# How many times as fast as the best of the other libraries.
 TARGETS = {
     **{(name, layout): 1.2 for name in (*FORWARD, *BACKWARD) for layout in LAYOUTS},
     **{(name, "10 columns"): 5 for name in FORWARD},
@@ -40,13 +40,13 @@ TARGETS = {
     **{(name, "10 columns"): 10 for name in BACKWARD},
 }
 FLOOR = "floor"
-READ_TWICE = {("one row", "8 Mi"), ("axis 0 of (n/256, 256)", "8 Mi")}  # rows that are larger than the cache
-WIDE_TARGET = 1.5  # logits of standard deviation 30, times those of 2
-LOSS_TARGET = 1.3  # cross_entropy and its gradient, times softmax
+READ_TWICE = {("one row", "8 Mi"), ("axis 0 of (n/256, 256)", "8 Mi")}  # the rows are larger than the cache
+WIDE_TARGET = 1.5  # the time for logits of standard deviation 30, as a multiple of that for standard deviation 2
+LOSS_TARGET = 1.3  # the time of cross_entropy_and_grad, as a multiple of that of softmax
 
 
 def numpy_function(name, axis):
-    """What a user of NumPy writes, without temporaries as large as the input where it can be helped."""
+    """What a careful user of NumPy writes, with as few temporary arrays as possible."""
 
     def softmax(x, out):
         np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
@@ -71,7 +71,7 @@ def numpy_function(name, axis):
 
 
 def floor(name, read_twice):
-    """What moves the same memory and computes next to nothing: no contestant."""
+    """A function that moves the same memory and computes next to nothing. It shows what is possible, and is no contestant."""
     write = np.negative if name in FORWARD else np.multiply
 
     def move(*arrays):
@@ -83,7 +83,7 @@ def floor(name, read_twice):
 
 
 def fastact_function(name, axis):
-    """What is measured."""
+    """fastact's function: of the input forward, from the output backward."""
     function = getattr(fastact, name)
     if name in FORWARD:
         return lambda x, out: function(x, axis=axis, out=out)
@@ -104,14 +104,14 @@ def torch_function(name, axis):
 
 
 def torch_arrays(*arrays):
-    """The same memory as tensors."""
+    """Tensors of PyTorch that share the memory of arrays."""
     import torch
 
     return [torch.from_numpy(array) for array in arrays]
 
 
 def onnxruntime_function(name, axis, x, out):
-    """A session of one node, bound to the arrays; it has no backward passes."""
+    """A session of one node, bound to the arrays. ONNX Runtime has no backward passes."""
     import onnx
     import onnxruntime
 
@@ -131,7 +131,7 @@ def onnxruntime_function(name, axis, x, out):
 
 
 def jax_function(name, axis, *arrays):
-    """Compiled functions; the backward passes by its automatic differentiation of the softmax's definition from the output."""
+    """JAX's compiled functions. It has no backward pass from the output, so that is written here and compiled by JAX."""
     import jax
 
     def softmax_backward(grad, y):
@@ -147,7 +147,7 @@ def jax_function(name, axis, *arrays):
 
 
 def contestants(name, axis, read_twice, *arrays):
-    """Calls without arguments, by library, for those that are installed and have the function."""
+    """Calls without arguments, by library: of each library that is installed and has the function."""
     inputs = arrays[:-1]
     functions = {"fastact": fastact_function(name, axis), "NumPy": numpy_function(name, axis), FLOOR: floor(name, read_twice)}
     calls = {library: lambda function=function: function(*arrays) for library, function in functions.items()}
@@ -166,10 +166,10 @@ def contestants(name, axis, read_twice, *arrays):
 
 
 def best_times(calls, seconds):
-    """The best time of each call in seconds; they take turns for so long, in another order each round.
+    """The best time of each call in seconds. They take turns for `seconds`, in another order each round.
 
-    Who comes after JAX is up to 30 % slower, for milliseconds: nobody should always be the one. Who takes 100 times as long as
-    the fastest has only a few rounds: JAX's gradient of one row takes a second.
+    A call right after JAX's is slower, so no call should always come after it. A call that takes 100 times as long as the fastest
+    gets only five rounds: otherwise one slow contestant would take all the time.
     """
     best = dict.fromkeys(calls, float("inf"))
     for call in calls.values():
@@ -202,7 +202,7 @@ def operands(name, shape, axis, spread=2):
 
 
 def compare(names, layouts, sizes, seconds):
-    """Measure every cell, and print it: ns an element, and how many times as fast as the best of the others."""
+    """Measure every cell, and print it: how many times as fast as the best of the others, and everyone's ns an element."""
     for name in names:
         for layout in layouts:
             for size in sizes:
@@ -240,7 +240,7 @@ def own_calls(shape, axis):
 
 
 def own_ratios(sizes, seconds):
-    """What is measured against this library itself: wide logits, and a loss with its gradient."""
+    """Measure fastact's calls on wide logits, and its loss with gradient, as multiples of the time of another call of fastact."""
     for layout, (shape, axis) in LAYOUTS.items():
         for size in sizes:
             if layout == "one row":
@@ -264,7 +264,7 @@ def main():
     parser.add_argument("--layouts", nargs="+", default=list(LAYOUTS), choices=list(LAYOUTS))
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--seconds", type=float, default=2, help="for one cell of the table")
-    parser.add_argument("--no-peers", action="store_true", help="only what is measured against this library itself")
+    parser.add_argument("--no-peers", action="store_true", help="only what is compared with fastact itself")
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RECORD.name}")
     arguments = parser.parse_args()
     chosen = arguments.functions, arguments.layouts, arguments.sizes, arguments.seconds

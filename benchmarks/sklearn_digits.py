@@ -1,6 +1,6 @@
-"""How fastact.sklearn compares with scikit-learn on its digits: accuracy and time at the same settings, both in turn.
+"""fastact.sklearn beside scikit-learn on the digits, in accuracy and time: `python benchmarks/sklearn_digits.py`.
 
-Run it with nothing else at work: ``python benchmarks/sklearn_digits.py``. BLAS gets one thread.
+Both have the same settings and take turns. BLAS gets one thread.
 """
 
 import argparse
@@ -21,7 +21,7 @@ SETTINGS = {"hidden_layer_sizes": (128,), "batch_size": 64, "max_iter": 40, "lea
 
 
 def measure(classifier, data, seed):
-    """The seconds of a fit, and the accuracy on the rows held out in percent."""
+    """The seconds of a fit, and the accuracy in percent on the rows that are held out."""
     train_x, train_y, test_x, test_y = data
     model = classifier(**SETTINGS, random_state=seed)
     start = time.perf_counter()

@@ -1,15 +1,15 @@
-"""Writes the type stub fastact/__init__.pyi from the declarations: `python benchmarks/stubs.py`.
+"""Write the type stub fastact/__init__.pyi from the declarations: `python benchmarks/stubs.py`.
 
-tests/package/test_types.py says whether it is current.
+tests/package/test_types.py fails where the stub is out of date.
 
-Each function has a precise form, for arrays of one floating dtype and Python numbers beside them, and a general one, for
-everything that NumPy makes an array of. A backward pass has both once more where it may start from the output.
+Each function has two overloads. The precise one is for arrays of one floating dtype, with Python numbers as parameters. The
+general one is for everything that NumPy can make an array of. A backward pass that may start from the output has two more.
 """
 
 import inspect
 from pathlib import Path
 
-from fastact import backends  # fills ACTIVATIONS
+from fastact import backends  # its import runs the declarations, which fill ACTIVATIONS
 from fastact.declare import ACTIVATIONS, DRAWS, LOSSES, REQUIRED, ROWS
 from fastact.docstrings.steps import LISTED
 
@@ -39,7 +39,7 @@ simd: str
 KEYWORDS = "casting: _Casting = ..., {order}subok: bool = ..."
 
 
-# The types of what functions along an axis and losses take besides arrays.
+# The types of the parameters of functions along an axis and of losses.
 TYPES = {
     "axis": "int | tuple[int, ...] | None",
     "keepdims": "bool",
@@ -56,7 +56,7 @@ TYPES = {
 
 
 def function(name, precise, general, results=("NDArray[_F]",), masked=True):
-    """The overloads of one function; `precise` and `general` list its arguments for each way to call it."""
+    """The overloads of one function. `precise` and `general` have a list of arguments for each way to call it."""
     outputs = len(results)
     one, pair = "NDArray[_F]", "tuple[NDArray[_F] | None, NDArray[_F] | None]"
     keywords = KEYWORDS.format(order="order: _Order = ..., " if masked else "")
@@ -75,7 +75,7 @@ def function(name, precise, general, results=("NDArray[_F]",), masked=True):
 
 
 def listed(parameters, kind):
-    """The parameters with a type and, where there is one, their default."""
+    """The parameters, each with its type, and with its default if it has one."""
     texts = []
     for name, default in parameters.items():
         optional = " | None" if default is None else ""
@@ -84,7 +84,7 @@ def listed(parameters, kind):
 
 
 def passes(name, operands, parameters, kind, extra=(), from_output=False, **facts):
-    """A forward or backward pass: its arguments in each form, as an argument list ending with the keyword marker."""
+    """The overloads of a forward or a backward pass."""
     forms = {"NDArray[_F]": "float" if kind is None else kind, "ArrayLike": "ArrayLike" if kind is None else kind}
     lists = []
     for array, number in forms.items():
@@ -103,12 +103,12 @@ def passes(name, operands, parameters, kind, extra=(), from_output=False, **fact
 
 
 def typed(values):
-    """Parameters of functions along an axis, with types and defaults."""
+    """The parameters of a function along an axis, with types and defaults."""
     return [f"{name}: {TYPES.get(name, 'float')} = {default!r}" for name, default in values.items()]
 
 
 def row(facts):
-    """A function along an axis and its backward pass."""
+    """The overloads of a function along an axis and of its backward pass."""
     name, given = facts.name, [*typed(facts.parameters), "*", *typed(facts.by_name)]
     result = ["Any"] if facts.reduces else ["NDArray[_F]"]
     text = function(name, *([", ".join([f"x: {array}", "/", *given])] for array in ARRAYS), results=result, masked=False)
@@ -123,7 +123,7 @@ def row(facts):
 
 
 def draw(facts):
-    """A random draw, and its backward pass."""
+    """The overloads of a random draw and of its backward pass."""
     axis, options = typed(facts.parameters)[0], ", ".join(typed(facts.by_name))
     text = function(facts.name, *([f"x: {array}, /, {axis}, *, {options}"] for array in ARRAYS), masked=False)
     tau = typed({"tau": facts.by_name["tau"]})[0]
@@ -132,7 +132,7 @@ def draw(facts):
 
 
 def loss(facts):
-    """A loss, its backward pass, and both at once."""
+    """The overloads of a loss, of its backward pass, and of the function that gives both results."""
     text, number = "", "float" if facts.of_rows else "ArrayLike"
     types = {**{name: number + " | None" * (default is None) for name, default in facts.parameters.items()}, "axis": "int"}
     parameters = [f"{name}: {types.get(name) or TYPES[name]} = {default!r}" for name, default in facts.all_parameters.items()]
@@ -152,7 +152,7 @@ STEPS = {"step": "int", "velocity": "NDArray[_F] | None", "nesterov": "bool"}
 
 
 def step(name):
-    """A step of an optimizer, from its signature."""
+    """The declaration of a training step, from its signature."""
     given, marked = [], False
     for one in inspect.signature(getattr(backends.load("numpy"), name)).parameters.values():
         by_name = one.kind is inspect.Parameter.KEYWORD_ONLY

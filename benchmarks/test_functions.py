@@ -1,6 +1,6 @@
 """The cases of `fastact bench` under pytest-benchmark: `pytest benchmarks --benchmark-enable`.
 
-One group for each function, pass and size, so that compiled, the plain line and the fallback stand side by side.
+There is a group for each function, pass and size. In it stand the compiled core, the plain line of NumPy and the fallback.
 """
 
 import pytest
@@ -24,7 +24,7 @@ def memory():
 )
 @pytest.mark.parametrize("label", CONTESTANTS)
 def test_function(benchmark, memory, case, size, label):
-    """One contestant on one case."""
+    """Time one contestant on one case."""
     benchmark.group = f"{case.title}, {bench.format_size(size)} elements"
     call = CONTESTANTS[label](case, memory.operands(case, size))
     if call is None:
