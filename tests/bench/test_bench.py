@@ -1,4 +1,4 @@
-"""`fastact bench`: its cases and clock, its record and headline, what it prints, and what it says to wrong arguments."""
+"""`fastact bench` and `fastact info`: cases, clock, record, headline, printed text, and the messages for wrong arguments."""
 
 import json
 import math
@@ -45,7 +45,7 @@ RECORD = {
 
 
 def test_headline():
-    """Geometric means by size, of the rows that have a plain line."""
+    """The headline has geometric means for each size, over the rows that have a plain line."""
     small, large = bench.headline(ROWS)
     assert (small["size"], small["passes"], small["slower"]) == (16, 3, 1)
     assert small["faster"] == pytest.approx((4 * 9 * 0.5) ** (1 / 3))
@@ -64,7 +64,7 @@ def test_headline():
 
 
 def test_a_record_is_read_as_it_was_saved(tmp_path):
-    """With a row on a line, and without what JSON does not know."""
+    """Each row is on a line of its own. Numbers that JSON does not have, such as inf, are refused."""
     path = tmp_path / "record.json"
     written = RECORD
     bench.save(written, path)
@@ -78,7 +78,7 @@ NO_RECORDS = ["", "[]", "{}", '{"rows": [{"title": "sigmoid"}], "machine": {}}',
 
 
 @pytest.mark.parametrize("text", NO_RECORDS, ids=range(len(NO_RECORDS)))
-def test_what_is_no_record(tmp_path, text, capsys):
+def test_a_file_that_is_no_record(tmp_path, text, capsys):
     """The error names the file."""
     path = tmp_path / "other.json"
     path.write_text(text)
@@ -111,7 +111,7 @@ WRONG_IN_A_ROW = {
     + [("row", name, value) for name, values in WRONG_IN_A_ROW.items() for value in values],
 )
 def test_a_wrong_record(tmp_path, place, name, value):
-    """A file may hold anything: the error is the same, whatever is wrong with it."""
+    """A record may have anything in it. The error is the same, whatever is wrong."""
     facts, rows = {name: value} if place == "record" else {}, [*ROWS]
     if place == "row":
         rows[0] = {**rows[0], name: value}
@@ -122,7 +122,7 @@ def test_a_wrong_record(tmp_path, place, name, value):
 
 
 def test_the_clock_takes_turns():
-    """Each round calls each contestant once more, and the best counts."""
+    """Each round calls every contestant, one after the other."""
     order = []
     calls = {label: lambda label=label: order.append(label) or sum(range(100_000)) for label in "ab"}
     times = bench.repeated(calls, seconds=0, rounds=4)
@@ -134,7 +134,7 @@ def test_the_clock_takes_turns():
 
 @pytest.mark.parametrize("case", bench.cases(), ids=lambda case: case.title)
 def test_cases(case):
-    """Each call works, into an array and with a new one, and gives the same."""
+    """Each call gives the same result in a new array as in its own array for the result."""
     for size in (16, 3000):
         if 0 in case.shape(size):
             assert not bench.work([case], [size])
@@ -148,7 +148,7 @@ def test_cases(case):
 
 
 def test_the_machine():
-    """What a figure depends on."""
+    """The facts on which figures depend are all there."""
     facts = bench.machine()
     for name in ("cpu", "cores", "simd", "threads", "numpy", "blas", "load", "system", "python", "date", "fastact"):
         assert isinstance(facts[name], str)
@@ -157,14 +157,14 @@ def test_the_machine():
 
 
 def test_blas_without_threadpoolctl(monkeypatch):
-    """It says what to install."""
+    """Without threadpoolctl the line says what to install."""
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     assert environment.blas().endswith("kernels unknown: pip install threadpoolctl")
     assert not environment.blas().startswith("unknown")
 
 
 def test_info_names_the_kernels(capsys):
-    """And the load."""
+    """`fastact info` names the kernels of NumPy's BLAS, and the load."""
     assert cli.main(["info"]) == 0
     printed = capsys.readouterr().out
     assert "NumPy's BLAS" in printed
@@ -187,7 +187,7 @@ def test_info_notices_a_stale_core(monkeypatch, capsys):
 
 
 def test_a_run(tmp_path, capsys):
-    """It prints what a stranger needs, on 100 columns, keeps it, and prints the same from the record."""
+    """The report fits into the promised width and names the machine. --read prints the same from the record."""
     path = tmp_path / "record.json"
     assert cli.main(["bench", "--quick", "--sizes", "16,2000", "--functions", SOME, "--json", str(path)]) == 0
     printed = capsys.readouterr().out
@@ -212,7 +212,7 @@ def test_a_run(tmp_path, capsys):
 
 
 def test_the_conclusion():
-    """It names the figures, where the plain line wins, and a machine that was not quiet."""
+    """The conclusion has the means, the rows in which the plain line wins, and a warning if the machine was not quiet."""
     machine = {"load": "0.10"}
     plain = {"sigmoid": {"ulp": 2e6, "ours": 1.0, "warnings": ["overflow"]}, "relu": {"ulp": 0, "ours": 0.0, "warnings": []}}
     text = report.conclusion({"machine": machine, "plain": plain, "rows": ROWS})
@@ -227,7 +227,7 @@ def test_the_conclusion():
 
 
 def test_a_run_that_is_interrupted(monkeypatch, tmp_path, capsys):
-    """What was measured is kept, also where the interruption comes after the last row; elsewhere there is nothing to keep."""
+    """The rows measured so far are kept, even if the interruption comes after the last one. `info` keeps nothing."""
 
     def interrupted(*given):
         raise KeyboardInterrupt
@@ -247,7 +247,7 @@ def test_a_run_that_is_interrupted(monkeypatch, tmp_path, capsys):
     [(["--read", ""], "No such file or directory: ''"), (["--peers", ""], "unknown library '': choose among")],
 )
 def test_an_empty_argument(arguments, message, capsys):
-    """It is a wrong one, and not as if it were not there: a run takes minutes."""
+    """An empty argument is an error at once. It does not start a run of minutes as if the option were absent."""
     with pytest.raises(SystemExit) as stopped:
         cli.main(["bench", "--sizes", "16", "--functions", "relu", *arguments])
     assert stopped.value.code == 2
@@ -255,7 +255,7 @@ def test_an_empty_argument(arguments, message, capsys):
 
 
 def test_a_disk_that_is_full(monkeypatch, capsys):
-    """An error of one line."""
+    """The error is one line, and no traceback."""
 
     def full(*given, **how):
         raise OSError(28, "No space left on device")
@@ -268,13 +268,13 @@ def test_a_disk_that_is_full(monkeypatch, capsys):
 
 
 def test_a_run_without_plain_lines(capsys):
-    """It has nothing to conclude."""
+    """The conclusion says that there is nothing to compare with."""
     assert cli.main(["bench", "--quick", "--sizes", "16", "--functions", "serf"]) == 0
     assert capsys.readouterr().out.endswith("None of these functions has a plain line to compare with.\n")
 
 
 def test_float64(capsys):
-    """Times alone: errors are those of float32."""
+    """A run in float64 has times and no errors: errors are measured in float32."""
     assert cli.main(["bench", "--quick", "--sizes", "16", "--functions", "sigmoid", "--dtype", "float64"]) == 0
     printed = capsys.readouterr().out
     assert "float64" in printed
@@ -291,7 +291,7 @@ def test_float64(capsys):
     ],
 )
 def test_a_peer_that_is_missing(monkeypatch, capsys, asked, installed, message):
-    """One line says what to install."""
+    """The error is one line that says what to install, or which libraries there are."""
     monkeypatch.setattr(peers, "installed", lambda: installed)
     with pytest.raises(SystemExit) as stopped:
         cli.main(["bench", "--peers", *([asked] if asked else [])])
@@ -300,7 +300,7 @@ def test_a_peer_that_is_missing(monkeypatch, capsys, asked, installed, message):
 
 
 def test_peers_take_part_when_asked(monkeypatch, tmp_path, capsys):
-    """In the table of their own, the means and the record; without --peers nobody looks for them."""
+    """With --peers other libraries stand in the table, the means and the record. Without it they are not looked for."""
     asked = []
     monkeypatch.setattr(peers, "installed", lambda: asked.append(1) or ("scipy",))
     monkeypatch.setattr(peers, "versions", lambda names: "scipy 9.9")
@@ -321,7 +321,7 @@ def test_peers_take_part_when_asked(monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("library", peers.CALLED)
 def test_peers_compute_the_same(library):
-    """Where they are installed: what is timed is the same function."""
+    """A library that is installed is timed on the same function: it gives the same numbers."""
     pytest.importorskip(library)
     make, compared = peers.contestant(library), 0
     for case in bench.cases(columns=(10,)):
@@ -340,7 +340,7 @@ def test_peers_compute_the_same(library):
 
 
 def test_the_record_of_the_project():
-    """benchmarks/speed.json is of this version's cases; one that is new may be missing until it is measured."""
+    """benchmarks/speed.json has only cases of this version. A new case may be missing until it is measured."""
     kept = bench.read(ROOT / "benchmarks" / "speed.json")
     assert {each["title"] for each in kept["rows"]} <= {case.title for case in bench.cases()}
     assert {each["size"] for each in kept["rows"]} == set(bench.SIZES)

@@ -1,4 +1,4 @@
-"""The lines of NumPy that people write, which the benchmark compares with: they are the same functions, but for their errors."""
+"""The plain lines of NumPy that the benchmark compares with: they compute the same functions, apart from their known errors."""
 
 import numpy as np
 import pytest
@@ -12,14 +12,14 @@ from passes import each_dtype
 
 CASES = [case for case in bench.cases(columns=(10,)) if case.plain]
 BY_TITLE = {case.title: case for case in CASES}
-# The tanh form is that far from gelu; the rest is rounding.
+# The plain line of gelu is its tanh form, which differs from gelu by up to so much.
 TANH_FORM = 1e-3
 
 
 @each_dtype
 @pytest.mark.parametrize("title", BY_TITLE)
 def test_is_the_same_function(title, dtype):
-    """On usual numbers, and in the dtype of the data: no line is slow because it is in float64."""
+    """A line gives the same results on usual numbers, in the dtype of the data: it is not slow because it computes in float64."""
     case = BY_TITLE[title]
     operands = bench.Memory(4000, dtype).operands(case, 4000)
     with np.errstate(all="raise"):
@@ -33,7 +33,7 @@ def test_is_the_same_function(title, dtype):
 
 
 def test_who_has_a_line():
-    """Every forward pass but those that nobody writes in one line of NumPy, and every pass of the functions that all know."""
+    """All forward passes but three have a plain line. The best-known functions have one for every pass."""
     forward = {case.declared for case in CASES if case.step == "forward"}
     public = {name for name, activation in ACTIVATIONS.items() if activation.public}
     assert (public | set(ROWS)) - forward == {"serf", "sparsemax", "entmax15"}
@@ -42,19 +42,19 @@ def test_who_has_a_line():
 
 
 def test_gelu_has_the_tanh_form():
-    """NumPy has no erf: the same line for both."""
+    """gelu and its tanh form have the same plain line, because NumPy has no erf."""
     assert ACTIVATIONS["gelu"].plain == ACTIVATIONS["gelu_tanh"].plain
     assert "np.tanh" in ACTIVATIONS["gelu"].plain
 
 
 @pytest.fixture(scope="module")
 def found():
-    """What all lines get wrong, in a coarse sample."""
+    """The errors and warnings of all plain lines, in a coarse sample."""
     return bench.wrong(bench.cases(), faults.sample(every=49_999))
 
 
-def test_what_is_wrong(found):
-    """Known faults are found, and no fault where there is none."""
+def test_known_faults(found):
+    """Known faults of plain lines are found, and none in the lines that are right."""
     assert found.keys() == {case.declared for case in CASES if case.step == "forward"}
     assert found["sigmoid"]["ulp"] > 1e6
     assert found["sigmoid"]["x"] < -87
@@ -68,14 +68,14 @@ def test_what_is_wrong(found):
         assert found[name]["warnings"] == []
 
 
-def test_what_is_right(found):
-    """The functions beside them keep their promise in the same sample."""
+def test_our_functions(found):
+    """fastact's own functions keep their promise in the same sample."""
     for name, facts in found.items():
         assert facts["ours"] <= (4 if name in ROWS else 2), name
 
 
 def test_units_of_the_last_place():
-    """Of subnormal, normal and infinite numbers, and of NaN."""
+    """Errors are right for subnormal, normal and infinite numbers, and for NaN."""
     got = np.array([1, 1 + 2**-22, 2**-149, 3e38, np.inf, np.inf, np.nan, np.nan], np.float32)
     exact = np.array([1, 1, 2**-148, 4e38, 4e38, 1, np.nan, 1])
     assert faults.ulps(got, exact).tolist() == [0, 2, 1, np.inf, 0, np.inf, 0, np.inf]
