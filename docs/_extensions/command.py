@@ -1,4 +1,4 @@
-"""The directive `command`: what a command of fastact prints when the pages are built: ```{command} fastact bench --help."""
+"""The directive `command` runs a command of fastact when the pages are built, and shows the output: ```{command} fastact info."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ class Command(SphinxDirective):
     final_argument_whitespace = True
 
     def run(self):
-        """Run it, as wide as a page."""
+        """Run the command, on as many columns as a page has room for."""
         program, *arguments = self.arguments[0].split()
         if program != "fastact":
             raise self.error(f"only fastact is run, not {program}")

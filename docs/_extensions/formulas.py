@@ -1,15 +1,15 @@
-"""Formulas as pictures in the page, made when the pages are built: they load nothing, and look the same in every browser."""
+"""Draw formulas when the pages are built. A page then loads no library for formulas, and looks the same in every browser."""
 
 from xml.etree import ElementTree
 
 import ziamath
 from docutils.nodes import SkipNode
 
-SIZE = 24  # of the font, in the units of the picture: all lengths become multiples of it
+SIZE = 24  # the font's size in the units of the picture; lengths are divided by it to have them in em
 
 
 def svg(latex, inline):
-    """The picture of a formula in the colour of the text, with the LaTeX for those who cannot see it."""
+    """The picture of a formula, in the colour of the text. Its label is the LaTeX, for those who cannot see the picture."""
     drawn = ziamath.Latex(latex, size=SIZE, color="currentColor", inline=inline)
     picture = drawn.svgxml()
     lengths = {side: f"{float(picture.get(side)) / SIZE:.3f}em" for side in ("width", "height")}
@@ -22,13 +22,13 @@ def svg(latex, inline):
 
 
 def in_line(translator, node):
-    """Write a formula in a line."""
+    """Write a formula within a line of text."""
     translator.body.append(svg(node.astext(), inline=True))
     raise SkipNode
 
 
 def by_itself(translator, node):
-    """Write a formula that stands by itself."""
+    """Write a formula in a paragraph of its own."""
     translator.body.append(f'<div class="math">{svg(node.astext(), inline=False)}</div>\n')
     raise SkipNode
 

@@ -3,7 +3,8 @@
     ```{picture} functions("relu", "tanh")
     ```
 
-The picture's own description is the text for those who cannot see it. It leads to its file, which a telephone can enlarge.
+The picture's own description is the text for those who cannot see it. The picture is a link to its file, which can be enlarged on
+a telephone.
 """
 
 import re
@@ -17,14 +18,14 @@ from fastact import plots
 
 
 class Picture(SphinxDirective):
-    """An image from a call of a function of fastact.plots."""
+    """An image that a call of a function of fastact.plots draws."""
 
     required_arguments = 1
     final_argument_whitespace = True
     option_spec = {"width": directives.length_or_percentage_or_unitless}  # noqa: RUF012
 
     def run(self):
-        """Draw it into a file beside the sources."""
+        """Draw the picture into a file beside the sources."""
         (call,) = self.arguments
         path = Path(self.env.srcdir) / "_pictures" / (re.sub(r"\W+", "-", call).strip("-") + ".svg")
         path.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
-"""The pages reference/functions/: one for each public function, made from the declarations when the pages are built.
+"""Write the pages of reference/functions/ when the pages are built: one for each public function, from its declaration.
 
-A page has the function's picture, its formula and derivative, its docstrings, its worst errors and speeds (from the files that
-the commands under benchmarks/ wrote), and what it is called in other libraries.
+A page has the function's picture, its formula and derivative, its docstrings, its worst errors and speeds, and what it is called
+in other libraries. Errors and speeds come from the records in benchmarks/.
 """
 
 import json
@@ -21,7 +21,7 @@ SETS = ("avx512", "avx2", "sse2", "scalar")
 GROUPS = {
     "one": ("Of one array", "Each number becomes another number."),
     "pair": ("Gated pairs", "One array opens and closes the other."),
-    "rows": ("Along an axis", "Each row of scores becomes another row, or one number."),
+    "rows": ("Along an axis", "Each row of numbers becomes another row, or one number."),
     "losses": ("Losses", "How wrong the outputs are, and in which direction they should go."),
     "steps": ("Training steps", "What an optimizer does with the gradients."),
 }
@@ -36,12 +36,12 @@ call it.
 
 
 def recorded(name):
-    """What a command under benchmarks/ has written."""
+    """A record of benchmarks/."""
     return json.loads((BENCHMARKS / name).read_text(encoding="utf-8"))
 
 
 def functions():
-    """The public functions by name, without their aliases and backward passes: those of `listing` with what it says of them."""
+    """The public functions by name, without aliases and backward passes. Each has its entries of `listing`, or none."""
     listed = {}
     for one in documentation.listing():
         listed.setdefault(one.name.partition("[")[0], []).append(one)
@@ -51,7 +51,7 @@ def functions():
 
 
 def group(name):
-    """Where on the list a function stands."""
+    """The key of GROUPS to which a function belongs."""
     if name in ACTIVATIONS:
         return "pair" if len(ACTIVATIONS[name].operands) > 1 else "one"
     if name in LISTED:
@@ -60,21 +60,21 @@ def group(name):
 
 
 def table(head, lines):
-    """A table in Markdown; a column that is empty in every line is left out."""
+    """A table in Markdown, without the columns that are empty in every line."""
     kept = [i for i in range(len(head)) if i == 0 or any(line[i] for line in lines)]
     rows = [[line[i] for i in kept] for line in ([*head], [":--", *["--:"] * (len(head) - 1)], *lines)]
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
 def formula(text, display=True):
-    """A formula as mathematics, or as it stands where it is words."""
+    """A formula in LaTeX. A text that is words and no formula stays as it is."""
     try:
         latex = mathtext.latex(text, display=display)
     except ValueError:
         return f"`{text}`"
     if display:
         return f"$$\n{latex}\n$$"
-    bar = r" \vert "  # a plain one would end a cell of a table
+    bar = r" \vert "  # a plain | would end a cell of a table
     return f"${latex.replace('|', bar)}$"
 
 
@@ -92,7 +92,7 @@ def formulas(listed):
 
 
 def derivative(one):
-    """What the second formula is."""
+    """The sentence before the derivative."""
     if one.declared is None:
         return "The backward pass, of a whole row:"
     gradients = one.declared.gradients
@@ -102,7 +102,7 @@ def derivative(one):
 
 
 def worst(found):
-    """A worst error, its input, and the result where that is no number near the truth."""
+    """A worst error and its input. Where the result is NaN or infinite, that stands in place of the error."""
     if not found:
         return ""
     error, got = found["ulp"], float(found.get("got", 0))
@@ -113,7 +113,7 @@ def worst(found):
 
 
 def errors(listed):
-    """The worst errors in ULP, of every pass that was swept."""
+    """The section with the worst errors in ULP, for every pass that was swept."""
     record, lines, swept = recorded("accuracy.json"), [], {}
     for one in (one for one in listed if one.declared):
         for step in ("forward", "backward"):
@@ -133,12 +133,12 @@ def errors(listed):
 
 
 def share(every):
-    """How many of all float32 inputs were tried."""
+    """The share of all float32 inputs that was tried, as text."""
     return "every float32" if every == 1 else f"1 in {every}"
 
 
 def speeds(name):
-    """The times of every pass and size that was measured, and the ratios to the line that people write."""
+    """The section with the times of every pass and size, and the ratios to the line that people write."""
     record, lines = recorded("speed.json"), {}
     rows = [row for row in record["rows"] if row["name"].partition("[")[0] == name]
     sizes = sorted({row["size"] for row in rows})
@@ -165,7 +165,7 @@ def speeds(name):
 
 
 def plain(found):
-    """The line of NumPy that people write, and what it gets wrong."""
+    """Sentences on the line of NumPy that people write, and its errors."""
     if not found:
         return ""
     text = f"That line is `{found['line']}`."
@@ -189,7 +189,7 @@ def beside_others(name):
     ]
     if not lines:
         return ""
-    return f"Beside other libraries, into memory that is there already:\n\n{table(['rows', 'elements', *libraries], lines)}\n"
+    return f"Beside other libraries, into memory that was allocated before:\n\n{table(['rows', 'elements', *libraries], lines)}\n"
 
 
 def time(nanoseconds):
@@ -198,7 +198,7 @@ def time(nanoseconds):
 
 
 def others(listed, name):
-    """The same function in other libraries, and what surprises those who switch."""
+    """The section with the same function in other libraries, and differences that surprise those who switch."""
     lines, used = [], []
     for key in [one.declared.name if one.declared else one.name for one in listed] or [name]:
         calls, surprises = elsewhere.CALLS.get(key, {}), elsewhere.SURPRISES.get(key, {})
@@ -215,7 +215,7 @@ def others(listed, name):
 
 
 def picture(name):
-    """The curve of a function of one array."""
+    """The picture of a function of one array; other functions have none."""
     if group(name) != "one" or ACTIVATIONS[name].halves:
         return ""
     return f'```{{picture}} functions("{name}")\n```\n\n'
@@ -270,7 +270,7 @@ def pages():
 
 
 def write(app=None):
-    """Write the pages that have changed, and remove those that are no more."""
+    """Write the pages that have changed, and remove pages of functions that no longer exist."""
     FOLDER.mkdir(exist_ok=True)
     made = pages()
     for path in FOLDER.glob("*.md"):
