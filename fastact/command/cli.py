@@ -5,7 +5,7 @@ import os
 import sys
 
 from .. import __version__, backend, reason, simd
-from ..backends import available, explain_stale
+from ..backends import FOLDER, available, explain_stale
 from ..docstrings import listing
 from ..plots.command import add as add_plot
 from . import bench
@@ -94,7 +94,7 @@ def info():
     """Print what is installed and what it runs on."""
     machine = bench.machine()
     lines = {
-        "fastact": f"{__version__}, in {os.path.dirname(os.path.abspath(__file__))}",
+        "fastact": f"{__version__}, in {FOLDER}",
         "backend": backend,
         "because": reason,
         "out of date": explain_stale(),
