@@ -52,7 +52,7 @@ def zeros_of(one, parameters):
 def sweep(one, contestants, parameters, first, last, every):
     """The worst (error, input, result) of each contestant over the bit patterns first, first + every, ..., below last."""
     worst = dict.fromkeys(contestants, (0.0, 0.0, 0.0))
-    near = zeros_of(one, parameters) if one.kind == "backward" else np.empty(0)
+    zeros = zeros_of(one, parameters) if one.kind == "backward" else np.empty(0)
     for start in range(first, last, BLOCK * every):
         x = np.arange(start, min(start + BLOCK * every, last), every, dtype=np.uint64).astype(np.uint32).view(np.float32)
         x = x[np.isfinite(x)]
@@ -65,10 +65,10 @@ def sweep(one, contestants, parameters, first, last, every):
             with np.errstate(all="ignore"):
                 got = evaluate(one, contestant, x, parameters)
                 # Nearly all results are the nearest float32, which is off by at most half a ULP: only the others are measured.
-                off = (got != rounded) & ~(np.isnan(got) & np.isnan(rounded))
+                inexact = (got != rounded) & ~(np.isnan(got) & np.isnan(rounded))
                 if contestant == "jax":  # JAX treats subnormal numbers as 0 on purpose
-                    off &= normal(x) & normal(exact)
-                at = np.flatnonzero(off)
+                    inexact &= normal(x) & normal(exact)
+                at = np.flatnonzero(inexact)
                 half = worst[contestant][0] < 0.5 and (rounded != exact)[np.isfinite(exact)].any()
                 found = (0.5 if half else 0.0, float(x[0]), float(got[0]))
                 if at.size:
@@ -77,9 +77,9 @@ def sweep(one, contestants, parameters, first, last, every):
                         for side in (-np.inf, np.inf):
                             beside = evaluate(one, REFERENCE, np.nextafter(x[at].astype(np.float64), side), parameters)
                             errors = np.minimum(errors, ulps(got[at], beside))
-                    if near.size:
-                        place = np.searchsorted(near, x[at]).clip(1, len(near) - 1)
-                        close = np.minimum(np.abs(x[at] - near[place]), np.abs(x[at] - near[place - 1])) < 1e-4
+                    if zeros.size:
+                        place = np.searchsorted(zeros, x[at]).clip(1, len(zeros) - 1)
+                        close = np.minimum(np.abs(x[at] - zeros[place]), np.abs(x[at] - zeros[place - 1])) < 1e-4
                         errors[close & (np.abs(got[at] - exact[at]) <= NEAR_ZERO)] = 0
                     i = int(errors.argmax())
                     found = max(found, (float(errors[i]), float(x[at][i]), float(got[at][i])), key=severity)

@@ -49,9 +49,9 @@ def main():
         ]
         ours, theirs = (statistics.median(one[i][0] for one in results) for i in range(2))
         best = [min(one[i][0] for one in results) for i in range(2)]
-        right, also = (statistics.mean(one[i][1] for one in results) for i in range(2))
+        our_score, their_score = (statistics.mean(one[i][1] for one in results) for i in range(2))
         times = f"{ours:7.3f} s ({ours / best[0]:.2f}) {theirs:7.3f} s ({theirs / best[1]:.2f}) {theirs / ours:6.2f}"
-        print(f"{np.dtype(dtype).name:8} {times}   {right:6.2f} % {also:6.2f} % {right - also:+7.2f}")
+        print(f"{np.dtype(dtype).name:8} {times}   {our_score:6.2f} % {their_score:6.2f} % {our_score - their_score:+7.2f}")
 
 
 if __name__ == "__main__":

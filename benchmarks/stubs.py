@@ -116,8 +116,10 @@ def row(facts):
         ways = [["x: {0}", "/", *given]]
         if facts.backward_from_output:
             ways.append(["x: None = ...", "/", *given[: given.index("*") + 1], "y: {0}", *typed(facts.by_name)])
-        grad = ["ArrayLike" if facts.reduces else array for array in ARRAYS]
-        lists = [[", ".join([f"grad: {of}", *way]).format(array) for way in ways] for array, of in zip(ARRAYS, grad, strict=True)]
+        lists = []
+        for array in ARRAYS:
+            grad = "grad: ArrayLike" if facts.reduces else f"grad: {array}"
+            lists.append([", ".join([grad, *way]).format(array) for way in ways])
         text += function(f"{name}_backward", *lists, masked=False)
     return text
 
@@ -139,8 +141,8 @@ def loss(facts):
     for kind, name in facts.names().items():
         grad = "grad: ArrayLike, " if kind == "backward" else ""
         for array in ARRAYS:
-            of = "Any" if array == "ArrayLike" else array
-            result = {"loss": "Any", "backward": of, "both": f"tuple[Any, {of}]"}[kind]
+            gradient = "Any" if array == "ArrayLike" else array
+            result = {"loss": "Any", "backward": gradient, "both": f"tuple[Any, {gradient}]"}[kind]
             pair = "_Array | None, _Array | None" if kind == "both" else "_Array"
             out = f"out: _Array | tuple[{pair}] | None = ..."
             given = f"{grad}{facts.first}: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {out}"
