@@ -1,7 +1,7 @@
-"""The fallback and the compiled core keep one contract: the same values, dtypes, shapes, types, errors and warnings of any call.
+"""The fallback and the compiled core give the same values, dtypes, shapes, types, errors and warnings for any call.
 
-Every public function is called in every way that CALLS lists, right and wrong, on both. What differs on purpose stands in
-DIFFERS, each with a reason; an entry that no longer differs fails.
+`ways` makes many calls of every public function, right and wrong ones, and each runs on both backends. DIFFERS has what
+differs on purpose, with the reasons. An entry of DIFFERS that no longer differs fails.
 """
 
 import functools
@@ -19,12 +19,12 @@ from passes import COMPILED, needs_core
 
 
 def filled(dtype, value=9):
-    """What makes an out."""
+    """A function that makes an out= of any shape, filled with a value."""
     return lambda shape: np.full(shape, value, dtype)
 
 
 def read_only(shape):
-    """An out that cannot be written."""
+    """An out= that cannot be written."""
     made = np.zeros(shape, np.float32)
     made.flags.writeable = False
     return made
@@ -36,7 +36,7 @@ def masked(array):
 
 
 def huge(array):
-    """Numbers beyond float32."""
+    """Numbers too large for float32."""
     return array * 1e300
 
 
@@ -120,12 +120,12 @@ WHERE = {
     "None": None,
     "text": "text",
 }
-# Where results count under a mask; elsewhere a new array holds whatever lay there.
+# The mask of elements that are compared, for each entry of WHERE. The other elements of a new array are undefined.
 COUNTING = {"a mask": KEPT, "a row": KEPT[:1], "a list": KEPT, "False": False, "None": False, "more dimensions": False}
 
 
 def ways(case):
-    """Every way to call a function, by name: a function that makes the arguments anew."""
+    """Every way to call a function, by name. Each is a function that makes the arguments of a call."""
     made = {f"of {kind}": (lambda make=make: case.call(make)) for kind, make in {**RIGHT, **WRONG}.items()}
     for kind, make in WRONG.items():
         made[f"last of {kind}"] = lambda make=make: case.call(make, which=case.last)
@@ -157,13 +157,13 @@ def ways(case):
 
 
 def in_place(case):
-    """Into the last of its arrays."""
+    """The arguments of a call whose out= is the last of its arrays."""
     args, keywords = case.single()
     return args, {**keywords, "out": args[case.last]}
 
 
 def outcome(function, call):
-    """What a call gives and says: results and outs, or the public class of an error; and the categories of warnings."""
+    """The outcome of a call: its results and outs, the public class of its error or None, and the categories of warnings."""
     args, keywords = call()
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
@@ -178,7 +178,7 @@ def outcome(function, call):
 
 
 def difference(first, second, chosen=None):
-    """How two outcomes differ, in words, or ""; `chosen` is where results count."""
+    """How two outcomes differ, in words, or "". `chosen` is the mask of elements that are compared."""
     if first[1:] != second[1:]:
         return f"error and warnings {first[1:]} and {second[1:]}"
     for one, other in zip(first[0], second[0], strict=True):
@@ -198,7 +198,7 @@ def difference(first, second, chosen=None):
             a, b = (np.asarray(np.ma.filled(value, 7.0)).astype(complex) for value in (one, other))
             if chosen is not None and (np.ndim(chosen) == 0 or a.shape == X.shape):
                 a, b = np.where(chosen, a, 0), np.where(chosen, b, 0)
-            # a wide out holds a narrow result
+            # An out= of float64 may hold a result that was computed in float32.
             bound = 16 * max(np.finfo(np.float32 if one.dtype.kind == "O" else one.dtype).eps, np.finfo(np.float32).eps)
             parts = ((a.real, b.real), (a.imag, b.imag))
             same = all(np.allclose(*pair, rtol=bound, atol=bound, equal_nan=True) for pair in parts)
@@ -207,26 +207,26 @@ def difference(first, second, chosen=None):
     return ""
 
 
-# What differs on purpose: which ways, of which functions, and why.
+# What differs on purpose: patterns of ways and of functions, and the reason.
 DIFFERS = (
-    ("signature .*", ".*", "dtype= says the same: the fallback has no second spelling, and says so by a TypeError."),
+    ("signature .*", ".*", "dtype= means the same. The fallback has no second spelling, and raises a TypeError."),
     ("casting equiv", ".*", "NumPy refuses to cast a Python number under 'equiv', though not under 'no'."),
     (
         "huge, dtype",
         "(?!softm).*",
-        "An infinite gradient at an infinite input is 0 * inf: NaN by the formula, and infinite where a table ends before.",
+        "An infinite gradient at an infinite input is 0 * inf: a formula gives NaN, and a fitted table, which ends before, inf.",
     ),
     (
         r"of Fortran order|axis (-2|\(0,\))",
         "gumbel_softmax_backward",
-        "For operands of several dtypes a gufunc lays a new result with the axis last, the fallback as the first operand lies.",
+        "For operands of several dtypes a gufunc makes a result whose axis is the last in memory, the fallback one like grad.",
     ),
 )
 
 
 @functools.cache
 def differences(name):
-    """How the two backends differ in each way to call a function, by the way."""
+    """The differences between the two backends, by the name of the way to call the function."""
     compiled, fallback = (getattr(backends.load(which), name) for which in (COMPILED[0], "numpy"))
     found = {}
     for way, call in ways(case_of(name)).items():
@@ -237,20 +237,20 @@ def differences(name):
 
 
 def on_purpose(entry, name, way):
-    """Whether an entry of DIFFERS is about this way to call this function."""
+    """Whether an entry of DIFFERS covers this way to call this function."""
     return re.fullmatch(entry[0] + "(, out|, float64)?", way) and re.fullmatch(entry[1], name)
 
 
 @needs_core
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_backends_agree(name):
-    """In every way that is not in DIFFERS."""
+    """Both backends have the same outcome in every way that DIFFERS does not cover."""
     found = {way: words for way, words in differences(name).items() if not any(on_purpose(one, name, way) for one in DIFFERS)}
     assert not found, "\n".join(f"{way}: {words}" for way, words in found.items())
 
 
 @needs_core
 @pytest.mark.parametrize("entry", DIFFERS, ids=lambda entry: entry[0])
-def test_what_differs_still_does(entry):
-    """An entry that no longer differs is to be deleted."""
+def test_what_differs_on_purpose_still_differs(entry):
+    """Each entry of DIFFERS covers a difference that exists. Delete an entry that fails here."""
     assert any(on_purpose(entry, name, way) for name in FUNCTIONS for way in differences(name))

@@ -1,4 +1,7 @@
-"""The dtype of the data decides: labels, parameters and dtype=; and rows over all axes, or of one scalar."""
+"""The dtype of the data decides that of the result, not the dtype of labels or of a Python number.
+
+Other tests here are about axis=None, scalars as rows, labels that are refused, and kinds of out=.
+"""
 
 import numpy as np
 import pytest
@@ -18,7 +21,7 @@ GRAD = np.random.default_rng(1).normal(0, 1, (3, 4, 5))
 
 
 def row_calls(of, name, x, grad, **options):
-    """The results of a function along an axis, of its gradient from the input and, where there is one, from the output."""
+    """The results of a function along an axis, and of its backward pass from the input and, where it can, from the output."""
     row = row_table.ROWS[name]
     yield getattr(of, name)(x, **options)
     if row.slope:
@@ -64,8 +67,8 @@ def test_labels_never_widen(implementation):
 
 
 @each_backend
-def test_labels_smoothed_ignored_and_many(implementation):
-    """One-hot labels in integers are the indices of their ones, in more rows than a block has and over any axis."""
+def test_one_hot_integers_are_indices(implementation):
+    """One-hot labels of integers give what the indices of their ones give, also for more rows than a block has."""
     of = backends.load(implementation)
     rng = np.random.default_rng(2)
     x, index = rng.normal(0, 2, (20000, 3)).astype(np.float32), rng.integers(0, 3, 20000)
@@ -81,7 +84,10 @@ def test_labels_smoothed_ignored_and_many(implementation):
 
 @each_backend
 def test_binary_labels_are_between_0_and_1(implementation):
-    """Beyond by more than roundings they are refused, by value and position, and out is untouched; NaN gives NaN."""
+    """Labels outside [0, 1] by more than roundings are refused with value and position, and out= is untouched.
+
+    A NaN label gives NaN.
+    """
     of = backends.load(implementation)
     loss, backward = of.binary_cross_entropy_with_logits, of.binary_cross_entropy_with_logits_backward
     x, out = X.astype(np.float32), np.full(X.shape, 7, np.float32)
@@ -108,7 +114,7 @@ def test_binary_labels_are_between_0_and_1(implementation):
 @each_backend
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_dtype_of_rows(implementation, name):
-    """dtype= is that of the computation and of the result, with every option: as if the input had it."""
+    """dtype= gives the bits that an input of this dtype gives, with every option."""
     of, taken = backends.load(implementation), row_table.ROWS[name].by_name
     reduces = row_table.ROWS[name].reduces
     keep = X > -2
@@ -133,16 +139,16 @@ def test_dtype_of_rows(implementation, name):
 @each_backend
 @pytest.mark.parametrize("name", ROW_NAMES)
 def test_rows_over_all_axes(implementation, name):
-    """axis=None is one row of all entries, into new arrays, in place, and where they do not lie in order."""
+    """axis=None makes one row of all entries, for new arrays, in place, and for arrays that are not contiguous."""
     of, reduces = backends.load(implementation), row_table.ROWS[name].reduces
     for dtype in (np.float32, np.float64):
         for x, grad in ((X, GRAD), (X.T, GRAD.T), (X[::2, 1:], GRAD[::2, 1:]), (X[0, 0], GRAD[0, 0])):
-            x, grad = x.astype(dtype), grad.astype(dtype)  # astype keeps the order
+            x, grad = x.astype(dtype), grad.astype(dtype)  # astype keeps the order of the axes in memory
             flat_grad = dtype(0.5) if reduces else grad.ravel()
             expected = row_calls(of, name, x.ravel(), flat_grad)
             for got, right in zip(row_calls(of, name, x, dtype(0.5) if reduces else grad, axis=None), expected, strict=True):
                 np.testing.assert_allclose(np.ravel(got), np.ravel(right), rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
-                if x.flags.c_contiguous:  # elsewhere the sums go on in the order of memory
+                if x.flags.c_contiguous:  # in other layouts the sums follow the order of memory
                     arrays.assert_same_bits(np.ravel(got), np.ravel(right), (dtype, x.shape))
         if not reduces:
             x = X.astype(dtype)
@@ -153,8 +159,8 @@ def test_rows_over_all_axes(implementation, name):
 
 @each_backend
 @pytest.mark.parametrize("name", ROW_NAMES)
-def test_scalars_are_rows_of_one(implementation, name):
-    """A number or an array without dimensions is a row of one, over its only axis or all."""
+def test_scalars_are_rows_of_one_entry(implementation, name):
+    """A number or a 0-d array is a row of one entry, for axis -1, 0, None and ()."""
     of, reduces = backends.load(implementation), row_table.ROWS[name].reduces
     for x in (2.5, np.float32(2.5), np.array(2.5), np.array(2.5, np.float32), 3, np.inf, -np.inf, np.nan):
         for axis in (-1, 0, None, ()):
@@ -175,7 +181,7 @@ def test_scalars_are_rows_of_one(implementation, name):
 
 @each_backend
 def test_numpy_scalars_as_parameters(implementation):
-    """A NumPy scalar counts as in NumPy: np.float32 and less leave float32, np.float64 and integers widen it."""
+    """A NumPy scalar promotes as in NumPy: np.float32 keeps float32 results, np.float64 and np.int64 make them float64."""
     of = backends.load(implementation)
     for dtype in (np.float32, np.float64):
         x = X.astype(dtype)
@@ -192,7 +198,7 @@ def test_numpy_scalars_as_parameters(implementation):
 
 @each_backend
 def test_losses_refuse_masked_entries(implementation):
-    """With what to pass instead; a masked array without masked entries is an array."""
+    """The message says what to pass instead. A masked array without masked entries counts as an array."""
     of = backends.load(implementation)
     x, index, labels = X[0], np.arange(4), (X[0] > 0).astype(float)
     hidden, indices = np.ma.array(x, mask=x > 1), np.ma.array(index, mask=index > 2)
@@ -214,7 +220,7 @@ def test_losses_refuse_masked_entries(implementation):
 @each_backend
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int16, np.float16, np.float32, np.int32, np.float64])
 def test_parameters_do_not_widen(implementation, dtype):
-    """What float32 holds gives float32 from every function, with parameters or without, given as numbers or not at all."""
+    """Data that float32 holds give float32 results from every function, with numbers as parameters or with defaults."""
     of = backends.load(implementation)
     expected = np.float32 if np.can_cast(dtype, np.float32) else np.float64
     x = np.array([[0, 1, 1, 0], [1, 1, 0, 1]]).astype(dtype)
@@ -235,8 +241,8 @@ def test_parameters_do_not_widen(implementation, dtype):
 
 
 @each_backend
-def test_outs_that_are_more_than_arrays(implementation):
-    """An ellipsis says that out is to be new, as in NumPy; a masked array is refused where its mask could hide a result."""
+def test_ellipsis_and_masked_arrays_as_out(implementation):
+    """out=... asks for a new array, as in NumPy. A masked out= is refused where its mask could hide a result."""
     of, x, index = backends.load(implementation), X[0], np.arange(4)
     for call in (
         lambda **out: of.softmax(x, **out),
@@ -264,7 +270,7 @@ def test_outs_that_are_more_than_arrays(implementation):
 
 @each_backend
 def test_ignored_indices_of_any_kind(implementation):
-    """An ignore_index that int64 cannot hold, and rows of no classes that do not count."""
+    """ignore_index may be a number that int64 cannot hold, and all rows may be ignored where there are no classes."""
     of = backends.load(implementation)
     target = np.array([0, 1, 2, 2**63], np.uint64)
     assert of.cross_entropy(X[0], target, ignore_index=2**63) == of.cross_entropy(X[0, :3], target[:3])

@@ -1,4 +1,4 @@
-"""Lazy arrays and other processes: dask, a cluster, joblib and pools of processes."""
+"""Public functions work on lazy arrays and in other processes: dask, a cluster, joblib and multiprocessing."""
 
 import functools
 import multiprocessing
@@ -24,20 +24,23 @@ ROWS = tuple(row_table.ROWS)
 SLOPED = [name for name, row in row_table.ROWS.items() if row.slope]
 X = np.random.default_rng(0).uniform(0.1, 0.9, (8, 6)).astype(np.float32)
 TARGET = np.array([0, 5, 2, 1, -100, 3, 4, 4])
-# These want arrays in memory.
 LOSS_OF = {name: loss for loss in row_table.LOSSES.values() for name in loss.names().values()}
-FOLDED = ["gumbel_softmax", *LOSS_OF]
+# These functions refuse lazy arrays: they need arrays in memory.
+IN_MEMORY = ["gumbel_softmax", *LOSS_OF]
 
 OPTIONS = {"adam_step": {"step": 1}, "sgd_step": {"momentum": 0.5}}
 
 
 def plain(array):
-    """The array itself."""
+    """The array as it is."""
     return array
 
 
 def call(name, lift=plain, start="x"):
-    """One call of each public function, of arrays that `lift` makes of arrays; None where it has no such start."""
+    """The result of a call of a public function, on arrays that `lift` makes from NumPy arrays.
+
+    `start` says whether a backward pass starts from x or y. The result is None where it cannot start so.
+    """
     function, x = FUNCTIONS[name], lift(X)
     forward = name.removesuffix("_backward")
     activation = next((one for one in ACTIVATIONS.values() if one.public and forward in (one.name, *one.aliases)), None)
@@ -64,17 +67,17 @@ def call(name, lift=plain, start="x"):
 
 
 def arrays_of(step):
-    """Arrays for a step, none of them another's."""
+    """The arrays of a step of an optimizer, each with memory of its own."""
     return [X + i for i in range(4 if step == "adam_step" else 3)]
 
 
 def parts(result):
-    """A result as a tuple, of which there is one for most calls."""
+    """A result as a tuple, also where there is only one."""
     return result if isinstance(result, tuple) else (result,)
 
 
 def test_everything_pickles_by_name():
-    """The public functions, and the ufuncs inside, which have the same names on both backends."""
+    """Public functions and the ufuncs inside are pickled by name. The ufuncs have the same names on both backends."""
     assert set(backends.evaluators_by_name("numpy")) <= set(vars(ufuncs))
     for name, made in {**FUNCTIONS, **INNER}.items():
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
@@ -85,8 +88,8 @@ def test_everything_pickles_by_name():
             assert b"fastact.calls.ufuncs" in sent, name
 
 
-def test_a_pool_of_processes():
-    """Processes that start from nothing take functions, and ufuncs from inside, and give the same bits."""
+def test_a_pool_of_processes_gives_the_same_bits():
+    """Processes that spawn starts can unpickle functions and the ufuncs inside, and give the same bits."""
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         sent = {name: (made, (X,) * made.nin) for name, made in INNER.items() if not made.signature}
         sent |= {name: (FUNCTIONS[name], (X,)) for name in ROWS}
@@ -96,8 +99,8 @@ def test_a_pool_of_processes():
 
 
 @pytest.mark.filterwarnings("ignore:.*resource_tracker.*", "ignore:.*leaked.*")
-def test_joblib():
-    """Loky's processes too."""
+def test_joblib_gives_the_same_bits():
+    """Processes that joblib starts (loky) give the same bits."""
     joblib = pytest.importorskip("joblib")
     names = ("gelu", "leaky_relu", "softmax", "glu", "prelu", "cross_entropy")
     jobs = [joblib.delayed(FUNCTIONS[name])(X, *((0.25,) if name == "prelu" else ())) for name in names[:-1]]
@@ -109,7 +112,7 @@ def test_joblib():
 
 @pytest.fixture
 def da():
-    """dask.array, where to compute is an error unless the test says how."""
+    """dask.array. To compute is an error, unless the test names a scheduler."""
     dask, array = pytest.importorskip("dask"), pytest.importorskip("dask.array")
 
     def too_early(*args, **keywords):
@@ -120,41 +123,41 @@ def da():
 
 
 def lifted(da, chunks=(2, 3), along=False):
-    """A function that makes arrays of dask, chunked along their first axis, or along two."""
+    """A function that makes dask arrays, chunked along the first axis, or along all axes."""
     return lambda array: da.from_array(array, chunks=chunks[: array.ndim] if along else (chunks[0], *[-1] * (array.ndim - 1)))
 
 
 def same_lazily(da, make, lift, note):
-    """What a call gives is lazy, has the same key each time, and the shape, dtype and bits of the call on arrays."""
+    """Fail unless the call has a lazy result, with the same key each time, and the shape, dtype and bits of a NumPy call."""
     lazy, again, expected = parts(make(lift)), parts(make(lift)), parts(make(plain))
     for result, other, right in zip(lazy, again, expected, strict=True):
         assert isinstance(result, da.Array), note
         assert (result.shape, result.dtype) == (right.shape, right.dtype), note
         assert result.name == other.name, f"{note}: another key"
         pickle.dumps(result.dask)
-        if note.startswith("prelu_backward") and right.ndim == 1:  # the sum of sums
+        if note.startswith("prelu_backward") and right.ndim == 1:  # dask adds the sums of the chunks
             np.testing.assert_allclose(result.compute(scheduler="sync"), right, rtol=1e-6)
         else:
             assert_same_bits(result.compute(scheduler="sync"), right, note)
 
 
-@pytest.mark.parametrize("name", FOLDED)
-def test_what_wants_arrays_in_memory(da, name):
-    """It says what to do."""
+@pytest.mark.parametrize("name", IN_MEMORY)
+def test_functions_that_need_arrays_in_memory_refuse_lazy_ones(da, name):
+    """The message says what to do with a lazy array."""
     message = rf"{name}\(\) takes arrays in memory, and \w+ is a lazy Array: .*dask.array.map_blocks\(fastact.{name}, "
     refused(TypeError, message, call, name, lifted(da))
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_steps_want_arrays_in_memory(da, name):
-    """They change them."""
+def test_steps_refuse_lazy_arrays(da, name):
+    """The steps of optimizers change arrays in place, so they refuse lazy arrays."""
     message = rf"{name}\(\) changes arrays in place: parameters must be a numpy.ndarray in memory, not Array"
     refused(TypeError, message, call, name, lifted(da))
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in (*FOLDED, *STEPS)])
-def test_lazy_arrays(da, name):
-    """Every other public function of a dask array is one."""
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in (*IN_MEMORY, *STEPS)])
+def test_lazy_arrays_give_lazy_results(da, name):
+    """Every other public function gives a dask array for a dask array."""
     for start in ("x", "y"):
         if call(name, start=start) is not None:
             same_lazily(da, lambda lift, start=start: call(name, lift, start), lifted(da), f"{name} from {start}")
@@ -163,8 +166,8 @@ def test_lazy_arrays(da, name):
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_lazy_rows(da, name):
-    """Axes, masks, a scale, a sink, causal and keepdims, lazy in one operand or all; a chunked row is refused."""
+def test_lazy_rows_with_every_option(da, name):
+    """Functions along an axis are lazy with every option, whether one operand is lazy or all. A chunked row is refused."""
     function, row = FUNCTIONS[name], row_table.ROWS[name]
     x = np.random.default_rng(1).normal(size=(4, 6, 5))
     grad, allowed = x[::-1].copy(), x > -1
@@ -181,7 +184,7 @@ def test_lazy_rows(da, name):
         return da.from_array(array, chunks=tuple(max(1, n // 2) for n in array.shape))
 
     def options_for(to, given, other):
-        """Masks and sinks may be chunked as they like."""
+        """The options of a call. A mask or sink may be chunked otherwise than x."""
         arrays = {name: value for name, value in given.items() if name in ("mask", "sink") and np.ndim(value)}
         return given if to is plain else {**given, **{name: other(value) for name, value in arrays.items()}}
 
@@ -196,7 +199,7 @@ def test_lazy_rows(da, name):
                 same_lazily(da, make, lift, f"{name} backward, {given}")
     empty = np.empty((0, 6, 5))
     same_lazily(da, lambda to: function(to(empty)), lift, "no row")
-    same_lazily(da, lambda to: function(to(x[:, :, :0]), axis=1), lift, "no row either")
+    same_lazily(da, lambda to: function(to(x[:, :, :0]), axis=1), lift, "no column")
     if backward:
         few = np.ones(6 if row.reduces else (6, 5))
         same_lazily(da, lambda to: backward(few, to(x)), lift, "grad of fewer dimensions")
@@ -220,7 +223,7 @@ def test_lazy_rows(da, name):
 
 
 def test_a_lazy_logsumexp_of_chunked_rows(da):
-    """It goes by parts, in float64."""
+    """logsumexp takes rows that are chunked: it computes each chunk, and adds the results in float64."""
     x = np.random.default_rng(1).normal(size=(4, 6)).astype(np.float32)
     d, function = da.from_array(x, chunks=(2, 3)), fastact.logsumexp
     for given in ({"axis": None}, {"axis": 0}, {"axis": -1, "keepdims": True}, {"mask": x > 0}, {"causal": True, "mask": x > 0}):
@@ -232,7 +235,7 @@ def test_a_lazy_logsumexp_of_chunked_rows(da):
 
 
 def test_lazy_arrays_of_masked_blocks_and_unknown_sizes(da):
-    """Blocks of numpy.ma keep their masks; a length that nobody knows is no obstacle but for causal=True."""
+    """Blocks of masked arrays keep their masks. Chunks of unknown size are refused by causal=True alone."""
     x = np.random.default_rng(1).normal(size=(4, 6))
     masked = np.ma.array(x, mask=x > 0.5)
     result = fastact.softmax(da.from_array(masked, chunks=(2, 6))).compute(scheduler="sync")
@@ -245,7 +248,7 @@ def test_lazy_arrays_of_masked_blocks_and_unknown_sizes(da):
 
 
 def test_lazy_pairs_of_another_dtype(da):
-    """dtype= reaches the blocks, and a Python number is weak."""
+    """dtype= reaches the blocks, and a Python number does not change the dtype."""
     for make in (
         lambda x: fastact.swiglu_backward(x, x, x, dtype=np.float64),
         lambda x: fastact.swiglu_backward(1.0, x, x),
@@ -259,14 +262,14 @@ def test_lazy_pairs_of_another_dtype(da):
     for name, operands in {"swiglu_backward": 3, "prelu_backward": 3, "glu_backward": 2}.items():
         for out in ((d, d), (X.copy(), None)):
             refused(TypeError, rf"{name}\(\) takes no out= where it or", FUNCTIONS[name], *[d] * operands, out=out)
-        # NumPy itself refuses what goes to a ufunc with two results
+        # swiglu_backward is a ufunc with two results, and for those NumPy itself raises the error.
         message = "takes no out= where it or" + ("|all returned NotImplemented" if name == "swiglu_backward" else "")
         refused(TypeError, message, FUNCTIONS[name], *[X] * operands, out=(d, d))
         refused(TypeError, rf"{name}\(\) takes no where= beside lazy", FUNCTIONS[name], *[d] * operands, where=X > 0)
 
 
-def test_lazy_parameters(da):
-    """Their conditions are not looked at, which would compute them."""
+def test_lazy_parameters_are_not_computed(da):
+    """The conditions on a lazy parameter are not checked, because that would compute it."""
     alpha = np.full((8, 6), 0.5, np.float32)
     for name in ("celu", "celu_backward", "softcap"):
         operands = [X] * (2 if name.endswith("_backward") else 1)
@@ -275,7 +278,7 @@ def test_lazy_parameters(da):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_lazy_frames(da):
-    """dask's data frames: elementwise functions, and rows along axis 1."""
+    """Data frames of dask are taken by elementwise functions, and by functions along axis 1."""
     dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     frame = pd.DataFrame(X.astype(np.float64), columns=list("abcdef"))
     lazy = dd.from_pandas(frame, npartitions=2)
@@ -315,8 +318,8 @@ def cluster():
         yield client
 
 
-def test_on_a_cluster(cluster):
-    """Every public function on other processes: the bits of a call at home."""
+def test_a_cluster_gives_the_same_bits(cluster):
+    """Every public function gives the same bits in the processes of a cluster as in this process."""
     import dask.array as da
 
     pids = cluster.run(os.getpid)
@@ -327,7 +330,7 @@ def test_on_a_cluster(cluster):
         if name in STEPS:
             waiting[name, "x"] = cluster.submit(FUNCTIONS[name], *arrays_of(name), **OPTIONS[name])
             continue
-        if name in FOLDED:
+        if name in IN_MEMORY:
             given = {"rng": 0} if name == "gumbel_softmax" else {}
             operands = [1.0] * name.endswith("_backward") + [X] + ([] if given else [TARGET if name.startswith("cross") else X])
             waiting[name, "x"] = cluster.submit(FUNCTIONS[name], *operands, **given)
@@ -342,17 +345,17 @@ def test_on_a_cluster(cluster):
             waiting[name, "options"] = cluster.compute((FUNCTIONS[name](d, causal=True, mask=mask),))
     assert {name for name, _ in waiting} == set(FUNCTIONS)
     for (name, start), future in waiting.items():
-        got = future.result(60) if name in {*FOLDED, *STEPS} else cluster.gather(future)
+        got = future.result(60) if name in {*IN_MEMORY, *STEPS} else cluster.gather(future)
         expected = FUNCTIONS[name](X, causal=True, mask=X > 0.3) if start == "options" else call(name, start=start)
-        for result, right in zip(parts(got) if name in {*FOLDED, *STEPS} else got, parts(expected), strict=True):
+        for result, right in zip(parts(got) if name in {*IN_MEMORY, *STEPS} else got, parts(expected), strict=True):
             if name == "prelu_backward" and np.ndim(right) == 1:
                 np.testing.assert_allclose(result, right, rtol=1e-6)
             else:
                 assert_same_bits(result, right, f"{name} from {start}")
 
 
-def test_a_worker_dies(cluster):
-    """While it works: another takes over, and the bits are the same."""
+def test_a_worker_that_dies_changes_no_bit(cluster):
+    """When a worker dies at work, another one takes over, and the bits are the same."""
     import dask.array as da
 
     def slowly(block):
@@ -375,7 +378,7 @@ def test_a_worker_dies(cluster):
 
 
 def test_lazy_columns_and_scalars(da):
-    """A column of a lazy frame with a parameter; a lazy scalar, or one of xarray, is a row of one."""
+    """A column of a lazy frame may have a parameter. A lazy scalar, or one of xarray, is a row of one entry."""
     pd, dd, xr = (pytest.importorskip(name) for name in ("pandas", "dask.dataframe", "xarray"))
     column = pd.Series(np.linspace(-2, 2, 6, dtype=np.float32), name="a")
     lazy = dd.from_pandas(column, 2)

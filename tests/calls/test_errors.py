@@ -1,4 +1,7 @@
-"""Bad input: the same exception from every implementation, a message that says what would be right, and `out` untouched."""
+"""Wrong input raises the same exception in every implementation, with a message that says what would be right.
+
+No call that raises an error changes an array that it was given.
+"""
 
 import re
 
@@ -34,15 +37,15 @@ def operands(one, x=X):
 
 
 def outs(one, wrong, right=None):
-    """The out= of a pass with something wrong in it: alone, or beside a right one."""
+    """The out= of a pass with something wrong in it: alone, or beside a right one where the pass has two results."""
     return (X.copy() if right is None else right, wrong) if one.outputs > 1 else wrong
 
 
 @each_backend
 @each_any_pass
 @pytest.mark.parametrize("wrong", [np.ones(3, kind) for kind in (complex, object, np.longdouble, str, "M8[s]")], ids=str)
-def test_dtypes_that_are_no_real_numbers(implementation, one, wrong):
-    """Complex, object, long double, string and date operands: never a silent cast."""
+def test_dtypes_that_are_no_real_numbers_are_refused(implementation, one, wrong):
+    """Complex, object, long double, string and date operands are refused, and never cast silently."""
     for i in range(one.operands):
         given = [wrong if i == j else X for j in range(one.operands)]
         refused(TypeError, NO_LOOP, one.of(implementation), *given)
@@ -51,9 +54,9 @@ def test_dtypes_that_are_no_real_numbers(implementation, one, wrong):
 
 @each_backend
 @each_representative
-def test_operands_that_are_no_arrays(implementation, one):
-    """None, text, objects, ragged lists."""
-    absent = one.kind != "forward" and f"{one.activation}-from_output" in BY_NAME  # None would say that x is not given
+def test_operands_that_are_no_arrays_are_refused(implementation, one):
+    """None, text, other objects and ragged lists are refused."""
+    absent = one.kind != "forward" and f"{one.activation}-from_output" in BY_NAME  # there None means that x is not given
     for wrong in ("text", object(), {}, *([] if absent else [None])):
         refused(TypeError, NO_LOOP, one.of(implementation), *[X] * (one.operands - 1), wrong)
     refused(ValueError, "inhomogeneous", one.of(implementation), *[X] * (one.operands - 1), [[1.0], [1.0, 2.0]])
@@ -62,8 +65,8 @@ def test_operands_that_are_no_arrays(implementation, one):
 @each_backend
 @each_any_pass
 @each_dtype
-def test_out_of_a_wrong_kind(implementation, one, dtype):
-    """Integers and booleans; lists and numbers; a read-only array; none or two arrays in a tuple."""
+def test_out_of_a_wrong_kind_is_refused(implementation, one, dtype):
+    """An out= of integers or booleans, a list, a number, a read-only array or a tuple of the wrong length is refused."""
     function, given = one.of(implementation), operands(one, X.astype(dtype))
     for wrong in (np.int64, np.int8, bool):
         refused(TypeError, r"Cannot cast .*output .*from dtype\('float", function, *given, out=outs(one, np.ones(3, wrong)))
@@ -80,8 +83,8 @@ def test_out_of_a_wrong_kind(implementation, one, dtype):
 
 @each_backend
 @each_representative
-def test_out_of_a_wrong_shape(implementation, one):
-    """Too long, too short, without an axis: out never broadcasts, and the shapes are named."""
+def test_out_of_a_wrong_shape_is_refused(implementation, one):
+    """An out= that is too long, too short or lacks an axis is refused with the shapes, because out= never broadcasts."""
     function, given = one.of(implementation), operands(one)
     refused(ValueError, NO_BROADCAST, function, *given, out=outs(one, np.ones(4, np.float32)))
     for shape in ((1,), ()):
@@ -93,8 +96,8 @@ def test_out_of_a_wrong_shape(implementation, one):
 
 @each_backend
 @each(ROWS)
-def test_out_of_a_wrong_shape_for_rows(implementation, one):
-    """The length of the row must be that of out, and the rows as many."""
+def test_out_of_a_wrong_shape_is_refused_for_rows(implementation, one):
+    """An out= with rows of another length, or with another number of rows, is refused."""
     function, given = one.of(implementation), operands(one, np.ones((2, 3)))
     for wrong in ((2, 4), (2, 1), (2,), (3,), (3, 3), (3, 2)):
         refused(ValueError, "(?i)output|broadcast", function, *given, out=np.ones(wrong))
@@ -103,8 +106,8 @@ def test_out_of_a_wrong_shape_for_rows(implementation, one):
 
 @each_backend
 @each_representative
-def test_where_of_a_wrong_kind(implementation, one):
-    """A mask is boolean: a number would be a mistake; its shape must broadcast."""
+def test_where_of_a_wrong_kind_is_refused(implementation, one):
+    """A where= that is not boolean, or whose shape does not broadcast, is refused."""
     function, given = one.of(implementation), operands(one)
     for wrong in (np.array([0, 1, 1]), np.array([0.0, 1.0, 1.0]), X):
         message = r"Cannot cast array data from dtype\('.*'\) to dtype\('bool'\)"
@@ -115,15 +118,15 @@ def test_where_of_a_wrong_kind(implementation, one):
 @each_backend
 @each(ROWS)
 def test_where_is_refused_for_rows(implementation, one):
-    """A row is one whole."""
+    """Functions along an axis refuse where=, because every entry of a row counts for the others."""
     message = rf"{one.function}\(\) has no where="
     refused(TypeError, message, one.of(implementation), *operands(one), where=X > 0, out=X.copy())
 
 
 @each_backend
 @each_any_pass
-def test_unknown_keywords(implementation, one):
-    """Named in the message."""
+def test_unknown_keywords_are_refused_by_name(implementation, one):
+    """The message names a keyword that the function does not have."""
     function, out = one.of(implementation), outs(one, X.copy())
     refused(TypeError, "unexpected keyword argument 'slant'", function, *operands(one), slant=1.0, out=out)
     if one.kind == "forward":
@@ -131,8 +134,8 @@ def test_unknown_keywords(implementation, one):
 
 
 @each_backend
-def test_unknown_keywords_suggest(implementation):
-    """The names of other libraries, and slips of the hand; else what there is."""
+def test_unknown_keywords_get_a_suggestion(implementation):
+    """For keywords of other libraries and for typing errors the message suggests one, and else it lists all."""
     of, labels = backends.load(implementation), np.array([0])
     for function, args, wrong, meant in (
         (of.softmax, (X,), "dim", "axis"),
@@ -155,10 +158,10 @@ def test_unknown_keywords_suggest(implementation):
 
 @each_backend
 @each([one for one in REPRESENTATIVES + ROWS if one.kind != "from_output"])
-def test_numbers_of_arguments(implementation, one):
-    """Too many by position, none, too few, and an operand by keyword."""
+def test_too_many_or_too_few_arguments_are_refused(implementation, one):
+    """Too many arguments by position, too few, none, and an operand by keyword are refused."""
     function = getattr(backends.load(implementation), one.function)
-    bare = one not in ROWS and one.bare  # a ufunc, or like one: NumPy's messages, out by position
+    bare = one not in ROWS and one.bare  # a ufunc: NumPy gives its messages, and out= may stand by position
     numbers = [1.0] * (1 if one in ROWS else len(one.parameters))
     refused(TypeError, r"positional arguments.*(got|but) ", function, *operands(one), *numbers, X.copy(), X)
     refused(TypeError, "positional arguments" if bare else rf"{one.function}\(\) is missing its first", function)
@@ -173,7 +176,7 @@ def test_numbers_of_arguments(implementation, one):
 @each_backend
 @each([one for one in WITH_PARAMETERS if REQUIRED in one.declared.parameters.values()])
 def test_required_parameters(implementation, one):
-    """One that has no default must be given: the message names it and shows the call."""
+    """A parameter without a default must be given. The message names it and shows a call."""
     function = getattr(backends.load(implementation), one.function)
     given, keywords = (operands(one), {}) if one.kind != "from_output" else (operands(one)[1:], {"y": X})
     required = [name for name, default in one.declared.parameters.items() if default is REQUIRED]
@@ -190,8 +193,8 @@ BACKWARD = [one for one in PASSES + ROWS if one.kind == "backward"]
 
 @each_backend
 @each([one for one in BACKWARD if f"{one.activation}-from_output" not in BY_NAME])
-def test_no_start_from_the_output(implementation, one):
-    """Where y= is no start, it says so."""
+def test_y_is_refused_where_it_cannot_be_the_start(implementation, one):
+    """A backward pass that cannot start from the output refuses y= by name."""
     out = X.copy() if one.outputs == 1 else (X.copy(), None)
     for given in (operands(one), [X]):
         refused(TypeError, rf"{one.function}\(\) cannot start from y=", one.of(implementation), *given, y=X, out=out)
@@ -199,8 +202,8 @@ def test_no_start_from_the_output(implementation, one):
 
 @each_backend
 @each([one for one in BACKWARD if f"{one.activation}-from_output" in BY_NAME])
-def test_input_or_output(implementation, one):
-    """Backward takes the input or y=, not both and not neither."""
+def test_backward_needs_input_or_output(implementation, one):
+    """A backward pass takes either the input or y=. It refuses both, and neither."""
     function, name, out = one.of(implementation), one.function, X.copy()
     required = (
         [f", {parameter}" for parameter, default in one.declared.parameters.items() if default is REQUIRED]
@@ -218,8 +221,8 @@ def test_input_or_output(implementation, one):
 
 @each_backend
 @each(WITH_PARAMETERS)
-def test_parameters_of_a_wrong_kind(implementation, one):
-    """No real number and no array of them: the parameter and what it got are named."""
+def test_parameters_of_a_wrong_kind_are_refused(implementation, one):
+    """A parameter that is no real number and no array of them is refused. The message names it and the type it got."""
     call = one.of(implementation)
     for name, default in one.declared.parameters.items():
         for wrong in (None, "1", b"1", 1j, object(), np.array([1, None]), np.array(["a"]), [1j], {}):
@@ -240,8 +243,11 @@ def test_parameters_of_a_wrong_kind(implementation, one):
 
 @each_backend
 @each([one for one in PASSES if one.conditions])
-def test_conditions(implementation, one):
-    """Parameters that the definition (or the start from the output) cannot do with: the condition and the values are named."""
+def test_conditions_on_parameters_are_checked(implementation, one):
+    """A parameter outside its condition is refused. The message names the condition and the value.
+
+    Some conditions hold only for a backward pass from the output.
+    """
     found = 0
     for name in one.parameters:
         for wrong in (0.0, -1.0, -1, 99.0, np.float32(-1e-30), np.array([0.25, -0.5, 0.0]), [[-1.0]], np.nan, -np.inf, np.inf):
@@ -252,7 +258,7 @@ def test_conditions(implementation, one):
             message = rf"{one.function}\(\) (with y= )?needs .*{name}.*, got .*{name}="
             refused(ValueError, message, one.of(implementation), *operands(one), **{name: wrong}, out=X.copy())
             if one.kind == "from_output" and BY_NAME[f"{one.activation}-backward"].allows(**{name: compared}):
-                BY_NAME[f"{one.activation}-backward"].of(implementation)(X, X, **{name: wrong})  # from the input it is right
+                BY_NAME[f"{one.activation}-backward"].of(implementation)(X, X, **{name: wrong})  # from the input it is allowed
     assert found
     assert one.allows()
     values = [one.declared.values[name] for name in one.parameters]
@@ -263,8 +269,8 @@ def test_conditions(implementation, one):
 
 @each_backend
 @each([one for one in PASSES if one.declared.option])
-def test_options(implementation, one):
-    """The choices are named; the one in use need not be spelt as the same object."""
+def test_options_are_checked(implementation, one):
+    """A wrong option is refused with the choices. A right one may be any string that is equal."""
     function = getattr(backends.load(implementation), one.function)
     option, choices = one.declared.option, one.declared.alternatives
     right = " or ".join(map(repr, choices))
@@ -284,15 +290,15 @@ def test_options(implementation, one):
 
 @each_backend
 @each([one for one in REPRESENTATIVES if one.operands > 1])
-def test_operands_that_do_not_broadcast(implementation, one):
-    """The shapes are named."""
+def test_operands_that_do_not_broadcast_are_refused(implementation, one):
+    """The message names the shapes of operands that do not broadcast."""
     refused(ValueError, NO_BROADCAST, one.of(implementation), *operands(one)[1:], np.ones(4, np.float32))
 
 
 @each_backend
 @each([one for one in ROWS if one.operands == 2])
-def test_rows_that_do_not_fit(implementation, one):
-    """Along the axis lengths must be equal (a row is not broadcast); the other axes must broadcast."""
+def test_rows_of_different_length_are_refused(implementation, one):
+    """Along the axis the lengths must be equal, because a row is not broadcast. The other axes must broadcast."""
     function = one.of(implementation)
     message = "mismatch in (its|their) core dimension"
     refused(ValueError, message, function, X, np.ones(4))
@@ -302,8 +308,8 @@ def test_rows_that_do_not_fit(implementation, one):
 
 @each_backend
 @each(ROWS)
-def test_axis(implementation, one):
-    """Out of range: NumPy's AxisError, a ValueError; no integer: a TypeError that says so."""
+def test_a_wrong_axis_is_refused(implementation, one):
+    """An axis out of range raises NumPy's AxisError, which is a ValueError. One that is no integer raises a TypeError."""
     function, given = one.of(implementation), operands(one, np.ones((3, 3), np.float32))
     for wrong in (2, -3, 99):
         message = f"axis {wrong} is out of bounds for array of dimension 2"
@@ -322,8 +328,8 @@ def test_axis(implementation, one):
 
 @each_backend
 @each_any_pass
-def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
-    """A dtype that there is no loop for, a cast that the rule forbids, an unknown rule."""
+def test_ufunc_keywords_of_a_wrong_kind_are_refused(implementation, one):
+    """A dtype= without a loop, a cast that casting= forbids, and an unknown casting= are refused."""
     function, given = one.of(implementation), operands(one, X.astype(np.float64))
     refused(TypeError, "(?i)no loop matching the specified signature", function, *given, dtype=np.int64)
     refused(TypeError, "Cannot cast", function, *given, out=outs(one, X.copy(), np.ones(3)), casting="safe")
@@ -331,8 +337,8 @@ def test_ufunc_keywords_of_a_wrong_kind(implementation, one):
 
 
 @each_backend
-def test_a_parameter_that_its_dtype_cannot_hold(implementation):
-    """Refused by name where it would be 0 in float32 and the definition divides by it; a float64 can hold it."""
+def test_a_parameter_that_becomes_zero_in_float32_is_refused(implementation):
+    """A parameter that is 0 in float32 is refused by name where the definition divides by it. float64 can hold it."""
     of = backends.load(implementation)
     message = r"needs {0} [!>]=? 0, got {0}=0.0: 1e-50 is 0 in float32"
     for name, parameter in (("celu", "alpha"), ("softplus", "beta"), ("snake", "a"), ("softcap", "cap")):

@@ -1,4 +1,4 @@
-"""Tables and arrays with labels: pandas, polars and xarray, read rightly and given back as what they were."""
+"""Tables and labelled arrays of pandas, polars and xarray are read rightly, and results have their type and labels."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ each_row = pytest.mark.parametrize("name", ROWS)
 
 
 def frame(library):
-    """A table of this library, and what says whether another has the same labels."""
+    """A table of this library, and a function that says whether another table has the same labels."""
     made = pytest.importorskip(library)
     if library == "pandas":
         table = made.DataFrame(X, columns=["a", "b", "c"], index=["w", "x", "y", "z"])
@@ -28,7 +28,7 @@ def frame(library):
 
 
 def column(library):
-    """One column of it, and whether another is one with its labels."""
+    """A column of that table, and a function that says whether another column has the same labels."""
     if library == "xarray":
         one = frame(library)[0][:, 0]
         return one, lambda other: other.dims == one.dims and other.coords.equals(one.coords)
@@ -41,12 +41,12 @@ each_kind = pytest.mark.parametrize("kind", [frame, column])
 
 
 def of(implementation, name):
-    """One function of one implementation."""
+    """A public function of an implementation."""
     return getattr(backends.load(implementation), name)
 
 
 def same(make, given, labelled, note):
-    """The call gives the bits that it gives for the array, as an object of the same kind with the same labels."""
+    """Fail unless the call gives the type and the labels of `given`, and the bits that it gives for an array."""
     result, expected = make(given), make(given.to_numpy())
     assert type(result) is type(given), f"{note}: {type(result)}"
     assert labelled(result), note
@@ -58,7 +58,7 @@ def same(make, given, labelled, note):
 @each_kind
 @each_row
 def test_rows_keep_labels(implementation, library, kind, name):
-    """Forward and backward, along each axis, with every option; whichever operand has labels."""
+    """Results keep the labels, forward and backward, along each axis, with every option, whichever operand has them."""
     (given, labelled), row = kind(library), row_table.ROWS[name]
     function, array = of(implementation, name), given.to_numpy()
     options = [{}, {"axis": 0}] + ([{"axis": 1}, {"axis": (0, 1)}] if array.ndim == 2 else [])
@@ -93,8 +93,8 @@ def test_rows_keep_labels(implementation, library, kind, name):
 
 
 @each_backend
-def test_what_a_reducing_call_leaves(implementation):
-    """A Series of a DataFrame, a DataArray without the axis, else an array; with keepdims what can be broadcast."""
+def test_a_reduction_keeps_the_labels_of_the_other_axes(implementation):
+    """A DataFrame gives a Series, a DataArray one without the axis, and polars an array. keepdims gives what broadcasts."""
     logsumexp = of(implementation, "logsumexp")
     table, _ = frame("pandas")
     values = table.to_numpy()
@@ -127,7 +127,7 @@ def test_what_a_reducing_call_leaves(implementation):
 @each_backend
 @each_library
 def test_labels_that_differ_are_refused(implementation, library):
-    """Positions would then mean something else than labels."""
+    """Operands whose labels differ are refused, because equal positions would not mean equal labels."""
     backward, softmax = of(implementation, "softmax_backward"), of(implementation, "softmax")
     table, _ = frame(library)
     if library == "xarray":
@@ -147,8 +147,8 @@ def test_labels_that_differ_are_refused(implementation, library):
 @each_backend
 @each_library
 @each_kind
-def test_what_is_only_read(implementation, library, kind):
-    """Sampling, halves and sums read labelled operands as arrays."""
+def test_functions_that_read_labelled_operands_as_arrays(implementation, library, kind):
+    """gumbel_softmax, glu and prelu_backward read labelled operands as arrays, and give arrays."""
     given, labelled = kind(library)
     calls = {
         "gumbel_softmax": lambda function, x: function(x, rng=0),
@@ -164,8 +164,8 @@ def test_what_is_only_read(implementation, library, kind):
 
 @each_backend
 @each_library
-def test_losses(implementation, library):
-    """The logits, the targets or both; these with the same labels."""
+def test_losses_of_labelled_arrays(implementation, library):
+    """The logits, the targets or both may have labels. If both have, the labels must be the same."""
     made, table = pytest.importorskip(library), frame(library)[0]
     target = np.array([0, 1, 2, 0])
     if library == "xarray":
@@ -179,7 +179,7 @@ def test_losses(implementation, library):
         assert_same_bits(function(table, labels), function(table.to_numpy(), target), name)
     function = of(implementation, "binary_cross_entropy_with_logits")
     assert_same_bits(function(table, table > 0), function(table.to_numpy(), table.to_numpy() > 0), "binary")
-    if library != "polars":  # whose rows have no labels
+    if library != "polars":  # rows of polars have no labels
         message = "needs operands with the same labels, and those of target differ"
         refused(ValueError, message, of(implementation, "cross_entropy"), table, others)
         refused(ValueError, message, of(implementation, "cross_entropy_backward"), 1.0, table, table[::-1] > 0)
@@ -194,12 +194,12 @@ def test_losses(implementation, library):
 @each_backend
 @each_library
 @each_kind
-def test_elementwise_functions(implementation, library, kind):
-    """By the library's own __array_ufunc__; two results too."""
+def test_elementwise_functions_keep_labels(implementation, library, kind):
+    """The library's __array_ufunc__ gives labels to the results of elementwise functions, also where there are two."""
     given, labelled = kind(library)
     for name, operands in {"gelu": 1, "sigmoid": 1, "leaky_relu": 1, "gelu_backward": 2, "swiglu": 2}.items():
         function = of(implementation, name)
-        if (library, kind) == ("polars", frame):  # has no __array_ufunc__, as for np.exp
+        if (library, kind) == ("polars", frame):  # a DataFrame of polars has no __array_ufunc__
             assert_same_bits(function(*[given] * operands), function(*[given.to_numpy()] * operands), name)
         else:
             same(lambda x, function=function, operands=operands: function(*[x] * operands), given, labelled, name)
@@ -210,7 +210,7 @@ def test_elementwise_functions(implementation, library, kind):
 
 @each_backend
 def test_dtypes_of_columns(implementation):
-    """Nullable, Arrow's and sparse numbers are read; missing values and what is no number name their dtype."""
+    """Columns of nullable, Arrow and sparse numbers are read. Missing values and other dtypes are refused by name."""
     pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     softmax, expected = of(implementation, "softmax"), of(implementation, "softmax")(np.array([1.0, 2.0]))
     for dtype in ("Float64", "Int64", "int64", "Sparse[float64]", "double[pyarrow]"):
@@ -243,7 +243,7 @@ def test_dtypes_of_columns(implementation):
 
 @each_backend
 def test_other_objects_are_refused(implementation):
-    """What is no table or array of numbers: the message says what to call."""
+    """Lazy frames, expressions and datasets are refused, and the message says what to call."""
     pl, xr = pytest.importorskip("polars"), pytest.importorskip("xarray")
     softmax, table = of(implementation, "softmax"), frame("polars")[0]
     refused(TypeError, r"x is a polars LazyFrame: pass x.collect\(\)", softmax, table.lazy())
@@ -258,8 +258,8 @@ def test_other_objects_are_refused(implementation):
     assert isinstance(dataset, xr.Dataset)
 
 
-def test_xarray_around_dask():
-    """Lazy, with labels; what has to be in memory says so."""
+def test_xarray_around_dask_stays_lazy():
+    """A DataArray that holds a dask array gives a lazy result with labels, or an error that says what must be in memory."""
     import fastact
 
     dask, array = pytest.importorskip("dask.array"), frame("xarray")[0]

@@ -1,4 +1,4 @@
-"""Arrays of numpy.ma: what is masked takes no part, is masked in the result, and may hold anything."""
+"""Masked entries of numpy.ma arrays take no part in a result, are masked in it, and may hold any value."""
 
 import numpy as np
 import pytest
@@ -20,12 +20,12 @@ LARGEST = {np.float32: np.finfo(np.float32).max, np.float64: np.finfo(np.float64
 
 
 def of(implementation, name):
-    """One function of one implementation."""
+    """A public function of an implementation."""
     return getattr(backends.load(implementation), name)
 
 
 def masked(dtype=np.float64, shape=(5, 4, 6), seed=0):
-    """An array of which a third is masked, a whole row along each axis among them."""
+    """An array of which a third is masked, with a whole row along each axis."""
     rng = np.random.default_rng(seed)
     x = np.ma.array(rng.normal(size=shape), dtype, mask=rng.random(shape) < 1 / 3)
     x[1, 2], x[:, 3, 0], x[4, :, 5] = np.ma.masked, np.ma.masked, np.ma.masked
@@ -33,17 +33,17 @@ def masked(dtype=np.float64, shape=(5, 4, 6), seed=0):
 
 
 def with_under(x, value):
-    """The same with another value under the mask."""
+    """The same array with another value under the mask."""
     return np.ma.array(np.where(np.ma.getmaskarray(x), x.dtype.type(value), x.data), mask=x.mask)
 
 
 def close(got, expected, dtype):
-    """The same to a few units in the last place: of fewer entries a sum is added up in another order."""
+    """Fail unless both are equal to a few ULP. The sum of fewer entries is added up in another order."""
     np.testing.assert_allclose(got, expected, rtol=64 * np.finfo(dtype).eps, atol=16 * np.finfo(dtype).eps)
 
 
 def row_by_row(function, axis, *operands):
-    """The function of each row's visible entries alone: data, and where there are none."""
+    """A masked array with the function of the visible entries of each row alone."""
     *others, x = (np.moveaxis(value, axis, -1) for value in operands)
     result = np.ma.masked_all(x.shape, x.dtype)
     for at in np.ndindex(x.shape[:-1]):
@@ -53,8 +53,8 @@ def row_by_row(function, axis, *operands):
     return np.moveaxis(result, -1, axis)
 
 
-def test_the_issue_says():
-    """The softmax of ln 2 and ln 3 beside a masked entry is that of both alone."""
+def test_softmax_ignores_a_masked_entry():
+    """The softmax of ln 2 and ln 3 beside a masked entry is 0.4 and 0.6, as without it."""
     for implementation in backends.available():
         result = of(implementation, "softmax")(np.ma.array([np.log(2), 2, np.log(3)], mask=[0, 1, 0]))
         close(result.compressed(), [0.4, 0.6], np.float64)
@@ -65,7 +65,7 @@ def test_the_issue_says():
 @each_dtype
 @each_row
 def test_masked_entries_take_no_part(implementation, dtype, name):
-    """Each row is what its visible entries are alone, along any axis; whatever lies under the mask."""
+    """Each row gives what its visible entries alone give, along any axis, whatever lies under the mask."""
     function, x, reduces = of(implementation, name), masked(dtype), row_table.ROWS[name].reduces
     mask = x.mask.copy()
     for axis in (-1, 0, 1):
@@ -93,8 +93,8 @@ def test_masked_entries_take_no_part(implementation, dtype, name):
 
 @each_backend
 @each_row
-def test_several_axes(implementation, name):
-    """Make one row."""
+def test_several_axes_make_one_row(implementation, name):
+    """A function over several axes gives what it gives for one row of all their entries."""
     function, x = of(implementation, name), masked()
     flat = x.transpose(1, 0, 2).reshape(4, 30)
     result, expected = function(x, axis=(0, 2)), function(flat)
@@ -111,8 +111,8 @@ def test_several_axes(implementation, name):
 @each_backend
 @each_dtype
 @each_sloped
-def test_backward(implementation, dtype, name):
-    """From the input and the output: that of the visible entries, where a masked gradient counts 0 and is masked."""
+def test_masked_gradients_count_as_zero(implementation, dtype, name):
+    """A backward pass gives the gradients of the visible entries. A masked gradient counts as 0, and its result is masked."""
     function, backward, reduces = of(implementation, name), of(implementation, f"{name}_backward"), row_table.ROWS[name].reduces
     x = masked(dtype)
     if reduces:
@@ -147,8 +147,8 @@ def test_backward(implementation, dtype, name):
 
 @each_backend
 @pytest.mark.parametrize("name", MASKED)
-def test_with_options(implementation, name):
-    """mask=, causal=, scale= and sink= are what they are for plain arrays whose entries mask= hides."""
+def test_options_hide_further_entries(implementation, name):
+    """With mask=, causal=, scale= and sink= a call gives what a plain array gives whose masked entries mask= hides."""
     function, x, allowed = of(implementation, name), masked(), np.random.default_rng(3).random((4, 6)) < 0.8
     seen, row = ~x.mask, row_table.ROWS[name]
     options = [{"mask": allowed}, {"causal": True}, {"mask": allowed, "causal": True}]
@@ -168,8 +168,8 @@ def test_with_options(implementation, name):
 
 @each_backend
 @each_row
-def test_out(implementation, name):
-    """A masked out gets data and mask, a plain one 0 (of a logarithm -inf) where entries are masked."""
+def test_masked_and_plain_out(implementation, name):
+    """A masked out= gets data and mask. A plain out= gets 0 where entries are masked, or -inf if results are logarithms."""
     function, x, row = of(implementation, name), masked(), row_table.ROWS[name]
     expected = function(x)
     nothing = -np.inf if row.evaluator.startswith("log") else 0
@@ -190,8 +190,8 @@ def test_out(implementation, name):
 
 @each_backend
 @pytest.mark.parametrize("name", [name for name in ROWS if not row_table.ROWS[name].reduces])
-def test_in_place(implementation, name):
-    """The mask stays."""
+def test_in_place_keeps_the_mask(implementation, name):
+    """A call in place keeps the mask of the array."""
     function, x = of(implementation, name), masked()
     expected, inside = function(x), x.copy()
     assert function(inside, out=inside) is inside
@@ -202,7 +202,7 @@ def test_in_place(implementation, name):
 @each_backend
 @pytest.mark.parametrize("name", [name for name in SLOPED if not row_table.ROWS[name].reduces])
 def test_out_of_the_backward_pass(implementation, name):
-    """A plain out gets 0 where entries are masked; in place of the gradient."""
+    """A plain out= of a backward pass gets 0 where entries are masked. The out= may also be the gradient."""
     backward, x, grad = of(implementation, f"{name}_backward"), masked(), masked(seed=1)
     expected, plain = backward(grad, x), np.full(x.shape, 7.0)
     backward(grad, x, out=plain)
@@ -213,8 +213,8 @@ def test_out_of_the_backward_pass(implementation, name):
 
 @each_backend
 @each_row
-def test_other_kinds(implementation, name):
-    """Integers, no masked entry, an empty axis, a class of its own."""
+def test_other_kinds_of_masked_arrays(implementation, name):
+    """Results are right for integers, arrays without masked entries, an empty axis and a subclass of MaskedArray."""
 
     class Own(np.ma.MaskedArray):
         pass
@@ -240,7 +240,10 @@ def test_other_kinds(implementation, name):
 
 @each_backend
 def test_a_setting_with_masked_entries_is_refused(implementation):
-    """Its data would count silently; without masked entries it is an array like any other."""
+    """A mask= or sink= with masked entries is refused, because its data would count silently.
+
+    Without masked entries it counts as an array.
+    """
     function, x = of(implementation, "softmax_one"), np.zeros((2, 3))
     mask, sink = np.ma.array([True, False, True]), np.ma.array([0.0, 1.0])
     arrays.assert_same_bits(function(x, mask=mask, sink=sink), function(x, mask=mask.data, sink=sink.data), "unmasked")
@@ -254,8 +257,11 @@ def test_a_setting_with_masked_entries_is_refused(implementation):
 
 
 @each_backend
-def test_what_only_reads_refuses_masked_entries(implementation):
-    """Sampling, halves and sums; an array without masked entries is one like any other."""
+def test_functions_that_return_arrays_refuse_masked_entries(implementation):
+    """gumbel_softmax, glu and prelu_backward give plain arrays, and refuse masked entries.
+
+    A masked array without masked entries counts as an array.
+    """
     x = np.ma.array([[1.0, 2.0], [3.0, 4.0]])
     holed = np.ma.array(x, mask=[[1, 0], [0, 0]])
     calls = {
@@ -282,7 +288,7 @@ def test_what_only_reads_refuses_masked_entries(implementation):
 @each_backend
 @pytest.mark.parametrize("one", PASSES, ids=str)
 def test_elementwise_functions_join_masks(implementation, one):
-    """As numpy.ma's own functions do, in new arrays and in out=; a plain out= stays plain."""
+    """A result is masked where any operand is, as in numpy.ma, in a new array and in out=. A plain out= stays plain."""
     function, rng = one.of(implementation), np.random.default_rng(0)
     plain = [rng.uniform(0.1, 0.9, (4, 6)) for _ in range(one.operands)]
     expected = function(*plain)
@@ -297,21 +303,21 @@ def test_elementwise_functions_join_masks(implementation, one):
             for array in (result, out):
                 assert isinstance(array, np.ma.MaskedArray)
                 assert (np.ma.getmaskarray(array) == union).all()
-                arrays.assert_same_bits(array.compressed(), right[~union], "what is seen")
+                arrays.assert_same_bits(array.compressed(), right[~union], "visible entries")
         bare = arrays.outs(one, (4, 6), 7.0, np.float64)
         function(*given, out=bare)
         arrays.assert_same_bits(bare, expected, "a plain out")
 
 
-def test_every_elementwise_function_is_there():
-    """Those that are not a pass of PASSES are tested by name above."""
+def test_every_elementwise_function_is_tested():
+    """Only glu is not in PASSES, and the tests above name it."""
     others = {name for name, declared in ACTIVATIONS.items() if declared.public} - {one.public[0] for one in PASSES}
     assert others == {"glu"}
 
 
 @each_backend
 def test_scalars(implementation):
-    """A masked array without dimensions is a row of one."""
+    """A masked 0-d array is a row of one entry."""
     of = backends.load(implementation)
     assert of.softmax(np.ma.array(2.0, mask=False)) == 1
     assert of.logsumexp(np.ma.array(2.0)) == 2
@@ -323,7 +329,7 @@ def test_scalars(implementation):
 
 @each_backend
 def test_wrong_masks_beside_masked_entries(implementation):
-    """The messages are those of plain arrays."""
+    """A wrong mask= raises the same errors for a masked array as for a plain one."""
     softmax, hidden = backends.load(implementation).softmax, np.ma.array([1.0, 2, 3], mask=[0, 1, 0])
     for wrong in (np.array([1.0, 0, 1]), "yes", [1, 0, 1]):
         with pytest.raises(TypeError, match=r"softmax\(\) argument mask must be boolean, True where an entry counts, not"):

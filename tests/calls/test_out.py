@@ -1,4 +1,4 @@
-"""Writing where it is told: out= of every kind, in place, overlapping, and where= masks."""
+"""Results go where out= and where= say: into any layout, in place, into memory that overlaps an operand, under a mask."""
 
 import itertools
 
@@ -20,25 +20,25 @@ SEVERAL = each([one for one in REPRESENTATIVES if one.operands > 1])
 
 
 def prepared(one, implementation, dtype):
-    """The function, its operands and the results of single calls."""
+    """The function, its operands and the results of calls on single elements."""
     return one.of(implementation), operands(dtype, one.operands), singles(one, implementation, dtype)
 
 
 def places(one):
-    """The operands that a result can overwrite, or that the results can, in every order."""
+    """The tuples of operands that the results can overwrite: as many as there are results, in every order."""
     return list(itertools.permutations(range(one.operands), one.outputs))
 
 
 def chosen(one, arrays, place):
-    """These operands, as an out=."""
+    """The operands of such a tuple, as an out=."""
     return tuple(arrays[i] for i in place) if one.outputs > 1 else arrays[place[0]]
 
 
 @each_implementation
 @each_representative
 @each_dtype
-def test_in_place(implementation, one, dtype):
-    """out= is one of the operands, in every layout; two results go to two of them, in any order."""
+def test_in_place_gives_the_same_bits(implementation, one, dtype):
+    """out= may be one of the operands, in every layout. Two results may go to two operands, in any order."""
     function, inputs, expected = prepared(one, implementation, dtype)
     for name, arrange in WRITABLE.items():
         for place in places(one):
@@ -54,8 +54,8 @@ def test_in_place(implementation, one, dtype):
 @each_implementation
 @each_representative
 @each_dtype
-def test_in_place_large(implementation, one, dtype):
-    """In place over many blocks, contiguous and strided."""
+def test_in_place_over_many_blocks(implementation, one, dtype):
+    """A call in place over many blocks has the bits of single calls, contiguous and strided."""
     function, inputs, expected = prepared(one, implementation, dtype)
     for step in (1, 2, -1):
         for place in places(one)[-2:]:
@@ -68,7 +68,7 @@ def test_in_place_large(implementation, one, dtype):
 @each_backend
 @each_representative
 @each_dtype
-def test_the_same_array_for_every_operand(implementation, one, dtype):
+def test_one_array_may_be_every_operand_and_out(implementation, one, dtype):
     """f(x, x, out=x) reads each element before it writes it."""
     function, x = one.of(implementation), arrays.pool(dtype)
     expected = one_by_one(function, *[x] * one.operands)
@@ -80,8 +80,8 @@ def test_the_same_array_for_every_operand(implementation, one, dtype):
 @each_backend
 @each_representative
 @each_dtype
-def test_out_in_every_layout(implementation, one, dtype):
-    """Contiguous operands into an out of each layout, alone and as a tuple; nothing between its elements is touched."""
+def test_out_may_have_every_layout(implementation, one, dtype):
+    """out= may have each layout, alone and in a tuple. Nothing between its elements changes."""
     function, inputs, expected = prepared(one, implementation, dtype)
     for name, arrange in WRITABLE.items():
         given = [arrays.native(arrange(values)) for values in inputs]
@@ -99,8 +99,8 @@ def test_out_in_every_layout(implementation, one, dtype):
 @each_backend
 @each([one for one in REPRESENTATIVES if one.outputs > 1])
 @each_dtype
-def test_one_out_of_two(implementation, one, dtype):
-    """Either entry of the tuple may be None: that result is a new array."""
+def test_an_entry_of_out_may_be_none(implementation, one, dtype):
+    """Where an entry of the tuple is None, that result is a new array."""
     function, inputs, expected = prepared(one, implementation, dtype)
     for i in range(2):
         out = [None, None]
@@ -115,7 +115,7 @@ def test_one_out_of_two(implementation, one, dtype):
 @each_representative
 @each_dtype
 def test_out_of_the_other_precision(implementation, one, dtype):
-    """The operands choose the precision of the calculation; out only what it is rounded to."""
+    """The operands choose the precision of the calculation. An out= of another dtype gets the result cast."""
     function, inputs, expected = prepared(one, implementation, dtype)
     other = np.float64 if dtype is np.float32 else np.float32
     out = outs(one, N, 9, other)
@@ -127,8 +127,8 @@ def test_out_of_the_other_precision(implementation, one, dtype):
 @each_implementation
 @each_representative
 @each_dtype
-def test_overlapping_out(implementation, one, dtype):
-    """Shifted and reversed views of the operand's memory: as if the operand had been copied first."""
+def test_out_may_overlap_an_operand(implementation, one, dtype):
+    """An out= that is a shifted or reversed view of an operand gets what it would if the operand had been copied."""
     cases = {
         "one ahead": (slice(1, None), slice(None, -1)),
         "one behind": (slice(None, -1), slice(1, None)),
@@ -157,7 +157,7 @@ def test_overlapping_out(implementation, one, dtype):
 
 
 def masked(mask, yes, no):
-    """np.where for one result or for each of several."""
+    """np.where for a result, or for each of a tuple of results."""
     if isinstance(yes, tuple):
         return tuple(np.where(mask, a, b) for a, b in zip(yes, no, strict=True))
     return np.where(mask, yes, no)
@@ -166,8 +166,8 @@ def masked(mask, yes, no):
 @each_backend
 @each_representative
 @each_dtype
-def test_where(implementation, one, dtype):
-    """Written where the mask holds, untouched elsewhere: into another array and in place, in every layout."""
+def test_where_chooses_what_is_written(implementation, one, dtype):
+    """Elements are written where the mask is True, and stay elsewhere: in another array and in place, in every layout."""
     function, inputs, expected = prepared(one, implementation, dtype)
     mask = np.random.default_rng(1).random(N) < 0.5
     for name, arrange in WRITABLE.items():
@@ -187,7 +187,7 @@ def test_where(implementation, one, dtype):
 @each_representative
 @each_dtype
 def test_where_broadcasts(implementation, one, dtype):
-    """A mask of one row, one column or one element; a mask of more rows than the operands have makes more rows."""
+    """A mask of one row, column or element broadcasts. A mask with more axes than the operands gives more axes."""
     function, inputs, expected = prepared(one, implementation, dtype)
     grids, wanted = [values.reshape(7, 10) for values in inputs], apply(np.reshape, expected, (7, 10))
     for shape in ((10,), (7, 1), (1, 1), (), (2, 7, 10)):
@@ -205,8 +205,8 @@ def test_where_broadcasts(implementation, one, dtype):
 
 @each_implementation
 @each_representative
-def test_where_large(implementation, one):
-    """A mask over many blocks with long runs, in place."""
+def test_where_over_many_blocks(implementation, one):
+    """A mask with long runs is right over many blocks, in place."""
     function, inputs, expected = prepared(one, implementation, np.float32)
     given = [np.resize(values, 70001) for values in inputs]
     mask = (np.arange(70001) // 301) % 3 == 1
@@ -220,7 +220,7 @@ def test_where_large(implementation, one):
 @each_representative
 @each_dtype
 def test_larger_out_repeats_the_operands(implementation, one, dtype):
-    """An out with more rows than the operands gets the result in each, as with every ufunc."""
+    """An out= with more rows than the operands gets the result in each row, as with every ufunc."""
     function, inputs, expected = prepared(one, implementation, dtype)
     out = outs(one, (3, N), 9, dtype)
     function(*inputs, out=out)
@@ -231,7 +231,7 @@ def test_larger_out_repeats_the_operands(implementation, one, dtype):
 @SEVERAL
 @each_dtype
 def test_operands_broadcast(implementation, one, dtype):
-    """Operands of different shapes make every pair."""
+    """Operands of different shapes broadcast, and every pair has the bits of a single call."""
     function, (*others, x) = one.of(implementation), operands(dtype, one.operands)
     others, x = [values[:9, None] for values in others], x[None, :11]
     expected = one_by_one(function, *(values.ravel() for values in np.broadcast_arrays(*others, x)))
@@ -244,8 +244,8 @@ def test_operands_broadcast(implementation, one, dtype):
 @each_backend
 @each_pass_with_parameters
 @each_dtype
-def test_out_is_the_parameter(implementation, one, dtype):
-    """Even a parameter's own array can be overwritten."""
+def test_out_may_be_a_parameter(implementation, one, dtype):
+    """out= may be the array of a parameter."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     for name in one.varied:
         out = one.numbers(name, dtype, N)
@@ -256,7 +256,7 @@ def test_out_is_the_parameter(implementation, one, dtype):
 
 @each_backend
 @each_representative
-def test_ufunc_keywords(implementation, one):
+def test_ufunc_keywords_are_obeyed(implementation, one):
     """dtype=, casting=, order= and subok= mean what they mean for a ufunc."""
     function, inputs = one.of(implementation), [values.reshape(7, 10) for values in operands(np.float32, one.operands)]
     expected = function(*(values.astype(np.float64) for values in inputs))
@@ -273,7 +273,7 @@ def test_ufunc_keywords(implementation, one):
 @each_backend
 @each_representative
 def test_where_leaves_other_dtypes_alone(implementation, one):
-    """Elements that `where` spares keep every bit, though `out` has another dtype than the computation."""
+    """Elements outside the mask keep every bit, even if out= has another dtype than the computation."""
     inputs, mask = [np.ones(4, np.float32)] * one.operands, np.array([True, False, True, False])
     for untouched in (0.1, np.pi):
         out = outs(one, 4, untouched, np.float64)

@@ -1,4 +1,4 @@
-"""What the calls along an axis refuse, and the memory that they take: nothing of the size of their arrays."""
+"""Calls along an axis refuse wrong arguments, and need no extra memory of the size of their arrays."""
 
 import inspect
 import subprocess
@@ -21,7 +21,7 @@ MASKED = [name for name, row in row_table.ROWS.items() if "mask" in row.by_name]
 
 
 def passes(implementation, name, shape=(4, 3)):
-    """The function and its backward pass, with operands; x is the last."""
+    """The function and its backward pass, each with its operands, of which x is the last, and an out=."""
     of, row = backends.load(implementation), row_table.ROWS[name]
     x = np.linspace(-1, 1, 12, dtype=np.float32).reshape(shape)
     grad = x[..., 0].copy() if row.reduces else x.copy()
@@ -30,8 +30,8 @@ def passes(implementation, name, shape=(4, 3)):
 
 @each_backend
 @pytest.mark.parametrize("name", SCALED)
-def test_scales(implementation, name):
-    """One real, finite number."""
+def test_scale_must_be_one_finite_number(implementation, name):
+    """scale= must be one real, finite number."""
     for function, given, out in passes(implementation, name):
         label = function.__name__
         for wrong in ("1", None, 1j, np.ones(3), [1.0], True, object()):
@@ -44,8 +44,8 @@ def test_scales(implementation, name):
 
 @each_backend
 @pytest.mark.parametrize("name", MASKED)
-def test_masks(implementation, name):
-    """Boolean, of a shape that broadcasts; causal is True or False, along the last axis of two or more."""
+def test_masks_must_be_boolean_and_broadcast(implementation, name):
+    """mask= must be boolean and broadcast against x. causal= must be True or False, and needs the last of two or more axes."""
     for function, given, out in passes(implementation, name):
         label = function.__name__
         for wrong in (np.ones((4, 3)), np.ones(3, int), [0, 1, 1], 1, "mask", 0.5):
@@ -67,8 +67,8 @@ def test_masks(implementation, name):
 
 
 @each_backend
-def test_sinks(implementation):
-    """Real, none NaN or +inf, of a shape that broadcasts against the rows."""
+def test_sinks_must_be_real_and_broadcast(implementation):
+    """sink= must be real, not NaN or +inf, and broadcast against the rows."""
     for function, given, out in passes(implementation, "softmax_one"):
         label = function.__name__
         for wrong in ("0", None, 1j, [None], np.array(["a"])):
@@ -83,8 +83,8 @@ def test_sinks(implementation):
 
 @each_backend
 @pytest.mark.parametrize("name", [name for name, row in row_table.ROWS.items() if row.slope])
-def test_axes(implementation, name):
-    """Repeated, out of range, of a wrong kind; of several the errors are those of one."""
+def test_wrong_axes_are_refused(implementation, name):
+    """Axes that repeat, are out of range or of a wrong kind are refused. Several axes raise the errors of one."""
     reduces = row_table.ROWS[name].reduces
     for function, given, out in passes(implementation, name):
         kinds = "an integer, a tuple of them or None"
@@ -109,7 +109,7 @@ def test_axes(implementation, name):
 
 @each_backend
 def test_shapes_of_the_gradient_of_logsumexp(implementation):
-    """That of the result, with or without the axis."""
+    """The gradient must have the shape of the result, with or without the axis as keepdims says."""
     backward, x = backends.load(implementation).logsumexp_backward, np.ones((4, 3), np.float32)
     refused(ValueError, "broadcast|match", backward, np.ones(3), x, out=x.copy())
     refused(ValueError, r"with keepdims needs grad of shape \(4, 1\), got \(4, 3\)", backward, np.ones((4, 3)), x, -1, True)
@@ -121,11 +121,11 @@ def test_shapes_of_the_gradient_of_logsumexp(implementation):
 
 
 def in_place(of, dtype, rows, columns):
-    """Calls that need no array of their own, by name, and what they work on."""
+    """Calls, by name, that need no extra array. The closures of the calls hold their operands."""
     x, grad = np.zeros((rows, columns), dtype), np.ones((rows, columns), dtype)
     mask, target = np.arange(columns) % 3 > 0, np.zeros(rows, np.int64)
     one_a_row = np.ones(rows, dtype)
-    generator = np.random.default_rng(0)  # before memory is counted: this imports numpy.random
+    generator = np.random.default_rng(0)  # made before memory is counted, because it imports numpy.random
     calls = {
         "mask": lambda: of.softmax(x, mask=mask, out=x),
         "causal": lambda: of.softmax(x, causal=True, out=x),
@@ -153,7 +153,7 @@ def in_place(of, dtype, rows, columns):
 @best_compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_in_place_needs_little_memory(implementation, dtype):
-    """4 MiB or 8 are changed in place with less than 256 KiB besides, as tracemalloc counts it."""
+    """A call that changes 4 or 8 MiB in place needs less than 256 KiB more, as tracemalloc counts it."""
     for name, call in in_place(backends.load(implementation), dtype, 1024, 1024).items():
         tracemalloc.start()
         call()
@@ -170,13 +170,13 @@ from fastact import backends
 {in_place}
 of = backends.load({implementation!r})
 for call in in_place(of, np.float32, 8, 8).values():
-    call()  # imports and first calls
+    call()  # imports modules and fills caches, so that the memory for them is not counted below
 calls = in_place(of, np.float32, 2048, 2048)
 unit = 1 if sys.platform == "darwin" else 1024
 touched = [cell.cell_contents for call in calls.values() for cell in call.__closure__]
 for array in touched:
     if isinstance(array, np.ndarray):
-        array += 0 if array.dtype.kind == "f" else False  # so that its pages are there
+        array += 0 if array.dtype.kind == "f" else False  # writes to all pages, so that the system has given them
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 for name, call in calls.items():
     call()
@@ -187,8 +187,8 @@ for name, call in calls.items():
 
 
 @best_compiled
-def test_the_process_grows_little(implementation, tmp_path):
-    """16 MiB are changed in place with about 1 MiB besides, as the system counts it: what C code allocates too."""
+def test_the_process_needs_little_more_memory(implementation, tmp_path):
+    """A call that changes 16 MiB in place needs about 1 MiB more, as the system counts it, with what C code allocates."""
     pytest.importorskip("resource")
     program = PROGRAM.format(in_place=inspect.getsource(in_place), implementation=implementation)
     ran = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
