@@ -1,9 +1,9 @@
 """Runs the Python cells of documentation pages, each page in a process of its own: `python cells.py PAGE ... [--write]`.
 
-A cell is a block of Python. Cells of a page share their names, as in a notebook. A block of text right after a cell is what the
-cell prints; a cell without one prints nothing. `--write` puts what the cells print into the pages.
+A cell is a block of Python. The cells of a page share their variables, as in a notebook. A block of text right after a cell
+shows what the cell prints. A cell without such a block prints nothing. `--write` puts what the cells print into the pages.
 
-`<!-- needs: torch dask -->` names packages without which a page cannot run.
+`<!-- needs: torch dask -->` names the packages that a page needs to run.
 """
 
 import argparse
@@ -21,7 +21,7 @@ CELL = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^
 
 
 def missing(text):
-    """The packages that a page needs and that are not installed."""
+    """The packages that a page needs and that are missing here."""
     needed = " ".join(re.findall(r"<!-- needs: (.*?) -->", text)).split()
     return [name for name in needed if not importlib.util.find_spec(name)]
 
@@ -35,7 +35,7 @@ def printed(code, where, names):
 
 
 def run(path):
-    """The page as it would be if it showed what its cells print."""
+    """The text of the page, in which each cell is followed by what it prints."""
     text, parts, end, names = path.read_text(encoding="utf-8"), [], 0, {"__name__": "__main__"}
     for cell in CELL.finditer(text):
         line = text.count("\n", 0, cell.start("code"))
@@ -46,7 +46,7 @@ def run(path):
 
 
 def main():
-    """Run one page here, several in processes of their own."""
+    """Run one page in this process, or each of several in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE")
     parser.add_argument("--write", action="store_true", help="put what the cells print into the pages")

@@ -1,6 +1,6 @@
-"""Makes the calls of fastact/docstrings/elsewhere.py of one library, in a process of its own: `python elsewhere_calls.py torch`.
+"""Compares one library with what fastact/docstrings/elsewhere.py says of it: `python elsewhere_calls.py torch`.
 
-Prints what is not as the table says, and exits with the number of such calls.
+The program makes the calls of the table, prints those whose result is not that of fastact, and exits with their number.
 """
 
 import importlib
@@ -23,12 +23,13 @@ ARRAYS = {
     "binary_cross_entropy_with_logits": {"logits": X, "target": np.float32(X > 0)},
 }
 ROW_ARGUMENTS = {"axis": 1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean", "pos_weight": None}
+# Calls whose values are not compared, and why.
 NO_VALUES = {
-    "gumbel_softmax": "draws differ",
-    ("prelu", "keras"): "its weights are its own",
-    ("sparsemax", "keras"): "Keras 3.15 has it wrong",
+    "gumbel_softmax": "each library draws other random numbers",
+    ("prelu", "keras"): "the layer makes its weights itself",
+    ("sparsemax", "keras"): "Keras 3.15 gives wrong values",
 }
-# Calls without the parameter, and the same here: the surprises that a default makes.
+# Calls without the parameter, and what they equal in fastact. These defaults surprise users who come from the library.
 DEFAULTS = {
     "keras": {
         "activations.leaky_relu(x)": "fa.leaky_relu(x, 0.2)",
@@ -65,7 +66,7 @@ DEFAULTS = {
 
 
 class Operators(dict):
-    """ONNX operators by name, computed by the reference evaluator of the standard."""
+    """ONNX operators by name. The reference evaluator of the ONNX package computes them."""
 
     def __missing__(self, name):
         if not name[0].isupper():
@@ -90,7 +91,7 @@ class Operators(dict):
 
 
 def names_of(library):
-    """What the names in the calls of a library stand for, and how it makes its arrays."""
+    """The objects behind the names in the calls of a library, and the function that makes its arrays."""
     if library == "onnx":
         return Operators(), np.asarray
     os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -105,7 +106,7 @@ def names_of(library):
 
 
 def settings(name):
-    """The usual parameters of a function, and others; of a function along an axis its keywords."""
+    """The usual parameters of a function, and others; for a function along an axis, its keywords."""
     activation = ACTIVATIONS.get(name)
     if activation is None or activation.halves:
         return [ROW_ARGUMENTS]
@@ -114,7 +115,7 @@ def settings(name):
 
 
 def ours(name, arrays, parameters):
-    """The result here, with the parameters that the function has."""
+    """The result of fastact, with those of the parameters that the function has."""
     if name == "gelu_tanh":
         return fastact.gelu(*arrays, approximate="tanh")
     rows = {"axis": 1} if parameters is ROW_ARGUMENTS and "binary" not in name else {}
@@ -122,12 +123,12 @@ def ours(name, arrays, parameters):
 
 
 def value(call, names):
-    """What a call gives, as a NumPy array."""
+    """The result of a call, as a NumPy array."""
     return np.asarray(eval(call, {"__builtins__": {}}, names))
 
 
 def wrong_calls(library):
-    """The calls that give something else than here: with the usual parameters, and with others where they take them."""
+    """The calls whose result differs from fastact's, with the usual parameters, and with others if the call has them."""
     for name, calls in elsewhere.CALLS.items():
         if library not in calls:
             continue
@@ -141,18 +142,18 @@ def wrong_calls(library):
                 continue
             expected = ours(name, arrays.values(), parameters)
             if not np.allclose(got, expected, rtol=1e-3, atol=1e-5):
-                yield f"{call}, {parameters}: {got}, here {expected}"
+                yield f"{call}, {parameters}: {got}, fastact: {expected}"
 
 
 def wrong_defaults(library):
-    """The defaults that are not what the surprise says."""
+    """The calls without parameters that do not give what DEFAULTS says."""
     here = types.SimpleNamespace(**vars(fastact), where=np.where)
     for call, same in DEFAULTS[library].items():
         names, array = names_of(library)
         names.update(x=array(X))
         got, expected = value(call, names), eval(same, {"fa": here, "x": X})
         if not np.allclose(got, expected, rtol=1e-3, atol=1e-5):
-            yield f"{call}: {got}, and {same}: {expected}"
+            yield f"{call}: {got}, {same}: {expected}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The examples in docstrings: each shows numbers, and what it prints is recorded as every implementation prints it."""
+"""The examples in docstrings show numbers, and the recorded output is what every implementation prints."""
 
 import doctest
 import re
@@ -24,15 +24,15 @@ def test_outputs_are_current(implementation):
 
 
 def test_every_example_shows_numbers():
-    """A learner can check each function by hand: at least one statement prints an array or a number."""
+    """At least one statement of each example prints an array or a number, so that a learner can check it by hand."""
     for name in fastact.__all__:
         if callable(function := getattr(fastact, name)):
             wanted = [example.want for example in doctest.DocTestParser().get_examples(function.__doc__)]
             assert any(re.search(r"\d", want) for want in wanted), name
 
 
-def test_an_example_that_is_not_recorded_runs():
-    """As of an activation that has just been added: it prints nothing."""
+def test_an_example_without_recorded_output_runs():
+    """The example of an activation that has just been added has no recorded output. It runs, and prints nothing."""
     lines = examples.shown("new", ["x = np.ones(2)", "fa.relu(x)", "fa.relu(x, out=x) is x  # in place"])
     test = doctest.DocTestParser().get_doctest(lines, {"np": np, "fa": fastact}, "new", None, 0)
     assert doctest.DocTestRunner().run(test) == (0, 3)

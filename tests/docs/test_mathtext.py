@@ -1,4 +1,4 @@
-"""The LaTeX of the declarations' formulas: it means what the formula means, and matplotlib can draw it."""
+"""The LaTeX of the declarations' formulas means what the formulas mean, and matplotlib can draw it."""
 
 import math
 import re
@@ -40,7 +40,7 @@ BACK = {
 
 
 def back(text):
-    """Python from LaTeX on one line, by replacing one symbol after the other: it knows nothing of syntax trees."""
+    """Python from LaTeX on one line. It replaces one symbol after the other, and shares no code with `latex`."""
     text = re.sub(r"\\mathrm\{([^}]*)\}", lambda found: found[1].replace(r"\_", "_"), text)
     for symbol, word in BACK.items():
         text = re.sub(re.escape(symbol) + ("(?![a-z])" if symbol[-1].isalpha() else ""), word, text)
@@ -54,7 +54,7 @@ def back(text):
 
 
 def values(text, names):
-    """What Python makes of a formula; "with s = ..." is computed first."""
+    """The value of a formula, evaluated as Python. "with s = ..." is computed first."""
     main, _, short = text.partition(" with ")
     if short:
         name, _, meaning = short.partition("=")
@@ -63,8 +63,8 @@ def values(text, names):
 
 
 @each_text
-def test_it_means_what_the_formula_means(name):
-    """Read back, it gives the same numbers: no bracket is missing."""
+def test_latex_means_what_the_formula_means(name):
+    """The LaTeX, translated back to Python, gives the same numbers as the formula."""
     one, text = TEXTS[name]
     numbers = {name: {"eps": 0.1}.get(name, 0.75 + 0.1 * i) for i, name in enumerate(one.parameters)}
     for x in (-3.3, -0.7, 0.2, 0.6, 2.9):
@@ -73,17 +73,17 @@ def test_it_means_what_the_formula_means(name):
         names = {**dict(zip(one.operands, (x, 0.3), strict=False)), **numbers, "x": x}
         names = {**names, **({"target": 0.3} if one.name == "binary_cross_entropy" else {})}
         expected = values(text, names)
-        rtol = 1e-3 if re.search(r"\d{8}", text) else 1e-12  # a long number is rounded
+        rtol = 1e-3 if re.search(r"\d{8}", text) else 1e-12  # the LaTeX rounds a long number
         assert np.allclose(values(back(latex(text)), names), expected, rtol), back(latex(text))
-        # With numbers in place of names, and those that are 1 left out.
+        # `latex` can put numbers in place of names. It leaves out factors that are 1.
         for given in (numbers, dict.fromkeys(numbers, 1), dict.fromkeys(numbers, 0.5)):
             put = back(latex(text, given))
             assert np.allclose(values(put, {**names, **given}), values(text, {**names, **given}), rtol=1e-3), put
 
 
 @each_text
-def test_matplotlib_can_draw_it(name):
-    """With names, and with numbers."""
+def test_matplotlib_can_draw_the_latex(name):
+    """matplotlib draws it with the names of parameters and with their numbers."""
     parser = pytest.importorskip("matplotlib.mathtext").MathTextParser("path")
     one, text = TEXTS[name]
     for given in ({}, one.values):
@@ -92,7 +92,7 @@ def test_matplotlib_can_draw_it(name):
 
 @each_text
 def test_the_display_form_is_well_formed(name):
-    r"""Braces and brackets in pairs, each \left with its \\right, each case with its condition; and no slash but in powers."""
+    r"""Brackets and \left ... \right come in pairs, each case has a condition, and a slash stands only in a power."""
     text = latex(TEXTS[name][1], display=True)
     for opening, closing in (("{", "}"), ("(", ")"), (r"\left", r"\right"), (r"\begin{cases}", r"\end{cases}")):
         assert text.count(opening) == text.count(closing)
@@ -124,13 +124,13 @@ def test_the_display_form_is_well_formed(name):
         ("d/dx (x / 2)", {}, r"d/dx\,(x/2)"),
     ],
 )
-def test_the_form(text, given, expected):
-    """As one would write it."""
+def test_the_form_on_one_line(text, given, expected):
+    """The LaTeX is what a person would write: few brackets, no factors that are 1, rounded numbers."""
     assert latex(text, given) == expected
 
 
 def test_the_display_form():
-    """Fractions and cases; a sign stands before the fraction."""
+    """The display form has fractions and cases. A sign stands before the fraction."""
     assert latex("-x / 2", display=True) == r"-\frac{x}{2}"
     assert latex("0 if x <= -1 else x / 4 if x < 1 else x", display=True) == (
         r"\begin{cases} 0 & \text{if } x \leq -1 \\ \frac{x}{4} & \text{if } x < 1 \\ x & \text{else} \end{cases}"
@@ -139,7 +139,7 @@ def test_the_display_form():
 
 
 @pytest.mark.parametrize("text", ["x +", "x[0]", "lambda: x", "not x", "a @ b", "a.b(x)"])
-def test_what_is_no_formula(text):
-    """It is refused."""
+def test_what_is_no_formula_is_refused(text):
+    """Text that is no formula raises a ValueError that says so."""
     with pytest.raises(ValueError, match=r"^no (formula|LaTeX)"):
         latex(text)

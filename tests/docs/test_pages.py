@@ -1,4 +1,4 @@
-"""The pages under docs/ say what is true: every cell runs and prints what the page shows, and every function has a page."""
+"""The pages under docs/ are true: every cell runs and prints what the page shows, and every function has a page."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from checkout import ROOT
 
 DOCS = ROOT / "docs"
 CELLS = Path(__file__).parent / "cells.py"
-MADE = {"_build", "functions"}  # by the build, and not in git
+MADE = {"_build", "functions"}  # folders that the build of the documentation makes, and that are not in git
 cells = types.SimpleNamespace(**runpy.run_path(str(CELLS)))
 PAGES = sorted(page for page in DOCS.rglob("*.md") if not MADE & set(page.relative_to(DOCS).parts))
 TITLES = [str(page.relative_to(DOCS)) for page in PAGES]
@@ -27,28 +27,28 @@ TEXTS = {title: page.read_text(encoding="utf-8") for title, page in zip(TITLES, 
 
 @pytest.mark.parametrize("title", TITLES)
 def test_every_cell_is_found(title):
-    """By the pattern that runs them."""
+    """The pattern that finds the cells of a page finds every block of Python."""
     assert len(cells.CELL.findall(TEXTS[title])) == len(re.findall(r"^ *```+ *(?:\{[\w-]+\} *)?py", TEXTS[title], re.MULTILINE))
 
 
 @pytest.mark.parametrize("title", [title for title in TITLES if cells.CELL.search(TEXTS[title])])
-def test_cells(title):
-    """In a process of its own: pages import what starts threads, and set what is global."""
+def test_cells_print_what_the_page_shows(title):
+    """Each page runs in a process of its own, because pages import libraries that start threads, and change global settings."""
     text, page = TEXTS[title], DOCS / title
     if missing := cells.missing(text):
         pytest.skip(f"not installed: {', '.join(missing)}")
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # several would wait for each other on busy cores
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # several threads would wait for each other on busy cores
     done = subprocess.run([sys.executable, CELLS, page], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_pages_are_there():
-    """The four kinds of pages came with the tests."""
+    """The folder has an index and the four kinds of pages, so that the tests above test some."""
     assert {"index.md", "tutorial", "how-to", "reference", "explanation"} <= {title.split(os.sep)[0] for title in TITLES}
 
 
 def test_every_function_has_a_page():
-    """One that shows its docstring and that of its backward pass; an alias stands on the page of its function."""
+    """Each public function stands on exactly one page of the reference, an alias on the page of its function."""
     pages = runpy.run_path(str(DOCS / "_extensions" / "reference_pages.py"))["pages"]()
     shown = re.findall(r"^\.\. autofunction:: fastact\.(\w+)$", "".join(pages.values()), re.MULTILINE)
     public = {name for name in fastact.__all__ if callable(getattr(fastact, name))}
