@@ -1,8 +1,10 @@
-"""Every elementwise result against the exact one: the bounds that the package promises, over the whole line.
+"""Every elementwise result is as close to the exact one as the package promises, for all finite inputs.
 
-Three references: the definitions in mpmath, on the edges, the worst inputs on record and some hundred points between them; for
-float32 on every 19997th bit pattern the float64 of the first implementation; and for float64 on 24,000 points the fallback, which
-computes it with twice the digits. `python benchmarks/accuracy.py` takes every pattern.
+The tests compare results with three references:
+- the definitions in mpmath, on the edges, the worst inputs on record and some hundred points between them;
+- for float32, the float64 results of the first implementation, on every 19997th bit pattern;
+- for float64, the results of the fallback, which computes with twice the digits, on 24,000 points.
+`python benchmarks/accuracy.py` takes every bit pattern.
 """
 
 import functools
@@ -25,26 +27,26 @@ from passes import (
     each_pass_from_input,
 )
 
-# The promise, in units of the last place; near a zero of the derivative an absolute error instead.
+# The promise, in ULP. Near a zero of the derivative it is an absolute error instead.
 BOUND = {"forward": 2, "backward": 4}
 NEAR_ZERO = {np.float32: 2.0**-25, np.float64: 2.0**-54}
 
 FROM_OUTPUT = [one for one in BACKWARD if one.kind == "from_output"]
-# logit's eps, which is None, is no part of the definition: test_edges.py.
+# logit's eps, whose usual value is None, is not in the definition. test_edges.py tests it.
 VARIED = [(one, name) for one in FROM_INPUT for name in one.varied if one.declared.values[name] is not None]
 GATED = [one for one in BACKWARD if len(one.declared.operands) == 2]
-# One of so many of the oracle's bulk of points: with hundreds of digits each takes up to a millisecond.
+# The tests take only one of so many points of the oracle, because hundreds of digits are slow.
 EVERY_POINT, EVERY_POINT_OF_PARAMETERS = {np.float32: 20, np.float64: 30}, 60
 
 
 def evaluate(one, implementation, x, gradient=0, **parameters):
-    """The pass at x, or one of its results."""
+    """The result of the pass at x; where it has several, the one that `gradient` chooses."""
     got = one.of(implementation)(*one.arrays(x), **parameters)
     return got[gradient] if isinstance(got, tuple) else got
 
 
 def check(one, x, got, high, rest=0.0, times=1):
-    """Fail with the worst input and its error, beyond so many times the bound."""
+    """Fail where an error exceeds `times` the bound, and name the worst input."""
     error = ulps(got, high, rest)
     if one.kind == "backward":
         with np.errstate(invalid="ignore"):
@@ -60,8 +62,8 @@ def check(one, x, got, high, rest=0.0, times=1):
 @each_implementation
 @each_pass_from_input
 @each_dtype
-def test_against_the_definition(implementation, one, dtype):
-    """The declared definition and its derivative in mpmath, tails, subnormals and saturation included."""
+def test_results_agree_with_the_definition(implementation, one, dtype):
+    """Forward and backward are as exact as promised, also in tails, for subnormals and where a function saturates."""
     x, high, rest = oracle.truth(one.activation, one.kind, dtype, every=EVERY_POINT[dtype])
     assert len(x) > (30 if one.activation == "logit" else 120)
     check(one, x, evaluate(one, implementation, x, one.main), high, rest)
@@ -70,22 +72,22 @@ def test_against_the_definition(implementation, one, dtype):
 @each_implementation
 @each(GATED)
 @each_dtype
-def test_gradient_of_the_value(implementation, one, dtype):
-    """The other gradient of a gated pair is the gate's function: grad * f(gate)."""
+def test_gradient_of_the_value_is_the_function_of_the_gate(implementation, one, dtype):
+    """The gradient of the value of a gated pair, for a grad of 1, is f(gate), as exact as promised."""
     x, high, rest = oracle.truth(one.activation, "forward", dtype, every=EVERY_POINT[dtype])
     check(one, x, evaluate(one, implementation, x, 1 - one.main), high, rest)
 
 
 @functools.cache
 def every_19997th():
-    """Every 19997th finite float32: 419 in a binade."""
+    """Every 19997th finite float32. Each binade has 419 of them."""
     x = np.arange(0, 2**32, 19997, dtype=np.uint64).astype(np.uint32).view(np.float32)
     return np.sort(x[np.isfinite(x)])
 
 
 @functools.lru_cache(maxsize=1)
 def wide_reference(one):
-    """The best implementation in float64, at the same inputs and parameters."""
+    """The float64 results of the best implementation, at the same inputs and parameters."""
     parameters = {
         name: float(np.float32(value)) for name, value in one.declared.values.items() if value is not None and one.parameters
     }
@@ -94,8 +96,8 @@ def wide_reference(one):
 
 @each_implementation
 @each_pass_from_input
-def test_every_19997th_float32(implementation, one):
-    """215,000 inputs from all binades."""
+def test_every_19997th_float32_agrees_with_float64(implementation, one):
+    """215,000 inputs from all binades have float32 results as exact as promised."""
     x, high = every_19997th(), wide_reference(one)
     got = evaluate(one, implementation, x, one.main)
     inside = ~np.isnan(high)
@@ -105,21 +107,24 @@ def test_every_19997th_float32(implementation, one):
 
 @functools.cache
 def many_float64():
-    """The oracle's points, and as many in each stretch of the line as no segment of a table is without."""
+    """The oracle's points, and so many random ones that every segment of a table has some."""
     rng = np.random.default_rng(1)
     return np.unique(np.concatenate([oracle.points(np.float64), *(rng.uniform(-width, width, 7000) for width in (4, 30, 800))]))
 
 
 @functools.lru_cache(maxsize=1)
 def fallback_reference(one):
-    """The fallback's float64 there."""
+    """The float64 results of the fallback on these points."""
     return evaluate(one, "numpy", many_float64(), one.main)
 
 
 @each_compiled
 @each_pass_from_input
-def test_float64_is_that_of_the_fallback(implementation, one):
-    """To the bound of both, in every segment of a table; the fallback itself is held to the definition above."""
+def test_float64_agrees_with_the_fallback(implementation, one):
+    """The two differ by at most the sum of their bounds, in every segment of a table.
+
+    The tests above compare the fallback itself with the definition.
+    """
     x, high = many_float64(), fallback_reference(one)
     got = evaluate(one, implementation, x, one.main)
     inside = ~np.isnan(high)
@@ -130,12 +135,12 @@ def test_float64_is_that_of_the_fallback(implementation, one):
 @each_implementation
 @each_dtype
 @each(FROM_OUTPUT)
-def test_from_the_output(implementation, one, dtype):
-    """From y the error is that of y: a few roundings of the largest value, not relative to the derivative."""
+def test_backward_from_the_output_is_close(implementation, one, dtype):
+    """A gradient from y has the error that the rounding of y makes: a few roundings of 1, or of the derivative if larger."""
     x, high, _ = oracle.truth(one.activation, "backward", dtype, every=EVERY_POINT[dtype])
     y = Pass(one.activation, "forward").of(implementation)(x)
     got = one.of(implementation)(np.ones_like(x), y)
-    sensitive = np.maximum(1, np.abs(y)) if one.activation == "logit" else 1  # its derivative grows as exp(|y|)
+    sensitive = np.maximum(1, np.abs(y)) if one.activation == "logit" else 1  # because its derivative grows as exp(|y|)
     allowed = 4 * np.finfo(dtype).eps * np.maximum(1, np.abs(high)) * sensitive
     kept = np.isfinite(y) & (np.abs(high) <= np.finfo(dtype).max)
     assert (np.abs(got[kept] - high[kept]) <= allowed[kept]).all()
@@ -144,8 +149,8 @@ def test_from_the_output(implementation, one, dtype):
 @each_implementation
 @each_dtype
 @each([one for one in EVERY if one.kind != "forward"])
-def test_gradient_multiplies(implementation, one, dtype):
-    """backward(grad, x) is grad times backward(1, x), to two roundings of a normal result."""
+def test_backward_is_proportional_to_grad(implementation, one, dtype):
+    """backward(grad, x) is grad times backward(1, x), within two roundings of a normal result."""
     rng = np.random.default_rng(0)
     x, grad = rng.normal(0, 3, 5000).astype(dtype), rng.normal(0, 10, 5000).astype(dtype)
     others = [x] * (one.operands - 1)
@@ -157,18 +162,18 @@ def test_gradient_multiplies(implementation, one, dtype):
 @each_implementation
 @pytest.mark.parametrize(("one", "name"), VARIED, ids=str)
 @each_dtype
-def test_other_parameters(implementation, one, name, dtype):
+def test_bounds_hold_for_other_parameters(implementation, one, name, dtype):
     """The bounds hold for parameters other than the defaults, given as numbers and as arrays."""
     for number in one.numbers(name, dtype, 11)[[1, 8] if dtype is np.float32 else [8]]:
         truth = oracle.truth(one.activation, one.kind, dtype, ((name, float(number)),), EVERY_POINT_OF_PARAMETERS)
-        normal = np.abs(truth[0]) >= np.finfo(dtype).tiny  # a subnormal times a slope may be 0, where the kink is
+        normal = np.abs(truth[0]) >= np.finfo(dtype).tiny  # a subnormal times a slope may round to 0, where the kink is
         x, high, rest = (values[normal] for values in truth)
         for given in (float(number), np.full(x.shape, number, dtype)):
             check(one, x, evaluate(one, implementation, x, one.main, **{name: given}), high, rest)
 
 
 def test_the_oracle_sees_errors():
-    """The checks above fail where they must: an error of 3 ULP, a lost tail, a NaN, a wrong sign of zero slope."""
+    """`check` fails for an error of 3 ULP, a lost tail, a NaN and an infinity."""
     forward = next(one for one in FROM_INPUT if one.kind == "forward")
     x = np.array([-100, -1, 0.5, 2], np.float32)
     high = 1 / (1 + np.exp(-x.astype(np.float64)))
@@ -182,7 +187,7 @@ def test_the_oracle_sees_errors():
 
 
 def test_the_oracle_differentiates():
-    """The difference quotient, at a kink, in a tail, beside a sign change and at the smallest numbers."""
+    """The difference quotient is right at a kink, in a tail, beside a change of sign and at the smallest numbers."""
     relu = oracle.Definition("max(0, x)", 130)
     assert relu.derivative(relu.context.mpf(0), {}) is None
     assert relu.derivative(relu.context.mpf(1e-45), {}) == 1

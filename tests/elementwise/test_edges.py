@@ -1,4 +1,4 @@
-"""What the package promises at single points: kinks, infinities, NaN, no warnings, identities, the worked example."""
+"""What the package promises at single points: at kinks, infinities, NaN and in tails; and no floating-point warnings."""
 
 import functools
 
@@ -11,7 +11,7 @@ from fastact import backends
 import oracle
 from passes import BACKWARD, BY_NAME, EVERY, FROM_INPUT, ROWS, each, each_dtype, each_implementation, each_of_all
 
-# The derivative at each kink, for the usual parameters: the saturated side owns it.
+# The derivative at each kink, for the usual parameters. It is the derivative of the saturated side.
 KINKS = {
     "relu": {0: 0},
     "relu6": {0: 0, 6: 0},
@@ -29,7 +29,7 @@ KINKS = {
     "prelu": {0: 0.25},
     "sparse_sigmoid": {-1: 0, 1: 0},
 }
-# Where nothing comes through, however large the gradient.
+# Inputs where the derivative is 0, so that no gradient passes.
 DEAD = {
     "relu": [-1],
     "relu6": [-1, 7],
@@ -44,7 +44,7 @@ DEAD = {
     "sparse_plus": [-2],
     "sparse_sigmoid": [-2, 2],
 }
-# A wave has no limit at infinity, and the logit none outside [0, 1].
+# Points where simple formulas give 0, infinity or NaN, or lose digits.
 TAILS = [
     ("sigmoid-forward", -100),
     ("sigmoid-backward", 50),
@@ -67,11 +67,12 @@ TAILS = [
     ("softsign-backward", 3e7),
     ("hard_swish-forward", 5.7e37),
 ]
+# A wave has no limit at infinity, and logit has none outside [0, 1].
 NO_LIMIT = ("snake-backward", "logit-forward", "logit-backward")
 
 
 def values(dtype):
-    """Finite numbers from every binade, up to the largest and down to the smallest."""
+    """Finite numbers from every binade, the largest and the smallest too."""
     limits = np.finfo(dtype)
     x = np.concatenate([oracle.points(dtype, 3), [limits.max, -limits.max, limits.smallest_subnormal, 0.0, -0.0]]).astype(dtype)
     return x[np.isfinite(x)]
@@ -81,7 +82,10 @@ def values(dtype):
 @each(EVERY + ROWS)
 @each_dtype
 def test_no_floating_point_error_for_finite_input(implementation, one, dtype):
-    """np.errstate(all="raise") passes: for one call, each element on its own, strided, in place, and with a wide gradient."""
+    """A call under np.errstate(all="raise") raises nothing.
+
+    The calls are contiguous, strided, in place and on single elements, with gradients from 0 to 1e30.
+    """
     x = values(dtype)
     with np.errstate(all="raise"):
         if one.kind == "from_output":
@@ -104,7 +108,7 @@ def test_no_floating_point_error_for_finite_input(implementation, one, dtype):
 @each(ROWS)
 @each_dtype
 def test_no_floating_point_error_for_finite_rows(implementation, one, dtype):
-    """The same for rows: of every length, along both axes, with entries of every size."""
+    """The same holds for rows of every kind of length, along both axes, with small and large entries."""
     rng = np.random.default_rng(0)
     for n in (1, 2, 10, 64, 65, 1030):
         for spread in (1e-40, 1, 30, 100, 5000, 1e30):
@@ -118,7 +122,7 @@ def test_no_floating_point_error_for_finite_rows(implementation, one, dtype):
 
 @functools.cache
 def limit(one, dtype, sign):
-    """The value, or the slope, so far out that every function is a straight line, or a parabola."""
+    """The value, or the derivative, so far out that every function is a straight line or a parabola."""
     definition = oracle.defined(one.declared.definition, 800)
     context = definition.context
     parameters = {name: context.mpf(float(dtype(value))) for name, value in one.declared.values.items()}
@@ -131,7 +135,7 @@ def limit(one, dtype, sign):
 @each([one for one in FROM_INPUT if one.declared.operands == ("x",) and str(one) not in NO_LIMIT])
 @each_dtype
 def test_limits_at_infinity(implementation, one, dtype):
-    """At +-inf the limit of the definition and of its derivative."""
+    """At +-inf a pass gives the limit of the definition or of its derivative, alone and beside ordinary numbers."""
     function = one.of(implementation)
     for sign in (-1, 1):
         x = np.full(1, sign * np.inf, dtype)
@@ -145,8 +149,8 @@ def test_limits_at_infinity(implementation, one, dtype):
 @each_implementation
 @each_of_all
 @each_dtype
-def test_nan(implementation, one, dtype):
-    """NaN in, NaN out, in every lane and from every operand; a NaN gradient wherever the derivative is not 0."""
+def test_nan_in_gives_nan_out(implementation, one, dtype):
+    """A NaN in any lane of any operand gives NaN there and nowhere else; a NaN gradient only where the derivative is not 0."""
     function = one.of(implementation)
     for n in (1, 5, 16, 70):
         x = np.linspace(0.1, 0.9, n).astype(dtype)
@@ -164,15 +168,15 @@ def test_nan(implementation, one, dtype):
                     assert (found == (here & (good != 0))).all()
                 elif one.outputs == 1 or one.summed:
                     assert found[:, place].all()
-                else:  # the gradient of a value need not depend on the value
+                else:  # the gradient with respect to the value of a pair need not depend on the value
                     assert found[:, place].any()
 
 
 @each_implementation
 @each_dtype
 @each([one for one in BACKWARD if one.activation in KINKS])
-def test_kinks(implementation, dtype, one):
-    """relu'(0) = 0, leaky_relu'(0) = slope, hard_tanh'(1) = 0 ..., from the input and from the output, for both zeros."""
+def test_the_saturated_side_owns_the_kink(implementation, dtype, one):
+    """The derivative at a kink is that of KINKS, from the input and from the output, for 0 and for -0."""
     function = one.of(implementation)
     for place, slope in KINKS[one.activation].items():
         x = np.array([place, place if place else -0.0], dtype)
@@ -191,8 +195,8 @@ def test_kinks(implementation, dtype, one):
 @each_implementation
 @each_dtype
 @each([one for one in BACKWARD if one.activation in DEAD])
-def test_infinite_gradient_through_a_dead_unit(implementation, dtype, one):
-    """It is 0, not inf * 0 = NaN; through a live unit it stays infinite."""
+def test_infinite_gradient_through_a_dead_unit_is_zero(implementation, dtype, one):
+    """An infinite gradient gives 0 where the derivative is 0, not inf * 0 = NaN. Elsewhere it stays infinite."""
     x = np.array([*DEAD[one.activation], 0.75 if one.activation != "relu" else np.inf] * 9, dtype)
     if one.kind == "from_output":
         x = BY_NAME[f"{one.activation}-forward"].of(implementation)(x)
@@ -202,8 +206,8 @@ def test_infinite_gradient_through_a_dead_unit(implementation, dtype, one):
 
 @each_implementation
 @each_dtype
-def test_saturation(implementation, dtype):
-    """Far out the functions take their limits exactly, without a warning."""
+def test_saturated_values_are_exact(implementation, dtype):
+    """Far out sigmoid, tanh and elu are exactly their limits, without a warning."""
     x = np.array([-np.inf, np.finfo(dtype).min, -1000, 1000, np.finfo(dtype).max, np.inf], dtype)
     expected = {"sigmoid": [0, 0, 0, 1, 1, 1], "tanh": [-1, -1, -1, 1, 1, 1]}
     with np.errstate(all="raise"):
@@ -218,8 +222,8 @@ def test_saturation(implementation, dtype):
 
 @each_implementation
 @each_dtype
-def test_signed_zero(implementation, dtype):
-    """The tanh, leaky_relu and elu keep -0."""
+def test_odd_functions_keep_the_sign_of_zero(implementation, dtype):
+    """tanh, leaky_relu and elu give -0 for -0."""
     zeros = np.array([0.0, -0.0] * 9, dtype)
     for name in ("tanh", "leaky_relu", "elu"):
         y = BY_NAME[f"{name}-forward"].of(implementation)(zeros)
@@ -230,7 +234,7 @@ def test_signed_zero(implementation, dtype):
 @each_implementation
 @each_dtype
 def test_symmetry_and_range(implementation, dtype):
-    """The tanh is odd, its derivative and the sigmoid's are even, to the bit; sigmoid lies in [0, 1], tanh in [-1, 1]."""
+    """Odd and even functions are so to the bit. sigmoid lies in [0, 1], tanh in [-1, 1], and their derivatives are >= 0."""
     x = values(dtype)
     ones = np.ones_like(x)
     sigmoid, tanh = (BY_NAME[f"{name}-forward"].of(implementation)(x) for name in ("sigmoid", "tanh"))
@@ -249,16 +253,16 @@ def test_symmetry_and_range(implementation, dtype):
 @each_implementation
 @each_dtype
 def test_tanh_is_a_scaled_sigmoid(implementation, dtype):
-    """That is, tanh(x) = 2 sigmoid(2 x) - 1, within the bounds of both."""
+    """tanh(x) = 2 sigmoid(2 x) - 1, within the bounds of both."""
     x = np.linspace(-12, 12, 4001).astype(dtype)
     sigmoid, tanh = (BY_NAME[f"{name}-forward"].of(implementation) for name in ("sigmoid", "tanh"))
-    # 2 ULP of each, where a unit of sigmoid below 1 is eps / 2 and counts twice
+    # 2 ULP of tanh and 2 of sigmoid. Below 1 a ULP is eps / 2, and that of sigmoid counts twice.
     assert np.abs(tanh(x) - (2 * sigmoid(2 * x) - 1)).max() <= 4 * np.finfo(dtype).eps
 
 
 @functools.cache
 def at_the_tail(one, dtype, x):
-    """The exact value, rounded."""
+    """The exact value or derivative, rounded."""
     definition = oracle.defined(one.declared.definition, oracle.DIGITS[dtype])
     exact = definition if one.kind == "forward" else definition.derivative
     return dtype(float(exact(definition.context.mpf(x), one.declared.values)))
@@ -267,8 +271,8 @@ def at_the_tail(one, dtype, x):
 @each_implementation
 @each_dtype
 @pytest.mark.parametrize(("name", "x"), TAILS, ids=str)
-def test_tails(implementation, dtype, name, x):
-    """Where others return 0, infinity or NaN, or lose all digits."""
+def test_tails_keep_their_digits(implementation, dtype, name, x):
+    """Results are right to 4 ULP at the points of TAILS."""
     one = BY_NAME[name]
     x = np.full(1, x, dtype)
     expected = at_the_tail(one, dtype, float(x[0]))
@@ -277,12 +281,12 @@ def test_tails(implementation, dtype, name, x):
 
 
 def test_the_worked_example():
-    """A dense layer of 3 by 4 random weights followed by ReLU: the negative value becomes 0, the others stay."""
+    """A dense layer of 3 by 4 random weights, followed by relu: the negative value becomes 0, the others stay."""
     np.random.seed(0)  # noqa: NPY002  (the example is stated with the legacy generator)
     inputs = np.array([[0.2, 0.5, 1.2], [1.2, 1.1, 0.6]])
     weights, bias = 0.1 * np.random.randn(3, 4), np.zeros((1, 4))  # noqa: NPY002
     before = inputs @ weights + bias
-    # The brief prints the fourth number as 0.21167282: two digits exchanged.
+    # The example as it was given has two digits of the fourth number exchanged: 0.21167282.
     stated = np.array([[0.11627268, 0.00841107, 0.08436441, 0.21176282], [0.41092453, -0.03484579, 0.2306009, 0.3395143]])
     np.testing.assert_allclose(before, stated, rtol=0, atol=5e-8)
     after = before.copy()
@@ -295,16 +299,16 @@ def test_the_worked_example():
     assert fastact.relu(stated).tolist() == [stated[0].tolist(), [0.41092453, 0, 0.2306009, 0.3395143]]
 
 
-def test_sigmoid_of_minus_1000():
-    """0, without a warning (pytest turns warnings into errors)."""
+def test_sigmoid_of_minus_1000_is_zero():
+    """sigmoid(-1000) is 0, without a warning: pytest turns warnings into errors."""
     assert fastact.sigmoid(-1000) == 0
     assert fastact.sigmoid(np.float32(-1000)) == 0
 
 
 @each_implementation
 @each_dtype
-def test_logit_at_its_ends(implementation, dtype):
-    """eps counts at both ends, however small it is, and the slope at a zero of either sign is upwards."""
+def test_logit_at_zero_and_one(implementation, dtype):
+    """eps counts at 0 and at 1, however small it is. Without eps the derivative at 0, -0 and 1 is +inf."""
     of = backends.load(implementation)
     for eps in (1e-6, 1e-12, 1e-20, 1e-30):
         low, high = of.logit(np.array([0, 1], dtype), eps)
@@ -317,15 +321,15 @@ def test_logit_at_its_ends(implementation, dtype):
 @each_implementation
 @each_dtype
 def test_squareplus_without_b_is_a_relu(implementation, dtype):
-    """b = 0 is allowed: no NaN at 0, where the saturated side counts."""
+    """b = 0 is allowed, and gives no NaN at 0, where the derivative is that of the saturated side."""
     of, x = backends.load(implementation), np.array([-2, -1e-30, -0.0, 0, 1e-30, 2], dtype)
     assert of.squareplus(x, 0.0).tolist() == np.maximum(x, 0).tolist()
     assert of.squareplus_backward(np.ones_like(x), x, 0.0).tolist() == (x > 0).tolist()
 
 
 @each_implementation
-def test_a_huge_gradient_of_a_vanishing_slope(implementation):
-    """No overflow on the way to a result that is finite, nor a slope where there is none left."""
+def test_a_huge_gradient_times_a_tiny_derivative(implementation):
+    """A finite result has no overflow on the way to it, and where the derivative underflows the result is 0."""
     of = backends.load(implementation)
     huge = np.full(40, 3e38, np.float32)
     for name in ("silu", "quick_gelu", "mish", "serf", "logish"):

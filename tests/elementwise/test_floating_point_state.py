@@ -1,4 +1,7 @@
-"""The caller's rounding mode, and whether subnormals are flushed, change no bit of a result, and are the caller's afterwards."""
+"""The caller's floating-point state changes no bit of a result, and a call leaves it as it was.
+
+The state is the rounding mode, and whether subnormals are flushed to 0.
+"""
 
 import functools
 import itertools
@@ -17,7 +20,7 @@ pytestmark = pytest.mark.skipif(not CONTROL, reason="the layout of fenv_t is not
 
 
 def numbers(shape, dtype, seed=0):
-    """Ordinary numbers; wide ones, whose results lie in the tails; and subnormal ones."""
+    """Ordinary numbers, large ones, whose results lie in the tails, and subnormal ones."""
     rng = np.random.default_rng(seed)
     values = rng.normal(0, 3, shape)
     wide, tiny = rng.random(shape) < 0.2, rng.random(shape) < 0.1
@@ -28,12 +31,13 @@ def numbers(shape, dtype, seed=0):
 
 
 def elementwise(dtype):
-    """Every activation and backward pass: short, long and strided, with its usual parameters; from its output too."""
+    """Calls of every activation and backward pass, from the output too: short, long and strided, with usual parameters."""
     for activation, length in itertools.product(ACTIVATIONS.values(), (17, 3000)):
         if not activation.public:
             continue
         usual = {name: activation.usual[name] for name, default in activation.parameters.items() if default is REQUIRED}
-        usual = {name: np.array(value, dtype) for name, value in usual.items()}  # else NumPy rounds it
+        # NumPy would round a Python number in the caller's mode, so the parameters are arrays.
+        usual = {name: np.array(value, dtype) for name, value in usual.items()}
         operands = [numbers((2, length), dtype, k) for k in range(len(activation.operands))]
         grad = numbers((2, length), dtype, 9)
         if activation.halves:
@@ -51,7 +55,10 @@ def elementwise(dtype):
 
 
 def along_axes(dtype):
-    """Every function along an axis, of rows of every algorithm; scaled and masked, and from its output too."""
+    """Calls of every function along an axis, backward from the output too, plain, scaled and masked.
+
+    The shapes are such that every algorithm for rows is used.
+    """
     shapes = (((40, 10), -1), ((9, 200), -1), ((3, 3000), -1), ((300, 40), 0), ((20, 70), 0))
     for (name, row), (shape, axis) in itertools.product(ROWS.items(), shapes):
         x, grad = numbers(shape, dtype), numbers(shape, dtype, 1)
@@ -75,7 +82,7 @@ def along_axes(dtype):
 
 
 def losses(dtype):
-    """Every loss of every reduction, of indices and of distributions."""
+    """Calls of every loss, with every reduction, for indices and for distributions."""
     shapes = ((40, 10), -1), ((9, 200), -1), ((3, 3000), -1), ((300, 40), 0)
     for (shape, axis), reduction in itertools.product(shapes, ("mean", "sum", "none")):
         logits, rng = numbers(shape, dtype), np.random.default_rng(3)
@@ -102,19 +109,19 @@ def losses(dtype):
 
 @functools.cache
 def listed(cases, dtype):
-    """The calls of one of the three kinds."""
+    """The calls that elementwise, along_axes or losses makes, as a list."""
     return list(cases(dtype))
 
 
 @functools.cache
 def results(implementation, cases, dtype):
-    """What they give in the default state."""
+    """The results of these calls in the default state."""
     with np.errstate(all="ignore"):
         return [called(load(implementation), *call) for call in listed(cases, dtype)]
 
 
 def called(functions, name, args, options):
-    """A copy of the result, or of each: out= is used again."""
+    """A copy of the result, or of each. It is a copy because other calls use the same out=."""
     result = getattr(functions, name)(*args, **options)
     return tuple(map(np.copy, result)) if isinstance(result, tuple) else np.copy(result)
 
@@ -123,8 +130,11 @@ def called(functions, name, args, options):
 @each_dtype
 @pytest.mark.parametrize("bits", BITS, ids=STATES)
 @pytest.mark.parametrize("cases", [elementwise, along_axes, losses], ids=lambda cases: cases.__name__)
-def test_state_of_the_caller(implementation, dtype, bits, cases):
-    """Every public function but gumbel_softmax, whose noise is NumPy's, gives the default state's bits and keeps the caller's."""
+def test_the_state_of_the_caller_changes_no_bit(implementation, dtype, bits, cases):
+    """Every public function gives the bits of the default state, and leaves the caller's state as it was.
+
+    gumbel_softmax is left out, because NumPy makes its noise.
+    """
     functions, wrong = load(implementation), {}
     for (name, args, options), expected in zip(listed(cases, dtype), results(implementation, cases, dtype), strict=True):
         with np.errstate(all="ignore"), state(bits):
@@ -142,8 +152,8 @@ def test_state_of_the_caller(implementation, dtype, bits, cases):
     assert control(environment()) & bits == 0
 
 
-def test_states_are_set():
-    """Under each of them NumPy itself adds otherwise."""
+def test_the_states_change_what_numpy_computes():
+    """`fenv.state` really sets each state: sums and products of NumPy differ as they must."""
     one, small = np.ones(1, np.float32), np.full(1, 1e-10, np.float32)
     tiny = np.full(1, 1e-40, np.float32)
     expected = {"up": (1.0000001, 1), "down": (1, 1), "towards 0": (1, 1), "flushing": (1, 0), "up, flushing": (1.0000001, 0)}

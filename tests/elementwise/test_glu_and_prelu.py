@@ -1,4 +1,4 @@
-"""glu, which splits one array, and prelu's backward pass, which sums: what the elementwise tests cannot say of them."""
+"""glu splits one array, and prelu's backward pass sums a gradient: what the elementwise tests cannot test of them."""
 
 import inspect
 import pickle
@@ -19,7 +19,7 @@ X = np.array([0.5, -1.5, 2.5], np.float32)
 
 
 def of(implementation, name):
-    """A public function."""
+    """A public function of an implementation."""
     return getattr(backends.load(implementation), name)
 
 
@@ -48,7 +48,7 @@ SPLITS = [
 @each_dtype
 @pytest.mark.parametrize(("shape", "axis"), SPLITS, ids=str)
 def test_glu(implementation, dtype, shape, axis):
-    """The first half times the sigmoid of the second; new, into an out, masked, from any layout."""
+    """glu is the first half times the sigmoid of the second: as a new array, with out= and where=, from any layout."""
     glu = of(implementation, "glu")
     x, first, second, _ = split(dtype, shape, axis)
     expected = BY_NAME["glu-forward"].of(implementation)(first, second)
@@ -72,7 +72,7 @@ def test_glu(implementation, dtype, shape, axis):
 @each_dtype
 @pytest.mark.parametrize(("shape", "axis"), SPLITS, ids=str)
 def test_glu_backward(implementation, dtype, shape, axis):
-    """One array with the gradients of both halves: new, in place, into any out, from any layout."""
+    """glu_backward gives one array with the gradients of both halves: new, in place, with out= and where=, from any layout."""
     backward = of(implementation, "glu_backward")
     x, first, second, grad = split(dtype, shape, axis)
     expected = np.concatenate(BY_NAME["glu-backward"].of(implementation)(grad, first, second), axis)
@@ -96,7 +96,7 @@ def test_glu_backward(implementation, dtype, shape, axis):
 @each_backend
 @pytest.mark.parametrize("start", range(9))
 def test_glu_of_overlapping_arrays(implementation, start):
-    """An out that shares memory with x, or with grad, anyhow."""
+    """An out= that shares memory with x or grad in any way gets the bits that a new array would."""
     glu, backward = of(implementation, "glu"), of(implementation, "glu_backward")
     values = np.linspace(-3, 3, 16).astype(np.float32)
     memory = values.copy()
@@ -110,8 +110,8 @@ def test_glu_of_overlapping_arrays(implementation, start):
 
 
 @each_backend
-def test_glu_of_other_things(implementation):
-    """Lists, integers, subclasses, gradients of more dimensions."""
+def test_glu_takes_lists_integers_and_subclasses(implementation):
+    """glu and glu_backward take lists, integers and subclasses; grad may have more dimensions than x."""
     glu, backward = of(implementation, "glu"), of(implementation, "glu_backward")
     assert glu([[2.0, 3.0, 0.0, 0.0]]).tolist() == [[1.0, 1.5]]
     assert glu(np.array([2, 0], np.int8)).dtype == np.float32
@@ -122,8 +122,8 @@ def test_glu_of_other_things(implementation):
 
 
 @each_backend
-def test_glu_refuses(implementation):
-    """An odd length, a scalar, a wrong axis, a wrong out."""
+def test_glu_refuses_wrong_arguments(implementation):
+    """An odd length, a scalar, a wrong axis or a wrong out= raises an error that says what is wrong."""
     for name, given in (("glu", []), ("glu_backward", [np.ones((2, 1), np.float32)])):
         function, x = of(implementation, name), np.ones((2, 2), np.float32)
         message = rf"{name}\(\) needs x of even length along the axis that it splits: axis -1 has 3"
@@ -158,7 +158,7 @@ WEIGHTS = [(), (1,), (10,), (7, 1), (7, 10), (1, 1)]
 @each_dtype
 @pytest.mark.parametrize("shape", WEIGHTS, ids=str)
 def test_prelu_backward(implementation, dtype, shape):
-    """The gradient of x elementwise; that of the weight summed to its shape, in float64, and rounded once."""
+    """The gradient of x is elementwise. The gradient of the weight is summed to its shape in float64, and rounded once."""
     rng = np.random.default_rng(0)
     backward = of(implementation, "prelu_backward")
     grad, x = rng.normal(size=(2, 7, 10)).astype(dtype)
@@ -170,7 +170,8 @@ def test_prelu_backward(implementation, dtype, shape):
     expected = terms.sum(axis=axes).reshape(shape) if axes else terms
     assert dweight.shape == shape
     assert dweight.dtype == dtype
-    close = {"rtol": np.finfo(dtype).eps, "atol": 2**-50 * np.abs(terms).sum()}  # sums taken in another order cancel otherwise
+    # Terms cancel, and a sum in another order has other roundings.
+    close = {"rtol": np.finfo(dtype).eps, "atol": 2**-50 * np.abs(terms).sum()}
     np.testing.assert_allclose(dweight, expected, **close)
     outs = np.empty_like(x), np.empty_like(weight)
     assert all(got is out for got, out in zip(backward(grad, x, weight, out=outs), outs, strict=True))
@@ -196,7 +197,7 @@ def test_prelu_backward(implementation, dtype, shape):
 @each_dtype
 @pytest.mark.parametrize("shape", [(33, 70, 5, 9), (300, 1, 3, 2), (0, 4, 1, 1), (2, 3, 40, 40)], ids=str)
 def test_prelu_backward_per_channel(implementation, dtype, shape):
-    """A weight for each channel of images; each sum is the same whatever the memory's order."""
+    """A weight may be one for each channel of images. The order of the memory changes its gradient by roundings alone."""
     rng = np.random.default_rng(1)
     backward = of(implementation, "prelu_backward")
     grad, x = rng.normal(size=(2, *shape)).astype(dtype)
@@ -215,7 +216,7 @@ def test_prelu_backward_per_channel(implementation, dtype, shape):
 @each_dtype
 @pytest.mark.parametrize("shape", [(33, 70, 5, 9), (2, 3, 40, 40)], ids=str)
 def test_the_gradient_of_a_weight_does_not_depend_on_its_neighbours(implementation, dtype, shape):
-    """A sum over all axes but the last has the same bits without the first weight; NumPy's sums have not."""
+    """The gradients of the other weights keep their bits if the first weight is left out. NumPy's sums do not do that."""
     rng = np.random.default_rng(1)
     backward, weight = of(implementation, "prelu_backward"), rng.uniform(0.1, 0.4, shape[-1]).astype(dtype)
     grad, x = rng.normal(size=(2, *shape)).astype(dtype)
@@ -224,8 +225,8 @@ def test_the_gradient_of_a_weight_does_not_depend_on_its_neighbours(implementati
 
 
 @each_backend
-def test_prelu_backward_of_other_things(implementation):
-    """A Python number as the weight, a large sum, broadcasting operands, an empty array, masked and NaN elements."""
+def test_prelu_backward_of_unusual_operands(implementation):
+    """prelu_backward is right for a Python number as weight, a long sum, operands that broadcast, an empty array and NaN."""
     backward = of(implementation, "prelu_backward")
     dx, dweight = backward(np.ones(2, np.float32), np.array([-2, 3], np.float32), 0.25)
     assert (dx.tolist(), dweight) == ([0.25, 1.0], -2.0)
@@ -244,8 +245,8 @@ def test_prelu_backward_of_other_things(implementation):
 
 
 @each_backend
-def test_prelu_backward_refuses(implementation):
-    """A wrong out before anything is written, a missing weight, what is no array."""
+def test_prelu_backward_refuses_wrong_arguments(implementation):
+    """A wrong out=, a missing weight or an operand that is no array raises an error, and nothing is written before it."""
     backward = of(implementation, "prelu_backward")
     name = r"prelu_backward\(\)"
     dx, dweight = X.copy(), np.ones((), np.float32)
@@ -273,8 +274,8 @@ def test_prelu_backward_refuses(implementation):
     refused(TypeError, rf"{name} takes arrays, and x is Duck", backward, X, Duck(), 0.25)
 
 
-def test_they_are_functions_like_the_others():
-    """Signatures and pickling, though no shortcut is in front of them."""
+def test_signatures_and_pickling():
+    """glu and prelu_backward have signatures and can be pickled, like functions that are ufuncs inside."""
     assert str(inspect.signature(fastact.glu)) == "(x, /, axis=-1, *, out=None, where=True, **kwargs)"
     assert str(inspect.signature(fastact.prelu_backward)) == "(grad, x, /, weight, *, out=None, where=True, **kwargs)"
     for function in (fastact.glu, fastact.glu_backward, fastact.prelu_backward):
@@ -284,7 +285,7 @@ def test_they_are_functions_like_the_others():
 @best_compiled
 @pytest.mark.parametrize("columns", [64, 1024, 2046, 3000])
 def test_glu_lets_other_threads_run(implementation, columns):
-    """While a long call works, another thread goes on, whatever the length of a row."""
+    """Another thread runs while a long call works, whatever the length of a row."""
     glu, started, finished = backends.load(implementation).glu, threading.Event(), []
     x = np.zeros((40_000_000 // columns, columns), np.float32)
     out = np.zeros((len(x), columns // 2), np.float32)
@@ -295,7 +296,7 @@ def test_glu_lets_other_threads_run(implementation, columns):
         finished.append(True)
 
     before = sys.getswitchinterval()
-    sys.setswitchinterval(60)  # a thread goes on until it gives up the lock by itself
+    sys.setswitchinterval(60)  # a thread keeps the interpreter's lock until it releases it by itself
     try:
         caller = threading.Thread(target=call)
         caller.start()

@@ -1,6 +1,6 @@
-"""Same bits everywhere: an elementwise result depends on its element alone, whatever array it stands in.
+"""An elementwise result depends on its element alone, and has the same bits in whatever array the element stands.
 
-Expected are the results of calls on single elements (arrays.one_by_one), by the same implementation.
+The tests compare with calls on single elements (arrays.one_by_one) of the same implementation.
 """
 
 import numpy as np
@@ -27,8 +27,8 @@ SEVERAL = each([one for one in REPRESENTATIVES if one.operands > 1])
 @each_implementation
 @each_representative
 @each_dtype
-def test_every_layout(implementation, one, dtype):
-    """Strides, orders, byte orders, alignments, 0-d, empty, broadcast: the operands laid out alike."""
+def test_every_layout_gives_the_same_bits(implementation, one, dtype):
+    """All operands have the same layout, which changes no bit."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     expected = singles(one, implementation, dtype)
     for name, arrange in ARRANGEMENTS.items():
@@ -39,12 +39,12 @@ def test_every_layout(implementation, one, dtype):
 @SEVERAL
 @each_dtype
 def test_operands_laid_out_differently(implementation, one, dtype):
-    """One operand contiguous, the others in each layout, and the other way round."""
+    """One operand has each layout in turn and the others are contiguous, which changes no bit."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     for name, arrange in ARRANGEMENTS.items():
         for turn in range(one.operands):
             arranged = [arrange(values) if i == turn else arrays.native(arrange(values)) for i, values in enumerate(inputs)]
-            # contiguous vectors have the bits of single calls: test_every_length_and_offset
+            # test_every_length_and_offset shows that contiguous vectors have the bits of single calls.
             expected = apply(np.reshape, function(*(arrays.native(values).ravel() for values in arranged)), arranged[0].shape)
             assert_same_bits(function(*arranged), expected, f"{name}, operand {turn}")
 
@@ -53,7 +53,7 @@ def test_operands_laid_out_differently(implementation, one, dtype):
 @each_representative
 @each_dtype
 def test_every_length_and_offset(implementation, one, dtype):
-    """0 to 70 elements, from the front and up to the end: every tail, every alignment, every neighbour."""
+    """The first and the last n elements, for n from 0 to 70, have the bits of single calls: any remainder, any alignment."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     expected = singles(one, implementation, dtype)
     for n in range(N + 1):
@@ -64,8 +64,8 @@ def test_every_length_and_offset(implementation, one, dtype):
 @each_implementation
 @each_pass
 @each_dtype
-def test_every_pass(implementation, one, dtype):
-    """What the other tests show in all layouts for one pass of each kind, in some for every pass."""
+def test_every_pass_in_some_layouts(implementation, one, dtype):
+    """Every pass has the bits of single calls in some layouts. The other tests try all layouts, for one pass of each kind."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     expected = singles(one, implementation, dtype)
     for name in ("contiguous", "0-d", "every third, reversed", "Fortran", "misaligned"):
@@ -84,8 +84,8 @@ def test_every_pass(implementation, one, dtype):
 @each_implementation
 @each_representative
 @each_dtype
-def test_large(implementation, one, dtype):
-    """Longer than the C core's chunk of 256 and than the fallback's block of 32768, contiguous and strided."""
+def test_arrays_of_many_blocks(implementation, one, dtype):
+    """Arrays longer than the C core's block of 256 and the fallback's of 32768 have the bits of single calls."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     expected = singles(one, implementation, dtype)
     for size in (257, 1023, 32773):
@@ -98,7 +98,10 @@ def test_large(implementation, one, dtype):
 @each_implementation
 @each_pass
 def test_neighbours_of_another_range(implementation, one):
-    """A float32 result keeps its bits beside a lane that is huge, NaN or subnormal (fitted kernels blend two forms)."""
+    """A float32 result keeps its bits beside a lane that is huge, NaN or subnormal.
+
+    A fitted kernel computes the lanes of one vector in two ways, and chooses for each lane.
+    """
     function = one.of(implementation)
     inside = np.linspace(-7.9, 7.9, 64, dtype=np.float32)
     grad = [np.linspace(0.5, 2, 64, dtype=np.float32)] * (one.operands - 1)
@@ -115,7 +118,7 @@ def test_neighbours_of_another_range(implementation, one):
 @each_pass_with_parameters
 @each_dtype
 def test_parameters_broadcast(implementation, one, dtype):
-    """A parameter for each element, row, column or the whole: bits as for that number alone."""
+    """A parameter may be an array for elements, rows or columns. A result has the bits of a call with that number alone."""
     function, inputs = one.of(implementation), [values.reshape(7, 10) for values in operands(dtype, one.operands)]
     flat = [values.ravel() for values in inputs]
     for name in one.varied:
@@ -134,15 +137,15 @@ def test_parameters_broadcast(implementation, one, dtype):
 
 
 def allowed_integer(one):
-    """An integer that every parameter may be, or None."""
+    """An integer that is allowed for every parameter, or None."""
     return next((number for number in (2, 0) if one.allows(**dict.fromkeys(one.parameters, number))), None)
 
 
 @each_backend
 @each([one for one in REPRESENTATIVES if one.parameters and allowed_integer(one) is not None])
 @each_dtype
-def test_parameters_positional(implementation, one, dtype):
-    """Parameters by position, in order, are those by name; Python integers, NumPy scalars and 0-d arrays are numbers."""
+def test_parameters_by_position(implementation, one, dtype):
+    """Parameters by position mean the same as by name. Python integers, NumPy scalars and 0-d arrays count as numbers."""
     public, inputs = getattr(backends.load(implementation), one.function), operands(dtype, one.operands)
     if one.kind == "from_output":
         leading, keywords = [inputs[0], None], {"y": inputs[1]}
@@ -161,8 +164,8 @@ def test_parameters_positional(implementation, one, dtype):
 
 @each_backend
 @each_pass_with_parameters
-def test_parameters_and_dtype(implementation, one):
-    """A Python number leaves float32 as it is, a float64 array or NumPy scalar promotes, as in every ufunc."""
+def test_parameters_promote_as_in_every_ufunc(implementation, one):
+    """A Python number keeps float32 results; a float64 array or NumPy scalar makes them float64, as in every ufunc."""
     function, inputs = one.of(implementation), operands(np.float32, one.operands)
     for name in one.varied:
         number = float(one.numbers(name, np.float32, 3)[1])
@@ -176,7 +179,7 @@ def test_parameters_and_dtype(implementation, one):
 @each_backend
 @each_pass_with_parameters
 def test_parameters_beyond_float32(implementation, one):
-    """A number that float32 cannot hold is infinite there, with NumPy's warning, in arrays of any size."""
+    """A parameter that float32 cannot hold becomes infinite in arrays of any size, with NumPy's warning."""
     for size in (1, N, 40000):
         inputs = [np.resize(values, size) for values in operands(np.float32, one.operands)]
         for name in one.parameters:
@@ -191,7 +194,7 @@ def test_parameters_beyond_float32(implementation, one):
 @each_representative
 @each_dtype
 def test_scalars_and_lists(implementation, one, dtype):
-    """Lists are float64 arrays; a scalar or 0-d array gives a NumPy scalar."""
+    """A list counts as a float64 array. A scalar or 0-d array gives a NumPy scalar."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     expected = singles(one, implementation, dtype)
     wide = one_by_one(function, *(values.astype(np.float64) for values in inputs))
@@ -210,7 +213,7 @@ def test_scalars_and_lists(implementation, one, dtype):
 @each_backend
 @each_representative
 def test_integers_and_booleans(implementation, one):
-    """They become the float that holds them, float32 or float64, whatever numbers the parameters are."""
+    """Integers and booleans become float32 where it holds them all, and else float64, whatever the parameters are."""
     function = one.of(implementation)
     small, wide = ("?", "i1", "u1", "i2", "u2", "f2"), ("i4", "u4", "i8", "u8")
     for code in small + wide:
@@ -224,7 +227,7 @@ def test_integers_and_booleans(implementation, one):
 @each_representative
 @each_dtype
 def test_subclass_is_kept(implementation, one, dtype):
-    """A subclass of ndarray comes back as itself, whichever operand it is; a masked array keeps its mask."""
+    """A result has the subclass of ndarray that any operand has. The result of a masked array keeps its mask."""
     function, inputs = one.of(implementation), operands(dtype, one.operands)
     mask = np.arange(N) % 3 == 0
     for i in range(one.operands):
@@ -253,7 +256,7 @@ def test_inputs_stay_as_they_are(implementation, one, dtype):
 
 
 class Duck:
-    """An object that answers for itself, as dask, xarray and pandas objects do."""
+    """An object that handles ufunc calls itself, as those of dask, xarray and pandas do."""
 
     def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
         return ufunc, method, len(inputs), sorted(keywords)
@@ -262,7 +265,7 @@ class Duck:
 @each_backend
 @each_pass
 def test_array_ufunc_override(implementation, one):
-    """An object with __array_ufunc__ gets the call, as any operand, parameter or out."""
+    """An object with __array_ufunc__ gets the call, whether it is an operand, a parameter or out=."""
     function, x = one.of(implementation), np.ones(3, np.float32)
     for i in range(one.operands):
         ufunc, method, count, keywords = function(*(Duck() if i == j else x for j in range(one.operands)))

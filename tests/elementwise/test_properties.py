@@ -1,4 +1,4 @@
-"""Properties over generated shapes, strides, broadcasting and values (hypothesis)."""
+"""Properties that hold for any shapes, strides, broadcasting and values, tried on examples that hypothesis makes."""
 
 import numpy as np
 from hypothesis import given
@@ -15,7 +15,7 @@ dtypes = st.sampled_from([np.float32, np.float64])
 
 @st.composite
 def views(draw, shape, dtype, least=None, most=None):
-    """An array of a shape: a view with any steps, in any order of axes, broadcast along some, of any values in a range."""
+    """A view of a shape, with any strides, any order of axes and any values in a range. Along some axes it is broadcast."""
     order = draw(st.permutations(range(len(shape))))
     steps = [draw(st.sampled_from([1, 1, 2, 3, -1, -2, 0])) for _ in shape]
     lengths = [1 if step == 0 else length * abs(step) for length, step in zip(shape, steps, strict=True)]
@@ -30,7 +30,7 @@ def views(draw, shape, dtype, least=None, most=None):
 
 @st.composite
 def calls(draw):
-    """A pass, operands, and an array for one of its parameters if it has any, that broadcast together."""
+    """A pass, its operands, and an array for one of its parameters if it has any. All broadcast together."""
     one, dtype = draw(st.sampled_from(PASSES)), draw(dtypes)
     names = [draw(st.sampled_from(one.varied))] if one.varied else []
     shapes = draw(hnp.mutually_broadcastable_shapes(num_shapes=one.operands + len(names), max_dims=3, max_side=9))
@@ -40,8 +40,8 @@ def calls(draw):
 
 
 @given(implementations, calls())
-def test_elementwise(implementation, call):
-    """A result has the broadcast shape, and each element is that of its operands alone."""
+def test_elements_depend_on_their_operands_alone(implementation, call):
+    """A result has the broadcast shape, and each element has the bits of a call on its operands alone."""
     one, inputs, parameters, shape, dtype = call
     function = one.of(implementation)
     results = function(*inputs, **parameters)
@@ -57,7 +57,7 @@ def test_elementwise(implementation, call):
 
 @given(implementations, st.sampled_from(PASSES), dtypes, st.data())
 def test_out_anywhere_in_the_same_memory(implementation, one, dtype, data):
-    """An out that overlaps the operands in any way gets what a new array would."""
+    """An out= that overlaps the operands in any way gets the bits that a new array would."""
     function = one.of(implementation)
     memory = np.linspace(-4, 4, 96).astype(dtype)
     length = data.draw(st.integers(1, 30))
@@ -76,8 +76,8 @@ def test_out_anywhere_in_the_same_memory(implementation, one, dtype, data):
 
 
 @given(implementations, st.sampled_from(ROWS), dtypes, hnp.array_shapes(max_dims=3, max_side=20), st.data())
-def test_rows(implementation, one, dtype, shape, data):
-    """Along any axis of any view: rows of probabilities sum to 1 (with a sink to less), rows of their gradients to 0."""
+def test_sums_of_rows(implementation, one, dtype, shape, data):
+    """Rows of probabilities sum to 1, or with a sink to less, and rows of gradients to 0, along any axis of any view."""
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
     width = np.dtype(dtype).itemsize * 8
     logits = hnp.arrays(dtype, shape, elements=st.floats(-50, 50, width=width))

@@ -16,7 +16,7 @@ MPF = Definition("0", DIGITS).context.mpf
 
 @functools.cache
 def function(text):
-    """A definition or a derivative, which may end in "with s = ...", as a function of numbers by name."""
+    """A definition or a derivative as a function of a dict of numbers. The text may end in "with s = ..."."""
     found = re.fullmatch(r"(.*) with (\w+) = (.*)", text)
     given = Definition(f"(lambda {found[2]}: ({found[1]}))({found[3]})" if found else text, DIGITS)
     words = {**given.words, "sigmoid": lambda x: 1 / (1 + given.exp(-x))}
@@ -25,7 +25,7 @@ def function(text):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_textbook_derivative(name):
-    """It equals the difference quotient with respect to each of the gradients' arrays, at random points."""
+    """Each declared derivative equals the difference quotient of the definition, at random points."""
     declared = ACTIVATIONS[name]
     rng = np.random.default_rng(5)
     definition, derivative = function(declared.definition), function(declared.slope)
