@@ -1,8 +1,8 @@
-"""Makes sure that the tests see the installed package and the backend they expect.
+"""Makes sure that the tests see the installed package and the backend that they expect.
 
-FASTACT_EXPECT says which backend must be in use: "compiled", the default, or "numpy". So neither a core that was not built
-nor the source folder imported in place of the installed package can pass on the fallback. An editable install is that folder,
-and is taken.
+FASTACT_EXPECT says which backend must be in use: "compiled", the default, or "numpy". The tests stop where another one is in
+use, so that they cannot pass on the fallback because the core was not built. They also stop where Python imported the source
+folder, unless `pip install -e` has installed that folder.
 """
 
 import gc
@@ -14,17 +14,17 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# Networks here are small: threads of the BLAS that wait for each other on busy cores take ten times as long.
+# The networks of the tests are small. On busy cores the threads of the BLAS would mostly wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Reproducible, no files left behind, and no deadline: nothing here depends on the clock.
+# Every run tries the same examples, leaves no files behind, and has no deadline: a busy machine must not fail a test.
 hypothesis.settings.register_profile("fastact", derandomize=True, database=None, deadline=None, max_examples=60)
 hypothesis.settings.register_profile("long", parent=hypothesis.settings.get_profile("fastact"), max_examples=3000)
 hypothesis.settings.load_profile("fastact")
 
 
 def pytest_configure():
-    """Refuse to test the wrong package."""
+    """Stop if the package or the backend is not the one to be tested."""
     import fastact
     from fastact.backends import explain_stale
 
@@ -56,13 +56,13 @@ def is_editable(folder):
 
 
 def pytest_collection_finish():
-    """Thousands of collected tests are no garbage: without this each collection of garbage walks through them."""
+    """Keep the garbage collector from walking through the thousands of collected tests each time it runs."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_report_header():
-    """One line that says what is under test."""
+    """Say in one line which package is under test, and on which instruction set."""
     import fastact
 
     return f"fastact {fastact.__version__} from {Path(fastact.__file__).parent}, {fastact.simd} ({fastact.reason})"

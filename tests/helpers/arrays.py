@@ -1,4 +1,4 @@
-"""Arrays for the tests: one set of values, laid out in memory in every way that NumPy knows."""
+"""Arrays for the tests: the same values in every memory layout that NumPy knows, and comparisons to the bit."""
 
 import functools
 import operator
@@ -6,15 +6,15 @@ import operator
 import numpy as np
 import pytest
 
-N = 70  # values in a pool: 7 x 10 and 2 x 5 x 7
+N = 70  # values in a pool: they fill arrays of 7 x 10 and of 2 x 5 x 7
 
 
 class Labelled(np.ndarray):
-    """A subclass of ndarray that does nothing but be one."""
+    """A subclass of ndarray that adds nothing."""
 
 
 def pool(dtype, seed=0):
-    """N values, the special ones scattered among ordinary ones, so that neighbours in one vector need different treatment."""
+    """N values. The special ones lie scattered among ordinary ones, so that lanes of one vector need different treatment."""
     limits = np.finfo(dtype)
     edges = [limits.max, limits.tiny, limits.tiny / 3, limits.smallest_subnormal, limits.eps]
     special = [0.0, np.inf, *edges, 0.5, 1, 8, 30, 88.8, 103, 709.9, 745.2]
@@ -25,7 +25,7 @@ def pool(dtype, seed=0):
 
 
 def operands(dtype, count, seed=0):
-    """One pool for each operand, each in an order of its own."""
+    """One pool for each operand, each with an order of its own."""
     return [pool(dtype, seed + i) for i in range(count)]
 
 
@@ -66,7 +66,7 @@ def _read_only(values):
     return copy
 
 
-# Each makes an array from N values; the writable ones can be an `out` too.
+# Each function makes an array from N values. An array of WRITABLE can be an out= too.
 WRITABLE = {
     "contiguous": np.copy,
     "0-d": lambda values: values[3:4].reshape(()).copy(),
@@ -107,29 +107,29 @@ def native(array):
 
 
 def apply(function, result, *arguments):
-    """The function of a result, or of each of several."""
+    """Apply the function to a result, or to each of a tuple of results."""
     return tuple(function(one, *arguments) for one in result) if isinstance(result, tuple) else function(result, *arguments)
 
 
 def laid(result, arrange):
-    """Results as plain arrays of the shape that an arrangement gives them."""
+    """Results as plain arrays, with the shape that an arrangement gives them."""
     return apply(lambda values: native(arrange(values)), result)
 
 
 def part(result, index):
-    """A part of a result, or of each of several."""
+    """A part of a result, or of each of a tuple of results."""
     return apply(operator.getitem, result, index)
 
 
 def assert_same_bits(got, expected, note):
-    """Equal dtype, shape and bits; any NaN equals any other. Of several results each."""
+    """Fail unless dtype, shape and bits are equal, for a tuple in each of its results. Any NaN equals any other."""
     if isinstance(expected, tuple):
         assert isinstance(got, tuple), f"{note}: {type(got)}, expected a tuple"
         for k, (one, other) in enumerate(zip(got, expected, strict=True)):
             assert_same_bits(one, other, f"{note}, result {k}")
         return
     alike = type(got) is type(expected) is np.ndarray and (got.dtype, got.shape) == (expected.dtype, expected.shape)
-    if alike and got.tobytes() == expected.tobytes():  # nearly always
+    if alike and got.tobytes() == expected.tobytes():  # the short way, which nearly all calls take
         return
     assert np.shape(got) == np.shape(expected), f"{note}: shape {np.shape(got)}, expected {np.shape(expected)}"
     got, expected = native(got), native(expected)
@@ -143,7 +143,7 @@ def assert_same_bits(got, expected, note):
 
 
 def one_by_one(function, *arrays):
-    """The results of one call for each element: what every longer call must repeat to the bit."""
+    """The results of calls on single elements, which every longer call must repeat to the bit."""
     alone = [function(*(array[i : i + 1].copy() for array in arrays)) for i in range(len(arrays[0]))]
     if isinstance(alone[0], tuple):
         return tuple(map(np.concatenate, zip(*alone, strict=True)))
@@ -152,18 +152,18 @@ def one_by_one(function, *arrays):
 
 @functools.cache
 def singles(one, implementation, dtype):
-    """The results of a pass for its operands, each element by itself."""
+    """The results of a pass on its operands, from calls on single elements."""
     return one_by_one(one.of(implementation), *operands(dtype, one.operands))
 
 
 def outs(one, shape, value, dtype):
-    """Arrays of a value, as an out= for the results of a pass."""
+    """Arrays filled with a value, as an out= for the results of a pass."""
     made = tuple(np.full(shape, value, dtype) for _ in range(one.outputs))
     return made if one.outputs > 1 else made[0]
 
 
 def refused(error, message, function, *args, **keywords):
-    """The call raises this error with this message, and leaves every array it was given as it was."""
+    """Fail unless the call raises this error with this message, and changes none of the arrays that it was given."""
     out = keywords.get("out")
     every = (*args, *keywords.values(), *(out if isinstance(out, tuple) else ()))
     given = [value for value in every if isinstance(value, np.ndarray)]

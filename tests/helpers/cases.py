@@ -1,4 +1,4 @@
-"""How each public function is called right, with arrays of any kind: what tests of calls start from."""
+"""A valid call of every public function, with arrays of any kind. Tests of calls start from it, and change one argument."""
 
 import functools
 from typing import NamedTuple
@@ -19,7 +19,7 @@ ALIASES = {alias: name for name, declared in ACTIVATIONS.items() for alias in de
 
 
 def operands(name):
-    """What a right call of a function has: arrays of data, what follows them, and keywords."""
+    """The arguments of a valid call: arrays of data, the positional arguments that follow them, and keywords."""
     declared = ACTIVATIONS.get(ALIASES.get(name.removesuffix("_backward"), name.removesuffix("_backward")))
     if name in LOSS_OF:
         loss, kind = LOSS_OF[name]
@@ -45,7 +45,7 @@ def operands(name):
 
 
 class Case(NamedTuple):
-    """One function, and how it is called right."""
+    """One function, and the arguments of a valid call."""
 
     name: str
     data: list
@@ -53,18 +53,18 @@ class Case(NamedTuple):
     keywords: dict
 
     def call(self, make=lambda array: array, which=slice(None), **more):
-        """The arguments of a call with another kind of arrays, all of them or one, and more keywords."""
+        """The arguments, with the arrays that `which` chooses made into another kind, and with more keywords."""
         chosen = range(len(self.data))[which]
         chosen = [chosen] if isinstance(chosen, int) else chosen
         data = [make(array.copy()) if i in chosen else array.astype(np.float32) for i, array in enumerate(self.data)]
         return [*data, *self.rest], {**self.keywords, **more}
 
     def single(self, **more):
-        """A call with float32 arrays."""
+        """The arguments of a call with float32 arrays."""
         return self.call(lambda array: array.astype(np.float32), **more)
 
     def double(self, **more):
-        """A call with float64 arrays."""
+        """The arguments of a call with float64 arrays."""
         return self.call(**more)
 
     def outs(self, make):
@@ -74,7 +74,7 @@ class Case(NamedTuple):
 
     @property
     def last(self):
-        """The last of the arrays of data, by which a wrong one shows."""
+        """The index of the last array of data."""
         return len(self.data) - 1
 
 
@@ -85,7 +85,7 @@ def case_of(name):
 
 @functools.cache
 def result_shapes(name):
-    """The shapes of what a public function returns."""
+    """The shapes of the results of a public function."""
     args, keywords = case_of(name).single()
     results = getattr(backends.load("numpy"), name)(*args, **keywords)
     return [np.shape(result) for result in (results if isinstance(results, tuple) else (results,))]

@@ -1,4 +1,4 @@
-"""Rows, labels of each kind, and the settings of a small perceptron, for the estimators."""
+"""Data for tests of the estimators: rows, labels of each kind, and the settings of a small perceptron."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Calls whose out= overlaps an operand, in one manner after another: (note, name of the function, arguments, keywords)."""
+"""Calls whose out= overlaps an operand in many ways, each as (note, name of the function, arguments, keywords)."""
 
 import itertools
 
@@ -6,21 +6,21 @@ import numpy as np
 
 
 class Memory:
-    """Arrays that overlap: views of the same bytes."""
+    """Makes arrays that overlap: they are views of the same bytes."""
 
     def __init__(self, dtype):
         self.bytes, self.dtype = np.zeros(1 << 13, np.uint8), np.dtype(dtype)
         self.array((1 << 12,), 0, dtype=np.uint16)[...] = np.arange(1 << 12) % 7
 
     def array(self, shape, start=0, strides=None, dtype=None):
-        """An array that starts at this element, or at this byte where it has a dtype of its own."""
+        """A view that starts at element `start`; with a dtype of its own, at byte `start`."""
         offset = start * self.dtype.itemsize if dtype is None else start
         dtype = np.dtype(dtype or self.dtype)
         strides = None if strides is None else tuple(step * dtype.itemsize for step in strides)
         return np.ndarray(shape, dtype, self.bytes, offset, strides)
 
     def filled(self, shape, start=0, strides=None, seed=0):
-        """The same, filled with ordinary numbers."""
+        """Such a view, filled with ordinary numbers."""
         made = self.array(shape, start, strides)
         made[...] = np.random.default_rng(seed).normal(0, 2, shape)
         return made
@@ -74,7 +74,7 @@ def reductions(dtype):
 
 
 def whole(dtype):
-    """Calls with results of the size of an operand, which lie over another part of it, or over another operand."""
+    """Calls whose out= is as large as an operand, and lies over another part of it or over another operand."""
     memory = Memory(dtype)
     for name in ("softmax", "log_softmax", "softmin", "softmax_one", "hardmax", "sparsemax", "entmax15"):
         x = memory.filled((6, 6), 1)
@@ -122,7 +122,7 @@ def whole(dtype):
 
 
 def pairs(dtype, memory):
-    """Gated pairs and their halves, and prelu's two gradients."""
+    """Calls of gated pairs, of glu, which splits one array, and of prelu's backward pass, which has two results."""
     for start, stop in ((0, 4), (4, 8), (2, 6)):
         x = memory.filled((6, 8))
         yield f"columns {start} to {stop}", "glu", (x,), {"out": x[:, start:stop]}
@@ -172,7 +172,7 @@ def pairs(dtype, memory):
 
 
 def losses(dtype, memory):
-    """Gradients of losses."""
+    """Calls of losses and of their gradients."""
     indices = np.array([0, 7, 2, 3, 4, 5])
     for start, axis in itertools.product((-1, 1, 8), (0, 1)):
         shape = (6, 8) if axis else (8, 6)

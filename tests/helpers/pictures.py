@@ -1,9 +1,9 @@
-"""Looks at pictures as a reader would: does any text touch another, or a line, or leave the figure?"""
+"""Finds the faults of a picture that a reader would see: text that touches other text or a line, or leaves the figure."""
 
 import itertools
 
 NAMES = ["binary_cross_entropy_with_logits", "gelu[tanh]", "softmax[axis 0]", "relu", "tanh"]
-# As `fastact bench --json` writes it: the later functions are faster, and small arrays are half as much so.
+# A record in the form that `fastact bench --json` writes. Later functions have larger ratios, small arrays half as large ones.
 RECORD = {
     "machine": {
         **{"fastact": "1.0", "simd": "avx512", "numpy": "2.4.0", "cpu": "A processor", "date": "2026-11-22T08:25:30Z"},
@@ -28,7 +28,7 @@ RECORD = {
 
 
 def boxes(figure):
-    """(text, box in pixels, axes or None) for everything that is written; ticks only where they are drawn."""
+    """All text of a figure, as (text, box in pixels, axes or None). Labels of ticks count only where they are drawn."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -49,7 +49,7 @@ def boxes(figure):
 
 
 def faults(figure):
-    """What is wrong with a picture, as sentences."""
+    """The faults of a picture, each as a sentence."""
     from matplotlib.transforms import Bbox
 
     found = boxes(figure)

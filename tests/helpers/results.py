@@ -1,4 +1,4 @@
-"""Checksums of what every public function gives: `python results.py` prints those of each compiled implementation as JSON."""
+"""Checksums of the results of every public function. `python results.py` prints those of each compiled set as JSON."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ ROW, COLUMN = (5, 409), (409, 5)
 
 
 def values(dtype, seed, shape):
-    """The pool, which has every special value, among normal numbers: some rows have none of it."""
+    """The values of a pool, special ones too, followed by normal numbers, so that some rows have no special value."""
     ordinary = np.random.default_rng(seed).normal(0, 4, np.prod(shape) - arrays.N).astype(dtype)
     return np.concatenate([arrays.pool(dtype, seed), ordinary]).reshape(shape)
 
 
 def calls(implementation, dtype):
-    """Every function's calls, by a name for each: what it is given, and the function of it."""
+    """Calls of every function, each as (name of the call, function, arguments, keywords)."""
     of = backends.load(implementation)
     for one in EVERY:
         yield str(one), one.of(implementation), [values(dtype, i, ROW) for i in range(one.operands)], {}
@@ -61,14 +61,14 @@ def calls(implementation, dtype):
 
 
 def changed(step, /, *given, **keywords):
-    """Copies of the arrays of a step, as it leaves them."""
+    """Copies of the arrays of a step of an optimizer, after the step has changed them."""
     copies = [array.copy() for array in given]
     step(*copies, **keywords)
     return tuple(copies)
 
 
 def checksum(result):
-    """Of the bits of a result, or of several; one NaN is as good as another."""
+    """The checksum of the bits of a result, or of a tuple of results. All NaNs count as the same."""
     found = hashlib.sha256()
     for each in result if isinstance(result, tuple) else (result,):
         found.update(np.where(np.isnan(each), np.nan, each).astype(each.dtype).tobytes())
@@ -76,7 +76,7 @@ def checksum(result):
 
 
 def checksums(implementation):
-    """By the name of the call and the dtype."""
+    """The checksums of an implementation, by the name of the call and the dtype."""
     return {
         f"{name} {dtype.__name__}": checksum(function(*given, **keywords))
         for dtype in DTYPES
