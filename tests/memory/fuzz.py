@@ -1,7 +1,8 @@
 """Random calls of every public function between guard pages: `python tests/memory/fuzz.py --simd avx2 --calls 200000 --seed 0`.
 
-A call must give what it gives for contiguous copies, write nothing but `out`, and leave that alone where it raises. A worker
-makes the calls. Where it dies or hangs, the call is named, and another goes on with the next; `--only N` makes one call again.
+A call must give what it gives for contiguous copies of its arrays. It must write nothing but `out`, and not even that if it
+raises. A worker process makes the calls. If the worker dies or hangs, the program names the call, and another worker goes on
+with the next one. `--only N` makes one call again.
 """
 
 import argparse
@@ -27,18 +28,18 @@ from guarded import Region
 
 SIZES = (1 << 12, 1 << 16, 1 << 21, 9 << 22, 1 << 27)
 REFUSALS = (TypeError, ValueError, IndexError)
-LARGEST_MARGIN = 256  # bytes beside the arrays of a large region that are looked at
-HANGS = 120  # seconds
+LARGEST_MARGIN = 256  # how many bytes beside the arrays of a large region are compared
+HANGS = 120  # seconds after which a worker counts as hanging
 
 
 class Memory:
-    """The regions by slot and size, made when they are first needed."""
+    """The regions by slot and size. Each is made when it is first needed."""
 
     def __init__(self):
         self.regions = {}
 
     def region(self, slot, size):
-        """The smallest region of a slot that has this room."""
+        """The smallest region of a slot that has at least `size` bytes."""
         size = next(each for each in SIZES if size <= each)
         if (slot, size) not in self.regions:
             self.regions[slot, size] = Region(size)
@@ -46,7 +47,7 @@ class Memory:
 
 
 def windows(case, memory):
-    """Each region that a call uses, and the part of it to look at."""
+    """By slot, each region that a call uses, and the part of it that is compared."""
     every, found = [*case.inputs, *case.outs], {}
     for slot in {array.slot for array in every}:
         room = max(array.bytes for array in every if array.slot == slot)
@@ -60,14 +61,14 @@ def windows(case, memory):
 
 
 def plainly(value, places):
-    """An argument with the array that lies there, or its copy, in the place of the numbers."""
+    """An argument in which `places` replaces each description of an array by an array."""
     if isinstance(value, tuple):
         return tuple(plainly(one, places) for one in value)
     return places.get(value, value) if isinstance(value, Array) else value
 
 
 def call(function, case, places, without=()):
-    """The result or the exception."""
+    """The result and None, or None and the exception."""
     args = [plainly(value, places) for value in case.args]
     kwargs = {name: plainly(value, places) for name, value in case.kwargs.items() if name not in without}
     if case.name.endswith("_backward") and "y" in kwargs and case.name not in ("gumbel_softmax_backward",):
@@ -79,7 +80,7 @@ def call(function, case, places, without=()):
 
 
 def differences(got, expected, size, exactly):
-    """What is wrong with a result, or None; roundings count beside `size`, or each entry's own."""
+    """What is wrong with a result, or None. Errors may be some roundings of `size`, or of the entry if it is larger."""
     if got.shape != expected.shape:
         return f"shape {got.shape}, expected {expected.shape}"
     if exactly:
@@ -101,13 +102,13 @@ def differences(got, expected, size, exactly):
 
 
 def array_size(array):
-    """The size that a sum over an array's rows may have."""
+    """The size that sums over the rows of an array may have."""
     array = np.asarray(array)
     return np.abs(array[np.isfinite(array)]).max(initial=0).astype(np.float64) * max((1, *array.shape)) ** 0.5
 
 
 def is_along(case, places, result):
-    """Whether the rows lie along memory in every array, of one dtype and aligned: then every bit is the copies'."""
+    """Whether all arrays have one dtype, are aligned, and have rows along memory. Then copies give the same bits."""
     arrays = [result, *(places[a] for a in (*case.args, case.kwargs.get("y")) if isinstance(a, Array))]
     return len({(array.dtype, array.shape) for array in arrays}) == 1 and all(
         array.flags.aligned
@@ -134,7 +135,7 @@ def compare(case, places, result, expected, before):
         dtype = got.dtype.newbyteorder("=")
         if out is None and got.dtype != other.dtype:
             return f"result {k} of {got.dtype}, with copies {other.dtype}"
-        if case.valid is None or case.where:  # out may have more rows than the result, which repeat it
+        if case.valid is None or case.where:  # out= may have more rows than the operands, and then repeats the result
             try:
                 other = np.broadcast_to(other, got.shape)
             except ValueError:
@@ -150,7 +151,7 @@ def compare(case, places, result, expected, before):
 
 
 def run(functions, case, memory, counts):
-    """Make one call, and say what is wrong, or None."""
+    """Make one call. Return what is wrong, or None."""
     function, found = getattr(functions, case.name), windows(case, memory)
     for region, part in found.values():
         region.bytes[part] = 0xC3
@@ -186,7 +187,7 @@ def run(functions, case, memory, counts):
 
 
 def work(options, start, ring):
-    """Make the calls from `start` on; each is written to the ring before it is made."""
+    """Make the calls from `start` on. The number of each call is written to the ring first, for the watching process."""
     faulthandler.enable()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
@@ -210,7 +211,7 @@ KEPT = ("calls", "results", "faults", *(kind.__name__ for kind in REFUSALS))
 
 
 def watch(options, arguments):
-    """Run workers until all calls are made; a worker that dies or hangs is a fault."""
+    """Run workers until all calls are made. A worker that dies or hangs counts as a fault."""
     total, start = collections.Counter(), 0
     with tempfile.TemporaryFile() as file:
         file.truncate(8 * (1 + len(KEPT)))

@@ -1,4 +1,4 @@
-"""How the arrays of a random call lie in memory, for fuzz_cases.py."""
+"""Chooses shapes, dtypes, values and places in memory for the arrays of a random call, for fuzz_cases.py."""
 
 import functools
 import math
@@ -15,16 +15,18 @@ NARROW = 1 << 17  # values in a pool
 
 
 class Array:
-    """One array of a call, as numbers that say where it lies and what it holds.
+    """The description of one array of a call: where it lies in memory, and what it holds.
 
     Attributes
     ----------
     slot : int
-        The region it lies in; an out= that overlaps an operand has the operand's.
+        The number of its region. An out= that overlaps an operand has the operand's.
     at, shift : str, int
-        "start" or "end", and the bytes between that guard and the array.
+        "start" or "end" of the region, and how many bytes lie between that guard and the array.
     kind : tuple or None
-        What it holds, see `pool`; None for an out=, which is not filled.
+        The arguments of `pool` for its values. None for an out=, which is not filled.
+    start : int
+        The index in the pool of its first value.
     """
 
     def __init__(self, slot, shape, dtype, kind, strides, at, shift, start):
@@ -33,15 +35,15 @@ class Array:
 
     @property
     def bytes(self):
-        """The room that it takes."""
+        """How many bytes it needs in its region."""
         return sum(extent(self.shape, self.strides, np.dtype(self.dtype).itemsize)) + self.shift
 
     def lie(self, region, copy=None, start=0):
-        """The array in a region, or in a copy of its bytes from `start` on."""
+        """The NumPy array in a region, or in a copy of the region's bytes from `start` on."""
         return region.array(self.shape, self.dtype, self.strides, self.at, self.shift, copy, start)
 
     def fill(self, array):
-        """Write its values."""
+        """Write the values of this description into an array."""
         values, size = pool(*self.kind), math.prod(self.shape)
         part = values[self.start : self.start + size] if self.start + size <= len(values) else np.resize(values, size)
         array[...] = part.reshape(self.shape)
@@ -53,7 +55,12 @@ class Array:
 
 @functools.cache
 def pool(kind, *facts):
-    """Values of a kind: "any" float, "row" of ordinary size, "wide", "special", "unit", "flag", "index" below n, "integer"."""
+    """Values of a kind.
+
+    "row" has ordinary numbers, "wide" larger ones, "special" also zeros, infinities and NaN, "any" also extreme numbers.
+    "unit" has numbers in [0, 1], "between" in the range of `facts`, "flag" booleans, "integer" integers. "index" has integers
+    below n, ignored ones and wild ones, as `facts` says.
+    """
     rng = np.random.default_rng(1)
     normal = rng.normal(0, 3, NARROW)
     if kind == "index":
@@ -84,7 +91,7 @@ def pool(kind, *facts):
 
 
 class ArrayMaker:
-    """Makes the arrays of the call of one number."""
+    """Makes the arrays of the call that has this number."""
 
     def __init__(self, seed, number):
         self.rng = random.Random(seed << 32 | number)
@@ -92,11 +99,11 @@ class ArrayMaker:
         self.large = self.rng.random() < 0.0004
 
     def chance(self, share):
-        """True so often."""
+        """True with this probability."""
         return self.rng.random() < share
 
     def shape(self):
-        """From 0-d to 4-d; few are long, and very few leave the caches."""
+        """A shape with 0 to 4 dimensions. Few are long, and very few are larger than the caches."""
         rng, size = self.rng, self.rng.random()
         if self.large:
             n = rng.choice((1, 2, 7, 10, 16, 33, 70, 128, 200, 1000, 1025, 5000, 1 << 18))
@@ -117,11 +124,11 @@ class ArrayMaker:
         return tuple(shape)
 
     def dtype(self):
-        """A floating dtype of the kernels, seldom another one."""
+        """float32 or float64, seldom another dtype."""
         return self.rng.choice(ODD) if self.chance(0.08) else self.rng.choice(FLOATS)
 
     def strides(self, shape, itemsize, broadcast):
-        """Of any order of axes, with steps, backwards, and of 0 where an array is only read."""
+        """Strides with any order of axes and any steps, also backwards, and of 0 if the array is only read."""
         rng, kind = self.rng, self.rng.random()
         if kind < 0.4 or self.large:
             return dense(shape, itemsize)
@@ -159,7 +166,7 @@ class ArrayMaker:
         return tuple(part[self.rng.randrange(len(part) + 1) :])
 
     def number(self, low, high, shape, dtype):
-        """A parameter: a Python number, a NumPy scalar, or an array that broadcasts."""
+        """A parameter between low and high: a Python number, a NumPy scalar, or an array that broadcasts."""
         value, kind = self.rng.uniform(low, high), self.rng.random()
         if kind < 0.5:
             return value
@@ -170,13 +177,13 @@ class ArrayMaker:
         return self.array(self.broadcastable(shape), dtype, ("between", low, high))
 
     def axis(self, dimensions):
-        """An axis, of either sign, mostly the last."""
+        """An axis, positive or negative, most often the last, seldom one out of range."""
         if self.chance(0.5) or not dimensions:
             return -1
         return self.rng.randrange(-dimensions, dimensions + self.chance(0.02))
 
     def out(self, shape, operands, dtype, repeats=True):
-        """An out= for a result of this shape: apart, in place of an operand, or over a part of one."""
+        """An out= for a result of this shape: apart from all operands, in place of one, or overlapping a part of one."""
         rng, kind, itemsize = self.rng, self.rng.random(), np.dtype(dtype).itemsize
         partner = rng.choice(operands) if operands else None
         if partner is not None and kind < 0.22 and partner.shape == shape and 0 not in partner.strides:

@@ -1,4 +1,4 @@
-"""Random calls for fuzz.py: which function, with what arguments."""
+"""Random calls for fuzz.py: chooses a function and its arguments."""
 
 import math
 
@@ -8,21 +8,21 @@ from fastact.declare import ACTIVATIONS, REQUIRED, ROWS
 
 from fuzz_arrays import FLOATS, SHORT, Array, ArrayMaker
 
-# Between what numbers parameters lie, unless between .05 and .45
+# The ranges of parameters. All others lie between 0.05 and 0.45.
 RANGES = {"threshold": (0.0, 0.5), "value": (-0.5, 0.0), "max_val": (1.0, 2.0), "min_val": (-1.0, 0.5)}
 
 
 class Maker(ArrayMaker):
-    """Makes the call of one number."""
+    """Makes the call that has this number."""
 
     def make(self):
-        """The call."""
+        """A call of a function of a random family."""
         rng = self.rng
         family = rng.choices(("elementwise", "rows", "losses", "gumbel"), (45, 35, 18, 2))[0]
         return getattr(self, family)()
 
     def finish(self, name, args, kwargs, shapes, **facts):
-        """The whole call, with an out= more often than not."""
+        """The whole call, in most cases with an out=."""
         operands = [value for value in (*args, *kwargs.values()) if isinstance(value, Array)]
         dtype = next((a.dtype for a in operands if a.dtype in FLOATS), "f8")
         if shapes is not None and self.chance(0.65):
@@ -32,11 +32,11 @@ class Maker(ArrayMaker):
         facts.pop("repeats", None)
         outs = outs if "out" in kwargs else []
         if len({one.slot for one in outs}) < len(outs):
-            facts["exact"] = self.out_valid = None  # results that may lie one over the other
+            facts["exact"] = self.out_valid = None  # the results may overlap each other
         floats = {one.dtype for one in (*operands, *outs) if one is not kwargs.get("where")}
         apart = not {one.slot for one in outs} & {one.slot for one in operands}
         if "where" in kwargs and (len(floats) > 1 or "dtype" in kwargs) and not apart:
-            facts["exact"] = None  # NumPy rounds what `where` spares to the dtype of the computation
+            facts["exact"] = None  # NumPy rounds elements outside `where` to the dtype of the computation
         return Case(name, args, kwargs, self.out_valid, **facts)
 
     def elementwise(self):
@@ -88,17 +88,17 @@ class Maker(ArrayMaker):
         return self.finish(activation.name + "_backward" * backward, args, kwargs, shapes, repeats=len(shapes) == 1, **facts)
 
     def range(self, activation, parameter):
-        """Numbers that a parameter may be, and seldom not."""
+        """A range in which a parameter is allowed, or seldom one in which it may be refused."""
         if self.chance(0.03):
             return -2.0, 2.0
         return RANGES.get(parameter, (0.05, 0.45))
 
     def row_values(self):
-        """What rows hold."""
+        """The kind of values in rows."""
         return (self.rng.choices(("row", "wide", "special"), (70, 15, 15))[0],)
 
     def rows(self):
-        """A function along one axis or several, scaled and masked."""
+        """A function along one axis or several, or its backward pass, with options."""
         name, row = self.rng.choice(list(ROWS.items()))
         backward, dtype = bool(row.slope) and self.chance(0.5), self.dtype()
         shape, kwargs = self.shape() or (self.rng.choice(SHORT),), {}
@@ -139,7 +139,7 @@ class Maker(ArrayMaker):
         return self.finish(name + "_backward" * backward, args, kwargs, [result], exact=exact and "rows", scaled=scaled)
 
     def gumbel(self):
-        """Noise of a given seed, and its backward pass."""
+        """gumbel_softmax with a seed, or its backward pass."""
         shape, dtype = self.shape() or (3,), self.rng.choice(FLOATS)
         axis, x = self.axis(len(shape)), self.array(shape, dtype, ("row",))
         kwargs = {"axis": axis, "tau": self.rng.choice((1.0, 0.5, 3))}
@@ -150,7 +150,7 @@ class Maker(ArrayMaker):
         return self.finish("gumbel_softmax_backward", [x], kwargs, [shape], exact=False, scaled=True)
 
     def losses(self):
-        """A loss, its gradient or both."""
+        """A loss, its backward pass, or the function that gives both."""
         kind = self.rng.choice(("", "_backward", "_and_grad"))
         shape, dtype, kwargs = self.shape() or (self.rng.choice(SHORT),), self.dtype(), {}
         reduction = self.rng.choice(("mean", "sum", "none"))
@@ -205,12 +205,16 @@ class Case:
     Attributes
     ----------
     valid : bool or None
-        Whether out= is right; None where only the call itself knows.
+        Whether out= is right. None if the maker of the call cannot tell.
     exact : bool, str or None
-        Whether the bits must be those of a call with copies; "rows": where rows lie along memory in every array. None where
-        results are not compared.
-    where, scaled, single : bool
-        There is a where=; roundings count beside the largest gradient; out= of two results is for the second.
+        Whether the bits must be those of a call with copies. "rows" means: if rows lie along memory in every array. None means
+        that results are not compared.
+    where : bool
+        Whether the call has a where=.
+    scaled : bool
+        Whether errors are measured in roundings of the largest input, not of each entry.
+    single : bool
+        Whether out= is one array for the second of two results.
     """
 
     def __init__(self, name, args, kwargs, valid, exact, where=False, scaled=False, single=False):
@@ -221,10 +225,10 @@ class Case:
         self.inputs = [a for a in dict.fromkeys((*args, *kwargs.values())) if isinstance(a, Array) and a not in self.outs]
 
     def first(self, places):
-        """The arrays that roundings count beside: a gradient and the logits."""
+        """The first two arguments, whose size the roundings of a scaled result are relative to."""
         return [places.get(value, value) if isinstance(value, Array) else value for value in self.args[:2]]
 
     @property
     def text(self):
-        """The call in words."""
+        """The call as text, for messages."""
         return f"{self.name}({', '.join([*map(repr, self.args), *(f'{k}={v!r}' for k, v in self.kwargs.items())])})"

@@ -1,6 +1,6 @@
-"""Memory between guard pages, for arrays of any layout: a byte read or written outside it ends the process.
+"""Memory between guard pages, for arrays of any layout. A byte that is read or written outside it ends the process.
 
-For systems whose C library has mprotect: Linux and macOS.
+It needs a C library with mprotect, as Linux and macOS have it.
 """
 
 import ctypes
@@ -8,16 +8,16 @@ import mmap
 
 import numpy as np
 
-# On either side: an index that is wrong by up to 16,384 floats ends there.
+# The bytes of the guard on each side. An index that is wrong by up to 16,384 floats hits it.
 GUARD = 1 << 16
-FILLING = 0xC3  # what memory holds where no array lies: -391.5 as a float32
+FILLING = 0xC3  # the value of bytes outside arrays; four of them are a float32 of about -391.5
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
 def extent(shape, strides, itemsize):
-    """The bytes over which an array reaches, before its first element and from there on."""
+    """How many bytes an array needs before its first element, and from its first element on."""
     if 0 in shape:
         return 0, 0
     spans = [step * (length - 1) for step, length in zip(strides, shape, strict=True)]
@@ -34,12 +34,12 @@ def dense(shape, itemsize):
 
 
 class Region:
-    """Writable memory between two stretches that nobody may touch.
+    """Writable memory between two guards.
 
     Attributes
     ----------
     bytes : numpy.ndarray
-        All of it, as uint8.
+        The memory without the guards, as uint8.
     """
 
     def __init__(self, size):
@@ -52,9 +52,9 @@ class Region:
         self.bytes[...] = FILLING
 
     def array(self, shape, dtype, strides=None, at="end", shift=0, copy=None, start=0):
-        """An array that ends at the upper guard or begins at the lower one, or lies `shift` bytes from there.
+        """An array that ends at the upper guard or begins at the lower one, with `shift` bytes in between.
 
-        It lies in `copy`, one of the region's bytes from `start` on, where that is given.
+        If `copy`, a copy of the region's bytes from `start` on, is given, the array lies there.
         """
         dtype = np.dtype(dtype)
         strides = dense(shape, dtype.itemsize) if strides is None else strides

@@ -1,8 +1,9 @@
-"""Calls whose operands change meanwhile: `python tests/memory/racing.py --simd avx2`. A fault ends it.
+"""Calls whose operands change while they run: `python tests/memory/racing.py --simd avx2`. A fault ends the program.
 
-Another process shares the memory and writes wild values into it all the time, as another thread could, but without waiting
-for the interpreter's lock. Whatever is read, a call ends, with a result or a refusal, and writes nothing outside `out`: there are
-guard pages or bytes to be looked at. `--what objects` has arguments that change others when NumPy asks them for an array.
+Another process shares the memory, and writes wild values into it all the time. It does what another thread could do, but does
+not wait for the interpreter's lock. Whatever a call reads, it must end with a result or a refusal, and must write nothing
+outside `out`: guard pages and known bytes around it show that. `--what objects` has arguments that change other arguments
+when NumPy asks them for an array.
 """
 
 import argparse
@@ -32,14 +33,14 @@ REGIONS = [Region(1 << 20) for _ in range(5)]
 
 
 def wild_indices(n, dtype):
-    """Indices that are out of range: by one row and three, into the guard pages, and by all that the dtype holds."""
+    """Indices out of range: by little, far enough to hit the guard pages, and the extremes of the dtype."""
     limits = np.iinfo(dtype)
     values = (n, n + 1, 3 * n + 1, 100 * n, 16000, 1 << 20, 1 << 31, 1 << 40, 1 << 62, limits.max, -1, -2, -3 * n, limits.min)
     return [value for value in values if limits.min <= value <= limits.max]
 
 
 def write_for_ever(victims):
-    """Make one entry at a time wild for a moment, and now and then all of them."""
+    """Make one entry at a time wild for a moment, and from time to time all entries."""
     rng, parent = random.Random(0), os.getppid()
     victims = [(array, array.copy(), wild) for array, wild in victims]
     for count in itertools.count():
@@ -56,7 +57,7 @@ def write_for_ever(victims):
 
 @contextlib.contextmanager
 def written(victims):
-    """While another process writes into these arrays."""
+    """Another process writes into these arrays while the context lasts."""
     child = os.fork()
     if not child:
         try:
@@ -71,7 +72,7 @@ def written(victims):
 
 
 def race(name, function, victims, outs, rounds):
-    """Make a call many times while the victims are written into; returns how often it was refused."""
+    """Make a call many times while another process writes into the victims. Return how often it was refused."""
     print(name, flush=True)
     refused = 0
     faulthandler.dump_traceback_later(HANGS, exit=True)
@@ -88,7 +89,7 @@ def race(name, function, victims, outs, rounds):
 
 
 def check(name, region, out):
-    """Whether anything in the region of an out= has changed but itself."""
+    """End the program if bytes in the region of an out= have changed that are not its own."""
     image = region.bytes.copy()
     offset = out.ctypes.data - region.bytes.ctypes.data
     np.ndarray(out.shape, np.dtype((np.void, out.itemsize)), image, offset, out.strides)[...] = FILLED[out.itemsize]
@@ -101,7 +102,7 @@ FILLED = {size: np.frombuffer(bytes([FILLING]) * size, np.dtype((np.void, size))
 
 
 def placed(k, values, layout="dense", at="end"):
-    """These values in region k, in one of the layouts."""
+    """An array with these values in region k, in one of the layouts."""
     REGIONS[k].bytes[...] = FILLING
     values = np.asarray(values)
     strides = {
@@ -116,14 +117,14 @@ def placed(k, values, layout="dense", at="end"):
 
 
 def fresh(k, shape, dtype, layout="dense", at="end"):
-    """An out= in region k, between bytes that are known."""
+    """Region k, and an out= in it between bytes of known value."""
     made = placed(k, np.zeros(shape, dtype), layout, at)
     REGIONS[k].bytes[...] = FILLING
     return REGIONS[k], made
 
 
 def losses(functions):
-    """The cross entropies over targets that change: by all of their algorithms."""
+    """Calls of the functions of cross_entropy whose targets change, for shapes that use each of their algorithms."""
     rng = np.random.default_rng(0)
     shapes = {(400, 10): -1, (40, 200): -1, (3, 3000): -1, (33, 300): 0, (300, 20): 0, (5, 12, 9): 1, (60, 127): 1}
     ways = (
@@ -138,7 +139,7 @@ def losses(functions):
         n, batch = shape[axis], tuple(np.delete(shape, axis))
         for kind, (letter, target_layout, options) in itertools.product(("", "_backward", "_and_grad"), ways):
             if rng.random() > 0.35:
-                continue  # one in three of all these
+                continue  # all combinations would take too long, so about one in three is chosen
             logits = placed(0, rng.normal(0, 3, shape).astype(dtype), layout, rng.choice(["start", "end"]))
             target = placed(1, rng.integers(0, min(n, 200), batch).astype(letter), target_layout)
             options = {"axis": axis, **options}
@@ -157,7 +158,7 @@ def losses(functions):
 
 
 def streamed(functions):
-    """Gradients that leave the caches, of targets that change."""
+    """Calls whose targets change, with gradients so large that they are written past the caches."""
     rng = np.random.default_rng(3)
     regions = [Region(size) for size in (1 << 25, 1 << 25, 1 << 22)]
     shapes = ((450000, 10), -1), ((64, 70000), 0), ((60000, 75), -1)
@@ -174,7 +175,7 @@ def streamed(functions):
 
 
 def rows(functions):
-    """The functions along an axis over arrays, masks and sinks that change."""
+    """Calls of functions along an axis whose arrays, masks and sinks change."""
     rng = np.random.default_rng(1)
     layouts = [((*shape,), -1, "dense") for shape in ((40, 10), (9, 200), (2, 3000))]
     layouts += [((70, 40), 0, "dense"), ((9, 30), -1, "strided")]
@@ -210,7 +211,7 @@ def rows(functions):
 
 
 def elements(functions):
-    """The elementwise functions over arrays that change, parameters among them."""
+    """Calls of elementwise functions whose arrays change."""
     rng = np.random.default_rng(2)
     for activation, dtype in itertools.product(ACTIVATIONS.values(), (np.float32, np.float64)):
         if not activation.public:
@@ -229,7 +230,7 @@ def elements(functions):
 
 
 def restless(functions):
-    """One row that is another one all the time: what goes on until nothing changes must end."""
+    """Calls on a row that is replaced by another one all the time. A loop that repeats until nothing changes must end."""
     for dtype, name in itertools.product((np.float32, np.float64), ("sparsemax", "entmax15", "hardmax", "softmax", "logsumexp")):
         x = placed(0, np.linspace(-1, 0, 30000).astype(dtype))
         wild = [np.linspace(low, high, 30000).astype(dtype) for low, high in ((-1e-4, 0), (-2, 0), (-1e-2, 1), (0, 1e30))]
@@ -237,7 +238,10 @@ def restless(functions):
 
 
 def fill_labels(functions):
-    """The mean over plain arrays while a thread fills the labels, as a data loader does: valid ones, and wild ones."""
+    """Call losses while a thread fills the labels with valid and wild ones, as a data loader might.
+
+    Return how many calls were made, and how many were refused.
+    """
     rng, sane = np.random.default_rng(0), np.zeros(20000, np.int64)
     logits, target = placed(0, rng.normal(size=(20000, 3)).astype(np.float32)), placed(1, sane)
     stop = threading.Event()
@@ -269,7 +273,7 @@ def fill_labels(functions):
 
 
 class Changing:
-    """An argument that changes another array when it is asked for its own."""
+    """An argument that changes another array when NumPy or Python asks it for its value."""
 
     def __init__(self, value, change):
         self.value, self.change = value, change
@@ -288,7 +292,7 @@ class Changing:
 
 
 def objects(functions):
-    """Arguments that change the target, or the shape of the logits, when they are looked at."""
+    """Calls with arguments that change the target, or the shape of the logits, when their value is asked for."""
     rng = np.random.default_rng(0)
     for shape, axis, dtype in itertools.product(((400, 10), (40, 200), (3, 3000)), (-1, 0), (np.float32, np.float64)):
         n, batch = shape[axis], tuple(np.delete(shape, axis))

@@ -1,7 +1,7 @@
-"""No call reads or writes outside its arrays, or gives other results where these overlap, whoever writes into them meanwhile.
+"""No call reads or writes outside its arrays, whatever other threads write into them, or gives other results if they overlap.
 
-What may crash runs in a process of its own, so that a crash is a failure with a message: `fuzz.py` and `racing.py` beside this
-file, which hunt for longer by hand.
+Calls that may crash are made by `fuzz.py` and `racing.py` beside this file, in a process of their own. So a crash is a failure
+with a message. Run by hand, these programs can search for longer.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ needs_mprotect = pytest.mark.skipif(sys.platform == "win32", reason="no mprotect
 
 
 def run(program, *arguments):
-    """Run one of the programs beside this file; it fails where the program fails, is ended by a signal, or hangs."""
+    """Run one of the programs beside this file. The test fails if the program fails, is ended by a signal, or hangs."""
     command = [sys.executable, str(Path(__file__).with_name(program)), *map(str, arguments)]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
@@ -47,7 +47,7 @@ def test_calls_between_guard_pages(implementation):
 @needs_mprotect
 @each_compiled
 def test_indices_that_change_during_a_call(implementation):
-    """Another process writes wild targets all the time: calls end, with a result or a refusal, and write nothing outside."""
+    """While another process writes wild targets, calls end with a result or a refusal, and write nothing outside out=."""
     run("racing.py", "--simd", implementation, "--rounds", 2, "--what", "losses")
 
 
@@ -55,19 +55,19 @@ def test_indices_that_change_during_a_call(implementation):
 @best_compiled
 @pytest.mark.parametrize("what, rounds", [("rows", 2), ("restless", 10)])
 def test_operands_that_change_during_a_call(implementation, what, rounds):
-    """Another process writes wild values all the time: calls end, with a result or a refusal, and write nothing outside."""
+    """While another process writes wild values, calls end with a result or a refusal, and write nothing outside out=."""
     run("racing.py", "--simd", implementation, "--rounds", rounds, "--what", what)
 
 
 @needs_mprotect
 @each_backend
 def test_arguments_that_change_other_arguments(implementation):
-    """A gradient whose __array__ fills the targets; an ignore_index whose __index__ gives the logits another shape."""
+    """Arguments whose __array__, __index__ or __float__ changes the target or the logits' shape do no harm."""
     run("racing.py", "--simd", implementation, "--what", "objects")
 
 
 def copied(value):
-    """An argument that overlaps nothing."""
+    """An argument, copied if it is an array, so that it overlaps nothing."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
@@ -75,7 +75,7 @@ def copied(value):
 @each_dtype
 @pytest.mark.parametrize("cases", [reductions, whole], ids=lambda cases: cases.__name__)
 def test_out_that_overlaps_an_operand(implementation, dtype, cases):
-    """Where out= overlaps an operand in any manner the result is that of copies; or the call refuses it, and leaves it alone."""
+    """If out= overlaps an operand, the result is that of copies, or the call is refused and does not change out=."""
     functions, wrong = backends.load(implementation), []
     for note, name, args, options in cases(dtype):
         function, out = getattr(functions, name), options["out"]
@@ -90,7 +90,7 @@ def test_out_that_overlaps_an_operand(implementation, dtype, cases):
                 wrong.append(f"{name}, {note}: out has changed, though it raised {error!r}")
             continue
         for got, right in zip(outs, expected[-len(outs) :], strict=True):
-            # bits differ between rows along and across memory
+            # Bits may differ, because a copy may lie along memory where the operand lies across it.
             if not np.allclose(got, np.broadcast_to(right, got.shape), rtol=1e-4, atol=1e-5):
                 wrong.append(f"{name}, {note}: {np.ravel(got)[-6:]}, of copies {np.broadcast_to(right, got.shape).ravel()[-6:]}")
     assert not wrong, "\n".join(wrong)
@@ -98,8 +98,8 @@ def test_out_that_overlaps_an_operand(implementation, dtype, cases):
 
 @each_implementation
 @pytest.mark.parametrize("name", ["relu", "gelu", "softcap_backward", "swiglu_backward"])
-def test_where_that_overlaps_out(implementation, name):
-    """A mask that is a view of out's memory says what it said before the call."""
+def test_where_may_overlap_out(implementation, name):
+    """A mask that is a view of the memory of out= counts as it was before the call."""
     inputs = [apart((40,), np.float32, k) for k in range(1 + name.endswith("backward") + name.startswith("swiglu"))]
     options = {"cap": 3.0} if name.startswith("softcap") else {}
     function, memory = getattr(backends.load(implementation), name), Memory(np.float32)
@@ -114,8 +114,8 @@ def test_where_that_overlaps_out(implementation, name):
 
 @each_implementation
 @each_dtype
-def test_axis_of_a_larger_out(implementation, dtype):
-    """The axis is the operands', also where out has more dimensions than they: 1 is the last of a matrix."""
+def test_axis_counts_in_the_operands(implementation, dtype):
+    """axis= counts in the operands, even if out= has more dimensions. For matrices 1 is the last axis."""
     functions, x, grad = backends.load(implementation), apart((5, 5), dtype), apart((5, 5), dtype, 2)
     for name, options in itertools.product(("softmax", "log_softmax", "sparsemax", "hardmax"), ({}, {"scale": 0.5})):
         if options and "softmax" not in name:
@@ -134,8 +134,8 @@ def test_axis_of_a_larger_out(implementation, dtype):
 
 
 @each_implementation
-def test_ties_over_several_axes(implementation):
-    """The first of the largest is the first in the order of the axes, however they lie in memory."""
+def test_the_first_of_equal_entries_does_not_depend_on_memory(implementation):
+    """Of equal largest entries hardmax takes the first in the order of the axes, whatever the order in memory is."""
     hardmax, x = backends.load(implementation).hardmax, np.zeros((2, 3, 2), np.float32)
     x[1, 0], x[0, 1] = 1, 1
     expected = hardmax(x, axis=(0, 1))
@@ -146,9 +146,9 @@ def test_ties_over_several_axes(implementation):
 
 
 def refused():
-    """Calls that are refused late, each with its out=."""
+    """Calls that are refused after some checks have passed, each with an out= that is filled with 7."""
     logits, target = apart((9000, 4), np.float32), np.zeros(9000, np.int64)
-    target[-1] = 4  # in the second block of rows
+    target[-1] = 4  # the wrong index is in the second block of rows
     for kind, grad in (("_backward", (1.0,)), ("_and_grad", ())):
         for indices, options in ((target, {}), (target.astype(np.int32), {"reduction": "sum"})):
             yield "cross_entropy" + kind, (*grad, logits, indices), {"out": np.full_like(logits, 7), **options}
@@ -165,7 +165,7 @@ def refused():
 
 @each_backend
 def test_a_call_that_raises_leaves_out_alone(implementation):
-    """Every bit of it, however late the call is refused."""
+    """A call that raises changes nothing in out=, however late it is refused."""
     for name, args, options in refused():
         out = options["out"]
         try:
@@ -173,12 +173,12 @@ def test_a_call_that_raises_leaves_out_alone(implementation):
         except (IndexError, ValueError, TypeError):
             for array in out if isinstance(out, tuple) else (out,):
                 assert (array == 7).all(), f"{name} has written into out= before it raised"
-        else:  # long double may be refused or not
+        else:  # whether an out= of long double is refused depends on the call
             assert name == "gumbel_softmax" and out.dtype == np.longdouble, f"{name} {options} was not refused"
 
 
 class Fickle:
-    """An array-like that never tells the same shape twice."""
+    """An array-like that gives another shape each time it is asked."""
 
     looks = 0
 
@@ -187,13 +187,13 @@ class Fickle:
 
     @property
     def shape(self):
-        """Another one each time."""
+        """Another shape each time."""
         self.count += 1
         return (4, 4 + self.count % 3)
 
     @property
     def ndim(self):
-        """One more or less."""
+        """1 and 2 in turn."""
         self.count += 1
         return 1 + self.count % 2
 
@@ -208,8 +208,8 @@ class Fickle:
 
 
 @each_backend
-def test_arguments_of_no_fixed_shape(implementation):
-    """Array-likes whose shape differs from look to look are read once, or refused."""
+def test_arguments_that_change_their_shape_do_no_harm(implementation):
+    """Array-likes whose shape differs each time are read without harm, or refused."""
     functions, x, needed = backends.load(implementation), np.ones((4, 4), np.float32), {}
     for name, activation in ACTIVATIONS.items():
         needed[name] = needed[name + "_backward"] = activation.usual
@@ -224,13 +224,13 @@ def test_arguments_of_no_fixed_shape(implementation):
 
 
 @each_compiled
-def test_racing_thread(implementation):
-    """A data loader's thread fills the labels while the loss runs without the interpreter's lock."""
+def test_labels_that_a_thread_fills_do_no_harm(implementation):
+    """A thread may fill the labels while a loss runs, which does not hold the interpreter's lock."""
     run("racing.py", "--simd", implementation, "--what", "thread")
 
 
 def test_programs_load_the_installed_package():
-    """Both programs import what is tested here."""
+    """A program that starts in this folder imports the same fastact as the tests."""
     folder = Path(fastact.__file__).parent
     code = "import fastact; print(fastact.__file__)"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
