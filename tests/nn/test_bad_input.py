@@ -1,4 +1,4 @@
-"""Bad data and labels: each a clear error, and the network is as it was."""
+"""Wrong data and labels raise an error that says what is wrong, and leave the network as it was."""
 
 import numpy as np
 import pytest
@@ -58,8 +58,8 @@ def with_value(value, at=(3, 1)):
         (1, X, YES, {"validation": (X, VALUES)}, ValueError, "same kind"),
     ],
 )
-def test_fit(outputs, data, labels, keywords, error, message):
-    """The network, its losses and its optimizer stay; a right call after it works."""
+def test_fit_refuses_wrong_input(outputs, data, labels, keywords, error, message):
+    """fit raises the error. The network, its losses and its optimizer stay as they were, and a right call works."""
     net = Network(Dense(4, 5, "relu"), Dense(5, outputs), rng=0)
     right = CLASSES if outputs == 3 else YES
     net.fit(X, right, epochs=1)
@@ -84,16 +84,16 @@ def test_fit(outputs, data, labels, keywords, error, message):
         (np.tile([[np.inf, -np.inf, 0, 0]], (12, 1)), "got inf"),
     ],
 )
-def test_predictions(call, data, message):
-    """NaN has no class."""
+def test_predictions_need_finite_data(call, data, message):
+    """Predictions and health refuse data of a wrong shape, NaN and infinities."""
     net = Network(Dense(4, 5, "relu"), Dense(5, 3), rng=0)
     with pytest.raises(ValueError, match=message):
         getattr(net, call)(data)
     assert net.predict(X.astype(np.float32)).shape == (12,)
 
 
-def test_large_but_finite():
-    """Numbers whose sum overflows are data like any other."""
+def test_large_finite_data_are_taken():
+    """Data are taken as long as each number is finite, even if their sum overflows."""
     net = Network(Dense(4, 3), rng=0)
     assert net.predict(np.full((2, 4), 3e38, np.float32)).shape == (2,)
 
@@ -108,8 +108,8 @@ def test_large_but_finite():
         ("softmax", CLASSES, 3, "cross_entropy"),
     ],
 )
-def test_applied_twice(activation, labels, outputs, loss):
-    """A loss that has the activation inside says why it must not stand in the layer."""
+def test_a_last_activation_that_the_loss_applies_too_is_refused(activation, labels, outputs, loss):
+    """A loss that applies the activation itself refuses a network that ends in it, and says why."""
     with pytest.raises(ValueError, match="has it inside: applied twice, it flattens the gradients"):
         Network(Dense(4, outputs, activation)).fit(X, labels, loss=loss)
 
@@ -133,16 +133,16 @@ def test_applied_twice(activation, labels, outputs, loss):
         (lambda: Network(Dense(4, 3), task="values").score(X, CLASSES), ValueError, "it predicts values; fitted with integer"),
     ],
 )
-def test_networks(make, error, message):
-    """Layers that do not fit, and labels that do not."""
+def test_wrong_networks_and_scores_are_refused(make, error, message):
+    """Layers that do not fit each other, and labels that do not fit a score, are refused."""
     with pytest.raises(error, match=message):
         make()
 
 
 @pytest.mark.parametrize("rows", [1, 12])
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_a_weight_of_zero_hides_nothing(rows, outputs):
-    """The data themselves are looked at, whatever is left of them behind the first layer."""
+def test_a_weight_of_zero_hides_no_wrong_data(rows, outputs):
+    """The data themselves are checked, even if weights of 0 hide them from the outputs."""
     net = Network(Dense.of(np.zeros((4, outputs)), None, "sigmoid"), dtype=float)
     for wrong in (np.nan, np.inf):
         with pytest.raises(ValueError, match="X must be finite"):

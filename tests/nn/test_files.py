@@ -1,4 +1,4 @@
-"""Saving and loading: what comes back, and files that are wrong or hostile."""
+"""A saved network comes back to the bit, and files that are wrong or hostile raise a ValueError."""
 
 import io
 import json
@@ -11,12 +11,12 @@ from fastact.nn import Dense, Network, load
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_it_comes_back(tmp_path, dtype):
-    """The same bits, names, parameters and task; plain NumPy reads the arrays."""
+def test_a_saved_network_comes_back(tmp_path, dtype):
+    """Bits, names, parameters and task are the same after loading. np.load reads the arrays."""
     X = np.random.default_rng(0).normal(size=(30, 3))
     net = Network(Dense(3, 5, "elu", alpha=0.5), Dense(5, 4, "gelu", approximate="tanh"), Dense(4, 1), rng=0, dtype=dtype)
     net.fit(X, X[:, 0] > 0, epochs=2)
-    net.save(tmp_path / "net")  # the name as it is given
+    net.save(tmp_path / "net")  # the file gets this name, without an ending
     other = load(tmp_path / "net")
     np.testing.assert_array_equal(other.parameters, net.parameters)
     np.testing.assert_array_equal(other.predict(X), net.predict(X))
@@ -28,8 +28,8 @@ def test_it_comes_back(tmp_path, dtype):
         assert json.loads(str(arrays["network"]))["layers"][1]["activation"] == "gelu"
 
 
-def test_functions_of_your_own(tmp_path):
-    """No file can hold them, and none is begun."""
+def test_functions_of_the_user_cannot_be_saved(tmp_path):
+    """A network with the user's own functions is not saved, and no file is begun."""
     net = Network(Dense(2, 2, (np.sin, lambda grad, x: grad * np.cos(x))))
     with pytest.raises(ValueError, match="layer 0 has functions of your own"):
         net.save(tmp_path / "net.npz")
@@ -37,7 +37,7 @@ def test_functions_of_your_own(tmp_path):
 
 
 def test_what_could_not_be_loaded_is_not_saved(tmp_path):
-    """NaN, which only the user can have written."""
+    """A network with NaN in its weights is not saved, because load refuses NaN."""
     net = Network(Dense(2, 2))
     net.layers[0].weights[1, 0] = np.nan
     with pytest.raises(ValueError, match="parameters must be finite in float32, got nan at 2"):
@@ -46,7 +46,7 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path):
 
 
 def saved(**changes):
-    """The bytes of a network with some entries changed; None leaves one out."""
+    """The bytes of a saved network in which some entries are changed. None leaves an entry out."""
     net = Network(Dense(2, 3, "relu"), Dense(3, 2), rng=0)
     facts = {"format": "fastact network 1", "task": None, "layers": [{"activation": "relu", "parameters": {}}] * 2}
     arrays = {f"{name}_{i}": getattr(layer, name) for i, layer in enumerate(net.layers) for name in ("weights", "bias")}
@@ -58,8 +58,8 @@ def saved(**changes):
     return file.getvalue()
 
 
-def test_what_the_test_writes_is_right():
-    """Without changes it loads."""
+def test_the_file_without_changes_loads():
+    """What `saved` makes without changes can be loaded, so that the changes are what the tests below find."""
     assert load(io.BytesIO(saved())).shape[0] == 2
 
 
@@ -95,15 +95,15 @@ def test_what_the_test_writes_is_right():
         saved(network=np.array({"format": 1}, object)),
     ],
 )
-def test_wrong_files(content):
-    """A ValueError, whatever is wrong."""
+def test_wrong_files_raise_a_value_error(content):
+    """Whatever is wrong with a file, load raises a ValueError."""
     with pytest.raises(ValueError, match="is no network of fastact that can be read"):
         load(io.BytesIO(content))
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
-def test_arrays_from_elsewhere(write):
-    """The message says what the file holds, and what takes it."""
+def test_a_file_with_other_arrays_is_refused(write):
+    """The message says which arrays the file holds, and how to make a layer of them."""
     file = io.BytesIO()
     write(file, w1=np.ones((2, 3)), b1=np.zeros(3))
     file.seek(0)
@@ -111,8 +111,8 @@ def test_arrays_from_elsewhere(write):
         load(file)
 
 
-def test_every_broken_byte():
-    """A changed byte anywhere is found, or harmless."""
+def test_a_broken_byte_is_found_or_harmless():
+    """If a byte is changed, load raises a ValueError, or gives a network with finite weights."""
     content = saved()
     generator = np.random.default_rng(0)
     for at in generator.integers(0, len(content), 300):
@@ -126,8 +126,8 @@ def test_every_broken_byte():
             assert np.isfinite(net.parameters).all()
 
 
-def test_a_header_that_promises_too_much():
-    """An array of 10^15 numbers in a file of some bytes."""
+def test_a_huge_array_in_a_header_is_refused():
+    """A small file whose header promises an array of 10^15 numbers is refused."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(saved())) as good, zipfile.ZipFile(file, "w") as bad:
         for entry in good.namelist():
@@ -140,7 +140,7 @@ def test_a_header_that_promises_too_much():
         load(io.BytesIO(file.getvalue()))
 
 
-def test_a_missing_file_is_missing(tmp_path):
-    """As open says it."""
+def test_a_missing_file_raises_file_not_found(tmp_path):
+    """A file that does not exist raises FileNotFoundError, as open does."""
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none.npz")

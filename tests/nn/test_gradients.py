@@ -1,4 +1,4 @@
-"""Backpropagation against central differences in float64, for every activation and loss."""
+"""The gradients of a network are those of central differences in float64, for every activation and loss."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ ROWS = 7
 
 
 def usual(name):
-    """The parameters that have no default."""
+    """Values for the parameters of an activation, for those without a default too."""
     found = [one for one in ACTIVATIONS.values() if name == one.name or name in one.aliases]
     return found[0].usual if found else {}
 
 
 def labels(loss, generator):
-    """Labels for three outputs, and for one under binary cross-entropy."""
+    """Labels for three outputs, or for one output under binary cross-entropy."""
     if loss == "cross_entropy":
         return generator.integers(0, 3, ROWS)
     if loss == "squared_error":
@@ -25,11 +25,11 @@ def labels(loss, generator):
     return generator.integers(0, 2, ROWS)
 
 
-@pytest.mark.parametrize("keep_sums", [False, True], ids=["from y where it can be", "from x"])
+@pytest.mark.parametrize("keep_sums", [False, True], ids=["from y where possible", "from x"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error", "binary_cross_entropy_with_logits"])
 @pytest.mark.parametrize("name", [*activations.names(), None])
-def test_gradients(name, loss, keep_sums):
-    """The gradient of every parameter, relative to the norm of its array."""
+def test_gradients_are_those_of_differences(name, loss, keep_sums):
+    """The gradient of each array of parameters differs from central differences by at most 1e-6 of its norm."""
     generator = np.random.default_rng(3)
     outputs = 1 if loss.startswith("binary") else 3
     X = generator.normal(size=(ROWS, 5))
@@ -62,7 +62,7 @@ def test_gradients(name, loss, keep_sums):
 
 
 def test_forward_and_backward_of_a_network():
-    """The passes outside of fit give the gradients that those in buffers give."""
+    """Network.forward and backward, which the user calls, give the gradients that fit computes in its buffers."""
     generator = np.random.default_rng(0)
     X, y = generator.normal(size=(ROWS, 5)), generator.integers(0, 3, ROWS)
     net = Network(Dense(5, 6, "gelu"), Dense(6, 3), rng=0, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Dense: its passes outside of a network, its arrays, and what it refuses."""
+"""Dense layers compute right passes outside of a network, own their arrays, and refuse wrong arguments."""
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ from fastact.nn import activations as known
 INPUTS = [[0.2, 0.5, 1.2], [1.2, 1.1, 0.6]]
 
 
-def test_the_first_article():
-    """The layer of the article gives what its line of NumPy gives."""
+def test_the_layer_of_the_worked_example():
+    """The layer of the worked example gives what its line of NumPy gives."""
     np.random.seed(0)  # noqa: NPY002
-    weights = 0.1 * np.random.randn(3, 4)  # noqa: NPY002  (as the article has it)
+    weights = 0.1 * np.random.randn(3, 4)  # noqa: NPY002  (the example uses the legacy generator)
     layer = Dense.of(weights, np.zeros(4), "relu")
     outputs = layer.forward(INPUTS)
     assert outputs.dtype == np.float64
@@ -24,7 +24,7 @@ def test_the_first_article():
 
 @pytest.mark.parametrize("name", known.names())
 def test_forward_and_backward(name):
-    """Both are those of fastact's function, for every name; nothing that the caller has is written."""
+    """Both passes are those of fastact's function, for every activation, and write to no array of the caller."""
     parameters = {"threshold": {"threshold": 0.1, "value": -0.2}, "softcap": {"cap": 2.0}}.get(name, {})
     generator = np.random.default_rng(1)
     weights, bias, x = generator.normal(size=(3, 4)), generator.normal(size=4), generator.normal(size=(5, 3))
@@ -45,14 +45,14 @@ def test_forward_and_backward(name):
     np.testing.assert_array_equal(grad, kept)
 
 
-def test_names():
-    """All functions of one array are there, and those that need more are not."""
+def test_names_of_activations():
+    """All functions of one array are activations of layers, and functions that need more are not."""
     assert {"relu", "swish", "gelu", "softmax", "threshold", "softcap", "expit"} <= set(known.names())
     assert not {"logit", "prelu", "glu", "swiglu", "log_softmax"} & set(known.names())
 
 
-def test_a_function_stands_for_its_name():
-    """fastact's own function, and a pair of the user's."""
+def test_an_activation_may_be_a_function_or_a_pair():
+    """fastact's own function stands for its name. The user may give a pair of functions."""
     assert Dense(2, 3, fastact.gelu).activation == "gelu"
     assert Dense(2, 3, "gelu", approximate="tanh").function.parameters == {"approximate": "tanh"}
     layer = Dense.of(np.eye(2), None, (np.square, lambda grad, x: 2 * x * grad))
@@ -82,7 +82,7 @@ def test_a_function_stands_for_its_name():
         (lambda: Dense(2, 3, activaton="relu"), TypeError, "unexpected argument 'activaton'"),
         (lambda: Dense(2, 3, "relu", seed=0), TypeError, "unexpected argument 'seed' for 'relu', which has no parameters"),
         (lambda: Dense(2, 3, "swish", alpha=1), TypeError, "unexpected argument 'alpha' for 'swish', whose parameters are beta"),
-        (lambda: Dense(2, 3, "relu", where=False), TypeError, "unexpected argument 'where'"),  # it would leave memory as it is
+        (lambda: Dense(2, 3, "relu", where=False), TypeError, "unexpected argument 'where'"),  # it leaves memory unwritten
         (lambda: Dense(2, 3, "softmax", axis=0), TypeError, "unexpected argument 'axis' for 'softmax'"),
         (lambda: Dense(2, 3, "elu", alpha=np.nan), ValueError, "alpha must be a number, got nan"),
         (lambda: Dense(2, 3, "linear"), ValueError, "a layer without one takes None"),
@@ -105,14 +105,14 @@ def test_a_function_stands_for_its_name():
         (lambda: Dense(2, 3).backward(np.ones((1, 3))), ValueError, "needs a forward pass"),
     ],
 )
-def test_errors(make, error, message):
-    """Each names what is wrong, and what would be right."""
+def test_wrong_arguments_are_refused(make, error, message):
+    """Each error names what is wrong, and most say what would be right."""
     with pytest.raises(error, match=message):
         make()
 
 
 def test_backward_checks_its_gradient():
-    """One of another shape does not broadcast, and nothing is left out silently."""
+    """A gradient of another shape, complex, text or masked is refused."""
     layer = Dense(2, 3, rng=0)
     layer.forward(np.ones((4, 2)))
     for wrong in (np.ones((4, 3), complex), np.ones((4, 3)).astype(str), np.ma.masked_less(np.ones((4, 3)), 2)):
@@ -122,8 +122,8 @@ def test_backward_checks_its_gradient():
         layer.backward(np.ones((4, 1)))
 
 
-def test_what_is_returned_stays():
-    """Later passes, and a fit, do not change arrays that the user holds."""
+def test_returned_arrays_stay_as_they_are():
+    """Later passes and a fit do not change arrays that a call has returned."""
     layer, x = Dense(2, 3, "relu", rng=0), np.ones((4, 2), np.float32)
     outputs = layer.forward(x)
     d_weights = [layer.backward(np.ones((4, 3))), layer.d_weights][1]
@@ -141,22 +141,22 @@ def test_what_is_returned_stays():
 
 
 def test_integers_do_not_change_the_dtype():
-    """Of what is given, floating arrays decide."""
+    """The dtype of a layer is that of the floating arrays that it is given. Integers do not count."""
     weights = np.ones((2, 3), np.float32)
     assert Dense.of(weights, [0, 0, 0]).dtype == Dense.of(weights.astype(int)).dtype == np.float32
     assert Dense.of(weights, np.zeros(3)).dtype == Dense.of(weights.astype(int), np.zeros(3)).dtype == np.float64
     assert Dense.of(weights.astype(">f4")).weights.dtype == np.float32
 
 
-def test_what_does_not_fit_is_infinite():
-    """As in NumPy, but without a warning, in both directions."""
+def test_numbers_too_large_for_float32_are_infinite():
+    """A number too large for float32 becomes infinite, forward and backward, without a warning."""
     layer = Dense.of(np.ones((1, 1), np.float32))
     assert layer.forward([[1e300]]) == np.inf
     assert layer.backward([[-1e300]]) == -np.inf
 
 
 def test_one_row_and_many_axes():
-    """A single row, and batches of batches."""
+    """The passes take a single row, and any number of leading axes."""
     layer = Dense(2, 3, "tanh", rng=0)
     assert layer.forward([1.0, 2.0]).shape == (3,)
     assert layer.backward([1.0, 0.0, 0.0]).shape == (2,)
@@ -166,8 +166,8 @@ def test_one_row_and_many_axes():
     assert layer.d_weights.shape == (2, 3)
 
 
-def test_views():
-    """In a network all parameters are one vector; assigning writes into it."""
+def test_parameters_are_views_of_one_vector():
+    """The parameters of a network are views of one vector, and assigning to one writes into the vector."""
     layers = Dense(2, 3, "relu"), Dense(3, 1)
     net = Network(*layers, rng=0)
     assert net.parameters.shape == net.gradients.shape == (2 * 3 + 3 + 3 + 1,)
@@ -187,8 +187,8 @@ def test_views():
     np.testing.assert_array_equal(net.gradients[-1], 1)
 
 
-def test_assigning_parameters():
-    """All of them at once: they are copied into the layers."""
+def test_assigning_all_parameters():
+    """All parameters can be assigned at once. They are copied into the layers."""
     net = Network(Dense(2, 3, "relu"), Dense(3, 1), rng=0)
     vector = np.arange(13.0)
     net.parameters = vector
@@ -204,8 +204,8 @@ def test_assigning_parameters():
 @pytest.mark.parametrize(
     ("name", "variance"), [("relu", 2 / 400), ("gelu", 2 / 400), ("selu", 1 / 400), ("tanh", 2 / 500), (None, 2 / 500)]
 )
-def test_initial_weights(name, variance):
-    """He, LeCun and Glorot, by the activation."""
+def test_initial_weights_fit_the_activation(name, variance):
+    """The variance of the weights is that of He, LeCun or Glorot, as the activation needs it."""
     layer = Dense(400, 100, name, rng=0)
     assert abs(layer.weights.var() / variance - 1) < 0.05
     assert layer.weights.dtype == layer.bias.dtype == np.float32
@@ -213,7 +213,7 @@ def test_initial_weights(name, variance):
 
 
 def test_chosen_initial_weights():
-    """By name, by standard deviation, by seed."""
+    """The user can choose the initial weights by init=, by their standard deviation, and by the seed."""
     assert abs(Dense(400, 100, "relu", rng=0, init="lecun").weights.var() * 400 - 1) < 0.05
     assert abs(Dense(400, 100, "relu", rng=0, scale=0.1).weights.std() - 0.1) < 0.005
     one, same = Network(Dense(3, 4, "relu"), rng=7), Network(Dense(3, 4, "relu"), rng=7)

@@ -1,4 +1,7 @@
-"""Networks learn, go on, predict; what they are given stays as it is, and a step takes no memory of the batch's size."""
+"""Networks learn, learn on in a second fit, and predict.
+
+They change no array that they are given, and a step allocates nothing of the size of a batch.
+"""
 
 import sys
 import threading
@@ -13,7 +16,7 @@ from fastact.nn.passes import Passes
 
 
 def rings(rows=600, classes=3, seed=0):
-    """Points in rings around 0, the class being the ring: no line separates them."""
+    """Points in rings around 0, whose class is their ring. No line separates the classes."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, classes, rows)
     angles, radii = generator.uniform(0, 2 * np.pi, rows), labels + generator.uniform(0.2, 0.8, rows)
@@ -21,8 +24,8 @@ def rings(rows=600, classes=3, seed=0):
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "tanh", "gelu", "silu", "mish", "softplus"])
-def test_it_learns(activation):
-    """Rings, on data that were not seen; the loss falls."""
+def test_a_network_learns_rings(activation):
+    """A network classifies points right that it was not trained on, and its loss falls."""
     X, y = rings()
     X_test, y_test = rings(seed=1)
     net = Network(Dense(2, 32, activation), Dense(32, 3), rng=0)
@@ -38,8 +41,8 @@ def test_it_learns(activation):
     assert net.validation_losses[-1] == pytest.approx(last, rel=1e-4)
 
 
-def test_digits():
-    """The article's network reads handwritten digits."""
+def test_a_network_reads_digits():
+    """A network with one hidden layer reads handwritten digits."""
     datasets = pytest.importorskip("sklearn.datasets")
     found = datasets.load_digits()
     order = np.random.default_rng(7).permutation(len(found.data))
@@ -50,8 +53,8 @@ def test_digits():
         assert net.score(X[:360], y[:360]) >= 0.97
 
 
-def test_binary():
-    """One output, labels 0 and 1 or booleans, (rows,) or (rows, 1)."""
+def test_binary_labels():
+    """A network with one output takes labels 0 and 1 or booleans, of shape (rows,) or (rows, 1)."""
     X, y = rings(classes=2)
     for labels in (y, y.astype(bool), y[:, np.newaxis], y.astype(np.uint8)):
         net = Network(Dense(2, 16, "tanh"), Dense(16, 1), rng=0).fit(X, labels, epochs=60, optimizer=Adam(0.02))
@@ -61,8 +64,8 @@ def test_binary():
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "expit"])
-def test_binary_that_ends_in_sigmoid(name):
-    """A model from elsewhere: its outputs are the probabilities, and 1 is predicted above one half."""
+def test_a_network_that_ends_in_sigmoid_predicts(name):
+    """A network with given weights may end in sigmoid. Its outputs are probabilities, and it predicts 1 above one half."""
     X, _ = rings()
     weights = np.array([[1.0], [-2.0]])
     right = fastact.sigmoid(X @ weights)[:, 0]
@@ -74,7 +77,7 @@ def test_binary_that_ends_in_sigmoid(name):
 
 
 def test_several_labels_a_row():
-    """Each is yes or no, and has a probability of its own."""
+    """A row may have several labels. Each is 0 or 1, and has a probability of its own."""
     X, _ = rings()
     y = (X > 0).astype(int)
     net = Network(Dense(2, 8, "tanh"), Dense(8, 2), rng=0)
@@ -84,8 +87,8 @@ def test_several_labels_a_row():
     assert net.predict(X).shape == y.shape
 
 
-def test_values():
-    """Floating labels choose the squared error; (rows,) of one output never broadcasts to (rows, rows)."""
+def test_floating_labels_choose_the_squared_error():
+    """Floating labels choose the squared error. Labels of shape (rows,) never broadcast against outputs of (rows, 1)."""
     X = np.linspace(-3, 3, 200)[:, np.newaxis]
     for y in (np.sin(X[:, 0]), np.sin(X)):
         net = Network(Dense(1, 32, "tanh"), Dense(32, 1), rng=0).fit(X, y, epochs=200, optimizer=Adam(0.01))
@@ -101,7 +104,7 @@ def test_values():
 
 
 def test_distributions_and_one_hot():
-    """Cross-entropy takes them, and the score compares with the most probable class."""
+    """Cross-entropy takes distributions and one-hot labels. The score compares with the most probable class."""
     X, y = rings()
     for labels in (np.eye(3, dtype=int)[y], np.eye(3)[y]):
         net = Network(Dense(2, 32, "relu"), Dense(32, 3), rng=0)
@@ -109,8 +112,8 @@ def test_distributions_and_one_hot():
         assert net.score(X, labels) == net.score(X, y) > 0.95
 
 
-def test_a_loss_of_your_own():
-    """A function of outputs and labels that returns the loss and its gradient, a new array or `out`."""
+def test_a_loss_of_the_user():
+    """A loss may be a function that returns the loss and its gradient, as a new array or in `out`."""
 
     def absolute_error(outputs, target, out):
         off = outputs - target
@@ -128,8 +131,8 @@ def test_a_loss_of_your_own():
     np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
 
 
-def test_softmax_in_a_layer():
-    """Under the squared error; its outputs are the probabilities."""
+def test_softmax_as_the_last_layer():
+    """A network may end in softmax under the squared error. Its outputs are the probabilities."""
     X, y = rings()
     net = Network(Dense(2, 32, "relu"), Dense(32, 3, "softmax"), rng=0)
     net.fit(X, np.eye(3)[y], epochs=60, optimizer=Adam(0.02))
@@ -138,7 +141,7 @@ def test_softmax_in_a_layer():
 
 
 def test_a_second_fit_goes_on():
-    """Two fits of two epochs are one of four, optimizer and order of the rows included."""
+    """Two fits of two epochs equal one fit of four, with the state of the optimizer and the order of the rows."""
     X, y = rings()
     one, two = (Network(Dense(2, 8, "tanh"), Dense(8, 3), rng=5) for _ in range(2))
     one.fit(X, y, epochs=4, optimizer=Adam(0.01))
@@ -152,8 +155,8 @@ def test_a_second_fit_goes_on():
     np.testing.assert_array_equal(three.parameters, four.parameters)
 
 
-def test_the_same_seed():
-    """The same network; another order where `rng` says so."""
+def test_the_same_seed_gives_the_same_network():
+    """Equal seeds give equal networks. rng= of fit gives another order of the rows."""
     X, y = rings()
     one, same, other = (Network(Dense(2, 8, "tanh"), Dense(8, 3), rng=5) for _ in range(3))
     one.fit(X, y, epochs=2)
@@ -164,7 +167,7 @@ def test_the_same_seed():
 
 
 def test_nothing_given_is_changed():
-    """Data and labels, in every dtype and layout."""
+    """fit changes neither data nor labels, in any dtype and layout."""
     X, y = rings()
     for data in (
         X,
@@ -182,7 +185,7 @@ def test_nothing_given_is_changed():
 
 
 def test_labels_and_data_do_not_change_the_dtype():
-    """float32 unless arrays or `dtype` say otherwise."""
+    """A network computes in float32, unless the arrays of its layers or dtype= say otherwise."""
     X, y = rings()
     net = Network(Dense(2, 3), rng=0).fit(X.astype(np.float64), y, epochs=1)
     assert net.forward(X).dtype == net.predict_proba(X).dtype == np.float32
@@ -195,8 +198,8 @@ def test_labels_and_data_do_not_change_the_dtype():
 
 
 @pytest.mark.skipif(fastact.backend != "compiled", reason="NumPy's functions compute in parts")
-def test_memory():
-    """A step allocates nothing of the batch's size, from the input and from the output."""
+def test_a_step_allocates_little():
+    """A step allocates nothing of the size of a batch, whether the backward pass starts from the input or the output."""
     rows = 4096
     X, y = np.random.default_rng(0).normal(size=(rows, 64)).astype(np.float32), np.arange(rows) % 10
     from fastact.nn import losses
@@ -212,11 +215,11 @@ def test_memory():
             optimizer.step(net.parameters, net.gradients)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-        assert peaks[-1] < rows * 10 * 4 / 2  # half of what the outputs of a batch take
+        assert peaks[-1] < rows * 10 * 4 / 2  # half the size of the outputs of a batch
 
 
-def test_interruption():
-    """Ctrl-C in the third epoch: it is raised, and the network is usable with two epochs done."""
+def test_an_interrupted_network_is_usable():
+    """Ctrl-C in the third epoch is raised, and the network has two epochs and can be used."""
     X, y = rings()
     net = Network(Dense(2, 8, "relu"), Dense(8, 3), rng=0)
 
@@ -233,8 +236,8 @@ def test_interruption():
     assert len(net.fit(X, y, epochs=1, optimizer=Adam()).losses) == 3
 
 
-def test_threads():
-    """Predictions run side by side, and store nothing."""
+def test_threads_can_predict_at_once():
+    """Threads that predict at once get right results, and store nothing in the layers."""
     X, y = rings()
     net = Network(Dense(2, 64, "gelu"), Dense(64, 3), rng=0).fit(X, y, epochs=2)
     state = {name: id(value) for layer in net.layers for name, value in layer.__dict__.items()}
@@ -256,8 +259,8 @@ def test_threads():
     assert state == {name: id(value) for layer in net.layers for name, value in layer.__dict__.items()}
 
 
-def test_many_rows():
-    """They are predicted in blocks, and none is left out."""
+def test_many_rows_are_predicted_in_blocks():
+    """Many rows are predicted in blocks, and the last rows are not left out."""
     net = Network(Dense(2, 3), rng=0)
     X = np.random.default_rng(0).normal(size=(10_001, 2)).astype(np.float32)
     np.testing.assert_allclose(net.predict_proba(X)[-3:], net.predict_proba(X[-3:]), rtol=1e-5)
@@ -265,7 +268,7 @@ def test_many_rows():
 
 
 def test_data_frames():
-    """A table of pandas is data like any other."""
+    """Data and labels may be tables and columns of pandas, and give the network that arrays give."""
     pandas = pytest.importorskip("pandas")
     X, y = rings()
     table = pandas.DataFrame(X, columns=["a", "b"])
@@ -274,8 +277,8 @@ def test_data_frames():
     np.testing.assert_array_equal(net.predict(table), same.predict(X))
 
 
-def test_weights_of_torch():
-    """A model of PyTorch serves: its matrices are transposed."""
+def test_weights_of_torch_can_be_used():
+    """Layers made of the transposed weights of a PyTorch model predict what the model predicts."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(5, 16), torch.nn.GELU(), torch.nn.Linear(16, 3))
@@ -289,8 +292,8 @@ def test_weights_of_torch():
     np.testing.assert_allclose(Network(*layers).predict_proba(x), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_progress(capsys, monkeypatch):
-    """Lines without tqdm, a bar with it, nothing where stderr is no terminal."""
+def test_progress_is_printed_to_a_terminal(capsys, monkeypatch):
+    """progress=True prints a bar with tqdm and lines without it. By default nothing is printed if stderr is no terminal."""
     X, y = rings()
     net = Network(Dense(2, 3), rng=0)
     net.fit(X, y, epochs=2)
@@ -306,7 +309,7 @@ def test_progress(capsys, monkeypatch):
 
 
 def test_fits_with_and_without_validation():
-    """The validation losses stand in line with the losses; a second fit and health keep the first one's loss."""
+    """Each epoch has a validation loss, NaN if it had no validation. A second fit and health keep the first fit's loss."""
     X, y = rings(classes=2)
     net = Network(Dense(2, 8, "tanh"), Dense(8, 1), rng=0)
     net.fit(X, y, epochs=2, loss="squared_error").fit(X, y, epochs=1, validation=(X, y)).fit(X, y, epochs=1)
@@ -317,8 +320,8 @@ def test_fits_with_and_without_validation():
     assert "% dead" in repr(net.health(X))
 
 
-def test_score_of_values():
-    """R^2 is the mean over the outputs, as in scikit-learn; of one that does not vary it is 1 or 0."""
+def test_the_score_of_values_is_r2():
+    """The score is the mean of R^2 over the outputs, as in scikit-learn. For labels that do not vary, R^2 is 1 or 0."""
     net = Network(Dense.of(np.eye(3)), task="values")
     X = np.array([[1.0, 2.0, 5.0], [3.0, 2.0, 5.0]])
     assert net.score(X, X) == 1

@@ -1,4 +1,4 @@
-"""The optimizers: their steps by hand, how they go on, and what they refuse."""
+"""The optimizers take the steps that their formulas say, serve one network at a time, and refuse wrong arguments."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from fastact.nn import SGD, Adam, AdamW, Dense, Network
 
 
 def run(optimizer, steps=5):
-    """Parameters after some steps down the slope of their squares."""
+    """Parameters after some steps with the gradients of their squares."""
     parameters = np.array([1.0, -2.0, 3.0])
     optimizer.start(parameters)
     for _ in range(steps):
@@ -16,7 +16,7 @@ def run(optimizer, steps=5):
 
 
 def by_hand(kind, steps=5, momentum=0.9):
-    """The same, written out."""
+    """The same parameters, computed by the textbook formulas."""
     p, v, m = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
     for t in range(1, steps + 1):
         g = 2 * p
@@ -45,14 +45,14 @@ def by_hand(kind, steps=5, momentum=0.9):
     ],
     ids=repr,
 )
-def test_steps(optimizer, kind):
-    """Five steps, and again after a new start."""
+def test_steps_follow_the_formulas(optimizer, kind):
+    """Five steps give what the formulas give, and again after a new start."""
     np.testing.assert_allclose(run(optimizer), by_hand(kind), rtol=1e-12)
     np.testing.assert_allclose(run(optimizer), by_hand(kind), rtol=1e-12)
 
 
-def test_rate_of_the_step():
-    """A function of how many steps are done."""
+def test_the_rate_may_be_a_function_of_the_step():
+    """The rate may be a function, which gets the number of steps before this one."""
     asked = []
     run(SGD(lambda step: asked.append(step) or 0.1), steps=3)
     assert asked == [0, 1, 2]
@@ -73,16 +73,16 @@ def test_rate_of_the_step():
         (lambda: AdamW(weight_decay=-1), "weight_decay"),
     ],
 )
-def test_errors(make, message):
-    """Each names the argument and its value, as those of the steps do."""
+def test_wrong_arguments_are_refused(make, message):
+    """Each error names the argument and its value, as errors of adam_step and sgd_step do."""
     with pytest.raises(ValueError, match=message):
         make()
     with pytest.raises(TypeError, match=r"SGD\(\) argument rate must be a real number, not str 'fast'"):
         SGD("fast")
 
 
-def test_it_serves_one_network_at_a_time():
-    """Its moments belong to the parameters with which it was started."""
+def test_an_optimizer_serves_one_network_at_a_time():
+    """The moments of an optimizer belong to the parameters with which it was started."""
     optimizer = Adam()
     optimizer.start(np.zeros(3))
     with pytest.raises(ValueError, match="call start"):
@@ -96,8 +96,8 @@ def test_it_serves_one_network_at_a_time():
     np.testing.assert_array_equal(one.parameters, other.parameters)
 
 
-def test_an_optimizer_of_your_own():
-    """Two methods are enough."""
+def test_an_optimizer_of_the_user():
+    """An object with start and step is an optimizer. One that does not change the parameters in place is refused."""
 
     class Signs:
         def start(self, parameters):

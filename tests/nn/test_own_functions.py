@@ -1,4 +1,4 @@
-"""Activations and losses of the user's own: what they may do, and what is refused."""
+"""Activations and losses that the user writes work in layers and in fit, and wrong ones are refused."""
 
 import numpy as np
 import pytest
@@ -11,19 +11,19 @@ CLASSES = np.arange(12) % 3
 
 
 def row_softmax(x):
-    """Softmax, which needs rows."""
+    """softmax in plain NumPy: a function of whole rows."""
     p = np.exp(x - x.max(axis=1, keepdims=True))
     return p / p.sum(axis=1, keepdims=True)
 
 
 def row_softmax_backward(grad, x):
-    """Its backward pass."""
+    """The backward pass of row_softmax."""
     y = row_softmax(x)
     return y * (grad - (grad * y).sum(axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("where", ["layer", "fit", "predict"])
-def test_another_shape(where):
+def test_a_result_of_another_shape_is_refused(where):
     """An activation that returns another shape than it was given is refused wherever it is called."""
     net = Network(Dense(4, 3, (lambda x: x[:, :1], lambda grad, x: grad)))
     call = {"layer": net.layers[0].forward, "fit": lambda x: net.fit(x, CLASSES), "predict": net.predict}[where]
@@ -35,8 +35,11 @@ def test_another_shape(where):
         layer.backward(np.ones((12, 3)))
 
 
-def test_layers_keep_their_dtype_and_their_sums():
-    """Lists and float64 become the layer's arrays; an output may be changed without harm to the backward pass."""
+def test_layers_keep_their_dtype_and_their_inputs_of_activations():
+    """Lists and float64 results become arrays of the layer's dtype. The caller may change outputs without harm.
+
+    The layer keeps the inputs of its activation for the backward pass, and complex results are refused.
+    """
     layer = Dense(4, 3, (lambda x: [list(row) for row in x.astype(float)], lambda grad, x: grad * (x > 0)), rng=0)
     outputs = layer.forward(X)
     assert type(outputs) is np.ndarray
@@ -51,8 +54,11 @@ def test_layers_keep_their_dtype_and_their_sums():
         Dense(4, 3, (lambda x: x + 1j, lambda grad, x: grad)).forward(X)
 
 
-def test_in_place():
-    """A function that overwrites its input would spoil the derivative; one may overwrite the gradient, but not the caller's."""
+def test_activations_must_not_overwrite_their_input():
+    """A forward function that overwrites its input is refused, because the derivative needs it.
+
+    A backward function may overwrite its gradient, which is a copy of the caller's.
+    """
 
     def relu(x):
         x[x < 0] = 0
@@ -75,8 +81,8 @@ def test_in_place():
     np.testing.assert_allclose(one.losses, same.losses, rtol=1e-5)
 
 
-def test_functions_of_rows():
-    """They learn, and can be examined."""
+def test_an_activation_may_be_a_function_of_rows():
+    """A network with an activation of whole rows learns, and health can examine it."""
     net = Network(Dense(4, 3, (row_softmax, row_softmax_backward), init="glorot"), rng=0).fit(X, np.eye(3)[CLASSES], epochs=3)
     same = Network(Dense(4, 3, "softmax"), rng=0).fit(X, np.eye(3)[CLASSES], epochs=3)
     np.testing.assert_allclose(net.losses, same.losses, rtol=1e-3)
@@ -94,7 +100,7 @@ def test_functions_of_rows():
     ],
 )
 def test_what_a_loss_returns_is_checked(result, error, message):
-    """A number, and a gradient of the outputs' shape, which does not broadcast."""
+    """A loss must return one number, and a gradient that has the shape of the outputs."""
 
     def mine(outputs, target, out):
         return result(outputs)
@@ -108,8 +114,8 @@ def test_what_a_loss_returns_is_checked(result, error, message):
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_a_loss_changes_nothing(which, shuffle):
-    """Neither the outputs, from which a derivative may be had, nor the labels, which may be the user's own array."""
+def test_a_loss_cannot_change_its_arguments(which, shuffle):
+    """A loss can write neither to the outputs, which the backward pass may need, nor to the labels of the user."""
     y = np.ones(12)
 
     def mine(*arrays, out):
@@ -122,8 +128,8 @@ def test_a_loss_changes_nothing(which, shuffle):
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_a_loss_of_fastact(outputs):
-    """The function stands for its name, with all that is checked."""
+def test_a_loss_may_be_a_function_of_fastact(outputs):
+    """A loss of fastact, given as a function, means the same as its name."""
     y = CLASSES if outputs == 3 else CLASSES > 0
     name = "cross_entropy" if outputs == 3 else "binary_cross_entropy_with_logits"
     for loss in (getattr(fastact, name), getattr(fastact, name + "_and_grad")):

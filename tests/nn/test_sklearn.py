@@ -1,4 +1,7 @@
-"""The estimators for scikit-learn: its checks, the same losses as its own perceptrons, and where they go."""
+"""The estimators for scikit-learn pass its checks, and have the losses of its own perceptrons.
+
+They also work in pipelines, searches, copies and with tables.
+"""
 
 import copy
 import doctest
@@ -35,8 +38,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 @pytest.mark.parametrize("model", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("parameters", [{}, {"activation": "leaky_relu", "solver": "adamw", "alpha": 0.1}])
-def test_checks_of_scikit_learn(model, parameters):
-    """All of them; those that are skipped are for a method or for arrays that its own perceptrons lack too."""
+def test_estimators_pass_the_checks_of_scikit_learn(model, parameters):
+    """All checks pass. The two in `skipped` are about a method and arrays that scikit-learn's perceptrons lack too."""
     skipped = {"check_array_api_input", "check_classifiers_multilabel_output_format_decision_function"}
     results = check_estimator(model(**parameters), on_skip=None, on_fail=None)
     assert len(results) > 50
@@ -45,9 +48,9 @@ def test_checks_of_scikit_learn(model, parameters):
 
 
 def both(kind, y, weighted=False, **parameters):
-    """Ours and scikit-learn's with the same initial weights, after some epochs of the same batches.
+    """Our estimator and scikit-learn's, with the same initial weights, after some epochs of the same batches.
 
-    scikit-learn adds Adam's epsilon before the bias correction of the moments, so here it is too small to matter.
+    Adam's epsilon is so small here that it does not matter that scikit-learn adds it before the bias correction.
     """
     weights = {"sample_weight": np.linspace(0, 2, len(X))} if weighted else {}
     ours = {"classifier": MLPClassifier, "regressor": MLPRegressor}[kind]
@@ -79,11 +82,14 @@ def both(kind, y, weighted=False, **parameters):
     ],
 )
 def test_the_same_losses_as_scikit_learn(kind, y, weighted, alpha, batch_size, solver):
-    """Epoch by epoch: the loss of all kinds of labels, the penalty, the weights of rows, the last batch, both solvers."""
+    """Our losses are scikit-learn's in each epoch.
+
+    The cases are kinds of labels, the penalty, weights of rows, a smaller last batch, and both solvers.
+    """
     if weighted and "sample_weight" not in inspect.signature(neural_network.MLPClassifier.fit).parameters:
         pytest.skip("scikit-learn's MLP has no sample_weight yet")
     ours, theirs = both(kind, y, weighted, alpha=alpha, batch_size=batch_size, **solver)
-    if not weighted or batch_size == "auto":  # scikit-learn weighs the losses of batches by their rows, not by their weight
+    if not weighted or batch_size == "auto":  # scikit-learn weighs losses of batches by their rows, not by their weight
         np.testing.assert_allclose(ours.loss_curve_[1:], theirs.loss_curve_[1:], rtol=1e-6)
     for array, other in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
         np.testing.assert_allclose(array, other, rtol=1e-4, atol=1e-6)
@@ -112,15 +118,15 @@ def test_the_same_losses_as_scikit_learn(kind, y, weighted, alpha, batch_size, s
         {"solver": "sgd", "tol": 1e-3, "learning_rate_init": 0.1, "momentum": 0, "learning_rate": "invscaling"},
     ],
 )
-def test_it_stops_when_scikit_learn_does(parameters):
-    """After as many epochs, by each of its rules."""
+def test_a_fit_stops_when_scikit_learn_does(parameters):
+    """A fit ends after as many epochs as scikit-learn's, for each of its rules."""
     ours, theirs = both("classifier", THREE, max_iter=400, **parameters)
     assert 5 < ours.n_iter_ == theirs.n_iter_ < 400
     np.testing.assert_allclose(ours.best_loss_, theirs.best_loss_, rtol=1e-5)
 
 
 def test_early_stopping_keeps_the_best_weights():
-    """The score of the rows held out is that of the best epoch, and a later one was worse."""
+    """The final weights are those of the epoch with the best score on the rows held out. A later epoch was worse."""
     rng = np.random.default_rng(3)
     inputs = rng.standard_normal((200, 5))
     y = inputs[:, 0] + 2 * rng.standard_normal(200)
@@ -144,15 +150,15 @@ def test_early_stopping_keeps_the_best_weights():
 
 @pytest.mark.parametrize("y", [TWO, THREE, LABELS])
 def test_early_stopping_of_classifiers(y):
-    """Scores are accuracies of labels as they were given; sparse rows and weights go along."""
+    """The validation scores are accuracies for any labels, and the rows may be sparse and have weights."""
     model = MLPClassifier(**SMALL, early_stopping=True)
     model.fit(scipy.sparse.csr_array(X), y, sample_weight=np.linspace(1, 2, len(X)))
     assert len(model.validation_scores_) == 5
     assert all(0 <= score <= 1 for score in model.validation_scores_)
 
 
-def test_digits():
-    """The accuracy that the same network has elsewhere, with an activation that scikit-learn has not."""
+def test_a_classifier_reads_digits():
+    """A classifier with leaky_relu, which scikit-learn does not have, reads more than 97 % of the digits right."""
     inputs, y = load_digits(return_X_y=True)
     order = np.random.default_rng(7).permutation(len(inputs))
     test, train = order[:360], order[360:]
@@ -161,24 +167,24 @@ def test_digits():
 
 
 @pytest.mark.parametrize("activation", [*activations.names(), "identity", "logistic"])
-def test_every_activation(activation):
-    """By its name."""
+def test_every_activation_learns(activation):
+    """Estimators take every activation by its name, and the loss falls."""
     given = {"threshold": {"threshold": 0.1, "value": 0.0}, "softcap": {"cap": 3.0}}.get(activation)
     for model, y in ((MLPClassifier, TWO), (MLPRegressor, VALUES)):
         model = model(**{**SMALL, "max_iter": 30}, activation=activation, activation_params=given).fit(X, y)
         assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
-def test_parameters_of_an_activation():
-    """They reach it, and alpha remains the penalty."""
+def test_activation_params_reach_the_activation():
+    """activation_params are the activation's parameters. The estimator's own alpha is the penalty."""
     one, other = (MLPRegressor(**SMALL, activation="elu", activation_params={"alpha": a}).fit(X, VALUES) for a in (0.1, 1.0))
     assert one.loss_ != other.loss_
     hidden = fastact.elu(X @ one.coefs_[0] + one.intercepts_[0], alpha=0.1)
     np.testing.assert_allclose(one.predict(X), (hidden @ one.coefs_[1] + one.intercepts_[1])[:, 0])
 
 
-def test_adamw_decays():
-    """alpha is the weight decay of adamw, and no part of the loss."""
+def test_alpha_is_the_weight_decay_of_adamw():
+    """With solver="adamw", a larger alpha makes smaller weights."""
     sizes = [
         np.linalg.norm(MLPRegressor(**SMALL, solver="adamw", alpha=alpha, learning_rate_init=0.1).fit(X, VALUES).coefs_[0])
         for alpha in (0.0, 5.0)
@@ -187,8 +193,8 @@ def test_adamw_decays():
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), "joblib"])
-def test_pickling(copied):
-    """A copy predicts the same, goes on learning the same, and its weights are still the ones that predict."""
+def test_a_copy_learns_on_as_its_original(copied):
+    """A copy predicts and learns on as its original. Its coefs_ and intercepts_ are the arrays that predict."""
     if copied == "joblib":
 
         def copied(model):
@@ -207,21 +213,21 @@ def test_pickling(copied):
     assert not np.array_equal(model.predict(X), other.predict(X))
 
 
-def test_where_estimators_go():
-    """A pipeline, clones, cross-validation, and a grid search in two processes."""
+def test_pipelines_clones_and_searches():
+    """Estimators work in a pipeline, as clones, in cross-validation, and in a grid search with two processes."""
     model = make_pipeline(StandardScaler(), MLPClassifier((16,), learning_rate_init=0.01, random_state=0, max_iter=100))
     assert clone(model).fit(X, TWO).score(X, TWO) > 0.95
     assert cross_val_score(model, X, TWO, cv=3).mean() > 0.8
     grid = {"mlpclassifier__activation": ["relu", "mish"], "mlpclassifier__activation_params": [None, {}]}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # joblib's workers
+        warnings.simplefilter("ignore")  # warnings of joblib's workers
         search = GridSearchCV(model, grid, cv=2, n_jobs=2).fit(X, TWO)
     assert search.best_score_ > 0.8
     pickle.loads(pickle.dumps(search)).predict(X)
 
 
-def test_tables():
-    """Names of columns are kept and compared; StandardScaler may hand over tables."""
+def test_tables_of_pandas():
+    """Names of columns are kept, and other names are refused. StandardScaler may give tables to an estimator."""
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame(X, columns=list("abcd"))
     y = pandas.Series(TWO, index=np.arange(60) + 5)
@@ -234,8 +240,8 @@ def test_tables():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dtypes(dtype):
-    """float32 stays float32, all else is computed in float64."""
+def test_float32_stays_float32(dtype):
+    """float32 data are computed in float32, all other data in float64."""
     model = MLPClassifier(**SMALL).fit(X.astype(dtype), THREE)
     assert {array.dtype for array in (*model.coefs_, *model.intercepts_, model.predict_proba(X.astype(dtype)))} == {
         np.dtype(dtype)
@@ -245,8 +251,8 @@ def test_dtypes(dtype):
 
 
 @pytest.mark.parametrize("kind", [scipy.sparse.csr_array, scipy.sparse.csc_matrix, scipy.sparse.coo_array])
-def test_sparse_rows(kind):
-    """The same as dense ones."""
+def test_sparse_rows_give_what_dense_rows_give(kind):
+    """A fit on sparse rows or sparse labels predicts what a fit on dense ones predicts."""
     inputs = np.where(np.abs(X) > 0.5, X, 0)
     dense, sparse = (MLPClassifier(**SMALL, batch_size=16).fit(form, THREE) for form in (inputs, kind(inputs)))
     np.testing.assert_allclose(dense.predict_proba(inputs), sparse.predict_proba(kind(inputs)), rtol=1e-9)
@@ -255,7 +261,7 @@ def test_sparse_rows(kind):
 
 
 def test_probabilities():
-    """Their logarithms are finite, and one class has probability 1."""
+    """Logarithms of probabilities are finite, probabilities sum to 1, and a single class has probability 1."""
     model = MLPClassifier(**SMALL).fit(X, TWO)
     with np.errstate(all="raise"):
         logarithms = model.predict_log_proba(1e5 * X)
@@ -272,23 +278,23 @@ def test_probabilities():
 @pytest.mark.parametrize(
     ("y", "dtype"), [(TWO.astype(object), object), (TWO == "yes", bool), (THREE + 0.0, np.float64), (THREE, THREE.dtype)]
 )
-def test_kinds_of_labels(y, dtype):
-    """Predictions are of them."""
+def test_predictions_are_of_the_kind_of_the_labels(y, dtype):
+    """Classes have the dtype of the labels, and predictions are among the labels."""
     model = MLPClassifier(**SMALL).fit(X, y)
     assert model.classes_.dtype == dtype
     assert set(model.predict(X)) <= set(y)
 
 
-def test_column_of_labels():
-    """It is taken, with scikit-learn's warning."""
+def test_a_column_of_labels_warns():
+    """Labels of shape (rows, 1) are taken, with scikit-learn's warning."""
     with pytest.warns(DataConversionWarning, match="column-vector"):
         assert MLPClassifier(**SMALL).fit(X, TWO[:, np.newaxis]).predict(X).shape == (60,)
     with pytest.warns(DataConversionWarning, match="column-vector"):
         assert MLPRegressor(**SMALL).fit(X, VALUES[:, np.newaxis]).predict(X).shape == (60,)
 
 
-def test_partial_fit():
-    """One epoch a call, with the optimizer of the last; classes may be missing from a part."""
+def test_partial_fit_is_one_epoch():
+    """Each call of partial_fit is one epoch, with the optimizer of the calls before. A call need not have all classes."""
     model = MLPClassifier((8,), batch_size=10, random_state=0)
     for _ in range(3):
         model.partial_fit(X[:30], np.where(THREE == 20, 0, THREE)[:30], classes=[0, 10, 20])
@@ -307,8 +313,8 @@ def test_partial_fit():
     assert learnt.score(X, VALUES) > 0.9
 
 
-def test_warm_start():
-    """It goes on from the weights, the loss falls on, and early stopping may be switched."""
+def test_warm_start_goes_on():
+    """With warm_start=True a second fit goes on from the weights of the first. early_stopping may change in between."""
     model = MLPRegressor(**SMALL, warm_start=True).fit(X, VALUES).fit(X, VALUES)
     assert len(model.loss_curve_) == 10
     assert (np.diff(model.loss_curve_) < 0).all()
@@ -320,8 +326,8 @@ def test_warm_start():
     assert len(model.loss_curve_) == 5
 
 
-def test_network_within():
-    """It can be looked at, saved and loaded."""
+def test_the_network_of_an_estimator():
+    """network_ is a Network, which health examines, and which can be saved and loaded."""
     model = MLPClassifier(**SMALL).fit(X.astype(np.float32), THREE)
     assert isinstance(model.network_, Network)
     assert "dead" in str(model.network_.health(X))
@@ -330,16 +336,16 @@ def test_network_within():
     np.testing.assert_array_equal(model.classes_[load(io.BytesIO(file.getvalue())).predict(X)], model.predict(X))
 
 
-def test_a_batch_without_weight():
-    """It teaches nothing."""
+def test_a_batch_without_weight_teaches_nothing():
+    """A batch whose rows have weight 0 changes nothing."""
     weights = np.repeat([0.0, 1.0], 30)
     model = MLPRegressor(**SMALL, batch_size=30, shuffle=False).fit(X, VALUES, sample_weight=weights)
     alone = MLPRegressor(**SMALL, batch_size=30, shuffle=False).fit(X[30:], VALUES[30:])
     np.testing.assert_allclose(model.predict(X), alone.predict(X))
 
 
-def test_examples():
-    """Those of the docstrings."""
+def test_examples_of_docstrings():
+    """The examples in the estimators' docstrings run as doctests."""
     for module in (sys.modules[one.__module__] for one in (MLPClassifier, MLPRegressor)):
         result = doctest.testmod(module)
         assert result.attempted > 3

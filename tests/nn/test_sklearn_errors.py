@@ -1,4 +1,4 @@
-"""What the estimators for scikit-learn warn of and refuse, and what they are afterwards."""
+"""The estimators for scikit-learn warn of or refuse what is wrong, and can be used afterwards."""
 
 import subprocess
 import sys
@@ -19,8 +19,8 @@ from labels import LABELS, SMALL, THREE, TWO, VALUES, X
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def test_warnings(capsys):
-    """That it has not converged, and that batches are clipped; verbose prints each epoch."""
+def test_warnings_and_verbose_output(capsys):
+    """A fit that has not converged warns, and so does a batch_size larger than the data. verbose=True prints each epoch."""
     with pytest.warns(ConvergenceWarning, match="max_iter=5"):
         MLPRegressor(**SMALL).fit(X, VALUES)
     with warnings.catch_warnings():
@@ -34,7 +34,7 @@ def test_warnings(capsys):
     assert out.count("Iteration") == out.count("Validation score") == 5
 
 
-def test_interrupt():
+def test_an_interrupted_fit_warns():
     """Ctrl-C ends the training with a warning, and the model predicts."""
     calls = []
 
@@ -52,7 +52,7 @@ def test_interrupt():
 
 
 def test_divergence_keeps_the_last_finite_weights():
-    """And says what to do."""
+    """Weights that would become infinite raise an error that says what to do. The model keeps the weights before it."""
     model = MLPRegressor(**SMALL, solver="sgd", learning_rate_init=1e-3).partial_fit(X, VALUES)
     before = model.predict(X)
     with pytest.raises(ValueError, match="smaller learning_rate_init"):
@@ -85,7 +85,7 @@ def test_divergence_keeps_the_last_finite_weights():
         ({"early_stopping": True, "validation_fraction": 0.01}, "two rows or more"),
     ],
 )
-def test_wrong_parameters(parameters, message):
+def test_wrong_parameters_are_refused(parameters, message):
     """The message names the parameter, the value, and what would be right."""
     with pytest.raises(ValueError, match=message):
         MLPRegressor(**parameters).fit(X, VALUES)
@@ -101,14 +101,14 @@ def test_wrong_parameters(parameters, message):
         (TWO[:5], "inconsistent numbers of samples"),
     ],
 )
-def test_wrong_classes(y, message):
-    """None of them is trained on."""
+def test_wrong_labels_are_refused(y, message):
+    """A classifier refuses labels that are no classes, or that are too few."""
     with pytest.raises(ValueError, match=message):
         MLPClassifier(**SMALL).fit(X, y)
 
 
 def test_what_a_fitted_model_refuses():
-    """Other classes, other layers, other features; and the model is as before."""
+    """A fitted model refuses other classes, layers and features, and stays as it was."""
     with pytest.raises(NotFittedError):
         MLPClassifier().predict(X)
     with pytest.raises(AttributeError, match="not fitted"):
@@ -141,20 +141,20 @@ def test_what_a_fitted_model_refuses():
     ("weights", "message"),
     [(np.ones(59), "60 rows"), (-np.ones(60), "none negative"), (np.zeros(60), "zero"), (np.full(60, np.inf), "finite")],
 )
-def test_wrong_weights(weights, message):
-    """Refused."""
+def test_wrong_sample_weights_are_refused(weights, message):
+    """sample_weight must have one finite number for each row, none negative, and not all 0."""
     with pytest.raises(ValueError, match=message):
         MLPRegressor(**SMALL).fit(X, VALUES, sample_weight=weights)
 
 
-def test_early_stopping_needs_weights():
-    """Among the rows held out too."""
+def test_early_stopping_needs_weights_among_the_rows_held_out():
+    """sample_weight must not be 0 for all rows that early stopping holds out."""
     with pytest.raises(ValueError, match="sample_weight is zero for all rows that early_stopping holds out"):
         MLPRegressor(**SMALL, early_stopping=True).fit(X, VALUES, sample_weight=np.eye(60)[0])
 
 
-def test_without_scikit_learn():
-    """The error says what to install."""
+def test_the_import_without_scikit_learn_says_what_to_install():
+    """Without scikit-learn, importing fastact.sklearn raises an error that says what to install."""
     code = "import sys; sys.modules['sklearn'] = None\nimport fastact.sklearn"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert 'ImportError: fastact.sklearn needs scikit-learn 1.6 or later: pip install "fastact[sklearn]"' in result.stderr

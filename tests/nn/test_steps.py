@@ -1,4 +1,4 @@
-"""The steps of optimizers: values, bits, what they refuse, and torch's results."""
+"""adam_step and sgd_step are as exact as they promise, have the same bits everywhere, and refuse wrong arguments."""
 
 import pickle
 
@@ -30,14 +30,14 @@ each_way = pytest.mark.parametrize("way", WAYS)
 
 
 def take(implementation, way, given, **more):
-    """Take a step with these arrays."""
+    """Take a step with these arrays, in one of WAYS."""
     functions = backends.load(implementation)
     function = functions.adam_step if way.startswith("adam") else functions.sgd_step
     return function(*given, **{**WAYS[way][1], **more})
 
 
 def made(way, dtype, shape, seed=0, spread=1.0):
-    """Arrays as they are in the middle of training: of normal size, with some zeros, over ten decades where spread is 5."""
+    """Arrays as in the middle of training: ordinary numbers and some zeros. With spread=5 they cover ten decades."""
     rng, given = np.random.default_rng(seed), []
     for i in range(WAYS[way][0]):
         array = rng.normal(0, 1, shape) * 10.0 ** rng.uniform(-spread, spread, shape)
@@ -48,7 +48,7 @@ def made(way, dtype, shape, seed=0, spread=1.0):
 
 
 def exact(way, given, step=1, rate=None, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, momentum=0.0, nesterov=False):
-    """The results in long double, each with the sum of the sizes of its terms."""
+    """The exact results, in long double, each with the sum of the absolute values of its terms."""
     rate = (0.001 if way.startswith("adam") else 0.01) if rate is None else rate
     of = np.longdouble
     rate, beta1, beta2, eps, momentum = (of(value) for value in (rate, beta1, beta2, eps, momentum))
@@ -71,8 +71,8 @@ def exact(way, given, step=1, rate=None, beta1=0.9, beta2=0.999, eps=1e-8, weigh
 @each_dtype
 @each_way
 @pytest.mark.parametrize("spread", [1, 5])
-def test_values(implementation, dtype, way, spread):
-    """As exact as the docstrings say, beside the sizes of the terms; the gradients stay."""
+def test_steps_are_as_exact_as_promised(implementation, dtype, way, spread):
+    """The errors are within the bounds of the docstrings, relative to the sizes of the terms. The gradients stay."""
     given = made(way, dtype, 4001, spread=spread)
     before = [array.copy() for array in given]
     assert take(implementation, way, given) is given[0]
@@ -84,7 +84,7 @@ def test_values(implementation, dtype, way, spread):
 
 
 def layouts(array):
-    """The same numbers in memory of other kinds."""
+    """The same numbers in other layouts, each with its name."""
     yield "another place", arrays_at(array, 4 * array.itemsize)
     yield "no alignment", arrays_at(array, 1)
     spaced = np.zeros((*array.shape, 3), array.dtype)[..., 1]
@@ -96,7 +96,7 @@ def layouts(array):
 
 
 def arrays_at(array, offset):
-    """A copy, so many bytes from where an array begins."""
+    """A copy that begins this many bytes after the start of its memory."""
     memory = np.zeros(array.nbytes + offset, np.uint8)
     copy = np.frombuffer(memory.data, array.dtype, offset=offset)
     copy[...] = array
@@ -105,7 +105,7 @@ def arrays_at(array, offset):
 
 @each_dtype
 @each_way
-def test_bits(dtype, way):
+def test_steps_have_the_same_bits_everywhere(dtype, way):
     """Every implementation, layout and length gives the same bits."""
     given = made(way, dtype, 1031, seed=1)
     right = [array.copy() for array in given]
@@ -130,8 +130,8 @@ def test_bits(dtype, way):
 @each_dtype
 @each_way
 @pytest.mark.parametrize("bits", BITS, ids=STATES)
-def test_state_of_the_caller(implementation, dtype, way, bits):
-    """The caller's rounding mode, and whether subnormals are flushed, change no bit, and are the caller's afterwards."""
+def test_the_state_of_the_caller_changes_no_bit(implementation, dtype, way, bits):
+    """The caller's rounding mode, and whether subnormals are flushed, change no bit, and stay as they were."""
     for spaced in (1, 2):
         right, given = ([array[::spaced] for array in made(way, dtype, 501, spread=20)] for _ in range(2))
         take(implementation, way, right)
@@ -146,8 +146,8 @@ def test_state_of_the_caller(implementation, dtype, way, bits):
 
 @each_implementation
 @each_dtype
-def test_edges(implementation, dtype):
-    """What is NaN or infinite stays with its own parameter, nothing warns, and dead units do not move."""
+def test_nan_infinite_and_tiny_gradients(implementation, dtype):
+    """A NaN or infinite gradient changes its own parameter alone, nothing warns, and a gradient of 0 moves nothing."""
     huge, tiny = np.sqrt(np.finfo(dtype).max) * dtype(20), np.finfo(dtype).smallest_subnormal
     gradients = np.array([np.nan, np.inf, 0, 1, huge, tiny, -huge], dtype)
     with np.errstate(all="raise"):
@@ -159,7 +159,7 @@ def test_edges(implementation, dtype):
             assert given[0][3] < 1
         moved, moments = np.ones(7, dtype), np.zeros((2, 7), dtype)
         backends.load(implementation).adam_step(moved, gradients, *moments, step=1)
-        # whose square overflows, though not the share of it that the second moment takes
+        # The square of `huge` overflows, but (1 - beta2) times the square, which the second moment gets, does not.
         np.testing.assert_allclose(moved[4:], [0.999, 1, 1.001], rtol=1e-6)
         assert np.isfinite(moments[:, 2:]).all()
         still, moments = np.ones(1, dtype), np.array([[1], [np.inf]], dtype)
@@ -174,8 +174,8 @@ def test_edges(implementation, dtype):
 
 @each_backend
 @each_dtype
-def test_other_arrays(implementation, dtype):
-    """Subclasses, Fortran order, many dimensions, interleaved arrays, NumPy numbers, velocity by name, gradients read-only."""
+def test_steps_take_other_kinds_of_arrays(implementation, dtype):
+    """Steps take subclasses, any layout, read-only gradients, NumPy numbers, and arrays by name."""
     for way in WAYS:
         given = made(way, dtype, (4, 5, 6))
         right = [array.copy() for array in given]
@@ -206,8 +206,8 @@ def test_other_arrays(implementation, dtype):
 @each_implementation
 @each_dtype
 @pytest.mark.parametrize("beta", [5e-324, 1e-300, 1e-17, 1e-9])
-def test_a_memory_of_next_to_nothing(implementation, dtype, beta):
-    """A beta that is lost beside 1 is as good as 0."""
+def test_a_tiny_beta_counts_as_zero(implementation, dtype, beta):
+    """A beta so small that 1 - beta rounds to 1 gives what a beta of 0 gives."""
     functions, given = backends.load(implementation), made("adam", dtype, 9)
     right = [array.copy() for array in given]
     functions.adam_step(*given, step=3, beta1=beta, beta2=beta)
@@ -218,8 +218,8 @@ def test_a_memory_of_next_to_nothing(implementation, dtype, beta):
 @each_backend
 @pytest.mark.parametrize("way", NAMES)
 @pytest.mark.parametrize("spaced", [1, 2])
-def test_refused_arrays(implementation, way, spaced):
-    """By name, with what would be right."""
+def test_wrong_arrays_are_refused(implementation, way, spaced):
+    """The error names the array, and says what would be right."""
     functions, options = backends.load(implementation), WAYS[way][1]
     function, name = (functions.adam_step, "adam_step") if way == "adam" else (functions.sgd_step, "sgd_step")
     for i, argument in enumerate(NAMES[way]):
@@ -258,8 +258,8 @@ def test_refused_arrays(implementation, way, spaced):
 
 
 @each_backend
-def test_refused_numbers(implementation):
-    """By name, with the value and the range."""
+def test_wrong_numbers_are_refused(implementation):
+    """The error names the argument, its value, and the range that is allowed."""
     of = backends.load(implementation)
     moments, two = made("adam", np.float32, 5), made("sgd", np.float32, 5)
     beyond = {"rate": -1e-9, "eps": 0.0, "beta1": 1.0, "beta2": 1, "weight_decay": -0.5, "momentum": -1}
@@ -299,8 +299,8 @@ def test_refused_numbers(implementation):
 
 
 @each_backend
-def test_a_number_that_float64_holds(implementation):
-    """What float32 cannot hold is right there."""
+def test_numbers_too_small_for_float32_are_right_in_float64(implementation):
+    """An eps that float32 cannot hold is right for float64 arrays."""
     for array, eps in ((np.zeros(3), 1e-60), (np.zeros(3, np.float32), 1e-36)):
         given = [array.copy() for _ in range(4)]
         given[1][:] = [0, 1, -1]
@@ -309,8 +309,8 @@ def test_a_number_that_float64_holds(implementation):
 
 
 @pytest.mark.parametrize("name", ["adam_step", "sgd_step"])
-def test_pickling(name):
-    """By name."""
+def test_steps_are_pickled_by_name(name):
+    """A step comes back from pickle as the same function."""
     function = getattr(fastact, name)
     assert pickle.loads(pickle.dumps(function)) is function
 
@@ -327,8 +327,8 @@ def test_pickling(name):
         ("sgd", "SGD", {"momentum": 0.9, "nesterov": True}),
     ],
 )
-def test_as_torch(implementation, dtype, ours, theirs, options):
-    """The parameters of fifty steps."""
+def test_steps_agree_with_torch(implementation, dtype, ours, theirs, options):
+    """Fifty steps give the parameters that torch's optimizers give."""
     torch = pytest.importorskip("torch")
     functions, rng = backends.load(implementation), np.random.default_rng(0)
     parameters = rng.normal(size=100).astype(dtype)

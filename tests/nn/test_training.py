@@ -1,4 +1,7 @@
-"""What may happen while a network learns: numbers that explode or vanish, Ctrl-C, other threads, any kind of stderr."""
+"""A network can be used whatever happens while it learns.
+
+The tests try numbers that explode or vanish, Ctrl-C, other threads, and any kind of stderr.
+"""
 
 import io
 import os
@@ -18,13 +21,16 @@ Y = np.arange(60) % 3
 
 
 def network(activation="relu", outputs=3):
-    """A small one."""
+    """A small network."""
     return Network(Dense(4, 8, activation), Dense(8, outputs), rng=0)
 
 
 @pytest.mark.parametrize("how", ["errors", "raise", "warn"])
-def test_a_loss_that_explodes(how):
-    """One error that says so, no warning besides, whatever becomes of those; the network is that of the epoch before."""
+def test_a_loss_that_explodes_raises_one_error(how):
+    """A loss that becomes infinite or NaN raises one error, and no warning, under any filter of warnings.
+
+    The network is that of the last epoch before it.
+    """
     net = network(outputs=1).fit(X, X[:, 0], epochs=2)
     before = net.parameters.copy()
     state = "raise" if how == "raise" else "warn"
@@ -36,8 +42,8 @@ def test_a_loss_that_explodes(how):
     assert net.optimizer is None
 
 
-def test_weights_that_explode():
-    """The loss of an epoch is that before its last step, which may be the one that goes too far."""
+def test_weights_that_explode_raise_an_error():
+    """Weights that become infinite in the last step of an epoch raise an error, though the loss was finite before it."""
     net = network(outputs=1)
     before = net.parameters.copy()
     with pytest.raises(FloatingPointError, match=r"a weight became infinite or NaN in epoch 1: .* that of epoch 0"):
@@ -48,8 +54,8 @@ def test_weights_that_explode():
 
 @pytest.mark.parametrize("scale", [1, 1e-30, 1e-42])
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "snake", "gelu"])
-def test_numbers_that_vanish(activation, scale):
-    """They are 0, and no error, under any state of NumPy's."""
+def test_numbers_that_vanish_raise_no_error(activation, scale):
+    """Numbers that underflow become 0 without an error, under np.errstate(all="raise") too."""
     net = Network(Dense(4, 8, activation), *(Dense(8, 8, activation) for _ in range(20)), Dense(8, 3), rng=0)
     with np.errstate(all="raise"):
         net.fit(scale * X, Y, epochs=20, validation=(scale * X, Y))
@@ -63,8 +69,8 @@ def interrupt_after(seconds):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_interruption():
-    """Ctrl-C at any moment: every epoch that is done has both its losses, and the network learns on."""
+def test_interruption_at_any_moment():
+    """After Ctrl-C at any moment every epoch that counts has both its losses, and the network learns on."""
     net = network().fit(X, Y, epochs=1, validation=(X, Y))
     for delay in np.random.default_rng(0).uniform(0.001, 0.01, 20):
         thread, before = threading.Thread(target=interrupt_after, args=(delay,)), net.optimizer.steps - len(net.losses)
@@ -78,7 +84,7 @@ def test_interruption():
 
 
 def test_interruption_between_the_losses():
-    """An epoch counts only when it has both."""
+    """An epoch that was interrupted between its loss and its validation loss counts as none."""
 
     class Interrupting(list):
         def append(self, value):
@@ -93,8 +99,8 @@ def test_interruption_between_the_losses():
     assert (len(net.losses), len(net.validation_losses)) == (3, 3)
 
 
-def test_an_optimizer_that_fails():
-    """Its error is raised; the epochs before stay."""
+def test_the_error_of_an_optimizer_is_raised():
+    """An error in a step of an optimizer is raised, and the epochs before it stay."""
 
     class Failing(Adam):
         def step(self, parameters, gradients):
@@ -110,7 +116,7 @@ def test_an_optimizer_that_fails():
 
 
 def test_data_that_other_threads_write():
-    """An error or a number, but no harm, whatever stands in the data and the labels meanwhile."""
+    """If other threads write to data and labels, a fit ends or raises an error of its own, and does no harm."""
     data, labels, stop = X.astype(np.float32), Y.copy(), threading.Event()
 
     def write():
@@ -132,7 +138,7 @@ def test_data_that_other_threads_write():
 
 
 def test_predictions_while_it_learns():
-    """Threads that predict meet a network between two steps."""
+    """Threads that predict while a network learns get finite probabilities and valid classes."""
     net, stop, wrong = network("gelu"), threading.Event(), []
 
     def predict():
@@ -152,18 +158,18 @@ def test_predictions_while_it_learns():
 
 
 class OnlyWrites:
-    """What some programs put in place of stderr."""
+    """An object without flush or isatty, which some programs put in place of stderr."""
 
     def __init__(self):
         self.text = ""
 
     def write(self, text):
-        """Keep it."""
+        """Keep the text."""
         self.text += text
 
 
-def test_any_stderr(monkeypatch):
-    """None (a program without a console), a closed file, and an object that can only write."""
+def test_a_fit_works_with_any_stderr(monkeypatch):
+    """stderr may be None, as without a console, a closed file, or an object that can only write."""
     closed = io.StringIO()
     closed.close()
     for stderr in (None, closed, OnlyWrites()):
@@ -180,7 +186,7 @@ def test_any_stderr(monkeypatch):
 
 
 def test_progress_without_a_console_writes_nowhere(capsys, monkeypatch):
-    """Not to stdout, where print(file=None) would write."""
+    """If stderr is None, progress is not written to stdout, where print(file=None) would write."""
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(sys, "stderr", None)
     network().fit(X, Y, epochs=2, progress=True)
