@@ -1,4 +1,4 @@
-"""The generator: formulas.py to C, and what it says about a formula that has no translation."""
+"""The generator translates every formula of formulas.py to C, and names what it cannot translate."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ def translate(tmp_path, body):
 
 
 def test_every_pass_has_one_row_and_one_function():
-    """{name, arrays, parameters, outputs, blocks} for each pass of the registry, each with its formula in C."""
+    """The C table has one row {name, arrays, parameters, outputs, blocks} for each pass, and one function for its formula."""
     text = codegen.translate()
     found = re.findall(r'^    {"(\w+)", (\d), (\d), (\d), \(any_block \*\)\1_uniform, \(any_block \*\)\1_general},$', text, re.M)
     kinds = dict(re.findall(r"^static void (\w+)_uniform\(.*\) \{ (direct|wide)_block\(\1_vectors, ", text, re.M))
@@ -56,7 +56,7 @@ def test_every_pass_has_one_row_and_one_function():
 
 
 def test_the_line_of_each_formula_is_named():
-    """A comment above each C function leads back to its formula."""
+    """The comment above each C function names the file and the line of its formula."""
     text = codegen.translate()
     for page in (formulas, fused):
         path = Path(page.__file__)
@@ -81,13 +81,13 @@ def test_the_line_of_each_formula_is_named():
         ("z = x * alpha\nz = z + 1\nreturn z", "    V z = (x * alpha);\n    z = (z + C(1.0));\n    return z;"),
     ],
 )
-def test_translations(tmp_path, body, expected):
-    """One of each construct."""
+def test_each_construct_is_translated(tmp_path, body, expected):
+    """Each construct that a formula may have becomes the C that it means."""
     assert expected in translate(tmp_path, body)
 
 
 def test_a_formula_can_use_another(tmp_path):
-    """An activation declared above is a word."""
+    """A formula can call an activation that is declared above it."""
     page = tmp_path / "page.py"
     first, second = (
         f"@activation\ndef {name}(x):\n    return {value}\n" for name, value in (("first", "x"), ("second", "x * first(x)"))
@@ -125,15 +125,15 @@ def test_a_formula_can_use_another(tmp_path):
         ("return x, x, x, x", 8, "no translation for '(x, x, x, x)' (Tuple)"),
     ],
 )
-def test_formulas_without_a_translation(tmp_path, body, line, message):
-    """A FormulaError with file, line and word."""
+def test_formulas_without_a_translation_are_refused(tmp_path, body, line, message):
+    """A formula that has no translation raises a FormulaError with its file, line and word."""
     with pytest.raises(codegen.FormulaError, match=re.escape(message)) as caught:
         translate(tmp_path, body)
     assert str(caught.value).startswith(f"{tmp_path / 'page.py'}:{line}: {message}")
 
 
 def test_the_generator_imports_nothing_of_the_package():
-    """setup.py runs it before there is a package."""
+    """The generator imports neither NumPy nor fastact, because setup.py runs it before there is a package."""
     tree = ast.parse(Path(codegen.__file__).read_text(encoding="utf-8"))
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
@@ -178,13 +178,13 @@ def translate_wide(tmp_path, body):
         ("return x, alpha, 1", "    *second = alpha;\n    *third = wide_number(1.0);\n    return x;"),
     ],
 )
-def test_wide_translations(tmp_path, body, expected):
-    """A wide formula is made of calls; constants keep the digits that a float lacks; a part may be left out."""
+def test_each_wide_construct_is_translated(tmp_path, body, expected):
+    """A wide formula becomes calls, its constants keep all digits, and where() may leave out a part that no lane needs."""
     assert expected in translate_wide(tmp_path, body)
 
 
-def test_words_of_the_other_kind(tmp_path):
-    """A word that only wide formulas have, or only the others, is named."""
+def test_words_of_the_other_kind_are_refused(tmp_path):
+    """A word that only wide formulas may use, or only the others, is refused by name in a formula of the other kind."""
     with pytest.raises(codegen.FormulaError, match=r"page.py:8: 'log1p' is for wide formulas"):
         translate(tmp_path, "return log1p(x)")
     with pytest.raises(codegen.FormulaError, match=r"page.py:12: 'sigmoid' is for formulas that are not wide"):
@@ -192,7 +192,7 @@ def test_words_of_the_other_kind(tmp_path):
 
 
 def test_words_are_the_same_in_python_and_in_c():
-    """Every word of words.py stands in C for each kind of formula that may use it, with as many arguments."""
+    """Every word of words.py is in C for each kind of formula that may use it, with the same number of arguments."""
     source = ROOT / "src_c"
     if not source.exists():
         pytest.skip("src_c is not beside the tests")
@@ -212,8 +212,8 @@ def test_words_are_the_same_in_python_and_in_c():
             assert count in (None, len(defined[0].split(","))), f"{word} takes another number of arguments in C, {unit}"
 
 
-def test_the_fallback_knows_the_same_words():
-    """Each word is callable on what its formulas see, and keeps the kind: arrays of both dtypes, and pairs."""
+def test_words_keep_the_kind_of_their_arguments():
+    """In the fallback each word takes arrays of both dtypes, or pairs in wide formulas, and gives the same kind."""
     for word, count in codegen.read_words(Path(words.__file__)).items():
         function = getattr(words, word)
         kinds = [np.array([0.25, 0.5], dtype) for dtype in DTYPES] if word not in words.WIDE_ONLY else [np.array([0.25, 0.5])]

@@ -1,4 +1,7 @@
-"""What is generated is what it would be made of now: fitted tables, their kernels, the core. Digests decide, in seconds."""
+"""Generated files and the compiled core are as new as the formulas and programs that they come from.
+
+check.py compares digests, so that this takes seconds, and time stamps do not matter.
+"""
 
 import runpy
 import shutil
@@ -15,13 +18,13 @@ pytestmark = pytest.mark.skipif(not (ROOT / CHECK).exists(), reason="src_c is no
 
 
 def complaint(root):
-    """What check.py says of a checkout."""
+    """What check.py says is old in a checkout, or "" if nothing is."""
     return runpy.run_path(str(root / CHECK))["complaint"]()
 
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of what check.py reads."""
+    """A copy of the folders that check.py reads."""
     for folder in ("src_c", "fastact"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     return tmp_path
@@ -35,7 +38,7 @@ def change(path, before, after):
 
 
 def test_generated_files_are_current():
-    """Of this checkout."""
+    """No generated file of this checkout is older than what it comes from."""
     assert complaint(ROOT) == ""
 
 
@@ -61,7 +64,7 @@ def test_generated_files_are_current():
     ],
 )
 def test_a_changed_formula_is_named(copy, formula, before, after, named):
-    """With the command, and nothing else is: not what stands around it."""
+    """check.py names the kernels whose formula has changed and no others, and the command to run."""
     change(copy / "fastact" / formula, before, after)
     said = complaint(copy)
     for name in named:
@@ -71,7 +74,7 @@ def test_a_changed_formula_is_named(copy, formula, before, after, named):
 
 
 def test_prose_does_not_count(copy):
-    """Docstrings and comments change nothing that is fitted."""
+    """A change of docstrings or comments makes no generated file old."""
     change(copy / "fastact/formulas.py", "def mish(x):\n", "def mish(x):  # a comment\n")
     change(
         copy / "fastact/formulas.py",
@@ -90,7 +93,7 @@ def test_prose_does_not_count(copy):
     "fastact/numpy_backend/coefficients.py",
 ])  # fmt: skip
 def test_an_edited_file_is_named(copy, path):
-    """By its text, whatever its time stamp."""
+    """A generated file that was edited by hand is named."""
     change(copy / path, "1", "2")
     assert complaint(copy) == f"{path} has been edited: run `python src_c/fit`"
 
@@ -103,15 +106,15 @@ def test_an_edited_file_is_named(copy, path):
     ("tails.py", "src_c/fitted/generated/tail_terms.h"),
 ])  # fmt: skip
 def test_a_changed_program_is_named(copy, program, made):
-    """What it makes is older than it."""
+    """When a program of src_c/fit has changed, check.py names the file that it makes."""
     with (copy / "src_c/fit" / program).open("a", encoding="utf-8") as file:
         file.write("MORE = 1\n")
     assert f"{made} is older than its program in src_c/fit" in complaint(copy)
 
 
 @needs_core
-def test_the_core_is_of_these_formulas():
-    """An editable install whose pages have changed must be built again: `pip install -e .`."""
+def test_the_core_is_as_new_as_the_formulas():
+    """An editable install whose formulas have changed must be built again."""
     from fastact.compiled import _core
 
     message = "the compiled core is older than the formulas: run `pip install -e .`"

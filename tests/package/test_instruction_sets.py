@@ -24,7 +24,7 @@ def names(cell):
 
 
 def listed(header):
-    """What the tables say that a header has: operations and macros."""
+    """The operations and the macros that the tables list for a header."""
     operations = {f"{kind}_{name}" for cell, kinds, _ in rows("| operation |") for kind in kinds.split() for name in names(cell)}
     macros = set()
     for macro, headers, cell, _ in rows("| macro |"):
@@ -35,21 +35,21 @@ def listed(header):
 
 
 def text_of(header):
-    """The text of a header; of scalar.h what compilers without the vectors of gnu.h see."""
+    """The text of a header; of scalar.h, the part for compilers that cannot use gnu.h."""
     text = (SOURCE / "simd" / f"{header}.h").read_text(encoding="utf-8")
     return text.split('#include "simd/gnu.h"')[1] if header == "scalar" else text
 
 
 def found(header):
-    """What a header has: functions with the prefix of an operation, and macros that say that it has something."""
+    """The operations and the macros that a header defines."""
     functions = re.findall(r"^static inline .*?\b((?:f32|f64)_\w+|stream_end)\(", text_of(header), re.M)
     assert len(functions) == len(set(functions))
     return set(functions), set(re.findall(r"^#define (HAVE_\w+|TURNS_\w+|HELD_\w+)", text_of(header), re.M))
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_a_header_has_what_the_tables_say(header):
-    """Every operation that they list for it, and none that they do not; the same of the macros."""
+def test_a_header_has_what_the_tables_list(header):
+    """A header has exactly the operations and macros that the tables list for it, and the types of its vectors."""
     operations, macros = found(header)
     listed_operations, listed_macros = listed(header)
     assert operations == listed_operations
@@ -61,12 +61,12 @@ def test_a_header_has_what_the_tables_say(header):
 
 
 def test_every_header_is_tested():
-    """So that a new one is put into the tables."""
+    """HEADERS has every header of simd/, so that a new one must be listed in the tables."""
     assert {path.stem for path in (SOURCE / "simd").glob("*.h")} == set(HEADERS)
 
 
 def test_every_operation_has_a_caller():
-    """In the C core, or in the C that codegen.py writes."""
+    """Every operation is used in the C core, or in the C that codegen.py writes."""
     callers = [path for path in SOURCE.rglob("*.[ch]") if path.parent.name != "simd"]
     callers.append(ROOT / "fastact" / "compiled" / "codegen.py")
     used = set(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in callers)))

@@ -1,4 +1,7 @@
-"""The package as strangers get it: its names and metadata, its source distribution, and builds with other compilers and flags."""
+"""The package that users install has helpful errors, right metadata and a complete source distribution.
+
+It also builds with other compilers and flags, which change no result.
+"""
 
 import importlib.metadata
 import json
@@ -15,7 +18,7 @@ import results
 from building import BASELINE, FILES, FOLDERS, PORTABLE, install, run, source_in, started
 from passes import COMPILED, needs_core
 
-# All that changes results, at least one flag of each kind, as gcc and clang spell them.
+# Flags of gcc and clang that let the compiler change results, at least one of each kind.
 FAST_MATH = (
     "-Ofast -ffast-math -funsafe-math-optimizations -ffinite-math-only -fassociative-math -freciprocal-math "
     "-fno-signed-zeros -ffp-contract=fast"
@@ -38,45 +41,45 @@ FAST_MATH = (
         ("version", "__version__"),
     ],
 )
-def test_a_name_that_is_nearly_right(name, meant):
-    """As other libraries spell it, or with a letter too many or too few."""
+def test_a_name_that_is_nearly_right_gets_a_suggestion(name, meant):
+    """A name as other libraries spell it, or with a typing error, raises an AttributeError that suggests the right one."""
     with pytest.raises(AttributeError, match=f"^module 'fastact' has no attribute '{name}': did you mean '{meant}'\\?$"):
         getattr(fastact, name)
 
 
 @pytest.mark.parametrize("name", ["convolution", "np", "__wrapped__", "_relu"])
-def test_a_name_like_no_other(name):
-    """No suggestion is better than a wrong one."""
+def test_a_name_like_no_other_gets_no_suggestion(name):
+    """A name that is like no public name raises an AttributeError without a suggestion."""
     with pytest.raises(AttributeError, match=f"^module 'fastact' has no attribute '{name}'$"):
         getattr(fastact, name)
 
 
 def test_a_suggestion_is_made_once(tmp_path):
-    """Python's own traceback does not add another."""
+    """A traceback has our suggestion alone, and none that Python adds."""
     assert started(tmp_path, "-c", "import fastact; fastact.ReLU").stderr.splitlines()[-1].count("mean") == 1
 
 
-def test_modules_are_reached(tmp_path):
-    """By name, and from the package, though dir() shows none."""
+def test_modules_can_be_imported(tmp_path):
+    """Modules can be imported by their full name, though dir() does not show them."""
     run(tmp_path, "-c", "import fastact.declare; from fastact.command import bench, cli; fastact.declare, cli")
 
 
 def test_import_is_lazy(tmp_path):
-    """What a mistake alone needs is not imported before one."""
+    """`import fastact` does not import difflib, which only suggestions need."""
     program = "import sys, numpy; sys.modules.pop('difflib', None); import fastact; assert 'difflib' not in sys.modules"
     run(tmp_path, "-c", program)
 
 
-def test_an_older_numpy(tmp_path):
-    """The import says what is needed, before anything else fails."""
+def test_an_older_numpy_is_refused(tmp_path):
+    """With NumPy 1 the import raises an error that says which version is needed."""
     program = "import numpy; numpy.__version__ = '1.26.4'; del numpy.float32; import fastact"
     last = started(tmp_path, "-c", program).stderr.splitlines()[-1]
     needed = f"fastact {fastact.__version__} needs NumPy 2.0 or later, found 1.26.4: pip install 'numpy>=2'"
     assert last == f"ImportError: {needed}"
 
 
-def test_metadata():
-    """What PyPI and installers show of the package, and choose it by."""
+def test_metadata_is_complete():
+    """The metadata have what PyPI shows of the package and what installers need."""
     found = importlib.metadata.metadata("fastact")
     classifiers = set(found.get_all("Classifier"))
     systems = {"MacOS", "Microsoft :: Windows", "POSIX :: Linux"}
@@ -95,7 +98,7 @@ def test_metadata():
 
 @pytest.mark.build
 def test_the_source_distribution_is_complete(tmp_path):
-    """With the C, the tests and the benchmarks, where it is made without a compiler too."""
+    """The source distribution has the C, the tests and the benchmarks, also if it is made without a compiler."""
     source = source_in(tmp_path)
     files = [file for part in FOLDERS for file in (source / part).rglob("*") if file.is_file()]
     needed = {*FILES, *(str(file.relative_to(source)) for file in files)}
@@ -115,7 +118,7 @@ def test_the_source_distribution_is_complete(tmp_path):
 @pytest.mark.build
 @needs_core
 def test_flags_of_the_environment_change_no_result(tmp_path):
-    """-ffast-math and its kin, in the kernels or for the whole process; and the scalar set has the bits of the baseline."""
+    """Flags such as -ffast-math change no bit, and leave the process as it was. The scalar set has the bits of the baseline."""
     elsewhere, environment = install(source_in(tmp_path), FASTACT_SETS=" ".join(PORTABLE), CFLAGS=FAST_MATH)
     run(elsewhere, "-c", "import fastact, numpy; assert numpy.float32(1e-40) * numpy.float32(1) > 0", **environment)
     found = json.loads(run(elsewhere, results.__file__, **environment))
@@ -127,7 +130,7 @@ def test_flags_of_the_environment_change_no_result(tmp_path):
 
 @pytest.fixture
 def building(tmp_path, monkeypatch):
-    """The functions of setup.py."""
+    """The functions of setup.py, in a copy of the source."""
     monkeypatch.chdir(source_in(tmp_path))
     monkeypatch.setattr("setuptools.setup", lambda **options: None)
     monkeypatch.setenv("FASTACT_BUILD", "numpy")
@@ -140,7 +143,7 @@ def building(tmp_path, monkeypatch):
 @pytest.mark.build
 @needs_core
 def test_the_target_decides_what_is_built(building, monkeypatch):
-    """Not the machine that builds: -U__x86_64__ stands for a compiler of another target."""
+    """The compiler's target decides which sets are built, not the machine. -U__x86_64__ stands for another target."""
     sets, baseline = building["instruction_sets"]()
     assert (list(sets), baseline) in ((["sse2", "avx2", "avx512"], "sse2"), (["scalar"], "scalar"))
     monkeypatch.setenv("CFLAGS", "-U__x86_64__")
@@ -152,8 +155,8 @@ def test_the_target_decides_what_is_built(building, monkeypatch):
 
 @pytest.mark.build
 @pytest.mark.skipif("sse2" not in COMPILED, reason="needs a compiler for x86-64")
-def test_the_sets_to_build(building, monkeypatch):
-    """As asked for."""
+def test_fastact_sets_chooses_the_sets_to_build(building, monkeypatch):
+    """The build makes the sets that FASTACT_SETS names, and refuses an unknown one."""
     for asked, sets in (("sse2", ["sse2"]), ("avx2", ["avx2"]), ("avx2, scalar,sse2", ["scalar", "sse2", "avx2"])):
         monkeypatch.setenv("FASTACT_SETS", asked)
         assert list(building["instruction_sets"]()[0]) == sets
@@ -174,8 +177,8 @@ def test_the_sets_to_build(building, monkeypatch):
     ],
     ids=["MSVC", "broken", "none"],
 )
-def test_a_compiler_that_cannot_build_the_core(building, monkeypatch, capsys, variables, reason):
-    """One line says why, and the package is pure Python; FASTACT_BUILD=compiled stops."""
+def test_without_a_working_compiler_the_package_is_pure_python(building, monkeypatch, capsys, variables, reason):
+    """One line says why the core cannot be built, and the package is pure Python. FASTACT_BUILD=compiled stops the build."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert building["extensions"]() == []

@@ -1,4 +1,7 @@
-"""The package as a whole: names, docstrings, signatures, pickling, threads, forks, memory, and what the core is linked to."""
+"""The package keeps its structure: names, docstrings and signatures agree, and functions can be pickled.
+
+Functions also work in threads and forked processes, need little memory, and use no mathematics of the system.
+"""
 
 import concurrent.futures
 import doctest
@@ -59,8 +62,11 @@ each_public = pytest.mark.parametrize("name", PUBLIC)
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def test_public_names():
-    """__all__ is every function and four facts; dir() has the subpackages too; what else has no underscore is a module."""
+def test_public_names_are_functions_and_four_facts():
+    """__all__ has every function and four facts, and dir() has three subpackages more.
+
+    Any other attribute without an underscore is a module.
+    """
     assert dir(fastact) == sorted([*fastact.__all__, "nn", "plots", "sklearn"])
     assert sorted(fastact.__all__) == sorted(["__version__", "backend", "reason", "simd", *PUBLIC])
     assert len(set(fastact.__all__)) == len(fastact.__all__)
@@ -70,14 +76,14 @@ def test_public_names():
 
 
 def test_every_implementation_has_the_same_names():
-    """And so does the package."""
+    """Every implementation has the public functions of the package, and no others."""
     for implementation in IMPLEMENTATIONS:
         assert sorted(vars(backends.load(implementation))) == PUBLIC
 
 
 @each_backend
-def test_aliases(implementation):
-    """Another name for the very same function."""
+def test_an_alias_is_the_same_function(implementation):
+    """An alias is another name for the same function object."""
     functions = vars(backends.load(implementation))
     assert {"swish", "expit", "log_expit", "hard_silu", "swish_backward"} <= set(ALIASES)
     for alias, name in ALIASES.items():
@@ -86,13 +92,16 @@ def test_aliases(implementation):
 
 @each_backend
 def test_alternatives_are_not_public(implementation):
-    """They are reached through the option alone."""
+    """An alternative formula is no public function. Only an option of another function chooses it."""
     for name, activation in ACTIVATIONS.items():
         assert hasattr(backends.load(implementation), name) == activation.public
 
 
 def test_info_lists_the_functions(capsys):
-    """One line for each, with its call, its other names, what its backward pass starts from, and its definition."""
+    """`fastact info --functions` has a line for each function.
+
+    The line has the call, other names, whether the backward pass can start from y, and the definition.
+    """
     assert cli.main(["info", "--functions"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for name in {ALIASES.get(name, name) for name in PUBLIC if not name.endswith("_backward")}:
@@ -105,8 +114,8 @@ def test_info_lists_the_functions(capsys):
             assert (" x or y= " in line) == (activation.backward_from_output is not None)
 
 
-def test_facts():
-    """backend, simd and version."""
+def test_backend_simd_and_version_agree():
+    """fastact.backend fits fastact.simd, and __version__ is that of the metadata."""
     assert fastact.simd in IMPLEMENTATIONS
     assert fastact.backend == ("numpy" if fastact.simd == "numpy" else "compiled")
     assert fastact.__version__ == importlib.metadata.version("fastact")
@@ -115,7 +124,7 @@ def test_facts():
 
 @needs_core
 def test_the_least_instruction_set_is_there():
-    """The one that every processor of the target has, and nothing else where there is no other."""
+    """The build has the set that every processor of this architecture has: sse2 on x86-64, elsewhere scalar alone."""
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     assert "sse2" in COMPILED if x86 else COMPILED == ("scalar",)
 
@@ -125,7 +134,10 @@ def test_the_least_instruction_set_is_there():
     platform.machine().lower() not in ("x86_64", "amd64") or not CPUINFO.exists(), reason="the system lists no x86-64 features"
 )
 def test_every_instruction_set_of_this_machine_is_there():
-    """By what the system says of the processor: so that a broken detection does not leave a set untested."""
+    """The sets that can run agree with what the system says of the processor.
+
+    Otherwise a broken detection would leave a set untested.
+    """
     flags = set(re.search(r"^flags\s*:(.*)$", CPUINFO.read_text(encoding="utf-8"), re.M)[1].split())
     assert ("avx2" in COMPILED) == ({"avx2", "fma"} <= flags)
     assert ("avx512" in COMPILED) == ({"avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl"} <= flags)
@@ -134,7 +146,7 @@ def test_every_instruction_set_of_this_machine_is_there():
 @each_backend
 @each_public
 def test_docstrings_are_numpydoc(implementation, name):
-    """Sections in order, each parameter of the signature described."""
+    """Docstrings have the sections of numpydoc in order, and describe each parameter of the signature."""
     function = getattr(backends.load(implementation), name)
     text = inspect.getdoc(function)
     sections = ["Parameters\n----------", "Returns\n-------", "Raises\n------", "Examples\n--------"]
@@ -155,8 +167,8 @@ def test_docstrings_are_numpydoc(implementation, name):
 
 
 @each_backend
-def test_docstring_examples(implementation, monkeypatch):
-    """Every example runs as a doctest, against each implementation."""
+def test_docstring_examples_run(implementation, monkeypatch):
+    """Every example of a docstring runs as a doctest, with each implementation."""
     functions = vars(backends.load(implementation))
     for name, function in functions.items():
         monkeypatch.setattr(fastact, name, function)
@@ -174,15 +186,15 @@ def test_docstring_examples(implementation, monkeypatch):
     "module",
     ["fastact.docstrings.mathtext", "fastact.nn.files", "fastact.nn.layers", "fastact.nn.network", "fastact.nn.optimizers"],
 )
-def test_examples_of_modules(module):
-    """Those of layers and networks, which are the same on each implementation."""
+def test_examples_of_modules_run(module):
+    """The examples of layers and networks run as doctests. They are the same for each implementation."""
     result = doctest.testmod(importlib.import_module(module))
     assert result.attempted > 3
     assert not result.failed
 
 
-def test_calls_that_are_listed():
-    """A table of functions says of each parameter the default that it has."""
+def test_listed_calls_have_the_real_defaults():
+    """The calls in tables of functions show each parameter with its real default."""
     functions = vars(backends.load("numpy"))
     listed = [one for one in documentation.listing() if "[" not in one.name and not isinstance(functions[one.name], np.ufunc)]
     assert {*STEPS, "softmax", "cross_entropy", "elu"} <= {one.name for one in listed}
@@ -193,10 +205,13 @@ def test_calls_that_are_listed():
 
 
 @each_public
-def test_signatures(name):
-    """inspect.signature works, and says the same of every implementation (a raw ufunc's is NumPy's, for the same input)."""
+def test_signatures_are_the_same_in_every_implementation(name):
+    """inspect.signature works, and gives the same for every implementation.
+
+    A function that is a ufunc itself has NumPy's signature.
+    """
     functions = [getattr(backends.load(implementation), name) for implementation in IMPLEMENTATIONS]
-    if not hasattr(np.exp, "__signature__"):  # NumPy before 2.4: a ufunc has none
+    if not hasattr(np.exp, "__signature__"):  # before NumPy 2.4 ufuncs have no signature
         functions = [function for function in functions if not isinstance(function, np.ufunc)]
     signatures = {inspect.signature(function) for function in functions}
     first = {next(iter(signature.parameters)) for signature in signatures}
@@ -212,23 +227,23 @@ def test_signatures(name):
 
 @each_backend
 @each_public
-def test_function_names(implementation, name):
-    """__name__, and the package as __module__ where there is one."""
+def test_functions_know_their_name_and_module(implementation, name):
+    """__name__ is the public name, and __module__ is fastact. A ufunc has no __module__."""
     function = getattr(backends.load(implementation), name)
     assert function.__name__ == ALIASES.get(name, name)
     assert isinstance(function, np.ufunc) or function.__module__ == "fastact"
 
 
 @each_public
-def test_pickling(name):
-    """The public functions pickle by name."""
+def test_public_functions_are_pickled_by_name(name):
+    """A public function comes back from pickle as the same function."""
     function = getattr(fastact, name)
     assert pickle.loads(pickle.dumps(function)) is function
 
 
 @best_compiled
 def test_forward_without_parameters_is_a_ufunc(implementation):
-    """With outer, at and accumulate as every other."""
+    """A forward function without parameters is a ufunc itself, so that it has methods such as `at`."""
     x = arrays.pool(np.float32)
     for one in EVERY:
         function = getattr(backends.load(implementation), one.function)
@@ -240,15 +255,15 @@ def test_forward_without_parameters_is_a_ufunc(implementation):
             arrays.assert_same_bits(changed, expected, "at")
 
 
-# A required parameter with a condition goes the long way, where the condition is looked at.
+# A function whose required parameter has a condition is left out: fastact/calls checks the condition.
 SHORT = [one for one in PASSES if not (one.declared.usual and one.conditions)]
 
 
 @best_compiled
 @each_dtype
 @each(SHORT)
-def test_the_short_way(implementation, one, dtype, monkeypatch):
-    """Plain arrays with the defaults, out= and an option never pass through calling.py, which takes microseconds."""
+def test_simple_calls_avoid_the_slow_way(implementation, one, dtype, monkeypatch):
+    """Calls of plain arrays with defaults, out= or an option never reach calls/elementwise.py, which is slow in comparison."""
     function, given = one.of(implementation), [np.full(3, 0.25, dtype)] * one.operands
     numbers = list(one.declared.usual.values())
     if numbers:
@@ -257,10 +272,10 @@ def test_the_short_way(implementation, one, dtype, monkeypatch):
         given = [] if one.kind == "from_output" else [*given, *numbers]
     expected = function(*given)
 
-    def long_way(self, *args, **keywords):
+    def slow_way(self, *args, **keywords):
         raise AssertionError
 
-    monkeypatch.setattr(calling.Call, "__call__", long_way)
+    monkeypatch.setattr(calling.Call, "__call__", slow_way)
     arrays.assert_same_bits(function(*given), expected, "new")
     out = arrays.outs(one, 3, 9, dtype)
     function(*given, out=out)
@@ -269,8 +284,8 @@ def test_the_short_way(implementation, one, dtype, monkeypatch):
 
 @each_backend
 @each_any_pass
-def test_threads(implementation, one):
-    """Calls from several threads at once give the bits of calls one after the other."""
+def test_calls_from_several_threads_give_the_same_bits(implementation, one):
+    """Calls from several threads at once give the bits that calls one after the other give."""
     function = one.of(implementation)
     rng = np.random.default_rng(0)
     jobs = [[rng.normal(0, 5, (40, 50)).astype(np.float32) for _ in range(one.operands)] for _ in range(8)]
@@ -284,12 +299,12 @@ def test_threads(implementation, one):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_fork():
-    """A forked child computes."""
+def test_a_forked_child_computes_the_same_bits():
+    """A forked child can compute, and gets the same bits."""
     x = np.linspace(-3, 3, 1000, dtype=np.float32)
     expected = fastact.sigmoid(x).tobytes(), fastact.softmax(x).tobytes()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking while other threads run
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns where other threads run
         child = os.fork()
     if child == 0:
         same = (fastact.sigmoid(x).tobytes(), fastact.softmax(x).tobytes()) == expected
@@ -308,7 +323,7 @@ def rows_of_the_core():
 @each_dtype
 @each(REPRESENTATIVES + rows_of_the_core())
 def test_in_place_makes_no_copy(implementation, one, dtype):
-    """1 MiB or 2 are changed in place with less than 64 KiB besides, along any axis."""
+    """A call that changes 1 or 2 MiB in place needs less than 64 KiB more, along any axis."""
     function = one.of(implementation)
     memory = [np.full((512, 512), 0.25, dtype) for _ in range(one.operands)]
     for axis in ({"axis": -1}, {"axis": 0}) if one in ROWS else ({},):
@@ -321,8 +336,8 @@ def test_in_place_makes_no_copy(implementation, one, dtype):
 
 
 @each_compiled
-def test_the_core_has_every_evaluator_along_an_axis(implementation):
-    """By the same name, with the same signature and types, as it is declared."""
+def test_gufuncs_of_the_core_are_as_declared(implementation):
+    """Each gufunc of the core has a declaration with the same name, signature and types."""
     from fastact.compiled import _core
 
     gufuncs = {name: made for name, made in _core.load(implementation, {}).items() if getattr(made, "signature", None)}
@@ -338,12 +353,12 @@ def test_the_core_has_every_evaluator_along_an_axis(implementation):
 @needs_core
 @pytest.mark.skipif(shutil.which("nm") is None, reason="no nm here")
 def test_the_core_imports_nothing_of_libm():
-    """Every mathematical function is the package's own: the same bits whatever the system's libm is."""
+    """The core calls no mathematical function of the system, so that its bits do not depend on the system's libm."""
     from fastact.compiled import _core
 
     listing = subprocess.run(["nm", "-D", "--undefined-only", _core.__file__], capture_output=True, text=True, check=True).stdout
     imported = {line.split()[-1].split("@")[0] for line in listing.splitlines() if line.strip()}
-    assert "memcpy" in imported  # the listing was understood
+    assert "memcpy" in imported  # shows that the listing was read rightly
     names = {name for name in dir(math) if not name.startswith("_")}
     names |= {"exp2", "exp10", "rint", "lrint", "nearbyint", "round", "lround", "scalbn", "fmin", "fmax", "sincos", "fma"}
     names |= {"feclearexcept", "fetestexcept", "feraiseexcept", "fegetenv", "fesetenv"}

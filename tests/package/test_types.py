@@ -1,4 +1,4 @@
-"""The type stub: current, right for right programs and wrong for wrong ones, and of the functions that there are."""
+"""The type stub is current, has every function, and lets mypy accept right programs and refuse wrong ones."""
 
 import inspect
 import os
@@ -96,13 +96,13 @@ fa.sgd_step(x, [1.0])
 
 
 def test_stub_is_current():
-    """`python benchmarks/stubs.py` would change nothing, and it is installed beside its marker."""
+    """`python benchmarks/stubs.py` would change nothing, and the stub and py.typed are installed."""
     assert runpy.run_path(str(GENERATOR))["stub"]() == (FOLDER / "__init__.pyi").read_text(encoding="utf-8")
     assert (FOLDER / "py.typed").exists()
 
 
 def test_stub_has_every_function():
-    """With the parameters that each really has, in their order."""
+    """The stub has every public function, with the parameters that it really has, in their order."""
     text = (FOLDER / "__init__.pyi").read_text(encoding="utf-8")
     for name, function in vars(backends.load(IMPLEMENTATIONS[-1])).items():
         overloads = [inspect.signature(eval(f"lambda {given}: 0")) for given in _arguments(text, function.__name__)]
@@ -124,14 +124,14 @@ def _arguments(text, name):
         yield re.sub(r"(\w+): [^,=]*?(?= = |,|$)", r"\1", plain)
 
 
-def test_mypy(tmp_path):
-    """A right program passes --strict; each line of a wrong one is an error."""
+def test_mypy_accepts_right_programs_and_refuses_wrong_ones(tmp_path):
+    """mypy --strict accepts the program RIGHT, and finds an error in each line of WRONG."""
     pytest.importorskip("mypy")
     (tmp_path / "right.py").write_text(RIGHT, encoding="utf-8")
     (tmp_path / "wrong.py").write_text(RIGHT + WRONG, encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--no-error-summary"]
     command += ["--cache-dir", str(tmp_path / "cache"), "right.py", "wrong.py"]
-    # mypy does not follow the link of an editable install
+    # mypy does not follow the link of an editable install, so it gets the folder.
     environment = {**os.environ, "MYPYPATH": str(FOLDER.parent)} if FOLDER.parent == ROOT else None
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     lines = [line for line in ran.stdout.splitlines() if ": error:" in line]
