@@ -1,4 +1,4 @@
-"""The command `fastact plot`: its files, windows, messages and exit codes."""
+"""The command `fastact plot` writes files or shows windows, and wrong arguments give one line and exit code 2."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from building import run, started
 
 @pytest.fixture
 def matplotlib():
-    """Of tests that need it."""
+    """matplotlib. A test that needs it is skipped where it is not installed."""
     return pytest.importorskip("matplotlib")
 
 
@@ -34,7 +34,7 @@ def no_display(matplotlib, monkeypatch, tmp_path):
 
 
 def refused(capsys, *arguments):
-    """What the command says of wrong arguments: one line, with exit code 2."""
+    """The line that the command prints for wrong arguments. The exit code must be 2."""
     with pytest.raises(SystemExit) as raised:
         cli.main(["plot", *arguments])
     assert raised.value.code == 2
@@ -49,8 +49,8 @@ def refused(capsys, *arguments):
 @pytest.mark.parametrize(
     "arguments", [["silu", "gelu"], ["silu", "--beta", "0.5,1,2", "--range", "-8", "8"], ["errors", "relu"], ["fit-sine"]]
 )
-def test_a_file(matplotlib, tmp_path, capsys, arguments, ending):
-    """Of the kind that its ending says, and nothing else is made or printed."""
+def test_the_ending_chooses_the_kind_of_file(matplotlib, tmp_path, capsys, arguments, ending):
+    """--out writes a file of the kind that its ending says. Nothing else is written or printed."""
     path = tmp_path / f"picture.{ending}"
     assert cli.main(["plot", *arguments, "--out", str(path)]) == 0
     assert path.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending])
@@ -58,8 +58,8 @@ def test_a_file(matplotlib, tmp_path, capsys, arguments, ending):
     assert capsys.readouterr() == ("", "")
 
 
-def test_without_a_display(no_display, capsys):
-    """The picture is written into the current folder, and the command says so."""
+def test_without_a_display_a_file_is_written(no_display, capsys):
+    """Without a display the picture is written into the current folder, and the command says so."""
     for arguments, name in (([], "functions"), (["mish"], "functions"), (["gradients"], "gradients"), (["fit-sine"], "fit-sine")):
         assert cli.main(["plot", *arguments]) == 0
         assert capsys.readouterr() == (f"no display: writing fastact-{name}.png (--out FILE chooses another)\n", "")
@@ -67,8 +67,11 @@ def test_without_a_display(no_display, capsys):
     assert len(list(no_display.iterdir())) == 3
 
 
-def test_in_a_process_of_its_own(matplotlib, tmp_path):
-    """With warnings as errors, without a display, on either backend; and a backend that needs a display is no matter."""
+def test_the_command_gives_no_warning(matplotlib, tmp_path):
+    """The command works in a new process where warnings are errors, on either backend.
+
+    It also works without a display, even if MPLBACKEND needs one.
+    """
     for environment in ({}, {"FASTACT_BACKEND": "numpy"}, {"MPLBACKEND": "TkAgg", "DISPLAY": "", "WAYLAND_DISPLAY": ""}):
         program = "import sys; from fastact.command.cli import main; sys.exit(main(['plot', 'gelu', 'relu', '--out', 'a.svg']))"
         run(tmp_path, "-W", "error", "-c", program, **environment)
@@ -81,8 +84,8 @@ def test_in_a_process_of_its_own(matplotlib, tmp_path):
             assert "fastact-functions.png" in run(tmp_path, "-W", "error", "-c", program, **environment)
 
 
-def test_a_window(matplotlib, monkeypatch, tmp_path, capsys):
-    """Where the backend has windows the picture is shown in one, and no file is written."""
+def test_a_picture_is_shown_in_a_window(matplotlib, monkeypatch, tmp_path, capsys):
+    """If matplotlib's backend has windows, the picture is shown in one, and no file is written."""
     from matplotlib import pyplot
     from matplotlib.backend_bases import FigureCanvasBase, FigureManagerBase
 
@@ -100,7 +103,7 @@ def test_a_window(matplotlib, monkeypatch, tmp_path, capsys):
             events.append("shown until it is closed")
 
     class Canvas(FigureCanvasBase):
-        required_interactive_framework = "headless"  # which every machine has
+        required_interactive_framework = "headless"  # no display is needed for this framework
         manager_class = Manager
 
     backend = types.ModuleType("windows_of_the_test")
@@ -154,32 +157,32 @@ def test_a_window(matplotlib, monkeypatch, tmp_path, capsys):
         (["--out", "no/such/folder/a.png"], "cannot write 'no/such/folder/a.png': No such file"),
     ],
 )
-def test_wrong_arguments(no_display, capsys, arguments, message):
-    """One line that says what would be right, exit code 2, and no file."""
+def test_wrong_arguments_are_refused(no_display, capsys, arguments, message):
+    """Wrong arguments give one line that says what would be right, exit code 2, and no file."""
     assert message in refused(capsys, *arguments)
     assert list(no_display.iterdir()) == []
 
 
-def test_negative_numbers(no_display):
-    """They are no options, in a list and with an exponent too."""
+def test_negative_numbers_are_no_options(no_display):
+    """A negative number is taken as a number, also in a list and with an exponent."""
     assert cli.main(["plot", "threshold", "--value", "-0.5,-1", "--threshold=-1e-1,.5", "--range", "-1e1", "2.5e0"]) == 0
 
 
 def test_functions_may_stand_after_options(no_display):
-    """All are drawn."""
+    """Names of functions may stand before and after options. All of them are drawn."""
     assert cli.main(["plot", "silu", "--beta", "2", "gelu", "--out", "a.svg", "relu"]) == 0
     assert "<title>silu and gelu and relu" in (no_display / "a.svg").read_text(encoding="utf-8")
 
 
 def test_every_parameter_is_an_option():
-    """As it is spelt in Python, and with hyphens."""
+    """The command has an option for every parameter of a function."""
     names = {name for one in ACTIVATIONS.values() if one.public for name in one.parameters}
     assert names | {"approximate"} == set(command.parameters())
     assert {"negative_slope", "min_val", "cap", "weight"} < names
 
 
-def test_speed(no_display, capsys):
-    """From a file; nothing is measured."""
+def test_speed_reads_a_record(no_display, capsys):
+    """`speed FILE SIZE` draws a record, and measures nothing. A size that the record does not have is refused."""
     (no_display / "bench.json").write_text(json.dumps(pictures.RECORD), encoding="utf-8")
     assert cli.main(["plot", "speed", "bench.json", "16", "--out", "speed.svg"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -187,8 +190,8 @@ def test_speed(no_display, capsys):
     assert "it has 16, 256Ki" in refused(capsys, "speed", "bench.json", "17")
 
 
-def test_speed_measures(no_display, capsys, monkeypatch):
-    """Without a file, and says so before."""
+def test_speed_without_a_file_measures(no_display, capsys, monkeypatch):
+    """`speed` without a file measures, and says so before."""
     monkeypatch.setattr(command.ratios, "measured", lambda progress: pictures.RECORD)
     assert cli.main(["plot", "speed"]) == 0
     printed = capsys.readouterr()
@@ -196,8 +199,8 @@ def test_speed_measures(no_display, capsys, monkeypatch):
     assert "fastact-speed.png" in printed.out
 
 
-def test_an_interrupt(no_display, monkeypatch):
-    """Ctrl-C ends it, without a traceback."""
+def test_an_interrupt_ends_the_command(no_display, monkeypatch):
+    """Ctrl-C ends the command with exit code 130, without a traceback."""
 
     def interrupted(progress):
         raise KeyboardInterrupt
@@ -206,8 +209,8 @@ def test_an_interrupt(no_display, monkeypatch):
     assert cli.main(["plot", "speed"]) == 130
 
 
-def test_without_matplotlib(monkeypatch, capsys, tmp_path):
-    """The command and the functions say how to install it; the rest of the package does not need it."""
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, capsys, tmp_path):
+    """Without matplotlib the command and the functions of fastact.plots say how to install it, and write no file."""
     monkeypatch.chdir(tmp_path)
     for name in ("matplotlib", "matplotlib.figure", "matplotlib.backend_bases"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -225,13 +228,13 @@ def test_without_matplotlib(monkeypatch, capsys, tmp_path):
 
 
 def test_nothing_is_imported_before_it_is_needed(tmp_path):
-    """Neither matplotlib by the package's pictures, nor the pictures by the package."""
+    """`import fastact` does not import fastact.plots, and `import fastact.plots` does not import matplotlib."""
     run(tmp_path, "-c", "import sys, fastact; assert not any(name.startswith('fastact.plots') for name in sys.modules)")
     run(tmp_path, "-c", "import sys, fastact.plots, fastact.command.cli; assert 'matplotlib' not in sys.modules")
 
 
 def test_help_has_every_picture(capsys, tmp_path):
-    """With a line each."""
+    """The help has a line for every picture, and the help of `fastact` names the command."""
     with pytest.raises(SystemExit) as raised:
         cli.main(["plot", "--help"])
     assert raised.value.code == 0

@@ -1,4 +1,4 @@
-"""The curves of functions: computed by the package, gaps where they jump, and what can be asked for."""
+"""The curves in pictures are the package's functions, with gaps where these jump, for the ranges and parameters asked for."""
 
 import numpy as np
 import pytest
@@ -12,18 +12,18 @@ from fastact.plots import curves, sheet
 
 
 def lines(axes):
-    """The curves in axes: (function, derivative) as x and y."""
+    """The (x, y) data of the curves in axes: the function's, then the derivative's."""
     slope, function = axes.lines[2:]
     return function.get_data(), slope.get_data()
 
 
 def headings(figure):
-    """The names of functions that are written."""
+    """The names of functions that a figure has as headings."""
     return [text.get_text() for text in figure.texts if text.get_fontweight() == "bold"]
 
 
 def test_the_contact_sheet_has_every_function_of_one_array():
-    """In the order of the declarations, with a formula each."""
+    """The sheet has every function of one array, in the order of the declarations, each with its formula."""
     figure = plots.functions()
     public = [one for one in ACTIVATIONS.values() if one.public and one.operands == ("x",)]
     assert headings(figure) == [one.name for one in public]
@@ -32,7 +32,7 @@ def test_the_contact_sheet_has_every_function_of_one_array():
 
 
 def test_a_new_function_is_on_the_sheet(monkeypatch):
-    """By its declaration alone."""
+    """A function that is declared appears on the sheet. Nothing else is needed."""
 
     def cube(x):
         """x**3"""
@@ -55,7 +55,7 @@ def test_a_new_function_is_on_the_sheet(monkeypatch):
 
 @pytest.mark.parametrize("name", ["silu", "gelu", "softcap", "squareplus", "logit"])
 def test_the_curves_are_the_functions(name):
-    """Each point, to the last bit."""
+    """Each point of a curve has the bits that the function gives."""
     (axes,) = plots.functions(name).axes
     (x, y), (slope_x, slope) = lines(axes)
     usual = ACTIVATIONS[name].values
@@ -78,7 +78,7 @@ def test_the_curves_are_the_functions(name):
 )
 @pytest.mark.parametrize("bounds", [None, (-5.3, 4.9), (-200, 100)])
 def test_a_jump_is_a_gap(name, jumps, slope_jumps, bounds):
-    """At the place where it is, and nowhere else."""
+    """A curve has a gap at each jump, and nowhere else."""
     (axes,) = plots.functions(name, range=bounds).axes
     for (x, y), expected in zip(lines(axes), (jumps, slope_jumps), strict=True):
         gaps = np.flatnonzero(np.isnan(y))
@@ -86,8 +86,8 @@ def test_a_jump_is_a_gap(name, jumps, slope_jumps, bounds):
         assert np.all(np.diff(x) >= 0)
 
 
-def test_a_pole_is_approached():
-    """The ends of logit's domain are found, and the picture is of the domain."""
+def test_the_curve_of_logit_ends_at_its_domain():
+    """The curve of logit goes close to 0 and 1, where it has poles, and the picture shows its domain."""
     (axes,) = plots.functions("logit").axes
     assert np.allclose(axes.get_xlim(), (-0.05, 1.05), atol=1e-3)
     (x, y), _ = lines(axes)
@@ -98,7 +98,7 @@ def test_a_pole_is_approached():
 
 
 def test_the_shade_is_where_the_derivative_is_small():
-    """For sigmoid beyond 2.88, for relu the left half."""
+    """The shade covers the x where the derivative is small: for sigmoid |x| > 2.88, for relu x < 0."""
     for name, expected in (("sigmoid", [-7, -2.8872, 2.8872, 7]), ("relu", [-7, 0])):
         (axes,) = plots.functions(name).axes
         edges = []
@@ -107,8 +107,8 @@ def test_the_shade_is_where_the_derivative_is_small():
         assert np.allclose(edges, expected, atol=1e-3)
 
 
-def test_the_range_is_what_it_is_asked_to_be():
-    """Without one, a function that is a line until there is shown further out, and a plateau is in the picture."""
+def test_the_range_fits_the_function():
+    """range= sets the range of x. Without it, the range is wide enough to show where a function bends and its plateau."""
     assert plots.functions("gelu", range=(-8, 8)).axes[0].get_xlim() == (-8, 8)
     assert plots.functions("gelu").axes[0].get_xlim() == sheet.RANGE
     assert plots.functions("softcap").axes[0].get_xlim()[1] > 20
@@ -116,8 +116,8 @@ def test_the_range_is_what_it_is_asked_to_be():
     assert 4 < plots.functions("relu").axes[0].get_ylim()[1] < 5
 
 
-def test_a_family():
-    """A curve for each value, in order, with the value beside it; a function without the parameter is drawn as ever."""
+def test_several_values_of_a_parameter_give_a_family():
+    """Each value of a parameter gives a curve with the value beside it. A function without the parameter has one curve."""
     figure = plots.functions("silu", "gelu", beta=[0.5, 1, np.float32(2)])
     function, slope, other = figure.axes
     for axes, name in ((function, "silu"), (slope, "silu_backward")):
@@ -131,14 +131,14 @@ def test_a_family():
     assert headings(figure) == ["silu", "derivative of silu", "gelu"]
 
 
-def test_parameters_without_names():
-    """Every function that takes them."""
+def test_parameters_choose_the_functions():
+    """With parameters and no names, every function that takes these parameters is drawn."""
     assert headings(plots.functions(beta=2)) == ["silu", "softplus"]
     assert headings(plots.functions(min_val=-2, max_val=2)) == ["clipped_linear", "hard_tanh"]
 
 
-def test_a_gated_pair():
-    """Its gate is drawn, with a value of 1."""
+def test_a_gated_pair_is_drawn_over_its_gate():
+    """A gated pair is drawn as a function of its gate, with a value of 1."""
     for name in ("swiglu", "glu"):
         figure = plots.functions(name)
         assert headings(figure) == [f"{name}, value = 1"]
@@ -147,8 +147,8 @@ def test_a_gated_pair():
         assert np.nanmax(slope) == pytest.approx(1.0998 if name == "swiglu" else 0.25, abs=1e-3)
 
 
-def test_an_alias():
-    """It is the same function."""
+def test_an_alias_draws_its_function():
+    """An alias draws the same function, under the function's name."""
     assert headings(plots.functions("swish")) == ["silu"]
 
 
@@ -178,28 +178,28 @@ def test_an_alias():
         (["silu"], {"beta": np.ones((1, 2))}, "argument beta must be a number or several, got"),
     ],
 )
-def test_what_cannot_be_drawn(names, keywords, message):
-    """The message says what could."""
+def test_what_cannot_be_drawn_is_refused(names, keywords, message):
+    """The error says what could be drawn."""
     with pytest.raises(ValueError, match=message):
         plots.functions(*names, **keywords)
 
 
 @pytest.mark.parametrize("draw", [plots.functions, plots.errors])
 @pytest.mark.parametrize("name", [["silu", "gelu"], ("silu",), None, 3])
-def test_names_that_are_no_texts(draw, name):
-    """Such as a list of them."""
+def test_names_that_are_no_texts_are_refused(draw, name):
+    """A name that is no text, such as a list of names, is refused."""
     with pytest.raises(TypeError, match=r"names of functions are texts, one by one, as in functions\('silu', 'gelu'\), got "):
         draw(name)
 
 
 @pytest.mark.parametrize("end", [1e-99, 1e99])
-def test_the_narrowest_and_the_widest_range(end, tmp_path):
-    """Nothing overflows."""
+def test_the_narrowest_and_the_widest_range_can_be_drawn(end, tmp_path):
+    """The narrowest and the widest range are drawn without an overflow."""
     plots.save(plots.functions("silu", "relu", range=(-end, end)), tmp_path / "picture.png")
 
 
-def test_places_go_down_to_the_smallest():
-    """In a wide range there are points at every size, and all are in it."""
+def test_a_wide_range_has_points_of_every_size():
+    """A wide range also has points near 0, in order, and none outside it."""
     x = curves.places(-1e9, 1e6, 1001)
     assert np.all(np.diff(x) > 0)
     assert x[0] == -1e9

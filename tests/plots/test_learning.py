@@ -1,4 +1,4 @@
-"""The pictures of networks: what they show is so."""
+"""The networks in pictures show what the pictures say of them: gradients vanish, relus die, fits become better."""
 
 import itertools
 
@@ -12,7 +12,7 @@ X = np.linspace(-np.pi, np.pi, 257)
 
 
 def test_the_gradient_vanishes_through_sigmoids():
-    """A quarter a layer at most; the others keep it."""
+    """Each sigmoid layer keeps at most a quarter of the gradient. The other activations keep it in size."""
     sizes = {name: learning.way_back(name) for name in learning.DEEP}
     assert {len(each) for each in sizes.values()} == {31}
     assert {each[-1] for each in sizes.values()} == {1.0}
@@ -21,7 +21,7 @@ def test_the_gradient_vanishes_through_sigmoids():
 
 
 def test_relus_die():
-    """A good part of them, and the network is right nevertheless; others do not die."""
+    """20 to 80 % of the relus die, though the network is still right. Neurons of leaky_relu do not die."""
     shares, score = learning.dying("relu")
     assert len(shares) == learning.EPOCHS
     assert 20 < shares[-1] < 80
@@ -32,7 +32,7 @@ def test_relus_die():
 
 
 def test_fits_of_a_sine_become_better():
-    """From a line, which is off by nearly 1, to 32 bends."""
+    """The error of a fit falls with the number of neurons, from nearly 1 for a line to less than 0.1."""
     errors = [learning.farthest(learning.fitted(X, count), X) for count in learning.NEURONS]
     assert 0.8 < errors[0] < 1
     assert errors[1] < 0.3
@@ -41,7 +41,7 @@ def test_fits_of_a_sine_become_better():
 
 
 def test_a_bend_is_where_the_slope_changes():
-    """Between two bends the network is a line."""
+    """Between two of the bends that are drawn, the network is a straight line."""
     net = learning.fitted(X, 8)
     at = np.concatenate([[-np.pi], learning.bends(net), [np.pi]])
     assert 4 <= len(at) - 2 <= 8
@@ -60,13 +60,13 @@ def test_a_bend_is_where_the_slope_changes():
         ([0, 0, 1.5], 1, [-0.5, 0.5, 1.5]),
     ],
 )
-def test_spread(places, apart, expected):
-    """In order, apart, and unmoved where there is room."""
+def test_spread_moves_places_apart(places, apart, expected):
+    """`spread` keeps the order of places, moves them apart, and leaves those that have room."""
     assert np.allclose(learning.spread(places, apart), expected)
 
 
 def test_digits_can_be_told_apart():
-    """They are ten, and most are like their nearest neighbour, but not all."""
+    """The images are of ten digits. Most, but not all, have the label of their nearest neighbour, and a seed repeats them."""
     images, labels = digits(2000, np.random.default_rng(0))
     assert images.shape == (2000, 64)
     assert set(labels) == set(range(10))

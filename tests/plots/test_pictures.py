@@ -1,4 +1,7 @@
-"""Every picture: no text touches another, and none leaves the figure; the user's settings play no part, and stay."""
+"""In every picture no text touches another or leaves the figure.
+
+The user's settings of matplotlib neither change a picture nor are changed by one.
+"""
 
 import concurrent.futures
 import io
@@ -44,7 +47,7 @@ BY_NAME = {
 
 
 def png(figure):
-    """The picture's bytes, as matplotlib writes them."""
+    """The bytes of a picture as a PNG file."""
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None}, dpi=50)
     return file.getvalue()
@@ -52,12 +55,12 @@ def png(figure):
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_nothing_touches_and_nothing_is_cut(name):
-    """By the boxes that the renderer gives."""
+    """`pictures.faults`, which compares the boxes of all text, finds no fault."""
     assert pictures.faults(BY_NAME[name]()) == []
 
 
-def test_a_fault_is_found():
-    """Of each kind."""
+def test_faults_are_found():
+    """`pictures.faults` finds a fault of each kind."""
     figure = plots.functions("relu")
     axes = figure.axes[0]
     axes.text(-6, 0, "crossed")
@@ -73,8 +76,8 @@ def test_a_fault_is_found():
 
 @pytest.mark.parametrize("name", ["three", "a family of five", "errors", "speed", "fit-sine"])
 @pytest.mark.parametrize("style", ["dark_background", "ggplot", "seaborn-v0_8"])
-def test_the_style_in_use_plays_no_part(name, style):
-    """And no setting is changed, and pyplot knows of no figure."""
+def test_the_style_in_use_changes_no_picture(name, style):
+    """A style in use does not change a picture. Drawing changes no setting, and leaves no figure in pyplot."""
     expected = png(BY_NAME[name]())
     with pyplot.style.context(style):
         before = dict(matplotlib.rcParams)
@@ -84,7 +87,7 @@ def test_the_style_in_use_plays_no_part(name, style):
     assert pyplot.get_fignums() == []
 
 
-# Of a file matplotlibrc: those that people set, and that once played a part.
+# Settings of matplotlibrc that users change, and that matplotlib reads while it draws.
 SETTINGS = {
     "text.usetex": True,
     "mathtext.fontset": "cm",
@@ -98,15 +101,15 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", ["three", "a family of five", "errors", "speed", "fit-sine"])
-def test_no_setting_plays_a_part(name):
-    """LaTeX, which may not be installed, is not run."""
+def test_no_setting_changes_a_picture(name):
+    """Settings do not change a picture. With text.usetex too, LaTeX is not run, which may not be installed."""
     expected = png(BY_NAME[name]())
     with matplotlib.rc_context(SETTINGS):
         assert png(BY_NAME[name]()) == expected
 
 
-def test_threads_draw_at_once():
-    """The same pictures."""
+def test_threads_that_draw_at_once_give_the_same_pictures():
+    """Pictures that several threads draw at once are the same as those drawn alone."""
     names = ["one", "three", "speed", "a family of five"] * 2
     expected = {name: png(BY_NAME[name]()) for name in set(names)}
     with concurrent.futures.ThreadPoolExecutor(4) as threads:
@@ -116,7 +119,10 @@ def test_threads_draw_at_once():
 
 @pytest.mark.parametrize("name", ["three", "a family of five", "errors", "speed", "fit-sine"])
 def test_saved_bytes_are_the_same_each_time(name, tmp_path):
-    """With the title and a description, without the date; no setting is left behind."""
+    """A saved file has a title and a description, but no date, so that its bytes are the same each time.
+
+    Saving changes no setting.
+    """
     figure, before = BY_NAME[name](), dict(matplotlib.rcParams)
     again = BY_NAME[name]()
     for ending in ("svg", "png", "pdf"):
@@ -134,8 +140,8 @@ def test_saved_bytes_are_the_same_each_time(name, tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["figure.autolayout", "figure.constrained_layout.use"])
-def test_saving_twice_under_a_layout(setting, tmp_path):
-    """matplotlib lays a figure out anew, and warns, once it has been saved."""
+def test_saving_twice_under_a_layout_gives_the_same_bytes(setting, tmp_path):
+    """A second save gives the same bytes, also with settings under which matplotlib lays a saved figure out again."""
     figure = plots.functions("relu")
     with matplotlib.rc_context({setting: True}):
         for name in ("first.png", "second.png"):
@@ -143,8 +149,8 @@ def test_saving_twice_under_a_layout(setting, tmp_path):
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
 
 
-def test_colours_are_the_same_in_all():
-    """A function's curve is blue, its derivative's red."""
+def test_colours_are_the_same_in_all_pictures():
+    """The curves of functions have one colour, and those of derivatives another."""
     for figure in (plots.functions(), plots.functions("mish")):
         for axes in figure.axes:
             assert [line.get_color() for line in axes.lines[2:]] == [plots.style.DERIVATIVE, plots.style.FUNCTION]

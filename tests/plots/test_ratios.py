@@ -1,4 +1,4 @@
-"""The picture of speed: what it reads, and what it refuses."""
+"""The picture of speed shows the ratios of a record, and refuses what is no record."""
 
 import json
 
@@ -15,8 +15,8 @@ import pictures
 
 
 @pytest.mark.parametrize(("size", "factor"), [(None, 1), (16, 0.5)])
-def test_a_record(tmp_path, size, factor):
-    """Read from a file: sorted, the ratios of the size that is asked for, in their colours."""
+def test_the_picture_shows_the_ratios_of_a_record(tmp_path, size, factor):
+    """The picture of a file shows the ratios of the size that is asked for, sorted and in their colours."""
     path = tmp_path / "bench.json"
     path.write_text(json.dumps(pictures.RECORD), encoding="utf-8")
     figure = plots.speed(path, size=size)
@@ -29,7 +29,7 @@ def test_a_record(tmp_path, size, factor):
 
 
 def test_rows_without_the_plain_line_are_left_out():
-    """Nothing else is compared with."""
+    """A function that was not compared with plain NumPy is left out."""
     rows = [dict(row) for row in pictures.RECORD["rows"]]
     for row in rows:
         row["ns_per_element"] = {**row["ns_per_element"], "fallback": 9.0}
@@ -39,8 +39,8 @@ def test_rows_without_the_plain_line_are_left_out():
     assert [label.get_text() for label in axes.get_yticklabels()] == [name for name in pictures.NAMES if name != "relu"]
 
 
-def test_the_fallback_where_nothing_is_compiled():
-    """It is what people have there."""
+def test_the_fallback_is_shown_where_nothing_is_compiled():
+    """A record without the compiled core shows the ratios of the fallback, which is what users have there."""
     rows = [{**row, "ns_per_element": {"fallback": 2.0, "plain": 1.0}} for row in pictures.RECORD["rows"]]
     (axes,) = plots.speed({**pictures.RECORD, "rows": rows}).axes
     assert {ratio for line in axes.lines if len(line.get_xdata()) == 5 for ratio in line.get_xdata()} == {0.5}
@@ -56,8 +56,8 @@ def test_the_fallback_where_nothing_is_compiled():
         ({**pictures.RECORD, "rows": pictures.RECORD["rows"][2:3]}, "no function of .* was compared with the plain line"),
     ],
 )
-def test_a_wrong_record(record, message, tmp_path):
-    """It is refused, and the file is named."""
+def test_a_wrong_record_is_refused(record, message, tmp_path):
+    """The error says what is wrong with a record, and names the file."""
     path = tmp_path / "bench.json"
     path.write_text(record if isinstance(record, str) else json.dumps(record), encoding="utf-8")
     with pytest.raises(ValueError, match=message) as raised:
@@ -65,8 +65,8 @@ def test_a_wrong_record(record, message, tmp_path):
     assert repr(str(path)) in str(raised.value)
 
 
-def test_a_size_that_the_record_does_not_have():
-    """The message has those that it has."""
+def test_a_size_that_the_record_does_not_have_is_refused():
+    """The error lists the sizes that the record has."""
     with pytest.raises(ValueError, match="no rows of 1Ki elements: it has 16, 256Ki"):
         plots.speed(pictures.RECORD, size=1024)
     for size in (0, "16"):
@@ -74,8 +74,8 @@ def test_a_size_that_the_record_does_not_have():
             plots.speed(pictures.RECORD, size=size)
 
 
-def test_a_measurement(monkeypatch):
-    """What is measured now is a record, of every function's two passes."""
+def test_a_measurement_is_a_record(monkeypatch):
+    """`measured` gives a record of both passes of every function, which can be drawn."""
     monkeypatch.setattr(ratios, "USUAL", 64)
     chosen = [case for case in bench.cases() if case.name in ("relu", "silu")]
     monkeypatch.setattr(bench, "cases", lambda: chosen)
