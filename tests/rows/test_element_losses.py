@@ -1,4 +1,4 @@
-"""The elementwise losses with their gradients: values, bits, sums, layouts, and what they refuse."""
+"""The losses of single elements and their gradients are exact, have the same bits in any layout, and refuse wrong input."""
 
 import functools
 import tracemalloc
@@ -20,31 +20,31 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def of(implementation, name):
-    """A public function."""
+    """A public function of an implementation."""
     return getattr(backends.load(implementation), name)
 
 
 def squared(implementation):
-    """squared_error_and_grad."""
+    """squared_error_and_grad of an implementation."""
     return of(implementation, "squared_error_and_grad")
 
 
 def batch(dtype, shape, labels=False, seed=0):
-    """Outputs and a target, or labels."""
+    """Random outputs, and a target of numbers or of labels 0 and 1."""
     rng = np.random.default_rng(seed)
     target = rng.random(shape) < 0.5 if labels else rng.normal(1, 3, shape)
     return rng.normal(0, 3, shape).astype(dtype), target.astype(dtype)
 
 
 def both(implementation):
-    """The two functions, with labels or without."""
+    """Both functions that give a loss and its gradient, each with whether its target is labels."""
     return ((squared(implementation), False), (of(implementation, f"{BINARY}_and_grad"), True))
 
 
 @each_implementation
 @each_dtype
-def test_squared_error(implementation, dtype):
-    """Loss and gradient within 2 ULP, in every reduction, of numbers of any size."""
+def test_squared_error_within_2_ulp(implementation, dtype):
+    """Loss and gradient are within 2 ULP, for every reduction and numbers of any size."""
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.normal(0, 1, 500) * 10.0 ** rng.uniform(-15, 15, 500), [0.0, 1.0, -0.0, 7.0]]).astype(dtype)
     t = np.where(rng.random(504) < 0.3, x * (1 + 4 * np.finfo(dtype).eps), rng.permutation(x)).astype(dtype)
@@ -65,8 +65,8 @@ def test_squared_error(implementation, dtype):
 @each_dtype
 @pytest.mark.parametrize("pos_weight", [None, 2.5, "each"])
 @pytest.mark.parametrize("shape", [(), (7,), (64, 10), (3, 5000, 2)])
-def test_binary_is_as_its_two_functions(implementation, dtype, pos_weight, shape):
-    """Loss and gradient have the bits of the loss and of the backward pass of 1, in every reduction, new and in place."""
+def test_binary_loss_and_gradient_are_those_of_two_calls(implementation, dtype, pos_weight, shape):
+    """Loss and gradient have the bits of the separate loss and backward functions, for every reduction, new and in place."""
     loss, backward, both_at_once = (of(implementation, BINARY + end) for end in ("", "_backward", "_and_grad"))
     x, t = batch(dtype, shape, True)
     pos_weight = np.linspace(0.5, 2, shape[-1] if shape else 1).astype(dtype) if pos_weight == "each" and shape else None
@@ -84,8 +84,8 @@ def test_binary_is_as_its_two_functions(implementation, dtype, pos_weight, shape
 @each_implementation
 @pytest.mark.parametrize("labels", [False, True])
 @pytest.mark.parametrize("pos_weight", [None, 3.0])
-def test_gradients_by_differences(implementation, labels, pos_weight):
-    """Central differences of the loss, for each reduction that is a number."""
+def test_gradients_are_those_of_differences(implementation, labels, pos_weight):
+    """The gradient is that of central differences of the loss, for each reduction to one number."""
     options = {"pos_weight": pos_weight} if labels else {}
     function = functools.partial(both(implementation)[labels][0], **options)
     x, t = batch(np.float64, (3, 4), labels)
@@ -100,7 +100,7 @@ def test_gradients_by_differences(implementation, labels, pos_weight):
 
 
 def layouts(x):
-    """The same numbers in memory of other kinds."""
+    """The same numbers in other layouts, each with its name."""
     yield "Fortran order", np.asfortranarray(x)
     wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
     wide[..., ::2] = x
@@ -115,8 +115,8 @@ def layouts(x):
 @each_implementation
 @each_dtype
 @pytest.mark.parametrize("labels", [False, True])
-def test_bits(implementation, dtype, labels):
-    """A gradient's do not depend on layout, length and position; and a loss is within roundings of its sum."""
+def test_gradients_have_the_same_bits_in_any_layout(implementation, dtype, labels):
+    """The bits of a gradient do not depend on layout, length or position. A loss may differ by roundings of its sum."""
     function = both(implementation)[labels][0]
     x, t = batch(dtype, (37, 300), labels)
     loss, grad = function(x, t)
@@ -132,8 +132,8 @@ def test_bits(implementation, dtype, labels):
 
 @each_implementation
 @pytest.mark.parametrize("labels", [False, True])
-def test_sums_of_many(implementation, labels):
-    """A float32 loss is right to the last bits however many entries it has, and however unequal they are."""
+def test_sums_of_many_entries_are_exact(implementation, labels):
+    """A float32 loss of a million unequal entries has the exact mean, to one rounding."""
     function = both(implementation)[labels][0]
     x, t = batch(np.float32, 1_000_003, labels)
     x[::1000] *= 100
@@ -146,8 +146,8 @@ def test_sums_of_many(implementation, labels):
 @best_compiled
 @each_dtype
 @pytest.mark.parametrize("labels", [False, True])
-def test_memory(implementation, dtype, labels):
-    """In place nothing of the size of the data is made beside them, in no layout."""
+def test_a_call_in_place_needs_little_memory(implementation, dtype, labels):
+    """A call in place makes no other array of the size of the data, in any layout."""
     function = both(implementation)[labels][0]
     x, t = batch(dtype, (1024, 1024), labels)
     for given, target in ((x, t), (x.T, t.T), (x[:, ::2], t[:, ::2]), (x, t.T)):
@@ -160,8 +160,8 @@ def test_memory(implementation, dtype, labels):
 
 @each_backend
 @pytest.mark.parametrize("labels", [False, True])
-def test_other_arrays(implementation, labels):
-    """Lists, integers, booleans, mixed precision, scalars, nothing, out= of each kind, a subclass, NaN and infinity."""
+def test_losses_take_other_kinds_of_arrays(implementation, labels):
+    """Losses take lists, integers, mixed dtypes, scalars, empty arrays, subclasses, out= of each kind, NaN and infinity."""
     function = both(implementation)[labels][0]
     x, t = batch(np.float32, (6, 5), labels)
     whole = np.round(t).astype(np.float32)
@@ -205,8 +205,8 @@ def test_other_arrays(implementation, labels):
 
 
 @each_backend
-def test_refused(implementation):
-    """Named, with what would be right, and nothing is written."""
+def test_wrong_arguments_are_refused(implementation):
+    """The error names the wrong argument and says what would be right. Nothing is written before it."""
     x, _ = batch(np.float32, (4, 1))
     for function, labels in both(implementation):
         name = f"{BINARY}_and_grad" if labels else "squared_error_and_grad"
@@ -247,8 +247,8 @@ def test_refused(implementation):
 
 @each_implementation
 @each_dtype
-def test_as_torch(implementation, dtype):
-    """Its losses and gradients."""
+def test_losses_agree_with_torch(implementation, dtype):
+    """Losses and gradients are those of torch, to roundings."""
     torch = pytest.importorskip("torch")
     for (function, labels), name in zip(both(implementation), ("mse_loss", BINARY), strict=True):
         x, t = batch(dtype, (20, 3), labels)
@@ -262,8 +262,8 @@ def test_as_torch(implementation, dtype):
 
 
 @each_backend
-def test_labelled_operands(implementation):
-    """Values of a table, in its order; another order is refused."""
+def test_tables_are_read_in_their_order(implementation):
+    """A table counts as its values. Tables whose labels have another order are refused."""
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame({"a": [0.5, 1.0], "b": [-1.0, 2.0]}, index=["x", "y"])
     for function, _ in both(implementation):

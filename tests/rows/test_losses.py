@@ -1,4 +1,4 @@
-"""The losses and their gradients: against exact values, in every reduction, and what they refuse."""
+"""Losses of rows and their gradients agree with exact values, for every reduction, and refuse wrong input."""
 
 import mpmath
 import numpy as np
@@ -19,18 +19,18 @@ REDUCTIONS = ("mean", "sum", "none")
 
 
 def of(implementation, name):
-    """A public function."""
+    """A public function of an implementation."""
     return getattr(backends.load(implementation), name)
 
 
 def batch(dtype, shape, spread=3.0, seed=0):
-    """Logits with the classes last, and an index for each row."""
+    """Random logits with the classes along the last axis, and a target index for each row."""
     rng = np.random.default_rng(seed)
     return rng.normal(0, spread, shape).astype(dtype), rng.integers(0, shape[-1], shape[:-1])
 
 
 def exact(logits, target, smoothing=0.0):
-    """Losses and gradients in mpmath, each as float64 and what that leaves over."""
+    """The exact losses and gradients from mpmath, each in the two parts of `oracle.split`."""
     n = logits.shape[-1]
     parts = [np.zeros(logits.shape[:-1]), np.zeros(logits.shape[:-1]), np.zeros(logits.shape), np.zeros(logits.shape)]
     for row in np.ndindex(logits.shape[:-1]):
@@ -46,7 +46,7 @@ def exact(logits, target, smoothing=0.0):
 
 
 def plain(logits, target, smoothing=0.0):
-    """The textbook losses and gradients in float64, with the classes last."""
+    """The losses and gradients by the textbook formulas in float64, with the classes along the last axis."""
     x = np.asarray(logits, np.float64)
     shifted = x - x.max(axis=-1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -59,8 +59,11 @@ def plain(logits, target, smoothing=0.0):
 @each_dtype
 @pytest.mark.parametrize("n", [2, 10, 33, 130])
 @pytest.mark.parametrize("gap", [0, 5, 20, 50])
-def test_accuracy(implementation, dtype, n, gap):
-    """Loss and gradient where the target dominates: log1p of the rest, and p - 1 with all its digits."""
+def test_cross_entropy_keeps_its_digits(implementation, dtype, n, gap):
+    """Loss and gradient keep their digits where the target has nearly all probability.
+
+    There the loss is log1p of a small sum, and the gradient p - 1 would cancel.
+    """
     x, target = batch(dtype, (4, n), 1)
     x[np.arange(4), target] += gap
     loss, loss_rest, slope, slope_rest = exact(x, target)
@@ -77,7 +80,10 @@ def test_accuracy(implementation, dtype, n, gap):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("distribution", [False, True])
 def test_reductions_and_smoothing(implementation, dtype, smoothing, distribution):
-    """Along any axis, from any layout, new and in place, with indices and distributions."""
+    """Reductions and smoothing agree with the textbook formulas, for indices and distributions.
+
+    They do so along any axis, from any layout, new and in place.
+    """
     loss, backward, both = (of(implementation, "cross_entropy" + end) for end in ("", "_backward", "_and_grad"))
     tolerance = 60 * np.finfo(dtype).eps
     for shape in ((7,), (5, 9), (2, 3, 4, 5)):
@@ -113,8 +119,8 @@ def test_reductions_and_smoothing(implementation, dtype, smoothing, distribution
 
 @each_implementation
 @each_dtype
-def test_ignored_rows(implementation, dtype):
-    """They count nothing, whatever they hold; the mean is of the others, and NaN where there is none."""
+def test_ignored_rows_count_nothing(implementation, dtype):
+    """Rows with ignore_index count nothing, whatever they hold. The mean is that of the others, and NaN if there are none."""
     loss, backward, both = (of(implementation, "cross_entropy" + end) for end in ("", "_backward", "_and_grad"))
     x, target = batch(dtype, (12, 8))
     for ignored in (-100, 3, 255, -1):
@@ -145,7 +151,7 @@ def test_ignored_rows(implementation, dtype):
 @each_implementation
 @each_dtype
 def test_more_rows_than_a_block(implementation, dtype):
-    """The sum over blocks of rows, along the last axis and the first, is that of a float64."""
+    """The sum over several blocks of rows is as exact as in float64, along the last axis and the first."""
     loss, both = of(implementation, "cross_entropy"), of(implementation, "cross_entropy_and_grad")
     x, target = batch(dtype, (3, losses.BLOCK + 5, 3))
     target[1, -1] = -100
@@ -160,8 +166,8 @@ def test_more_rows_than_a_block(implementation, dtype):
 
 
 @each_implementation
-def test_edges(implementation):
-    """Infinite logits: a target of probability 0 costs infinity, a class of target 0 nothing; no rows, no warning."""
+def test_infinite_logits_and_empty_batches(implementation):
+    """A target of probability 0 costs infinity, and a class of target 0 nothing. The mean over no rows is NaN, not a warning."""
     loss, backward = of(implementation, "cross_entropy"), of(implementation, "cross_entropy_backward")
     x = np.array([[0.0, -np.inf, 0.0], [-np.inf, 1.0, -np.inf], [np.nan, 0, 0], [np.inf, 0, 0], [-np.inf] * 3])
     with np.errstate(all="raise"):
@@ -182,8 +188,8 @@ def test_edges(implementation):
 
 
 @each_backend
-def test_other_arrays(implementation):
-    """Lists, integers, mixed precision, out, views of the same memory, a subclass."""
+def test_cross_entropy_takes_other_kinds_of_arrays(implementation):
+    """cross_entropy takes lists, integers, mixed dtypes, out= of each kind, overlapping memory and subclasses."""
     loss, backward, both = (of(implementation, "cross_entropy" + end) for end in ("", "_backward", "_and_grad"))
     x, target = batch(np.float32, (6, 5))
     assert loss(x.tolist(), target.tolist()).dtype == np.float64
@@ -209,7 +215,7 @@ def test_other_arrays(implementation):
 
 
 def check_labels_are_refused(function, first, x, out):
-    """Labels of the shape of logits, in integers or booleans, that are not 0 but for one 1 a row."""
+    """Fail unless integer or boolean labels of the shape of logits are refused that are not one-hot."""
     right = np.arange(5) == np.arange(12).reshape(4, 3, 1) % 5
     for dtype in (bool, np.uint8, int):
         for row in ([0, 0, 0, 0, 0], [1, 0, 0, 1, 0]):
@@ -224,8 +230,8 @@ def check_labels_are_refused(function, first, x, out):
 
 
 @each_backend
-def test_refused(implementation):
-    """Named, with what would be right, and nothing is written."""
+def test_wrong_arguments_are_refused(implementation):
+    """The error names the wrong argument and says what would be right. Nothing is written before it."""
     x, target = batch(np.float32, (4, 3, 5))
     for end in ("", "_backward", "_and_grad"):
         function, name = of(implementation, "cross_entropy" + end), "cross_entropy" + end
@@ -274,8 +280,8 @@ def test_refused(implementation):
 @each_implementation
 @each_dtype
 @pytest.mark.parametrize("pos_weight", [None, 2.5, 0.25])
-def test_binary(implementation, dtype, pos_weight):
-    """Each loss within 2 ULP and each gradient within 4, far out too, for labels of 0, 1 and between."""
+def test_binary_cross_entropy_keeps_its_digits(implementation, dtype, pos_weight):
+    """Each loss is within 2 ULP and each gradient within 4, also for large logits, for labels of 0, 1 and between."""
     loss = of(implementation, "binary_cross_entropy_with_logits")
     backward = of(implementation, "binary_cross_entropy_with_logits_backward")
     x = np.concatenate([np.linspace(-30, 30, 41), [-80, 80, -1e-20, 1e-20, 0.0, -100, 700, 5000]]).astype(dtype)
@@ -291,7 +297,7 @@ def test_binary(implementation, dtype, pos_weight):
             slope = backward(np.ones_like(x), x, target, pos_weight, "none")
         assert_within(2, got, *oracle.split(losses_of, dtype), f"loss, target {t}")
         high, rest = oracle.split(slopes, dtype)
-        near = np.abs(high) > (0.02 if t == 0.25 else 0)  # beyond a zero of the gradient
+        near = np.abs(high) > (0.02 if t == 0.25 else 0)  # for a target of 0.25 the gradient has a zero, near which it cancels
         assert_within(4, np.where(near, slope, 0), np.where(near, high, 0), np.where(near, rest, 0), f"gradient, target {t}")
         np.testing.assert_allclose(loss(x, target, pos_weight), float(MPF.fsum(losses_of) / len(x)), rtol=1e-6)
         np.testing.assert_allclose(loss(x, target, pos_weight, "sum"), float(MPF.fsum(losses_of)), rtol=1e-6)
@@ -303,8 +309,8 @@ def test_binary(implementation, dtype, pos_weight):
 
 
 @each_backend
-def test_binary_of_other_arrays(implementation):
-    """Infinite logits, weights for each class, more elements than a block, strides, broadcast targets, an out, none at all."""
+def test_binary_cross_entropy_of_other_arrays(implementation):
+    """The binary loss is right for infinite logits, class weights, many elements, strides, broadcast and empty arrays."""
     loss = of(implementation, "binary_cross_entropy_with_logits")
     backward = of(implementation, "binary_cross_entropy_with_logits_backward")
     x, t = np.array([np.inf, -np.inf, np.inf, np.nan, 0.0]), np.array([1.0, 0.0, 0.0, 1.0, np.nan])

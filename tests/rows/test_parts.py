@@ -1,4 +1,4 @@
-"""Rows that are longer than a block: the fallback's memory, and that a row's bits do not hang on how it is cut."""
+"""The fallback computes long rows in parts: it needs little memory, and the parts change no bit."""
 
 import gc
 import tracemalloc
@@ -14,11 +14,14 @@ from passes import each_dtype
 F = backends.load("numpy")
 LONG = 1 << 21
 LAYOUTS = {"one row": (1, LONG), "Fortran order": (1024, 2048), "few columns": (3, 1 << 17)}
-MOST = 1.75 * 2**20  # less than a boolean for each entry takes
+MOST = 1.75 * 2**20  # bytes: less than one boolean for each entry
 
 
 def calls(x, grad, y, log_y):
-    """Every function along an axis, in every variant, as functions of out: those that have none return one number a row."""
+    """Calls of every function along an axis, in every variant, each as a function of out=.
+
+    A call whose result is one number a row does not use its out=.
+    """
     mask = np.broadcast_to(np.arange(x.shape[-1]) % 3 > 0, x.shape)
     masked, batch = {"mask": mask, "scale": 0.5}, x.shape[:-1]
     index, weight = np.full(batch, x.shape[-1] // 3), np.full(batch, 0.5, x.dtype)
@@ -44,15 +47,15 @@ def calls(x, grad, y, log_y):
 
 
 def given(dtype, shape, order="C"):
-    """Logits, a gradient, and outputs."""
+    """Logits, a gradient, and the outputs of softmax and log_softmax."""
     rng = np.random.default_rng(0)
     x, grad = (np.asarray(rng.normal(0, 3, shape).astype(dtype), order=order) for _ in range(2))
     return x, grad, F.softmax(x), F.log_softmax(x)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_temporaries(layout):
-    """At most 1.75 MiB beside the arrays of the caller, without the help of the garbage collector."""
+def test_temporary_arrays_are_small(layout):
+    """A call needs at most 1.75 MiB beside the arrays of the caller, even if the garbage collector does not run."""
     arrays = given(np.float32, LAYOUTS[layout], "F" if layout in ("Fortran order", "few columns") else "C")
     out = np.empty_like(arrays[0])
     gc.disable()
@@ -70,7 +73,10 @@ def test_temporaries(layout):
 
 @each_dtype
 def test_a_row_across_memory_does_not_depend_on_its_neighbours(dtype):
-    """In any number of rows: few are one part, many are cut into parts, and a strip must not end with a single row."""
+    """A row across memory has the same bits among any number of rows.
+
+    Few rows are one block, and many are cut into several. No block may have a single row, which NumPy would sum otherwise.
+    """
     arrays = given(dtype, (300, 700), "F")
     full = [call(np.empty_like(arrays[0])) for call in calls(*arrays)]
     for rows in (2, 3, 47, 64, 94, 129, 130, 257):
@@ -83,7 +89,7 @@ def test_a_row_across_memory_does_not_depend_on_its_neighbours(dtype):
 
 @each_dtype
 def test_a_long_row_does_not_depend_on_its_neighbours(dtype):
-    """Alone, as a batch of one and as one of three."""
+    """A long row has the same bits alone, as a batch of one and as one of three."""
     arrays = given(dtype, (3, 70_003))
     full = [call(np.empty_like(arrays[0])) for call in calls(*arrays)]
     for chosen in (1, slice(1, 2)):
@@ -96,8 +102,8 @@ def test_a_long_row_does_not_depend_on_its_neighbours(dtype):
 
 @each_dtype
 @pytest.mark.parametrize("shape", [(2, 40_003), (150, 700)], ids=["along", "across"])
-def test_in_place(dtype, shape):
-    """In place of each operand the same bits as into a new array, though it is written part by part."""
+def test_in_place_gives_the_same_bits(dtype, shape):
+    """A call in place of any operand gives the bits of a new array, though it writes part by part."""
     order = "F" if shape[0] > 2 else "C"
     arrays = given(dtype, shape, order)
     expected = [call(np.empty_like(arrays[0])) for call in calls(*arrays)]
@@ -110,8 +116,8 @@ def test_in_place(dtype, shape):
 
 
 @each_dtype
-def test_values(dtype):
-    """Against the textbook, with the largest entry anywhere, a part of -inf alone, and NaN in one part."""
+def test_values_of_long_rows(dtype):
+    """Long rows agree with the textbook formulas, wherever the largest entry is, with a part of -inf, and with NaN."""
     n = 100_003
     for place in (0, 40_000, n - 1):
         x = np.random.default_rng(place).normal(0, 2, n).astype(dtype)

@@ -1,4 +1,4 @@
-"""gumbel_softmax: a reproducible draw of the right distribution, the gradient of the softmax, errors that write nothing."""
+"""gumbel_softmax draws reproducibly from the right distribution, has softmax's gradient, and writes nothing on an error."""
 
 import numpy as np
 import pytest
@@ -12,19 +12,19 @@ from passes import each_backend, each_dtype, each_implementation
 
 
 def of(implementation, name="gumbel_softmax"):
-    """A public function."""
+    """A public function of an implementation."""
     return getattr(backends.load(implementation), name)
 
 
 def noise(shape, seed):
-    """What is added to x, from the same seed."""
+    """The noise that gumbel_softmax adds to x for this seed."""
     return -np.log(np.random.default_rng(seed).standard_exponential(shape))
 
 
 @each_implementation
 @each_dtype
-def test_is_the_softmax_of_x_and_noise(implementation, dtype):
-    """Along any axis, from any layout, in place: the same draw."""
+def test_a_draw_is_the_softmax_of_x_and_noise(implementation, dtype):
+    """A draw is the softmax of (x + noise) / tau, and a seed gives the same draw along any axis, from any layout, in place."""
     function = of(implementation)
     for shape in ((5,), (7, 10), (3, sampling.DRAWN // 8, 20), (2, sampling.DRAWN + 3)):
         x = np.random.default_rng(1).normal(0, 2, shape).astype(dtype)
@@ -51,8 +51,8 @@ def test_is_the_softmax_of_x_and_noise(implementation, dtype):
 
 
 @each_implementation
-def test_distribution(implementation):
-    """The hard draws have the frequencies of the softmax, and a small tau comes near to them."""
+def test_hard_draws_have_the_frequencies_of_softmax(implementation):
+    """Hard draws have the frequencies of the softmax, and draws with a small tau are close to hard ones."""
     x = np.log(np.array([0.05, 0.15, 0.3, 0.5]))
     hard = of(implementation)(np.broadcast_to(x, (40_000, 4)), hard=True, rng=3)
     assert (hard.sum(axis=-1) == 1).all()
@@ -63,8 +63,8 @@ def test_distribution(implementation):
 
 @each_implementation
 @each_dtype
-def test_backward(implementation, dtype):
-    """The gradient of the softmax over tau, from the output."""
+def test_backward_is_the_gradient_of_softmax_over_tau(implementation, dtype):
+    """The backward pass, which starts from the output, is the gradient of softmax divided by tau."""
     x = np.random.default_rng(1).normal(0, 2, (4, 9)).astype(dtype)
     grad = np.random.default_rng(2).normal(0, 1, (4, 9)).astype(dtype)
     backward = of(implementation, "gumbel_softmax_backward")
@@ -78,8 +78,8 @@ def test_backward(implementation, dtype):
 
 
 @each_backend
-def test_other_arrays(implementation):
-    """Lists, integers, a subclass, another precision, no rows; NaN and infinity."""
+def test_draws_take_other_kinds_of_arrays(implementation):
+    """Draws take lists, integers, subclasses, an out= of another dtype, empty arrays, NaN and infinity."""
     function = of(implementation)
     assert function([[1, 2, 3]], rng=0).dtype == np.float64
     assert function(np.array([1, 2], np.int8), rng=0).dtype == np.float32
@@ -100,8 +100,8 @@ def test_other_arrays(implementation):
 
 
 @each_backend
-def test_refused(implementation):
-    """Named, and nothing is drawn or written."""
+def test_wrong_arguments_are_refused(implementation):
+    """The error names the wrong argument, and nothing is written before it."""
     function, backward = of(implementation), of(implementation, "gumbel_softmax_backward")
     x = np.ones((2, 3), np.float32)
     for wrong in (0, -1.0, 1e-320):
@@ -127,8 +127,8 @@ def test_refused(implementation):
 
 
 @each_backend
-def test_state_of_a_generator_is_left_on_an_error(implementation):
-    """A refused call draws nothing."""
+def test_a_refused_call_leaves_the_generator_as_it_was(implementation):
+    """A refused call draws nothing, so that the state of the generator stays."""
     rng = np.random.default_rng(0)
     before = rng.bit_generator.state
     with pytest.raises(ValueError, match="tau"):

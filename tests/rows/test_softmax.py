@@ -1,4 +1,4 @@
-"""softmax and its gradient against exact values, and at the edges: infinite, NaN, huge and empty rows."""
+"""softmax and its gradient agree with exact values, and are right for infinite, NaN, huge and empty rows."""
 
 import functools
 
@@ -9,7 +9,7 @@ import pytest
 import oracle
 from passes import SOFTMAX, each_dtype, each_implementation
 
-BOUND = 4  # units of the last place of each entry, the smallest ones included
+BOUND = 4  # ULP of each entry, also of the smallest
 WIDTHS = (1, 2, 3, 10, 16, 17, 64, 65, 128, 1000, 1024, 5000)
 FORWARD, BACKWARD, FROM_OUTPUT = SOFTMAX
 each_width = pytest.mark.parametrize("width", WIDTHS)
@@ -17,13 +17,13 @@ each_width = pytest.mark.parametrize("width", WIDTHS)
 
 @functools.cache
 def exact_rows(width, spread, dtype):
-    """Three rows of logits, and their softmax in mpmath: as float64, and what that leaves over."""
+    """Three rows of logits, and their exact softmax in the two parts of `oracle.split`."""
     x = np.random.default_rng(width).normal(0, spread, (3, width)).astype(dtype)
     return x, *exact_softmax(x)
 
 
 def exact_softmax(x):
-    """The softmax of rows in mpmath, in two parts."""
+    """The softmax of rows from mpmath, in the two parts of `oracle.split`."""
     context = mpmath.MPContext()
     context.dps = 40
     high, rest = np.empty(x.shape), np.empty(x.shape)
@@ -35,7 +35,7 @@ def exact_softmax(x):
 
 
 def check(x, got, high, rest):
-    """Fail with the worst entry and its error."""
+    """Fail where an error exceeds the bound, and name the worst entry."""
     error = oracle.ulps(got, high, rest)
     excess = error - BOUND
     worst = np.unravel_index(np.argmax(excess), excess.shape)
@@ -46,13 +46,13 @@ def check(x, got, high, rest):
 @each_dtype
 @each_width
 @pytest.mark.parametrize("spread", [1, 30])
-def test_forward(implementation, dtype, width, spread):
-    """Each entry, however small, in rows along the last, the first and the middle axis, and strided."""
+def test_each_entry_is_within_the_bound(implementation, dtype, width, spread):
+    """Each entry, however small, is within the bound, along the last, the first and the middle axis, and strided."""
     x, high, rest = exact_rows(width, spread, dtype)
     softmax = FORWARD.of(implementation)
     check(x, softmax(x), high, rest)
     check(x, softmax(np.repeat(x, 2, axis=1)[:, ::2]), high, rest)
-    for columns in (3, 70):  # as few as the rows, and more than a tile
+    for columns in (3, 70):  # 3 columns are few, and 70 are more than a vector has lanes
         tall = np.ascontiguousarray(np.resize(x, (columns, width)).T)
         check(x, softmax(tall, axis=0, out=tall)[:, :3].T, high, rest)
     middle = np.stack([x.T, x.T])
@@ -62,8 +62,8 @@ def test_forward(implementation, dtype, width, spread):
 @each_implementation
 @each_dtype
 @each_width
-def test_equal_entries(implementation, dtype, width):
-    """Equal logits: 1 / width, though a sum of equal terms rounds in the same direction again and again."""
+def test_equal_entries_share_equally(implementation, dtype, width):
+    """Equal logits give 1 / width, though a sum of equal terms may round in the same direction again and again."""
     x = np.repeat(np.linspace(-3, 3, 61), width).reshape(61, width).astype(dtype)
     high = np.full(x.shape, 1 / width)
     rest = float((mpmath.mpf(1) / width - mpmath.mpf(1 / width)) / np.spacing(1 / width)) if dtype is np.float64 else 0.0
@@ -75,13 +75,13 @@ def test_equal_entries(implementation, dtype, width):
 
 @each_implementation
 @each_dtype
-def test_a_long_row(implementation, dtype):
-    """A row of a million entries, random and equal."""
+def test_a_long_row_is_within_the_bound(implementation, dtype):
+    """Rows of a million entries, random or equal, are within the bound."""
     softmax, n = FORWARD.of(implementation), 1_000_003
     x = np.random.default_rng(0).normal(0, 1, n).astype(dtype)
     e = np.exp(x.astype(np.longdouble) - x.max())
     for given, exact in ((x, (e / e.sum()).astype(np.float64)), (np.full(n, 1.3, dtype), np.full(n, 1 / n))):
-        # half a unit more than the bound: the reference is rounded to float64 too
+        # In float64 half a ULP more is allowed, because the reference is rounded to float64 too.
         assert oracle.ulps(softmax(given), exact).max() <= BOUND + (dtype is np.float64) / 2
 
 
@@ -89,7 +89,7 @@ def test_a_long_row(implementation, dtype):
 @each_dtype
 @each_width
 def test_rows_sum_to_one(implementation, dtype, width):
-    """To the rounding of the entries."""
+    """The entries of a row sum to 1, to their roundings."""
     for spread in (1, 30):
         x = exact_rows(width, spread, dtype)[0]
         sums = FORWARD.of(implementation)(x).astype(np.float64).sum(axis=-1)
@@ -99,8 +99,8 @@ def test_rows_sum_to_one(implementation, dtype, width):
 @each_implementation
 @each_dtype
 @each_width
-def test_backward(implementation, dtype, width):
-    """From x and from y, to a few roundings of y times the largest gradient, in every algorithm."""
+def test_backward_is_within_a_few_roundings(implementation, dtype, width):
+    """From x and from y, the errors are a few roundings of y times the largest gradient, in every algorithm."""
     eps = np.finfo(dtype).eps
     for spread in (1, 30):
         x, y, _ = exact_rows(width, spread, dtype)
@@ -118,7 +118,7 @@ def test_backward(implementation, dtype, width):
 
 @each_implementation
 def test_backward_is_the_jacobian(implementation):
-    """The gradient of sum(grad * softmax(x)) by difference quotients of an exact softmax."""
+    """The backward pass is the gradient of sum(grad * softmax(x)), by difference quotients of an exact softmax."""
     x, grad = np.array([0.3, -1.2, 2.0, 0.0]), np.array([1.0, -2.0, 0.5, 3.0])
     context = mpmath.MPContext()
     context.dps = 60
@@ -141,8 +141,8 @@ def test_backward_is_the_jacobian(implementation):
 @each_dtype
 @pytest.mark.parametrize("width", [2, 10, 64, 70, 1030])
 @pytest.mark.parametrize("axis", [-1, 0])
-def test_infinite_and_nan(implementation, dtype, width, axis):
-    """A row with NaN or +inf, or of -inf alone, is NaN and no other row is; an entry of -inf is 0; without a warning."""
+def test_infinite_and_nan_entries(implementation, dtype, width, axis):
+    """A row with NaN or +inf, or of -inf alone, is NaN, and no other row is. An entry of -inf becomes 0."""
     x = np.random.default_rng(0).normal(0, 1, (20, width)).astype(dtype)
     x[1, -1], x[4, 0], x[7], x[9, -1], x[12, 1:] = np.nan, np.inf, -np.inf, -np.inf, -np.inf
     x[15, 0], x[15, -1] = np.inf, np.nan
@@ -168,8 +168,8 @@ def test_infinite_and_nan(implementation, dtype, width, axis):
 @each_dtype
 @pytest.mark.parametrize("one", [BACKWARD, FROM_OUTPUT], ids=str)
 @pytest.mark.parametrize("axis", [-1, 0])
-def test_nan_gradient(implementation, dtype, one, axis):
-    """NaN in one row's gradient makes that row NaN and no other."""
+def test_a_nan_gradient_stays_in_its_row(implementation, dtype, one, axis):
+    """NaN in the gradient of a row makes that row NaN, and no other."""
     rows = np.full((20, 12), 1 / 12, dtype)
     grad = np.ones_like(rows)
     grad[5, 3] = np.nan
@@ -184,7 +184,10 @@ def test_nan_gradient(implementation, dtype, one, axis):
 @each_dtype
 @pytest.mark.parametrize("width", [2, 10, 70])
 def test_each_row_has_its_own_maximum(implementation, dtype, width):
-    """Logits beyond what exp can hold, far apart within a batch: the maximum of the whole batch would underflow a row."""
+    """Logits may be too large for exp, and differ much between rows.
+
+    If all rows used the maximum of the whole batch, the exponentials of some rows would underflow.
+    """
     softmax = FORWARD.of(implementation)
     relative = np.linspace(-1, 0, width).astype(np.float64)
     expected = np.exp(relative) / np.exp(relative).sum()
@@ -201,8 +204,8 @@ def test_each_row_has_its_own_maximum(implementation, dtype, width):
 
 @each_implementation
 @each_dtype
-def test_huge_logits(implementation, dtype):
-    """Up to the largest number: a far smaller entry is 0, equal ones share."""
+def test_huge_logits_are_exact(implementation, dtype):
+    """For logits up to the largest float, a far smaller entry becomes 0, and equal entries share equally."""
     softmax, largest = FORWARD.of(implementation), np.finfo(dtype).max
     for huge in (8191, 8193, 1e5, 1e30, largest):
         huge = dtype(huge)
@@ -217,8 +220,8 @@ def test_huge_logits(implementation, dtype):
 
 @each_implementation
 @each_dtype
-def test_shift_changes_nothing(implementation, dtype):
-    """softmax(x + c) is softmax(x), where x + c is exact."""
+def test_a_shift_changes_nothing(implementation, dtype):
+    """softmax(x + c) is softmax(x), to roundings, if x + c is exact."""
     x = np.random.default_rng(0).integers(-100, 100, (5, 33)).astype(dtype) / 8
     softmax = FORWARD.of(implementation)
     for shift in (64, -512, 8192, 65536):
@@ -227,8 +230,8 @@ def test_shift_changes_nothing(implementation, dtype):
 
 @each_implementation
 @each_dtype
-def test_single_entries_and_empty_arrays(implementation, dtype):
-    """A row of one entry is 1 with gradient 0, to rounding; an empty axis, or no rows, gives an empty array."""
+def test_rows_of_one_entry_and_empty_arrays(implementation, dtype):
+    """A row of one entry is 1 with gradient 0, to roundings. An empty axis, or no rows, gives an empty array."""
     softmax, backward, from_output = (one.of(implementation) for one in SOFTMAX)
     x = np.array([[-3], [0], [1e30], [-1e30], [7]], dtype)
     eps = np.finfo(dtype).eps
@@ -248,8 +251,8 @@ def test_single_entries_and_empty_arrays(implementation, dtype):
 @each_implementation
 @each_dtype
 @pytest.mark.parametrize("width", [1, 2, 64, 65, 100, 2000])
-def test_gradients_near_the_largest_number(implementation, dtype, width):
-    """Equal gradients give 0 but for the rounding, however large: no sum on the way overflows."""
+def test_gradients_near_the_largest_number_do_not_overflow(implementation, dtype, width):
+    """Equal gradients give 0 to roundings, however large they are, because no sum on the way overflows."""
     huge = np.finfo(dtype).max / 4
     grad, x = np.full((3, width), huge), np.tile(np.linspace(-1, 1, width), (3, 1)).astype(dtype)
     grad = grad.astype(dtype)
@@ -260,8 +263,8 @@ def test_gradients_near_the_largest_number(implementation, dtype, width):
 
 @each_implementation
 @each_dtype
-def test_single_entries(implementation, dtype):
-    """A row of one entry is exactly 1, its gradient exactly 0, NaN where the entry is not finite."""
+def test_a_row_of_one_entry_is_exact(implementation, dtype):
+    """A row of one finite entry is exactly 1 and its gradient exactly 0. It is NaN if the entry is not finite."""
     x = np.random.default_rng(0).normal(0, 30, (50, 1)).astype(dtype)
     for given, axis in ((x, -1), (x[::-1], -1), (np.ascontiguousarray(x.T), 0), (x[0], 0)):
         assert (FORWARD.of(implementation)(given, axis=axis) == 1).all()
@@ -272,7 +275,7 @@ def test_single_entries(implementation, dtype):
 
 @each_implementation
 def test_the_axis_of_a_broadcast_gradient(implementation):
-    """It counts in the shape that the operands broadcast to."""
+    """axis= counts in the shape to which gradient and x broadcast."""
     rng = np.random.default_rng(0)
     grad, x = rng.random((4, 4)), rng.random((3, 4, 4))
     for one in (BACKWARD, FROM_OUTPUT):

@@ -1,4 +1,4 @@
-"""Results too large for the caches, which are written past them: the same bits as those of a few rows at a time."""
+"""Results too large for the caches are written past them (streamed), and have the bits of results of a few rows."""
 
 import functools
 
@@ -9,7 +9,7 @@ from fastact import backends
 
 from passes import each_compiled
 
-# The axis and the shape of more than 16 MiB, with rows left over in each batch.
+# For each layout the axis and a shape of more than 16 MiB. The numbers of rows are no multiples of a vector's lanes.
 LAYOUTS = {
     "10 columns": (-1, (420_007, 10)),
     "37 columns": (-1, (113_503, 37)),
@@ -27,13 +27,13 @@ LAYOUTS = {
     "axis 1": (1, (5, 211, 4_000)),
 }
 PARTS = 11
-# Where targets that do not count are tried too: rows of each algorithm.
+# The layouts in which ignored targets are tried too: one for each algorithm.
 IGNORING = ("10 columns", "101 columns", "1000 columns", "50,000 columns", "axis 0, a tile")
 
 
-@functools.lru_cache(maxsize=1)  # the instruction sets take turns
+@functools.lru_cache(maxsize=1)  # every instruction set uses these arrays before the next ones are made
 def normal(shape, count, seed):
-    """So many arrays of normal numbers, which nobody may change."""
+    """Read-only arrays of normal numbers."""
     rng = np.random.default_rng(seed)
     made = [rng.standard_normal(shape, dtype=np.float32) for _ in range(count)]
     for array in made:
@@ -43,15 +43,15 @@ def normal(shape, count, seed):
 
 @functools.lru_cache(maxsize=1)
 def wide_and_moderate(layout):
-    """Logits, a gradient, and the axis that counts the rows."""
+    """Logits with wide rows among moderate ones, a gradient, and the axis along which the rows are counted."""
     axis, shape = LAYOUTS[layout]
     x, grad = normal(shape, 2, 0)
     x = x * 5
     rows = next(i for i in range(len(shape)) if i != axis % len(shape))
     number = np.arange(shape[rows])
-    wide = (number % 7 == 0) & (number // 331 % 2 == 0)  # some rows of some batches
-    np.moveaxis(x, rows, 0)[wide] *= 10  # beyond what exponentials can be taken of without the row's maximum
-    # And about where they are taken of the difference to the maximum, which is found last
+    wide = (number % 7 == 0) & (number // 331 % 2 == 0)  # some rows of some batches of rows
+    np.moveaxis(x, rows, 0)[wide] *= 10  # so large that exp overflows unless the row's maximum is taken off
+    # The entries of these rows lie around 8192 or -8192, beyond which x - max is computed first. The largest comes last.
     for i, (least, most) in enumerate(((8185, 8193), (8177, 8193), (-8196, -8180))):
         np.moveaxis(x, (rows, axis), (0, -1))[13 + 133 * i :: 401] = np.linspace(least, most, shape[axis], dtype=np.float32)
     return x, grad, rows
@@ -59,8 +59,8 @@ def wide_and_moderate(layout):
 
 @each_compiled
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_streamed_results(implementation, layout):
-    """Of the softmax family, forward and backward."""
+def test_streamed_results_have_the_bits_of_a_few_rows(implementation, layout):
+    """softmax and log_softmax of all rows, forward and backward, have the bits of calls on a few rows."""
     functions, (axis, shape) = backends.load(implementation), LAYOUTS[layout]
     x, grad, rows = wide_and_moderate(layout)
     for name in ("softmax", "log_softmax"):
@@ -68,7 +68,7 @@ def test_streamed_results(implementation, layout):
         slope = getattr(functions, name + "_backward")(grad, y=y, axis=axis, out=np.empty_like(x))
         for part in np.array_split(np.arange(shape[rows]), min(PARTS, shape[rows])):
             at = (slice(None),) * rows + (slice(part[0], part[-1] + 1),)
-            if shape[rows] == 1:  # in place nothing is streamed
+            if shape[rows] == 1:  # one row cannot be split, but a call in place streams nothing
                 few_y = getattr(functions, name)(few := x.copy(), axis=axis, out=few)
                 few_slope = getattr(functions, name + "_backward")(few := grad.copy(), y=y, axis=axis, out=few)
             else:
@@ -82,8 +82,8 @@ def test_streamed_results(implementation, layout):
 @pytest.mark.parametrize(
     ("n", "gap"), [*((n, 0) for n in (10, 37, 128, 150, 300, 1000, 1025)), *((n, 5) for n in (10, 150, 1025))]
 )
-def test_nothing_beside(implementation, n, gap):
-    """Streamed or not, nothing is written before, after or between rows, wherever in a line they begin."""
+def test_nothing_is_written_beside_the_rows(implementation, n, gap):
+    """Nothing is written before, after or between rows, wherever in a cache line they begin, streamed or not."""
     functions = backends.load(implementation)
     rows = (17 << 20) // 4 // n
     x, grad = normal((rows, n), 2, 2)
@@ -105,12 +105,12 @@ def test_nothing_beside(implementation, n, gap):
 
 @functools.lru_cache(maxsize=1)
 def with_targets(layout, ignoring):
-    """Logits, some rows of them huge, and targets."""
+    """Logits, of which some rows are huge, and targets, of which some are ignored if `ignoring`."""
     axis, shape = LAYOUTS[layout]
     x = normal(shape, 1, 1)[0] * 5
     np.moveaxis(x, axis, -1)[..., 11::301, :] *= 1e4
     target = np.random.default_rng(1).integers(0, shape[axis], np.delete(shape, axis))
-    if ignoring:  # targets go to the loops in blocks then
+    if ignoring:  # with ignored targets the loops get the targets in blocks
         target.ravel()[7::97] = -100
     return x, target
 
@@ -119,8 +119,11 @@ def with_targets(layout, ignoring):
 @pytest.mark.parametrize(
     ("layout", "ignoring"), [*((layout, False) for layout in LAYOUTS), *((layout, True) for layout in IGNORING)]
 )
-def test_streamed_losses(implementation, layout, ignoring):
-    """The gradients of cross_entropy, beside and over the logits, some rows by themselves; its mean is that of its losses."""
+def test_streamed_gradients_of_losses_have_the_same_bits(implementation, layout, ignoring):
+    """The gradient of cross_entropy has the same bits in a new array, in place, and from the backward function.
+
+    The mean loss is the mean of the losses of rows.
+    """
     functions, axis = backends.load(implementation), LAYOUTS[layout][0]
     x, target = with_targets(layout, ignoring)
     slope = np.full_like(x, 7)

@@ -1,4 +1,4 @@
-"""Rows whose largest entry comes late, or none of whose exponentials are moderate: over every layout, alone and beside others."""
+"""Wide rows, in which entries differ much or are large, are exact in every layout, and change no bit of other rows."""
 
 import functools
 
@@ -9,7 +9,8 @@ from fastact import backends
 
 from passes import each_dtype, each_implementation
 
-# The axis, how many rows, and their length: short ones, in one chunk, stored between the passes, taken twice; and side by side.
+# The axis, the number of rows, and their length. Each layout is computed by another algorithm: "stored" keeps exponentials
+# between two passes over a row, and "twice" computes them in both.
 LAYOUTS = {
     "short": (-1, 40, 5),
     "in a chunk": (-1, 10, 300),
@@ -22,7 +23,11 @@ each_layout = pytest.mark.parametrize("layout", LAYOUTS)
 
 
 def wide_rows(dtype, count, n):
-    """Ramps, spikes late and early, far below 0, -inf, a masking number, spread wide, about the limit of K = 0; and again."""
+    """Ten kinds of wide rows, in turn.
+
+    They are ramps up and down, a late and an early spike, entries far below 0, -inf, -1e30 as masks use it, two wide spreads,
+    and entries at the limit of moderate rows, for which K is 0.
+    """
     noise = np.random.default_rng(n).normal(0, 2, (10, n))
     ramp = np.linspace(-300, 300, n)
     noise[0] += ramp
@@ -39,9 +44,9 @@ def wide_rows(dtype, count, n):
     return noise.astype(dtype)[np.arange(count) % 10]
 
 
-@functools.lru_cache(maxsize=1)  # the implementations take turns
+@functools.lru_cache(maxsize=1)  # every implementation uses these rows before the next ones are made
 def with_truth(layout, dtype):
-    """Wide rows of a layout, and what is exact of the first ten."""
+    """Wide rows of a layout, and the exact results of the first ten."""
     _, count, n = LAYOUTS[layout]
     rows = wide_rows(dtype, count, n)
     return rows, exactly(rows[:10])
@@ -55,17 +60,17 @@ def moderate_rows(layout, dtype):
 
 
 def exactly(rows):
-    """The softmax, its logarithm, and that of the sum, in 80 bits."""
+    """softmax, log_softmax and logsumexp of rows, in long double."""
     x = rows.astype(np.longdouble)
     top = x.max(axis=-1, keepdims=True)
     e = np.exp(x - top)
     e[np.arange(len(e)), x.argmax(axis=-1)] = 0
-    rest = e.sum(axis=-1, keepdims=True)  # without the largest, so that a small one keeps its digits
+    rest = e.sum(axis=-1, keepdims=True)  # without the largest, 1, so that a small sum keeps its digits
     return np.exp(x - top) / (1 + rest), x - top - np.log1p(rest), (top + np.log1p(rest))[:, 0]
 
 
 def assert_ulps(got, expected, bound, note):
-    """Each entry within so many units of its last place; what is infinite must be equal."""
+    """Fail unless each entry is within `bound` ULP. Infinite entries must be equal."""
     rounded = expected.astype(got.dtype)
     finite = np.isfinite(rounded)
     assert (got[~finite] == rounded[~finite]).all(), note
@@ -77,8 +82,8 @@ def assert_ulps(got, expected, bound, note):
 @each_implementation
 @each_dtype
 @each_layout
-def test_wide_rows(implementation, dtype, layout):
-    """Softmax and its logarithm, the logarithm of the sum, and a loss with its gradient; in place too where that can be."""
+def test_wide_rows_are_exact(implementation, dtype, layout):
+    """softmax, log_softmax, logsumexp, cross_entropy and its gradient are exact for wide rows, and the same in place."""
     axis, count, n = LAYOUTS[layout]
     functions, (rows, (probabilities, logarithms, sums)) = backends.load(implementation), with_truth(layout, dtype)
     target = np.where(np.arange(count) % 2, rows.argmax(axis=-1), n // 5)
@@ -91,7 +96,7 @@ def test_wide_rows(implementation, dtype, layout):
         return functions.cross_entropy_backward(np.ones(count, dtype), x, target, axis=axis, reduction="none", out=out)
 
     for function, expected, bound in (
-        (functions.softmax, probabilities, 4.3),  # 4 in float32, whose worst are in test_softmax.py; the reference is off by .25
+        (functions.softmax, probabilities, 4.3),  # the promise of 4, and 0.3 for the error of the reference in float64
         (functions.log_softmax, logarithms, 4.3),
         (gradient, slopes, 6),
     ):
@@ -106,8 +111,8 @@ def test_wide_rows(implementation, dtype, layout):
 @each_implementation
 @each_dtype
 @each_layout
-def test_wide_rows_beside_moderate_ones(implementation, dtype, layout):
-    """A moderate row has the same bits in both company, subnormal results included."""
+def test_wide_rows_change_no_bit_of_moderate_ones(implementation, dtype, layout):
+    """A moderate row has the same bits beside moderate and beside wide rows, subnormal results too."""
     axis, count, n = LAYOUTS[layout]
     functions = backends.load(implementation)
     target, weight = np.full(count, n // 2), np.ones(count, dtype)
@@ -131,8 +136,8 @@ def test_wide_rows_beside_moderate_ones(implementation, dtype, layout):
 @each_implementation
 @each_dtype
 @each_layout
-def test_in_place_beside_anything(implementation, dtype, layout):
-    """NaN, infinity and logits too large for K in some rows: in place the same bits as new, in all of them."""
+def test_in_place_gives_the_same_bits_beside_special_rows(implementation, dtype, layout):
+    """A call in place gives the bits of a new array, if one row has NaN, infinity or logits beyond 8192 too."""
     axis, count, n = LAYOUTS[layout]
     functions, target = backends.load(implementation), np.full(count, n - 2)
     for special in (np.nan, np.inf, 9000, "-inf alone", "-9000"):
@@ -156,13 +161,13 @@ def test_in_place_beside_anything(implementation, dtype, layout):
 @each_implementation
 @each_dtype
 @pytest.mark.parametrize("axis", [-1, 0])
-def test_weights_of_any_size(implementation, dtype, axis):
-    """A row's gradient has its digits, whatever its weight, and does not hang on the others'."""
+def test_a_row_does_not_depend_on_the_weights_of_others(implementation, dtype, axis):
+    """The gradient of a row is exact whatever its weight is, and its bits do not depend on the weights of other rows."""
     functions = backends.load(implementation)
     for n in (2, 40, 300):
         rows = np.random.default_rng(n).normal(0, 2, (20, n)).astype(dtype)
         rows[::2, 1] = -100
-        rows[::3] += dtype(80)  # beyond what needs no maximum
+        rows[::3] += dtype(80)  # too large for moderate rows
         x, target = np.ascontiguousarray(np.moveaxis(rows, -1, axis)), np.zeros(20, np.int64)
         weight = np.ones(20, dtype)
         weight[1::2] = np.resize([1e30, -1e-30, 2.0**33, np.inf, 1e20, 1e-20, 5e-10, 3e38], 10)
@@ -181,8 +186,8 @@ def test_weights_of_any_size(implementation, dtype, axis):
 
 
 @each_implementation
-def test_factors_near_the_smallest(implementation):
-    """A probability of 2^-123 has the same bits beside a row of any other sum, and its digits."""
+def test_a_tiny_probability_keeps_its_digits(implementation):
+    """A probability of 2^-123 is within 4 ULP, and has the same bits beside any other row."""
     softmax = backends.load(implementation).softmax
     row = np.array([41.64008712768555, -43.6568717956543], np.float32)
     for others in ([-43, 43], [0, 0], [1e4, 3]):
@@ -194,8 +199,8 @@ def test_factors_near_the_smallest(implementation):
 
 
 @each_implementation
-def test_infinite_losses(implementation):
-    """A target whose probability is 0."""
+def test_a_target_of_probability_zero_costs_infinity(implementation):
+    """The loss is infinite for a target whose probability is 0, as an index, in a distribution and with smoothing."""
     loss = backends.load(implementation).cross_entropy
     for rows, target, options in (
         ([[0, -np.inf, 9000]], [1], {}),
