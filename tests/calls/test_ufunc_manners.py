@@ -58,7 +58,7 @@ def test_where_without_out_warns_as_numpy_does(implementation):
     assert functions.relu(np.ones(2), where=mask, out=np.full(2, 9.0)).tolist() == [1, 9]
 
 
-class Old:
+class OldArray:
     """An array with an __array_wrap__ of NumPy 1, as torch's tensors have.
 
     `signature` says whether it takes the array alone, the array and the context, or, as in NumPy 2, three arguments.
@@ -88,15 +88,15 @@ def test_array_wrap_of_numpy_1_is_called(implementation):
     functions, x = backends.load(implementation), np.ones((2, 3))
     for signature, expected in ((1, ("array alone", (2, 3))), (2, ("relu", 1, 0))):
         with pytest.warns(DeprecationWarning, match="__array_wrap__ must accept context and return_scalar"):
-            assert functions.relu(Old(x, signature)) == expected
+            assert functions.relu(OldArray(x, signature)) == expected
     with pytest.warns(DeprecationWarning):
-        assert functions.softmax(Old(x, 1)) == ("array alone", (2, 3))
-    assert functions.relu(Old(x, 3)) == ("all", False)
-    assert functions.relu(Old(np.array(1.0), 3)) == ("all", True)
-    assert functions.sigmoid_backward(x, Old(x, 3)) == ("all", False)
+        assert functions.softmax(OldArray(x, 1)) == ("array alone", (2, 3))
+    assert functions.relu(OldArray(x, 3)) == ("all", False)
+    assert functions.relu(OldArray(np.array(1.0), 3)) == ("all", True)
+    assert functions.sigmoid_backward(x, OldArray(x, 3)) == ("all", False)
 
 
-class Reader:
+class AttributeReader:
     """An array that reads the attributes of a ufunc before it calls it, as a polars Series does."""
 
     def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
@@ -112,7 +112,7 @@ def test_both_backends_have_the_same_ufunc_attributes(name):
     for implementation in (COMPILED[0], "numpy"):
         args, keywords = case_of(name).single()
         try:
-            said.append(getattr(backends.load(implementation), name)(*args[:-1], Reader(), **keywords))
+            said.append(getattr(backends.load(implementation), name)(*args[:-1], AttributeReader(), **keywords))
         except TypeError as error:
             said.append(type(error))
     assert said[0] == said[1]

@@ -65,7 +65,7 @@ defined = functools.cache(Definition)  # because a context of mpmath is slow to 
 def points(dtype, every=1, more=()):
     """Finite numbers from every binade, and more of them where activations bend and saturate.
 
-    `every` thins them out: only one of so many is kept. All edges and all numbers of `more` are kept.
+    Only every `every`-th of them is kept, but all edges and all numbers of `more`.
     """
     bits = np.dtype(dtype).itemsize * 8
     integers = np.arange(0, 2**bits - 1, 2**bits // 1201, dtype=f"u{bits // 8}")

@@ -26,7 +26,7 @@ class Memory:
         return made
 
 
-def apart(shape, dtype, seed=1):
+def separate(shape, dtype, seed=1):
     """An array that overlaps nothing."""
     return np.random.default_rng(seed).normal(0, 2, shape).astype(dtype)
 
@@ -69,11 +69,11 @@ def reductions(dtype):
     logits = memory.filled((6, 5))
     yield "loss over logits", "cross_entropy", (logits, target), {"out": logits[2, 2:3].reshape(())}
     logits = memory.filled((6, 5))
-    given = logits, apart((6, 5), dtype) > 0
+    given = logits, separate((6, 5), dtype) > 0
     yield "binary loss over logits", "binary_cross_entropy_with_logits", given, {"out": logits[:1, 0].reshape(())}
 
 
-def whole(dtype):
+def full_size(dtype):
     """Calls whose out= is as large as an operand, and lies over another part of it or over another operand."""
     memory = Memory(dtype)
     for name in ("softmax", "log_softmax", "softmin", "softmax_one", "hardmax", "sparsemax", "entmax15"):
@@ -88,33 +88,33 @@ def whole(dtype):
         if name == "hardmax":
             continue
         for key in ("x", "y"):
-            slope, grad = name + "_backward", apart((6, 6), dtype)
+            slope, grad = name + "_backward", separate((6, 6), dtype)
             x = memory.array((6, 6))
-            x[...] = np.abs(apart((6, 6), dtype))
+            x[...] = np.abs(separate((6, 6), dtype))
             given = (grad, x) if key == "x" else (grad,)
             options = {} if key == "x" else {"y": x}
             yield f"{key} transposed", slope, given, {**options, "out": x.T}
-            x[...] = np.abs(apart((6, 6), dtype))
+            x[...] = np.abs(separate((6, 6), dtype))
             yield f"{key} one behind", slope, given, {**options, "out": memory.array((6, 6), 6)}
-            grad, other = memory.filled((6, 6), 1), np.abs(apart((6, 6), dtype))
+            grad, other = memory.filled((6, 6), 1), np.abs(separate((6, 6), dtype))
             given, options = ((grad, other), {}) if key == "x" else ((grad,), {"y": other})
             yield f"grad one ahead, {key}", slope, given, {**options, "out": memory.array((6, 6))}
     for name in ("softmax", "log_softmax", "softmax_one"):
         out = memory.array((6, 8))
         mask = memory.array((6, 8), 40, dtype=bool)
         mask[...] = np.random.default_rng(3).random((6, 8)) < 0.7
-        yield "a mask in out", name, (apart((6, 8), dtype),), {"mask": mask, "out": out}
+        yield "a mask in out", name, (separate((6, 8), dtype),), {"mask": mask, "out": out}
         mask = memory.array((8,), 5, dtype=bool)
         mask[...] = np.arange(8) % 3 > 0
-        given = apart((6, 8), dtype), apart((6, 8), dtype, 2)
+        given = separate((6, 8), dtype), separate((6, 8), dtype, 2)
         yield "a mask of one row in out", name + "_backward", given, {"mask": mask, "out": out}
     sink = memory.array((6,), 16, dtype=np.float64)
     sink[...] = np.linspace(-2, 2, 6)
-    yield "a sink in out", "softmax_one", (apart((6, 8), dtype),), {"sink": sink, "out": memory.array((6, 8))}
+    yield "a sink in out", "softmax_one", (separate((6, 8), dtype),), {"sink": sink, "out": memory.array((6, 8))}
     grad = memory.filled((6,), 3)
-    yield "a gradient of rows in out", "logsumexp_backward", (grad, apart((6, 8), dtype)), {"out": memory.array((6, 8))}
+    yield "gradient of rows in out", "logsumexp_backward", (grad, separate((6, 8), dtype)), {"out": memory.array((6, 8))}
     grad = memory.filled((6,), 0, (8,))
-    yield "a gradient of rows in out, column", "logsumexp_backward", (grad, apart((6, 8), dtype)), {"out": memory.array((6, 8))}
+    yield "gradient of rows in out, column", "logsumexp_backward", (grad, separate((6, 8), dtype)), {"out": memory.array((6, 8))}
     x = memory.filled((6, 8))
     yield "merged axes", "logsumexp_backward", (2.0, x), {"axis": (0, 1), "out": memory.array((6, 8), 1)}
     yield from pairs(dtype, memory)
@@ -130,9 +130,9 @@ def pairs(dtype, memory):
     yield "dense over both", "glu", (x,), {"out": memory.array((6, 4), 1)}
     for start in (-1, 1, 4):
         x = memory.filled((6, 8), 8)
-        yield f"shifted {start}", "glu_backward", (apart((6, 4), dtype), x), {"out": memory.array((6, 8), 8 + start)}
+        yield f"shifted {start}", "glu_backward", (separate((6, 4), dtype), x), {"out": memory.array((6, 8), 8 + start)}
     grad = memory.filled((6, 4), 3)
-    yield "gradient in out", "glu_backward", (grad, apart((6, 8), dtype)), {"out": memory.array((6, 8))}
+    yield "gradient in out", "glu_backward", (grad, separate((6, 8), dtype)), {"out": memory.array((6, 8))}
     pair = tuple(memory.filled((40,), 50 * k, None, k) for k in range(3))
     yield "out of a pair, one ahead", "swiglu_backward", pair, {"out": (memory.array((40,), 51), memory.array((40,), 101))}
     pair = tuple(memory.filled((40,), 50 * k, None, k) for k in range(3))
@@ -143,7 +143,7 @@ def pairs(dtype, memory):
     yield (
         "weight in the first out",
         "prelu_backward",
-        (apart((6, 8), dtype), apart((6, 8), dtype, 2)),
+        (separate((6, 8), dtype), separate((6, 8), dtype, 2)),
         {
             "weight": weight,
             "out": (memory.array((6, 8)), np.zeros(8, dtype)),
@@ -153,7 +153,7 @@ def pairs(dtype, memory):
     yield (
         "weight in the second out",
         "prelu_backward",
-        (apart((6, 8), dtype), apart((6, 8), dtype, 2)),
+        (separate((6, 8), dtype), separate((6, 8), dtype, 2)),
         {
             "weight": weight,
             "out": (np.zeros((6, 8), dtype), memory.array((8,), 5)),
@@ -163,7 +163,7 @@ def pairs(dtype, memory):
     yield (
         "x in both",
         "prelu_backward",
-        (apart((6, 8), dtype), x),
+        (separate((6, 8), dtype), x),
         {
             "weight": 0.25,
             "out": (memory.array((6, 8), 1), memory.array((1,), 60).reshape(())),
@@ -186,26 +186,26 @@ def losses(dtype, memory):
         target = memory.array((6, 8), start)
         target[...] = 1 / 8
         target[:, 0] = 0.5
-        given = 1.0, apart((6, 8), dtype), target
+        given = 1.0, separate((6, 8), dtype), target
         yield f"distribution, shifted {start}", "cross_entropy_backward", given, {"out": memory.array((6, 8))}
         yield f"distribution, transposed {start}", "cross_entropy_backward", given, {"out": memory.array((6, 8), start, (1, 6))}
     target = memory.array((6,), 16, dtype=np.int64)
     target[...] = indices
-    yield "indices in out", "cross_entropy_backward", (1.0, apart((6, 8), dtype), target), {"out": memory.array((6, 8))}
+    yield "indices in out", "cross_entropy_backward", (1.0, separate((6, 8), dtype), target), {"out": memory.array((6, 8))}
     target[...] = indices
-    yield "indices in out", "cross_entropy_and_grad", (apart((6, 8), dtype), target), {"out": memory.array((6, 8))}
+    yield "indices in out", "cross_entropy_and_grad", (separate((6, 8), dtype), target), {"out": memory.array((6, 8))}
     target[...] = indices
     out = memory.array((6,), 16, dtype=dtype)
-    yield "indices in the losses", "cross_entropy", (apart((6, 8), dtype), target), {"reduction": "none", "out": out}
+    yield "indices in the losses", "cross_entropy", (separate((6, 8), dtype), target), {"reduction": "none", "out": out}
     grad = memory.filled((6,), 2)
     options = {"reduction": "none", "out": memory.array((6, 8))}
-    yield "gradient in out", "cross_entropy_backward", (grad, apart((6, 8), dtype), indices), options
-    weight, labels = memory.filled((8,), 3), (apart((6, 8), dtype) > 0).astype(dtype)
+    yield "gradient in out", "cross_entropy_backward", (grad, separate((6, 8), dtype), indices), options
+    weight, labels = memory.filled((8,), 3), (separate((6, 8), dtype) > 0).astype(dtype)
     options = {"pos_weight": np.abs(weight), "out": memory.array((6, 8))}
-    yield "weight in out", "binary_cross_entropy_with_logits_backward", (1.0, apart((6, 8), dtype), labels), options
+    yield "weight in out", "binary_cross_entropy_with_logits_backward", (1.0, separate((6, 8), dtype), labels), options
     target = memory.array((6, 8), 1)
     target[...] = labels
-    given = apart((6, 8), dtype), target
+    given = separate((6, 8), dtype), target
     yield "labels in out", "binary_cross_entropy_with_logits", given, {"reduction": "none", "out": memory.array((6, 8))}
     target[...] = labels
     yield "labels in out", "binary_cross_entropy_with_logits_backward", (1.0, *given), {"out": memory.array((6, 8))}

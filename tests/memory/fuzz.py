@@ -60,17 +60,17 @@ def windows(case, memory):
     return found
 
 
-def plainly(value, places):
+def with_arrays(value, places):
     """An argument in which `places` replaces each description of an array by an array."""
     if isinstance(value, tuple):
-        return tuple(plainly(one, places) for one in value)
+        return tuple(with_arrays(one, places) for one in value)
     return places.get(value, value) if isinstance(value, Array) else value
 
 
 def call(function, case, places, without=()):
     """The result and None, or None and the exception."""
-    args = [plainly(value, places) for value in case.args]
-    kwargs = {name: plainly(value, places) for name, value in case.kwargs.items() if name not in without}
+    args = [with_arrays(value, places) for value in case.args]
+    kwargs = {name: with_arrays(value, places) for name, value in case.kwargs.items() if name not in without}
     if case.name.endswith("_backward") and "y" in kwargs and case.name not in ("gumbel_softmax_backward",):
         args.append(None)
     try:
@@ -126,7 +126,7 @@ def compare(case, places, result, expected, before):
     if len(results) != len(wanted):
         return f"{len(results)} results, with copies {len(wanted)}"
     outs = [places[out] for out in case.outs]
-    sizes = [array_size(array) for array in case.first(before)] if case.scaled else [0]
+    sizes = [array_size(array) for array in case.first_arguments(before)] if case.scaled else [0]
     outs = [None, *outs] if outs and case.single else outs or [None] * len(results)
     for k, (value, other, out) in enumerate(zip(results, wanted, outs, strict=True)):
         if out is not None and value is not out:
@@ -155,7 +155,7 @@ def run(functions, case, memory, counts):
     function, found = getattr(functions, case.name), windows(case, memory)
     for region, part in found.values():
         region.bytes[part] = 0xC3
-    places = {array: array.lie(found[array.slot][0]) for array in (*case.inputs, *case.outs)}
+    places = {array: array.view(found[array.slot][0]) for array in (*case.inputs, *case.outs)}
     for array in case.inputs:
         array.fill(places[array])
     before = {array: place.copy() for array, place in places.items()}
@@ -164,7 +164,7 @@ def run(functions, case, memory, counts):
     if error is None:
         for array in case.outs:
             region, part = found[array.slot]
-            array.lie(region, images[array.slot], part.start or 0)[...] = places[array]
+            array.view(region, images[array.slot], part.start or 0)[...] = places[array]
     for slot, (region, part) in found.items():
         changed = region.bytes[part] != images[slot]
         if changed.any():

@@ -38,7 +38,7 @@ class Array:
         """How many bytes it needs in its region."""
         return sum(extent(self.shape, self.strides, np.dtype(self.dtype).itemsize)) + self.shift
 
-    def lie(self, region, copy=None, start=0):
+    def view(self, region, copy=None, start=0):
         """The NumPy array in a region, or in a copy of the region's bytes from `start` on."""
         return region.array(self.shape, self.dtype, self.strides, self.at, self.shift, copy, start)
 

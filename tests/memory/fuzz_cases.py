@@ -224,7 +224,7 @@ class Case:
         self.outs = list(out) if isinstance(out, tuple) else [] if out is None else [out]
         self.inputs = [a for a in dict.fromkeys((*args, *kwargs.values())) if isinstance(a, Array) and a not in self.outs]
 
-    def first(self, places):
+    def first_arguments(self, places):
         """The first two arguments, whose size the roundings of a scaled result are relative to."""
         return [places.get(value, value) if isinstance(value, Array) else value for value in self.args[:2]]
 

@@ -19,7 +19,7 @@ from fastact import backends
 from fastact.declare import ACTIVATIONS
 
 from arrays import assert_same_bits
-from overlaps import Memory, apart, reductions, whole
+from overlaps import Memory, full_size, reductions, separate
 from passes import STEPS, best_compiled, each_backend, each_compiled, each_dtype, each_implementation
 
 needs_mprotect = pytest.mark.skipif(sys.platform == "win32", reason="no mprotect")
@@ -73,7 +73,7 @@ def copied(value):
 
 @each_implementation
 @each_dtype
-@pytest.mark.parametrize("cases", [reductions, whole], ids=lambda cases: cases.__name__)
+@pytest.mark.parametrize("cases", [reductions, full_size], ids=lambda cases: cases.__name__)
 def test_out_that_overlaps_an_operand(implementation, dtype, cases):
     """If out= overlaps an operand, the result is that of copies, or the call is refused and does not change out=."""
     functions, wrong = backends.load(implementation), []
@@ -100,7 +100,7 @@ def test_out_that_overlaps_an_operand(implementation, dtype, cases):
 @pytest.mark.parametrize("name", ["relu", "gelu", "softcap_backward", "swiglu_backward"])
 def test_where_may_overlap_out(implementation, name):
     """A mask that is a view of the memory of out= counts as it was before the call."""
-    inputs = [apart((40,), np.float32, k) for k in range(1 + name.endswith("backward") + name.startswith("swiglu"))]
+    inputs = [separate((40,), np.float32, k) for k in range(1 + name.endswith("backward") + name.startswith("swiglu"))]
     options = {"cap": 3.0} if name.startswith("softcap") else {}
     function, memory = getattr(backends.load(implementation), name), Memory(np.float32)
     out, mask = memory.array((40,)), memory.array((40,), 30, dtype=bool)
@@ -116,7 +116,7 @@ def test_where_may_overlap_out(implementation, name):
 @each_dtype
 def test_axis_counts_in_the_operands(implementation, dtype):
     """axis= counts in the operands, even if out= has more dimensions. For matrices 1 is the last axis."""
-    functions, x, grad = backends.load(implementation), apart((5, 5), dtype), apart((5, 5), dtype, 2)
+    functions, x, grad = backends.load(implementation), separate((5, 5), dtype), separate((5, 5), dtype, 2)
     for name, options in itertools.product(("softmax", "log_softmax", "sparsemax", "hardmax"), ({}, {"scale": 0.5})):
         if options and "softmax" not in name:
             continue
@@ -147,7 +147,7 @@ def test_the_first_of_equal_entries_does_not_depend_on_memory(implementation):
 
 def refused():
     """Calls that are refused after some checks have passed, each with an out= that is filled with 7."""
-    logits, target = apart((9000, 4), np.float32), np.zeros(9000, np.int64)
+    logits, target = separate((9000, 4), np.float32), np.zeros(9000, np.int64)
     target[-1] = 4  # the wrong index is in the second block of rows
     for kind, grad in (("_backward", (1.0,)), ("_and_grad", ())):
         for indices, options in ((target, {}), (target.astype(np.int32), {"reduction": "sum"})):
@@ -177,7 +177,7 @@ def test_a_call_that_raises_leaves_out_alone(implementation):
             assert name == "gumbel_softmax" and out.dtype == np.longdouble, f"{name} {options} was not refused"
 
 
-class Fickle:
+class ChangingShape:
     """An array-like that gives another shape each time it is asked."""
 
     looks = 0
@@ -203,7 +203,7 @@ class Fickle:
 
     def __array__(self, dtype=None, copy=None):
         self.count += 1
-        Fickle.looks += 1
+        ChangingShape.looks += 1
         return np.ones((4, 3 + self.count % 4), dtype or np.float32)
 
 
@@ -214,13 +214,13 @@ def test_arguments_that_change_their_shape_do_no_harm(implementation):
     for name, activation in ACTIVATIONS.items():
         needed[name] = needed[name + "_backward"] = activation.usual
     for name, function in vars(functions).items():
-        options, before = needed.get(name, {}), Fickle.looks
+        options, before = needed.get(name, {}), ChangingShape.looks
         for count, place in itertools.product((1, 2, 3), (0, 1, 2, *options, "y", "mask", "sink", "pos_weight", "out")):
-            args = [Fickle() if place == k else x for k in range(count)]
-            given = {**options, place: Fickle()} if isinstance(place, str) else options
+            args = [ChangingShape() if place == k else x for k in range(count)]
+            given = {**options, place: ChangingShape()} if isinstance(place, str) else options
             with contextlib.suppress(TypeError, ValueError, IndexError):
                 function(*args, **given)
-        assert name in STEPS or Fickle.looks > before, f"{name} was refused before it looked at an array"
+        assert name in STEPS or ChangingShape.looks > before, f"{name} was refused before it looked at an array"
 
 
 @each_compiled

@@ -11,7 +11,7 @@ from fastact import backends
 from arrays import assert_same_bits
 from passes import each_dtype
 
-F = backends.load("numpy")
+F = backends.load("numpy")  # the fallback
 LONG = 1 << 21
 LAYOUTS = {"one row": (1, LONG), "Fortran order": (1024, 2048), "few columns": (3, 1 << 17)}
 MOST = 1.75 * 2**20  # bytes: less than one boolean for each entry
