@@ -11,10 +11,10 @@ from fastact import declare as row_table
 from fastact.declare import ACTIVATIONS
 from fastact.docstrings.steps import LISTED
 
-# On the fallback only the fallback: the run on the compiled core tests it beside all instruction sets.
+# Where the core is compiled, the fallback is tested beside all instruction sets; elsewhere it is tested alone.
 IMPLEMENTATIONS = backends.available() if fastact.backend == "compiled" else ("numpy",)
 COMPILED = tuple(name for name in IMPLEMENTATIONS if name != "numpy")
-# What a call means, and what is said of a wrong one, is one code for all instruction sets: the best of them stands for the rest.
+# All instruction sets share the code that understands a call and refuses a wrong one. So the best set stands for the rest.
 BACKENDS = tuple(dict.fromkeys((IMPLEMENTATIONS[0], "numpy")))
 DTYPES = (np.float32, np.float64)
 
@@ -92,7 +92,7 @@ class Pass:
 
     @property
     def bare(self):
-        """Whether the public function is a ufunc as it is."""
+        """Whether the public function is a ufunc itself, with nothing around it."""
         return self.kind == "forward" and self.direct and not (self.parameters or ACTIVATIONS[self.public[0]].option)
 
     @property
@@ -185,7 +185,8 @@ def _representatives():
 
 
 DECLARED = tuple(_elementwise())
-EVERY = tuple(one for one in DECLARED if one.declared.public or _chosen(one.declared))  # the core of a loss is test_losses.py's
+# The kernel behind a loss of elements is no public function: tests/rows/test_element_losses.py tests it.
+EVERY = tuple(one for one in DECLARED if one.declared.public or _chosen(one.declared))
 PASSES = tuple(one for one in EVERY if one.direct)
 WITH_PARAMETERS = tuple(one for one in PASSES if one.parameters)
 BACKWARD = tuple(one for one in EVERY if one.kind != "forward")
@@ -202,7 +203,8 @@ ROWS = tuple(
 OTHERS = (
     *(f"{name}{suffix}" for name in row_table.DRAWS for suffix in ("", "_backward")),
     *(name for loss in row_table.LOSSES.values() for name in loss.names().values()),
-    *(name + suffix for name, row in row_table.ROWS.items() if row.reduces for suffix in ("", "_backward")[: 1 + bool(row.slope)]),
+    *(name for name, row in row_table.ROWS.items() if row.reduces),
+    *(f"{name}_backward" for name, row in row_table.ROWS.items() if row.reduces and row.slope),
 )
 # These change arrays in place.
 STEPS = tuple(LISTED)
