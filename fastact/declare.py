@@ -53,9 +53,10 @@ class Activation:
         Other names that the field has for it.
     requires : tuple of str
         What parameters must fulfil, as Python comparisons: ("alpha != 0",).
-    wide : bool
-        Whether the formula is computed with more digits than its data have, since its roundings would add up to more than the
-        promised error: for float32 in float64, for float64 in pairs of numbers (numpy_backend/double_double.py).
+    wide, wide_backward : bool
+        Whether the formula, and the backward one from the input, are computed with more digits than their data have, since
+        their roundings would add up to more than the promised error: for float32 in float64, for float64 in pairs of numbers
+        (numpy_backend/double_double.py).
     forward, backward, backward_from_output : callable or None
         The formulas, plain Python on NumPy arrays. `backward_from_output` is None where the output does not
         determine the derivative.
@@ -108,7 +109,7 @@ class Activation:
         for name, default in self.parameters.items():
             if (default is REQUIRED) != (name in self.usual):
                 raise TypeError(f"activation {self.name}: `usual` must say what {name} is, if it has no default, and only then")
-        self.forward = forward
+        self.forward, self.wide_backward = forward, wide
         self.backward = None
         self.backward_from_output = None
         self.plain, self.plain_backward, self.plain_backward_from_output = plain, None, None
@@ -129,10 +130,14 @@ class Activation:
         """Evaluate the forward formula: another formula may use an activation as it uses a word."""
         return self.forward(*arguments)
 
-    def derivative(self, formula=None, *, of=None, plain=None):
-        """Declare grad * f'(x), from the input; `of` names the arguments whose gradients it gives, by default the operands."""
+    def derivative(self, formula=None, *, of=None, plain=None, wide=None):
+        """Declare grad * f'(x), from the input; `of` names the arguments whose gradients it gives, by default the operands.
+
+        It is wide where the activation is, unless `wide` says otherwise.
+        """
         if formula is None:
-            return lambda formula: self.derivative(formula, of=of, plain=plain)
+            return lambda formula: self.derivative(formula, of=of, plain=plain, wide=wide)
+        self.wide_backward = self.wide if wide is None else wide
         self.backward, self.plain_backward = formula, plain or self.plain_backward
         self.slope = slope_of(formula, self.definition)
         self.gradients = tuple(of or self.operands)

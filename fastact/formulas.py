@@ -26,6 +26,7 @@ from .numpy_backend.words import (
     exp,
     exp_times,
     expm1,
+    fma,
     log,
     log1p,
     maximum,
@@ -486,7 +487,6 @@ def log_sigmoid_backward_from_output(grad, y):
 @activation(
     source="M. Courbariaux, Y. Bengio, J.-P. David (2015), BinaryConnect: training deep neural networks with binary weights "
     "during propagations",
-    wide=True,
     plain="np.clip((x + 3) / 6, 0, 1)",
 )
 def hard_sigmoid(x):
@@ -494,23 +494,22 @@ def hard_sigmoid(x):
 
     A sigmoid of straight lines.
     """
-    return clip((x + 3) / 6, 0, 1)
+    return clip(x + 3, 0, 6) * (1 / 6)
 
 
 @hard_sigmoid.derivative(plain="grad / 6 * ((x > -3) & (x < 3))")
 def hard_sigmoid_backward(grad, x):
     """1 / 6 if -3 < x < 3 else 0"""
-    return unless_nan(x, where(x > -3, where(x < 3, grad / 6, 0), 0))
+    return unless_nan(x, where(x > -3, where(x < 3, grad * (1 / 6), 0), 0))
 
 
 @hard_sigmoid.derivative_from_output(plain="grad / 6 * ((y > 0) & (y < 1))")
 def hard_sigmoid_backward_from_output(grad, y):
-    return unless_nan(y, where(y > 0, where(y < 1, grad / 6, 0), 0))
+    return unless_nan(y, where(y > 0, where(y < 1, grad * (1 / 6), 0), 0))
 
 
 @activation(
     source="M. Thoma, D. Hamann and others: thinc, ClippedLinear",
-    wide=True,
     requires=["min_val <= max_val"],
     plain="np.clip(slope * x + offset, min_val, max_val)",
 )
@@ -519,14 +518,18 @@ def clipped_linear(x, slope=1.0, offset=0.0, min_val=0.0, max_val=1.0):
 
     A straight line between two bounds: relu6, hard_tanh and hard_sigmoid are of this kind.
     """
-    return clip(slope * x + offset, min_val, max_val)
+    return clip(fma(slope, x, offset), min_val, max_val)
 
 
 @clipped_linear.derivative(plain="grad * slope * (((y := slope * x + offset) > min_val) & (y < max_val))")
 def clipped_linear_backward(grad, x, slope, offset, min_val, max_val):
     """slope if min_val < slope * x + offset < max_val else 0"""
-    y = slope * x + offset
-    return unless_nan(y, where(y > min_val, where(y < max_val, grad * slope, 0), 0))
+    y = fma(slope, x, offset)
+    # Where the offset is a bound, the sign of slope * x decides: the product may underflow, or be lost in the sum.
+    sign = where(slope > 0, x, where(slope < 0, -x, 0))
+    above = where(abs(offset - min_val) > 0, y - min_val, sign)
+    below = where(abs(offset - max_val) > 0, y - max_val, sign)
+    return unless_nan(y, where(above > 0, where(below < 0, grad * slope, 0), 0))
 
 
 @clipped_linear.derivative_from_output(plain="grad * slope * ((y > min_val) & (y < max_val))")
@@ -536,7 +539,6 @@ def clipped_linear_backward_from_output(grad, y, slope, offset, min_val, max_val
 
 @activation(
     source="A. Howard and others (2019), Searching for MobileNetV3",
-    wide=True,
     aliases=["hard_silu"],
     plain="x * np.clip((x + 3) / 6, 0, 1)",
 )
@@ -545,13 +547,16 @@ def hard_swish(x):
 
     A SiLU of straight lines and a parabola.
     """
-    return where(x > -3, where(x < 3, x * (x + 3) / 6, x), unless_nan(x, 0))
+    # x + 3 is exact below -1. Above it x / 6 + 1 / 2 has lost less. At -3 the gate is -0, so that the product is +0.
+    bounded = maximum(x, -3)
+    gate = where(x > -1, minimum(x * (1 / 6) + 0.5, 1), (-3 - bounded) * (-1 / 6))
+    return bounded * gate
 
 
 @hard_swish.derivative(plain="grad * np.where(x > -3, np.where(x < 3, (2 * x + 3) / 6, 1), 0)")
 def hard_swish_backward(grad, x):
     """0 if x <= -3 else (2 * x + 3) / 6 if x < 3 else 1"""
-    return unless_nan(x, where(x > -3, where(x < 3, grad * ((2 * x + 3) / 6), grad), 0))
+    return where(x <= -3, 0, where(x < 3, grad * ((2 * x + 3) * (1 / 6)), unless_nan(x, grad)))
 
 
 @activation(
@@ -742,20 +747,20 @@ def squareplus_backward_from_output(grad, y, b):
     return grad * (y / (y + b / 4 / y))
 
 
-@activation(source="JAX, jax.nn.sparse_plus", wide=True, plain="np.where(x > -1, np.where(x < 1, (x + 1) ** 2 / 4, x), 0)")
+@activation(source="JAX, jax.nn.sparse_plus", plain="np.where(x > -1, np.where(x < 1, (x + 1) ** 2 / 4, x), 0)")
 def sparse_plus(x):
     """0 if x <= -1 else (x + 1)**2 / 4 if x < 1 else x
 
     A softplus that is exactly 0 below -1: the loss of a sparse sigmoid.
     """
-    half = (x + 1) / 2
-    return where(x > -1, where(x < 1, half * half, x), unless_nan(x, 0))
+    half = maximum(x, -1) * 0.5 + 0.5
+    return where(x < 1, half * half, x)
 
 
 @sparse_plus.derivative(plain="grad * np.clip((x + 1) / 2, 0, 1)")
 def sparse_plus_backward(grad, x):
     """min(max((x + 1) / 2, 0), 1)"""
-    return unless_nan(x, where(x > -1, grad * minimum((x + 1) / 2, 1), 0))
+    return unless_nan(x, where(x > -1, grad * minimum(x * 0.5 + 0.5, 1), 0))
 
 
 @sparse_plus.derivative_from_output
@@ -769,18 +774,18 @@ def sparse_sigmoid(x):
 
     The derivative of sparse_plus: a sigmoid that is exactly 0 below -1 and 1 above 1.
     """
-    return clip((x + 1) / 2, 0, 1)
+    return clip(x * 0.5 + 0.5, 0, 1)
 
 
 @sparse_sigmoid.derivative(plain="grad / 2 * (np.abs(x) < 1)")
 def sparse_sigmoid_backward(grad, x):
     """1 / 2 if abs(x) < 1 else 0"""
-    return unless_nan(x, where(abs(x) < 1, grad / 2, 0))
+    return unless_nan(x, where(abs(x) < 1, grad * 0.5, 0))
 
 
 @sparse_sigmoid.derivative_from_output(plain="grad / 2 * ((y > 0) & (y < 1))")
 def sparse_sigmoid_backward_from_output(grad, y):
-    return unless_nan(y, where(y > 0, where(y < 1, grad / 2, 0), 0))
+    return unless_nan(y, where(y > 0, where(y < 1, grad * 0.5, 0), 0))
 
 
 @activation(
@@ -840,7 +845,7 @@ def logit(x, eps=None):
     return where(abs(p - 0.5) < 0.25, log1p((p - rest) / rest), _log_ratio(p, rest))
 
 
-@logit.derivative(plain="grad / (x * (1 - x))")
+@logit.derivative(wide=False, plain="grad / (x * (1 - x))")
 def logit_backward(grad, x, eps):
     """1 / (x * (1 - x))"""
     product = x * (1 - x)

@@ -267,7 +267,8 @@ class Page:
                 case ast.Attribute(value=ast.Name(id=base), attr=attribute) if attribute in PASSES:
                     operands, wide = self.activations[base]
                     from_output = attribute == "derivative_from_output"
-                    return base + PASSES[attribute], 2 if from_output else operands + 1, wide and not from_output
+                    wide = keyword(call, "wide", wide) and not from_output
+                    return base + PASSES[attribute], 2 if from_output else operands + 1, wide
         return None
 
 

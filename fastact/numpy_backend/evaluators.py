@@ -19,10 +19,10 @@ def elementwise():
     """The arguments of `blockwise` for each elementwise evaluator: name, formula, numbers of arrays, and whether it is wide."""
     for activation in ACTIVATIONS.values():
         name, n_parameters = activation.name, len(activation.parameters)
-        operands, outputs, wide = len(activation.operands), len(activation.gradients), activation.wide
+        operands, outputs = len(activation.operands), len(activation.gradients)
         for full_name, formula, arrays, results, is_wide in (
-            (name, activation.forward, operands, 1, wide),
-            (name + "_backward", activation.backward, operands + 1, outputs, wide),
+            (name, activation.forward, operands, 1, activation.wide),
+            (name + "_backward", activation.backward, operands + 1, outputs, activation.wide_backward),
             (name + "_backward_from_output", activation.backward_from_output, 2, 1, False),
         ):
             if formula is not None:

@@ -13,10 +13,10 @@ both. elementwise.py sets the errstate: an overflow in a branch that `where` dro
 import numpy as np
 
 from . import coefficients, reduce
-from .double_double import Pair, constant, exact_sum, fast_sum, pair, product_low
+from .double_double import Pair, clean, constant, exact_sum, fast_sum, pair, product_low
 
 # Words that exist in C for one kind of formula only.
-DIRECT_ONLY = ("sigmoid", "sigmoid_derivative")
+DIRECT_ONLY = ("fma", "sigmoid", "sigmoid_derivative")
 WIDE_ONLY = ("damped", "erf", "exp_times", "log", "log1p", "polynomial", "scaled_normal_tail", "sin", "sin_plus_cos")
 
 LN2 = constant("0.69314718055994530941723212145817656807550013436026")
@@ -75,6 +75,15 @@ def minimum(a, b):
 def clip(x, low, high):
     """x between bounds."""
     return maximum(minimum(x, high), low)
+
+
+def fma(a, b, c):
+    """a b + c, as if rounded once: float32 in float64; of float64 the rounding errors of product and sum come last."""
+    if c.dtype == np.float32:
+        return (np.multiply(a, b, dtype=np.float64) + c).astype(np.float32)
+    product = a * b
+    total = exact_sum(product, c)
+    return total.high + clean(total.low + product_low(a, b, product))
 
 
 def sqrt(x):

@@ -5,6 +5,12 @@ typedef void Block(const T *const *in, const T *parameter, T *const *out, size_t
 typedef void DirectFormula(const V *in, V *out);
 typedef void WideFormula(const f64_v *in, f64_v *out);
 
+#ifdef HAVE_MASKED_LOADS
+#define LOAD_UNMASKED(p) UNMASKED(LOAD(p))
+#else
+#define LOAD_UNMASKED(p) LOAD(p)
+#endif
+
 static ALWAYS_INLINE void direct_block(DirectFormula *formula, int arrays, int parameters, int outputs, const T *const *in,
                                        const T *parameter, T *const *out, size_t n) {
     V a[MAX_INPUTS], y[MAX_OUTPUTS];
@@ -14,7 +20,7 @@ static ALWAYS_INLINE void direct_block(DirectFormula *formula, int arrays, int p
     for (int j = 0; j < outputs; j++) to[j] = out[j];
     for (int p = 0; p < parameters; p++) a[arrays + p] = C(parameter[p]);
     for (size_t i = 0; i < n; i += LANES) {
-        for (int j = 0; j < arrays; j++) a[j] = LOAD(from[j] + i);
+        for (int j = 0; j < arrays; j++) a[j] = LOAD_UNMASKED(from[j] + i);
         formula(a, y);
         for (int j = 0; j < outputs; j++) STORE(to[j] + i, y[j]);
     }

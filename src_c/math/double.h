@@ -10,6 +10,7 @@ enum { LANES = f64_lanes };
 #define C(constant) f64_set((T)(constant)) /* a number in every lane */
 #define LOAD f64_load
 #define STORE f64_store
+#define UNMASKED f64_unmasked
 #define FMA f64_fma /* a * b + c; rounded once where HAVE_FMA */
 #define MIN f64_min /* the second operand where either is NaN */
 #define MAX f64_max

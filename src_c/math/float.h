@@ -10,6 +10,7 @@ enum { LANES = f32_lanes };
 #define C(constant) f32_set((T)(constant)) /* a number in every lane */
 #define LOAD f32_load
 #define STORE f32_store
+#define UNMASKED f32_unmasked
 #define FMA f32_fma /* a * b + c; rounded once where HAVE_FMA */
 #define MIN f32_min /* the second operand where either is NaN */
 #define MAX f32_max

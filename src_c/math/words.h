@@ -6,6 +6,29 @@ static inline V direct_expm1(V x) { return EXPM1(x); }
 static inline V direct_abs(V x) { return ABS(x); }
 static inline V direct_sqrt(V x) { return SQRT(x); }
 
+/* a b + c, as if rounded once */
+#ifndef HAVE_FMA
+/* The rounding errors of product and sum come last. The parts of a product are cut off bit by bit, as in double_double.py. Floats
+ * are computed as doubles. */
+static inline f64_v exact_fma(f64_v a, f64_v b, f64_v c) {
+    const f64_v a1 = f64_cut(a), b1 = f64_cut(b), a2 = a - a1, b2 = b - b1, b3 = f64_cut(b2);
+    const f64_v product = a * b, sum = product + c, of_c = sum - product;
+    const f64_v of_product = (((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b3) + a2 * (b2 - b3);
+    const f64_v rest = of_product + ((product - (sum - of_c)) + (c - of_c));
+    return sum + f64_select(f64_nan(rest - rest), f64_set(0), rest);
+}
+#endif
+static inline V direct_fma(V a, V b, V c) {
+#ifdef HAVE_FMA
+    return FMA(a, b, c);
+#else
+    T y[LANES];
+    STORE_DOUBLES(y, exact_fma(FIRST_HALF(a), FIRST_HALF(b), FIRST_HALF(c)));
+    if (LANES > f64_lanes) STORE_DOUBLES(y + f64_lanes, exact_fma(SECOND_HALF(a), SECOND_HALF(b), SECOND_HALF(c)));
+    return LOAD(y);
+#endif
+}
+
 /* e^-|x|, for sigmoid and its derivative. It cannot overflow: one clamp and a shorter scaling are enough. */
 static inline V direct_exp_decay(V x) {
     V k, whole;

@@ -22,6 +22,21 @@ static inline f32_v f32_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline f64_v f64_load(const double *p) { return _mm512_loadu_pd(p); }
 static inline void f32_store(float *p, f32_v a) { _mm512_storeu_ps(p, a); }
 static inline void f64_store(double *p, f64_v a) { _mm512_storeu_pd(p, a); }
+/* a, computed before it is used: the compiler would fold a load and a selection of zero into a masked load, which waits for the
+ * mask */
+#define HAVE_MASKED_LOADS 1
+static inline f32_v f32_unmasked(f32_v a) {
+#ifdef __GNUC__
+    __asm__("" : "+v"(a));
+#endif
+    return a;
+}
+static inline f64_v f64_unmasked(f64_v a) {
+#ifdef __GNUC__
+    __asm__("" : "+v"(a));
+#endif
+    return a;
+}
 static inline f32_v f32_fma(f32_v a, f32_v b, f32_v c) { return _mm512_fmadd_ps(a, b, c); }
 static inline f64_v f64_fma(f64_v a, f64_v b, f64_v c) { return _mm512_fmadd_pd(a, b, c); }
 static inline f32_v f32_min(f32_v a, f32_v b) { return _mm512_min_ps(a, b); } /* b where either is NaN */

@@ -96,6 +96,11 @@ class Pass:
         return self.kind == "forward" and self.direct and not (self.parameters or ACTIVATIONS[self.public[0]].option)
 
     @property
+    def wide(self):
+        """Whether its formula is computed with more digits than its data have."""
+        return {"forward": self.declared.wide, "backward": self.declared.wide_backward, "from_output": False}[self.kind]
+
+    @property
     def conditions(self):
         """What the parameters must fulfil."""
         return self.declared.requires + (self.declared.output_requires if self.kind == "from_output" else ())
@@ -178,9 +183,8 @@ def _representatives():
     found = {}
     for one in PASSES:
         facts = one.declared
-        wide = facts.wide and one.kind != "from_output"
-        kind = one.operands, len(one.parameters), one.outputs, wide, one.kind, one.bare, bool(facts.usual), bool(one.public[1])
-        found.setdefault(kind, one)
+        kind = one.operands, len(one.parameters), one.outputs, one.wide, one.kind, one.bare, bool(facts.usual)
+        found.setdefault((*kind, bool(one.public[1])), one)
     return tuple(found.values())
 
 

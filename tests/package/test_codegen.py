@@ -37,13 +37,14 @@ def translate(tmp_path, body):
 def test_every_pass_has_one_row_and_one_function():
     """The C table has one row {name, arrays, parameters, outputs, blocks} for each pass, and one function for its formula."""
     text = codegen.translate()
-    found = re.findall(r'^    {"(\w+)", (\d), (\d), (\d), \(any_block \*\)\1_uniform, \(any_block \*\)\1_general},$', text, re.M)
+    row = r'^    {"(\w+)", (\d), (\d), (\d), \(any_block \*\)\1_uniform, \(any_block \*\)\1_general},$'
+    found = re.findall(row, text, re.M)
     kinds = dict(re.findall(r"^static void (\w+)_uniform\(.*\) \{ (direct|wide)_block\(\1_vectors, ", text, re.M))
     rows = {name: (*numbers, kinds[name]) for name, *numbers in found}
     assert len(rows) == len(found)
     suffixes = {"forward": "", "backward": "_backward", "from_output": "_backward_from_output"}
     for one in DECLARED:
-        kind = "wide" if one.declared.wide and one.kind != "from_output" else "direct"
+        kind = "wide" if one.wide else "direct"
         expected = str(one.operands), str(len(one.parameters)), str(one.outputs), kind
         assert rows.pop(one.activation + suffixes[one.kind]) == expected
     for name, one in FUSED.items():
