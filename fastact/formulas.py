@@ -526,10 +526,12 @@ def clipped_linear_backward(grad, x, slope, offset, min_val, max_val):
     """slope if min_val < slope * x + offset < max_val else 0"""
     y = fma(slope, x, offset)
     # Where the offset is a bound, the sign of slope * x decides: the product may underflow, or be lost in the sum.
-    sign = where(slope > 0, x, where(slope < 0, -x, 0))
-    above = where(abs(offset - min_val) > 0, y - min_val, sign)
-    below = where(abs(offset - max_val) > 0, y - max_val, sign)
-    return unless_nan(y, where(above > 0, where(below < 0, grad * slope, 0), 0))
+    side = x * where(slope > 0, 1, where(slope < 0, -1, 0))
+    high = where(abs(offset - max_val) > 0, max_val, 0)
+    low = where(abs(offset - min_val) > 0, min_val, 0)
+    from_high = where(abs(offset - max_val) > 0, y, side)
+    from_low = where(abs(offset - min_val) > 0, y, side)
+    return unless_nan(y, where(from_low > low, where(from_high < high, grad * slope, 0), 0))
 
 
 @clipped_linear.derivative_from_output(plain="grad * slope * ((y > min_val) & (y < max_val))")
