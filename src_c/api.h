@@ -15,6 +15,7 @@ typedef void any_block(void);
 typedef struct {
     const char *name;
     int arrays, parameters, outputs;
+    int memory_bound; /* whether a large array takes no longer than moving it does */
     any_block *uniform, *general;
 } Kernel;
 
@@ -40,15 +41,17 @@ typedef struct {
     inner_loop *loop;
 } RowKernel;
 
-/* The `data` of the elementwise loop: the blocks of one kernel. */
+/* The `data` of the elementwise loop: the blocks of one kernel. `stream` is NULL where its results are never streamed. */
 typedef struct {
     int arrays, parameters, outputs, lanes;
-    any_block *uniform, *general;
+    any_block *uniform, *general, *stream;
 } Elementwise;
 
-/* All kernels of one instruction set in one precision. A row without a name ends each table. */
+/* All kernels of one instruction set in one precision. A row without a name ends each table. `stream` is a function that applies
+ * a block and writes its results past the caches; NULL where the set has no such stores. */
 typedef struct {
     int lanes;
+    any_block *stream;
     const Kernel *kernels;
     const Fitted *fitted;
 } Kernels;

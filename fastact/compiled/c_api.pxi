@@ -6,7 +6,7 @@ cdef extern from "api.h":
     ctypedef void any_block() noexcept
     ctypedef struct Kernel:
         const char *name
-        int arrays, parameters, outputs
+        int arrays, parameters, outputs, memory_bound
         any_block *uniform
         any_block *general
     ctypedef struct Fitted:
@@ -24,8 +24,10 @@ cdef extern from "api.h":
         int arrays, parameters, outputs, lanes
         any_block *uniform
         any_block *general
+        any_block *stream
     ctypedef struct Kernels:
         int lanes
+        any_block *stream
         const Kernel *kernels
         const Fitted *fitted
     ctypedef struct InstructionSet:

@@ -25,6 +25,7 @@ WIDE_COMPARISONS = {
     ast.LtE: "f64_ge({1}, {0})",
 }
 MADE = "/* Made by fastact/compiled/codegen.py from the formulas and coefficients of fastact; do not edit. */\n\n"
+EXPENSIVE = {"exp", "expm1", "sigmoid", "sigmoid_derivative", "tanh"}  # words of direct formulas
 LATER = ("second", "third")  # the C parameters for the second and the third result
 PASSES = {"derivative": "_backward", "derivative_from_output": "_backward_from_output"}
 
@@ -210,6 +211,12 @@ def is_number(node):
     return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
+def is_cheap(node):
+    """Whether a formula computes nothing that takes longer than moving an array: no exponential."""
+    called = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
+    return not {getattr(name, "id", getattr(name, "attr", "")) for name in called} & EXPENSIVE
+
+
 def split(text):
     """A decimal number as the sum of two floats."""
     high = float(text)
@@ -291,7 +298,8 @@ def translate(page=None, words=NUMPY / "words.py"):
             name, arrays, wide = declared
             text, arguments, results = translator.function(node, name, wide)
             functions.append(text + translator.blocks(name, wide, arrays, arguments, results))
-            listed = f'"{name}", {arrays}, {arguments - arrays}, {results}'
+            memory_bound = int(not wide and is_cheap(node))
+            listed = f'"{name}", {arrays}, {arguments - arrays}, {results}, {memory_bound}'
             rows.append(f"    {{{listed}, (any_block *){name}_uniform, (any_block *){name}_general}},\n")
         elif isinstance(node, ast.FunctionDef):  # wide formulas call it
             functions.append(translator.function(node, node.name, True)[0])

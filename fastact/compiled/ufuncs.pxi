@@ -36,6 +36,7 @@ cdef void *elementwise(const Kernel *kernel, const Kernels *kernels) except NULL
     cdef const Fitted *fitted = kernels.fitted
     made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, kernels.lanes
     made.uniform, made.general = kernel.uniform, kernel.general
+    made.stream = kernels.stream if kernel.memory_bound else NULL
     while fitted.name != NULL:
         if <bytes>fitted.name == <bytes>kernel.name:
             made.uniform = fitted.uniform

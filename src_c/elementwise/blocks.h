@@ -36,3 +36,33 @@ static ALWAYS_INLINE void wide_block(WideFormula *formula, int arrays, int param
         for (int j = 0; j < outputs; j++) STORE_DOUBLES(out[j] + i, y[j]);
     }
 }
+
+/* Apply a block to large arrays. Its results go to a buffer in the first cache, and from there past the caches to memory. The
+ * outputs begin at the start of a line. Two buffers take turns: so a block need not wait until its results before are read. */
+#ifdef HAVE_STREAM_LINE
+enum { LINE = 64, STREAM_CHUNK = 128 };
+
+static void stream_block(Block *block, int arrays, int outputs, const T *const *in, const T *parameter, T *const *out, size_t n) {
+    ALIGNED T buffers[2][MAX_OUTPUTS][STREAM_CHUNK];
+    const T *from[MAX_INPUTS];
+    size_t i = 0;
+    for (; i + STREAM_CHUNK <= n; i += STREAM_CHUNK) {
+        T(*const buffer)[STREAM_CHUNK] = buffers[i / STREAM_CHUNK % 2];
+        for (int j = 0; j < arrays; j++) from[j] = in[j] + i;
+        block(from, parameter, (T *const[MAX_OUTPUTS]){buffer[0], buffer[1], buffer[2]}, STREAM_CHUNK);
+        for (int k = 0; k < outputs; k++) {
+            /* Unrolled, it would read a whole buffer before it writes, and memory would wait. */
+            ROLLED
+            for (size_t line = 0; line < STREAM_CHUNK; line += LINE / sizeof(T)) stream_line(out[k] + i + line, buffer[k] + line);
+        }
+    }
+    stream_end();
+    T *rest[MAX_OUTPUTS];
+    for (int j = 0; j < arrays; j++) from[j] = in[j] + i;
+    for (int k = 0; k < outputs; k++) rest[k] = out[k] + i;
+    if (i < n) block(from, parameter, rest, n - i);
+}
+#define STREAM_BLOCK (any_block *)stream_block
+#else
+#define STREAM_BLOCK NULL
+#endif

@@ -97,6 +97,14 @@ static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
 static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm256_maskstore_ps(p, float_mask(count), a); }
 static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm256_maskstore_pd(p, double_mask(count), a); }
 
+#define HAVE_STREAM_LINE 1
+static inline void stream_line(void *p, const void *from) {
+    const __m256i *line = (const __m256i *)from;
+    _mm256_stream_si256((__m256i *)p, _mm256_load_si256(line));
+    _mm256_stream_si256((__m256i *)p + 1, _mm256_load_si256(line + 1));
+}
+static inline void stream_end(void) { _mm_sfence(); }
+
 #define HAVE_FOLDS 1
 static inline void f32_fold(int step, f32_v a, f32_v b, f32_v *first, f32_v *second) {
     const f64_v c = _mm256_castps_pd(a), d = _mm256_castps_pd(b);

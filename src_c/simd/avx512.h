@@ -108,10 +108,12 @@ static inline f64_v f64_load_some(const double *p, size_t count, f64_v fill) {
 static inline void f32_store_some(float *p, f32_v a, size_t count) { _mm512_mask_storeu_ps(p, float_mask(count), a); }
 static inline void f64_store_some(double *p, f64_v a, size_t count) { _mm512_mask_storeu_pd(p, double_mask(count), a); }
 
-/* Streaming stores, which bypass the caches. p is aligned to a vector. */
+/* Streaming stores, which bypass the caches. p is aligned to a vector, or to a line. */
 #define HAVE_STREAM 1
 static inline void f32_stream(float *p, f32_v a) { _mm512_stream_ps(p, a); }
 static inline void f64_stream(double *p, f64_v a) { _mm512_stream_pd(p, a); }
+#define HAVE_STREAM_LINE 1
+static inline void stream_line(void *p, const void *from) { _mm512_stream_si512((__m512i *)p, _mm512_load_si512(from)); }
 static inline void stream_end(void) { _mm_sfence(); }
 
 /* A fold: half of the lanes of a and of b go to `first`, the others to `second`. The caller adds the two, or takes the larger.

@@ -42,7 +42,7 @@ def text_of(header):
 
 def found(header):
     """The operations and the macros that a header defines."""
-    functions = re.findall(r"^static inline .*?\b((?:f32|f64)_\w+|stream_end)\(", text_of(header), re.M)
+    functions = re.findall(r"^static inline .*?\b((?:f32|f64)_\w+|stream_\w+)\(", text_of(header), re.M)
     assert len(functions) == len(set(functions))
     return set(functions), set(re.findall(r"^#define (HAVE_\w+|TURNS_\w+|HELD_\w+)", text_of(header), re.M))
 
