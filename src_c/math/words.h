@@ -24,7 +24,7 @@ static inline V direct_fma(V a, V b, V c) {
 #else
     T y[LANES];
     STORE_DOUBLES(y, exact_fma(FIRST_HALF(a), FIRST_HALF(b), FIRST_HALF(c)));
-    if (LANES > f64_lanes) STORE_DOUBLES(y + f64_lanes, exact_fma(SECOND_HALF(a), SECOND_HALF(b), SECOND_HALF(c)));
+    if ((int)LANES > (int)f64_lanes) STORE_DOUBLES(y + f64_lanes, exact_fma(SECOND_HALF(a), SECOND_HALF(b), SECOND_HALF(c)));
     return LOAD(y);
 #endif
 }
