@@ -1,11 +1,16 @@
-"""Double-double numbers, with twice the digits of a float64: a `Pair` is the unevaluated sum of two arrays, `high` and `low`.
+"""Numbers with more digits than a float64: a `Pair` is the unevaluated sum of two arrays, `high` and `low`.
 
-`high` is the rounded value, `low` its rounding error. The fallback evaluates wide formulas of float64 with them: in plain
-float64 the roundings of such a formula would add up to more than the promised 2 ULP. Sums and products follow D. E. Knuth and
-T. J. Dekker. `low` is 0 where `high` is infinite or NaN: otherwise infinities would become NaN. src_c/math has the same in C.
+The fallback evaluates wide formulas of float64 with them: in plain float64 the roundings of such a formula would add up to more
+than the promised 2 ULP. `high` is what plain float64 would compute, and never depends on `low`. `low` is its error to first
+order, or None for a number that is exact. Where `high` is infinite or NaN, `low` is anything; `value` cleans it. Sums and products
+follow D. E. Knuth and T. J. Dekker. Arrays may also be values that are recorded (recording.py).
 """
 
+import math
+
 import numpy as np
+
+from .recording import patch
 
 
 class Constant(float):
@@ -37,37 +42,56 @@ def clean(low):
 def fast_sum(a, b):
     """a + b as a pair, for |a| >= |b|."""
     high = a + b
-    return Pair(high, clean((a - high) + b))
+    return Pair(high, (a - high) + b)
 
 
 def exact_sum(a, b):
     """a + b as a pair."""
     high = a + b
     of_b = high - a
-    return Pair(high, clean((a - (high - of_b)) + (b - of_b)))
+    return Pair(high, (a - (high - of_b)) + (b - of_b))
 
 
 def cut(a):
     """a with the first 26 bits of its digits."""
+    a = np.float64(a) if isinstance(a, (int, float)) else a
     return (a.view(np.int64) & -(2**27)).view(np.float64)
 
 
 def product_low(a, b, high):
-    """The rounding error a * b - high of a product `high`, from parts whose products are exact.
+    """The rounding error a * b - high of a product `high`, from parts whose products are exact, but for the last.
 
     The parts are cut off bit by bit. Veltkamp's multiplication, the usual way, overflows from 2**996 on.
     """
     a1, b1 = cut(a), cut(b)
     a2, b2 = a - a1, b - b1
-    b3 = cut(b2)
-    return (((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b3) + a2 * (b2 - b3)
+    return (a1 * b1 - high) + a1 * b2 + a2 * b1 + a2 * b2
 
 
 def pair(value):
     """A pair, from a pair, an array or a number."""
-    if isinstance(value, Pair):
-        return value
-    return Pair(np.asarray(value, np.float64), np.asarray(getattr(value, "low", 0.0)))
+    return value if isinstance(value, Pair) else Pair(value, getattr(value, "low", None) or None)
+
+
+def is_power_of_two(number):
+    """Whether multiplying by this keeps all digits."""
+    return isinstance(number, (int, float)) and math.frexp(number)[0] in (0.5, -0.5)
+
+
+def total(*terms):
+    """The sum of those terms that are not None, or None."""
+    terms = [term for term in terms if term is not None]
+    return sum(terms[1:], terms[0]) if terms else None
+
+
+def times(a, b):
+    """A product, None where a factor is None."""
+    return None if a is None or b is None else a * b
+
+
+def same(x):
+    """x itself."""
+    return x
 
 
 class Pair:
@@ -75,20 +99,23 @@ class Pair:
 
     __array_ufunc__ = None  # `array * pair` calls Pair.__rmul__
 
-    def __init__(self, high, low):
+    def __init__(self, high, low=None):
         self.high, self.low = high, low
 
     def value(self):
-        """The nearest array."""
-        return self.high + self.low
+        """The nearest array: high + low, but `high` where that is 0, for its sign, and where it is NaN."""
+        if self.low is None:
+            return self.high
+        value = self.high + self.low
+        return patch(np.logical_not(np.abs(value) > 0), same, value, self.high)
 
     def __add__(self, other):
         other = pair(other)
-        total = exact_sum(self.high, other.high)
-        return fast_sum(total.high, total.low + (self.low + other.low))
+        exact = exact_sum(self.high, other.high)
+        return Pair(exact.high, total(exact.low, self.low, other.low))
 
     def __neg__(self):
-        return Pair(-self.high, -self.low)
+        return Pair(-self.high, None if self.low is None else -self.low)
 
     def __sub__(self, other):
         return self + -pair(other)
@@ -99,15 +126,20 @@ class Pair:
     def __mul__(self, other):
         other = pair(other)
         high = self.high * other.high
-        low = product_low(self.high, other.high, high) + (self.high * other.low + self.low * other.high)
-        return Pair(high, clean(low))
+        exact = is_power_of_two(self.high) or is_power_of_two(other.high)
+        rest = None if exact else product_low(self.high, other.high, high)
+        return Pair(high, total(rest, times(self.high, other.low), times(self.low, other.high)))
 
     def __truediv__(self, other):
         other = pair(other)
+        if is_power_of_two(other.high) and other.low is None:
+            return self * (1 / other.high)
         high = self.high / other.high
         product = high * other.high
-        rest = ((self.high - product) - product_low(high, other.high, product)) + (self.low - high * other.low)
-        return Pair(high, clean(rest / other.high))
+        rest = (self.high - product) - product_low(high, other.high, product)
+        rest = total(rest, self.low, times(-high, other.low))
+        inverted = isinstance(self.high, (int, float)) and self.high == 1
+        return Pair(high, rest * high if inverted else rest / other.high)
 
     def __rtruediv__(self, other):
         return pair(other) / self
@@ -126,12 +158,8 @@ class Pair:
     def __ge__(self, other):
         return self.high >= pair(other).high
 
-    def scaled(self, k):
-        """Times 2**k."""
-        return Pair(np.ldexp(self.high, k), np.ldexp(self.low, k))
-
     def sqrt(self):
         """The square root."""
         high = np.sqrt(self.high)
         square = high * high
-        return Pair(high, clean(((self.high - square) - product_low(high, high, square) + self.low) / (high + high)))
+        return Pair(high, total((self.high - square) - product_low(high, high, square), self.low) / (high + high))

@@ -9,13 +9,11 @@ import warnings
 import numpy as np
 
 from ..calls.arguments import LOOPS, checked_mask, checked_outs, loop_dtype, overrides
-from .double_double import Pair, pair
+from .double_double import Pair
+from .programs import Program
 
 # Elements in a block. Smaller blocks are slower, larger ones hardly faster.
 BLOCK = 32768
-
-# The same for a wide formula of float64, which keeps a dozen pairs and more at a time.
-PAIR_BLOCK = 4096
 
 
 def as_loop(name, inputs, loop, casting):
@@ -116,13 +114,20 @@ def warn_of_uninitialized():
     np.positive(np.zeros(1), where=np.zeros(1, bool))
 
 
-def like_a_ufunc(name, n_inputs, outputs, types, signature=None):
-    """Decorate an evaluator: it looks like a ufunc, and an operand's own __array_ufunc__ (pandas, dask) takes over its calls."""
+def like_a_ufunc(name, n_inputs, outputs, types, signature=None, plain=None):
+    """Decorate an evaluator: it looks like a ufunc, and an operand's own __array_ufunc__ (pandas, dask) takes over its calls.
+
+    `plain` is a short way for plain arrays (Evaluator.plain).
+    """
 
     def decorate(evaluate):
         evaluate.__name__ = evaluate.__qualname__ = name  # Python names it in the error for an unexpected keyword
 
         def function(*inputs, **keywords):
+            if plain is not None and (not keywords or keywords.keys() == {"out"}):
+                result = plain(inputs, keywords.get("out"))
+                if result is not None:
+                    return result
             if not n_inputs <= len(inputs) <= n_inputs + outputs:
                 most = n_inputs + outputs
                 raise TypeError(f"{name}() takes from {n_inputs} to {most} positional arguments but {len(inputs)} were given")
@@ -148,66 +153,119 @@ def like_a_ufunc(name, n_inputs, outputs, types, signature=None):
 
         function.__name__ = function.__qualname__ = name
         vars(function).update(nin=n_inputs, nout=outputs, nargs=n_inputs + outputs, signature=signature)
-        vars(function).update(types=types, ntypes=len(types), identity=None)
+        vars(function).update(types=types, ntypes=len(types), identity=None, plain=plain)
         return function
 
     return decorate
 
 
-def is_plain(inputs, out):
-    """Whether a call can do without the iterator: plain arrays of one shape and dtype, one block. A small call is faster then."""
-    first = inputs[0] if inputs else None
-    if type(first) is not np.ndarray or first.dtype not in LOOPS or not 0 < first.size <= BLOCK or first.ndim == 0:
-        return False
-    arrays = [value for value in inputs if type(value) is not float] + ([] if out is None else [out])
-    return all(
-        type(value) is np.ndarray
-        and value.dtype == first.dtype
-        and value.dtype.isnative
-        and value.shape == first.shape
-        and value.flags.c_contiguous
-        and value.flags.aligned
-        for value in arrays
-    ) and (out is None or out.flags.writeable)
+class Evaluator:
+    """A formula on arrays of one dtype, by a program for each kind of operands.
 
+    Attributes
+    ----------
+    usual : tuple
+        For each input the number that it often is, its default, or None. With that number the formula has fewer steps.
+    """
 
-def evaluator(formula, wide):
-    """A function that evaluates the formula on a block: arrays of one dtype, a tuple of results of that dtype."""
+    def __init__(self, formula, n_inputs, outputs, wide, usual):
+        self.formula, self.n_inputs, self.outputs, self.wide = formula, n_inputs, outputs, wide
+        self.usual = usual or (None,) * n_inputs
+        self.general = ("array",) * n_inputs
+        self.programs = {}
 
-    def evaluate(*arrays):
-        dtype = arrays[0].dtype
-        with np.errstate(all="ignore"):
-            if not wide:
-                results = formula(*arrays)
+    def record(self, dtype):
+        """The function that evaluates the formula on values."""
+
+        def evaluate(*values):
+            if not self.wide:
+                results = self.formula(*values)
             elif dtype == np.float32:
-                results = formula(*(array.astype(np.float64) for array in arrays))
+                results = self.formula(*(value.astype(np.float64) for value in values))
             else:
-                results = formula(*(Pair(array, np.zeros_like(array)) for array in arrays))
+                results = self.formula(*map(Pair, values))
             results = results if isinstance(results, tuple) else (results,)
-            if wide and dtype == np.float64:
-                return tuple(pair(result).value() for result in results)
-            return tuple(result.astype(dtype, copy=False) for result in results)
+            return [result.value() if isinstance(result, Pair) else result for result in results]
 
-    return evaluate
+        return evaluate
+
+    def program(self, dtype, kinds):
+        """The program for operands of these kinds."""
+        key = dtype, kinds
+        if key not in self.programs:
+            self.programs[key] = Program(self.record(dtype), dtype, np.float64 if self.wide else dtype, kinds)
+        return self.programs[key]
+
+    def block(self, arrays, dtype):
+        """The results for flat arrays, new arrays."""
+        return self.program(dtype, self.general)(arrays[0].size, arrays, (None,) * self.outputs)
+
+    def plain(self, inputs, out=None):
+        """The result for arrays of one shape and dtype, side by side in memory, and numbers; None where an input is anything else.
+
+        It is what the iterator would give, without its checks, casts and copies.
+        """
+        first = inputs[0] if len(inputs) == self.n_inputs else None
+        if not is_plain(first):
+            return None
+        dtype, shape = first.dtype, first.shape
+        kinds, operands = [], []
+        for value, usual in zip(inputs, self.usual, strict=True):
+            if type(value) is float:
+                if value == usual or (value != value and usual is not None and usual != usual):
+                    kinds.append(usual)
+                else:
+                    kinds.append("number")
+                    operands.append(np.array(value, dtype))
+            elif value is first or (is_plain(value) and value.dtype is dtype and value.shape == shape):
+                kinds.append("array")
+                operands.append(value)
+            else:
+                return None
+        outs = out if type(out) is tuple else (out,) * self.outputs
+        if out is not None:
+            if len(outs) != self.outputs or (self.outputs > 1 and type(out) is not tuple):
+                return None
+            for one in outs:
+                if not (is_plain(one) and one.dtype is dtype and one.shape == shape and one.flags.writeable):
+                    return None
+            if self.outputs > 1 and np.may_share_memory(*outs[:2]):
+                return None
+        if len(shape) > 1:
+            operands = [value.reshape(-1) if value.ndim else value for value in operands]
+        targets = outs
+        if out is not None:
+            apart = not any(np.may_share_memory(one, value) for one in outs for value in operands)
+            targets = [one.reshape(-1) if apart else None for one in outs]
+        results = self.program(dtype, tuple(kinds))(first.size, operands, targets)
+        if out is None:
+            results = results if len(shape) == 1 else [result.reshape(shape) for result in results]
+            return results[0] if self.outputs == 1 else tuple(results)
+        for one, target, result in zip(outs, targets, results, strict=True):
+            if result is not target:
+                one[...] = result.reshape(shape)
+        return out
 
 
-def blockwise(name, formula, n_inputs, outputs=1, wide=False):
-    """A function of `n_inputs` arrays with the keywords of a ufunc, made of a formula."""
-    evaluate = evaluator(formula, wide)
+def is_plain(array):
+    """Whether this is an array, and no instance of a subclass, that a program takes as it is."""
+    if type(array) is not np.ndarray or not (array.dtype is LOOPS[0] or array.dtype is LOOPS[1]):
+        return False
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned and array.ndim > 0 and array.size > 0
 
-    @like_a_ufunc(name, n_inputs, outputs, loop_types("f" * n_inputs, "f" * outputs))
+
+def blockwise(name, formula, n_inputs, outputs=1, wide=False, usual=None):
+    """A function of `n_inputs` arrays with the keywords of a ufunc, made of a formula; `usual` as for Evaluator."""
+    evaluate = Evaluator(formula, n_inputs, outputs, wide, usual)
+
+    @like_a_ufunc(name, n_inputs, outputs, loop_types("f" * n_inputs, "f" * outputs), plain=evaluate.plain)
     def function(*inputs, out=None, where=True, casting="same_kind", order="K", dtype=None, subok=True):
         if len(inputs) > n_inputs:
             if out is not None:
                 raise TypeError("cannot specify 'out' as both a positional and keyword argument")
             inputs, out = inputs[:n_inputs], (*inputs[n_inputs:], *[None] * (n_inputs + outputs - len(inputs)))
             out = out[0] if outputs == 1 else out
-        if where is True and dtype is None and casting == "same_kind" and order == "K" and outputs == 1 and is_plain(inputs, out):
-            (result,) = evaluate(*[np.asarray(value, inputs[0].dtype) for value in inputs])
-            if out is None:
-                return result
-            out[...] = result
-            return out
         loop = loop_dtype(name, inputs, dtype)
         outs = checked_outs(name, out, outputs, loop, casting)
         operands = as_loop(name, inputs, loop, casting)
@@ -232,12 +290,12 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False):
             ],
             casting="same_kind",
             order=order,
-            buffersize=PAIR_BLOCK if wide and loop == np.float64 else BLOCK,
+            buffersize=BLOCK,
         ) as blocks:
             blocks.reset()
             for block in blocks:
                 where = block[n_inputs] if masks else True
-                for target, result in zip(block[n_inputs + len(masks) :], evaluate(*block[:n_inputs]), strict=True):
+                for target, result in zip(block[n_inputs + len(masks) :], evaluate.block(block[:n_inputs], loop), strict=True):
                     casts.store(target, result, where)
             results = blocks.operands[n_inputs + len(masks) :]
         casts.report()

@@ -16,7 +16,7 @@ MASKING = ",d(),d(),q(),?(n)"  # scale, sink, limit, mask
 
 
 def elementwise():
-    """The arguments of `blockwise` for each elementwise evaluator: name, formula, numbers of arrays, and whether it is wide."""
+    """The arguments of `blockwise` for each elementwise evaluator: name, formula, numbers of arrays, whether it is wide, defaults."""
     for activation in ACTIVATIONS.values():
         name, n_parameters = activation.name, len(activation.parameters)
         operands, outputs = len(activation.operands), len(activation.gradients)
@@ -26,7 +26,8 @@ def elementwise():
             (name + "_backward_from_output", activation.backward_from_output, 2, 1, False),
         ):
             if formula is not None:
-                yield full_name, formula, arrays + n_parameters, results, is_wide
+                usual = [None] * arrays + [np.nan if value is None else value for value in activation.parameters.values()]
+                yield full_name, formula, arrays + n_parameters, results, is_wide, usual
     for name, one in FUSED.items():
         yield name, *one
 

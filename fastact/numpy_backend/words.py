@@ -13,7 +13,8 @@ both. elementwise.py sets the errstate: an overflow in a branch that `where` dro
 import numpy as np
 
 from . import coefficients, reduce
-from .double_double import Pair, clean, constant, exact_sum, fast_sum, pair, product_low
+from .double_double import Pair, constant, exact_sum, fast_sum, pair, product_low, same, times, total
+from .recording import call, patch, select
 
 # Words that exist in C for one kind of formula only.
 DIRECT_ONLY = ("fma", "sigmoid", "sigmoid_derivative")
@@ -26,50 +27,54 @@ LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42fefa0000p-1"), float.fromhex("0x1.cf
 
 
 def where(condition, yes, no):
-    """`yes` where the condition holds, `no` elsewhere. It works on bits: np.where branches, and takes several times as long."""
+    """`yes` where the condition holds, `no` elsewhere."""
     if isinstance(yes, Pair) or isinstance(no, Pair):
         yes, no = pair(yes), pair(no)
-        return Pair(where(condition, yes.high, no.high), where(condition, yes.low, no.low))
-    dtype = np.result_type(yes, no)
-    if dtype.kind != "f":
-        dtype = np.dtype(np.float64)
-    bits = np.dtype(f"i{dtype.itemsize}")
-    yes, no = np.asarray(yes, dtype).view(bits), np.asarray(no, dtype).view(bits)
-    selected = np.negative(condition.astype(bits))
-    selected &= yes ^ no
-    selected ^= no
-    return selected.view(dtype)
+        exact = yes.low is None and no.low is None
+        low = None if exact else select(condition, _low(yes), _low(no))
+        return Pair(select(condition, yes.high, no.high), low)
+    return select(condition, yes, no)
+
+
+def _low(x):
+    return 0.0 if x.low is None else x.low
 
 
 def unless_nan(x, value):
     """`value`, but NaN where x is NaN: for a formula whose comparisons would make a number of a NaN."""
-    nan = np.isnan(x.high if isinstance(x, Pair) else x)
-    if nan.any():
-        value = where(nan, x, value)
-    return value
+    x = x.high if isinstance(x, Pair) else x
+    if isinstance(value, Pair):
+        return Pair(unless_nan(x, value.high), value.low)
+    return patch(np.isnan(x), same, value, x)
 
 
 def abs(x):
     """The absolute value."""
     if isinstance(x, Pair):
-        return Pair(np.abs(x.high), where(x.high < 0, -x.low, x.low))
+        return Pair(np.abs(x.high), None if x.low is None else where(x.high < 0, -x.low, x.low))
     return np.abs(x)
 
 
 def maximum(a, b):
     """The larger, NaN where either is NaN."""
     if isinstance(a, Pair) or isinstance(b, Pair):
-        a, b = pair(a), pair(b)
-        return unless_nan(a, where(a < b, b, unless_nan(b, a)))
+        return _chosen(pair(a), pair(b), np.maximum, np.less)
     return np.maximum(a, b)
 
 
 def minimum(a, b):
     """The smaller, NaN where either is NaN."""
     if isinstance(a, Pair) or isinstance(b, Pair):
-        a, b = pair(a), pair(b)
-        return unless_nan(a, where(a > b, b, unless_nan(b, a)))
+        return _chosen(pair(a), pair(b), np.minimum, np.greater)
     return np.minimum(a, b)
+
+
+def _chosen(a, b, choose, other):
+    """The larger or the smaller of two pairs."""
+    if a.low is None and b.low is None:
+        return Pair(choose(a.high, b.high))
+    of_b = other(a.high, b.high)  # false of NaN
+    return Pair(choose(a.high, b.high), where(of_b, _low(b), _low(a)))
 
 
 def clip(x, low, high):
@@ -80,10 +85,10 @@ def clip(x, low, high):
 def fma(a, b, c):
     """a b + c, as if rounded once: float32 in float64; of float64 the rounding errors of product and sum come last."""
     if c.dtype == np.float32:
-        return (np.multiply(a, b, dtype=np.float64) + c).astype(np.float32)
+        return (a.astype(np.float64) * b + c).astype(np.float32)
     product = a * b
     total = exact_sum(product, c)
-    return total.high + clean(total.low + product_low(a, b, product))
+    return Pair(total.high, total.low + product_low(a, b, product)).value()
 
 
 def sqrt(x):
@@ -100,77 +105,88 @@ def polynomial(x, *coefficients):
     return y
 
 
-def _exp_parts(z, low):
-    """t and k in e**z = 2**k (1 + t), of a pair z; t is a pair."""
-    x = np.clip(z.high, low, 710)
+def exp(x):
+    """e**x. NumPy's function of float64 is within 0.53 ULP."""
+    if isinstance(x, Pair):
+        high = np.exp(x.high)
+        return Pair(high, times(high, x.low))
+    return np.exp(x.astype(np.float64, copy=False)).astype(x.dtype, copy=False)
+
+
+def _exp_parts(x, rest):
+    """t and k in e**(x + rest) = 2**k (1 + t), for a small rest; t is a pair."""
     k = np.rint(x * (1 / LN2))
     first, last = x - k * LN2_HIGH, k * LN2_LOW
     r = first - last
-    rest = (first - r) - last + where(np.abs(z.low) > 1, 0, z.low)  # beyond 2**53 z is clipped, and z.low may be large
+    rest = total((first - r) - last, rest)
     square = r * r
-    tail = polynomial(r, *coefficients.long_exp_terms)
-    # t = r + r**2 / 2 + r**3 tail, with all rounding errors
-    more = fast_sum(square * 0.5, square * r * tail)
-    t = fast_sum(r, more.high)
-    t.low += more.low + (0.5 * product_low(r, r, square) + (t.high * rest + rest))
-    return t, np.nan_to_num(k).astype(np.int32)
+    # t = r + r**2 / 2 + r**3 tail
+    t = fast_sum(r, square * 0.5 + square * r * polynomial(r, *coefficients.long_exp_terms))
+    return Pair(t.high, t.low + (t.high * rest + rest)), k
 
 
-def exp(x):
-    """e**x."""
-    if isinstance(x, Pair):
-        t, k = _exp_parts(x, -746)
-        p = fast_sum(np.ones_like(t.high), t.high)
-        return Pair(p.high, p.low + t.low).scaled(k)
-    return np.exp(x, dtype=np.float64).astype(x.dtype, copy=False)
+def _power_of_two(k):
+    """2**k of an array of whole numbers between -1022 and 1023."""
+    return ((k + (2.0**52 + 1023)).view(np.int64) << 52).view(np.float64)
 
 
 def exp_times(a, x):
     """a e**x, rounded once, even where the result is subnormal. It is 0 where e**x is 0, however large a is."""
     if isinstance(x, Pair):
-        t, k = _exp_parts(x, -1400)
-        p = fast_sum(np.ones_like(t.high), t.high)
-        product = pair(a) * Pair(p.high, p.low + t.low)
-        return pair(where(x.high < -1400, 0, np.ldexp(product.value(), k)))
-    return where(x < -745, 0, a * np.exp(x))
+        return _with_tail(a, x, a * exp(x))
+    return patch(x < -745, _zero, a * np.exp(x), x)
+
+
+def _zero(x):
+    return 0.0
+
+
+def _with_tail(a, x, product):
+    """The pair a e**x, given that product, whose digits are too few where e**x is subnormal."""
+    a, product = pair(a), pair(product)
+    far = x.high < -700
+    high = patch(far, _tail, product.high, a.high, _low(a), x.high, _low(x))
+    return Pair(high, patch(far, _zero, _low(product), x.high))
+
+
+def _tail(a, a_low, x, x_low):
+    """The array (a + a_low) e**(x + x_low), computed for x < -700."""
+    bounded = np.maximum(x, -1400)
+    t, k = _exp_parts(bounded, np.where(np.abs(x_low) > 1, 0, x_low))  # beyond 2**53 x_low may be large
+    product = Pair(a, a_low) * (1 + t)
+    return np.where(x < -1400, 0, np.ldexp(product.value(), k.astype(np.int32)))
 
 
 def damped(a, x, e):
     """a e**min(x, 0), given e = e**-|x|."""
     if isinstance(x, Pair):
-        return exp_times(a, minimum(x, 0))
-    return where(x < 0, where(x < -745, 0, a * e), a)
+        return where(x < 0, _with_tail(a, x, a * e), a)
+    return where(x < 0, patch(x < -745, _zero, a * e, x), a)
 
 
 def expm1(x):
     """e**x - 1."""
     if isinstance(x, Pair):
-        t, k = _exp_parts(Pair(np.clip(x.high, -50, 60), x.low), -50)
-        power = np.ldexp(1.0, k)
-        y = exact_sum(power, np.float64(-1)) + Pair(power * t.high, power * t.low)
-        y = where(x.high > 60, exp(x), y)  # where subtracting 1 changes nothing
-        return Pair(np.copysign(y.high, x.high), y.low)  # -0 keeps its sign
-    return np.expm1(x, dtype=np.float64).astype(x.dtype, copy=False)
+        t, k = _exp_parts(np.minimum(np.maximum(x.high, -50), 710), x.low)
+        power = _power_of_two(np.minimum(k, 1023))
+        y = exact_sum(power, -1.0) + Pair(power * t.high, power * t.low)
+        # Beyond 709 the power overflows. -0 keeps its sign, and so does a subnormal number.
+        return Pair(np.copysign(where(x.high > 700, np.exp(x.high), y.high), x.high), y.low)
+    return np.expm1(x.astype(np.float64, copy=False)).astype(x.dtype, copy=False)
 
 
 def log1p(x):
     """log(1 + x) for -0.7 <= x <= 2.1."""
-    if not isinstance(x, Pair):
-        return np.log1p(x)
-    y = pair(np.log1p(x.high))
-    t = expm1(-y)  # for one step of Newton's method
-    return y + (x + t + x * t)
+    if isinstance(x, Pair):
+        return Pair(np.log1p(x.high), None if x.low is None else x.low / (1 + x.high))
+    return np.log1p(x)
 
 
 def log(x):
     """The natural logarithm."""
-    if not isinstance(x, Pair):
-        return np.log(x)
-    fraction, k = np.frexp(x.high)
-    k = k - (fraction < 0.71)
-    y = k * pair(LN2) + log1p(x.scaled(-k) - 1)
-    plain = np.isfinite(x.high) & (x.high > 0)
-    return where(plain, y, np.log(x.high))
+    if isinstance(x, Pair):
+        return Pair(np.log(x.high), None if x.low is None else x.low / x.high)
+    return np.log(x)
 
 
 def tanh(x):
@@ -193,10 +209,11 @@ def scaled_normal_tail(t):
 
 
 def _terms(x, terms, low):
-    """A polynomial whose leading coefficients are in two parts."""
-    y = polynomial(x, *terms[len(low) :])
-    for i in reversed(range(len(low))):
-        y = Pair(np.float64(terms[i]), np.float64(low[i])) + y * x
+    """A polynomial; `low` has the rest of its leading coefficients. Of a pair the last two steps are pairs."""
+    count = min(len(low), 2)
+    y = polynomial(x, *terms[count:])
+    for i in reversed(range(count)):
+        y = Pair(terms[i], low[i]) + y * x
     return y
 
 
@@ -212,14 +229,22 @@ def erf(s):
 
 def _shifted_sin(z, a, x, shift):
     """sin(z + shift pi) for a pair z = a x and a shift of 0 or 1/4."""
-    k, r = reduce.remainder(z, a, x, shift)
+    a, x = pair(a), pair(x)
+    parts = z.high, _low(z), a.high, _low(a), x.high, _low(x), float(shift)
+    return Pair(*call(_sine_parts, ("f8", "f8"), *parts))
+
+
+def _sine_parts(z, z_low, a, a_low, x, x_low, shift):
+    """The high and low part of the sine of arrays."""
+    k, r = reduce.remainder(Pair(z, z_low), Pair(a, a_low), Pair(x, x_low), shift)
     y = r * _terms(r * r, coefficients.long_sin_terms, coefficients.long_sin_terms_low)
-    return where(k % 2 != 0, -y, y)
+    y = where(k % 2 != 0, -y, y)
+    return y.high, y.low
 
 
 def sin(z):
     """The sine."""
-    return _shifted_sin(z, z, 1, 0) if isinstance(z, Pair) else np.sin(z)
+    return _shifted_sin(z, z, 1.0, 0) if isinstance(z, Pair) else np.sin(z)
 
 
 def sin_plus_cos(a, x):
@@ -230,7 +255,7 @@ def sin_plus_cos(a, x):
 
 def _left_tail(x):
     """sigmoid(-|x|) in float64. The exponent is never positive, so that exp cannot overflow and the tail keeps its digits."""
-    e = np.exp(-np.abs(x), dtype=np.float64)
+    e = np.exp(-np.abs(x.astype(np.float64, copy=False)))
     q = e / (1 + e)
     if x.dtype == np.float64:  # correct the rounding of 1 + e, which would make the error 2.1 ULP
         q += ((e - q) - q * e) / (1 + e)

@@ -1,0 +1,294 @@
+"""Make Python functions of a recorded formula (recording.py), and run them on arrays.
+
+A program for small arrays is a line for each call. One for large arrays goes block by block, and its calls write to buffers that
+are used again, so that all of them stay in the cache.
+"""
+
+import contextvars
+
+import numpy as np
+
+from .recording import Recording, patched
+
+# Up to this many elements an array is small.
+SMALL = 2048
+# Elements in a block: the buffers of a formula fit into the second cache.
+BLOCK = 8192
+
+# These ufuncs may write to the array that they read. Others are slower then, or give other last bits.
+SIMPLE = {
+    *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sqrt, np.rint),
+    *(np.maximum, np.minimum, np.bitwise_and, np.bitwise_xor, np.logical_and, np.logical_not),
+}
+# They take several times as long with a number as with an array of equal numbers.
+FASTER_BY_ARRAY = {np.maximum, np.minimum}
+
+contexts: list[contextvars.Context] = []
+
+
+def quietly(function, *arguments):
+    """Call a function that ignores floating-point errors. np.errstate takes longer than a small call of a ufunc.
+
+    A context serves one call at a time: a call that interrupts another, or runs beside it, takes another context.
+    """
+    try:
+        context = contexts.pop()
+    except IndexError:
+        context = contextvars.Context()
+        context.run(np.seterr, all="ignore")
+    try:
+        return context.run(function, *arguments)
+    finally:
+        contexts.append(context)
+
+
+class Program:
+    """A formula for operands of certain kinds.
+
+    Parameters
+    ----------
+    record : callable
+        (values) -> results: it evaluates the formula on values that are recorded.
+    dtype, working : numpy.dtype
+        Of the operands and the results, and of the computation.
+    kinds : tuple
+        For each operand "array", "number", or the number that it always is.
+    """
+
+    def __init__(self, record, dtype, working, kinds):
+        self.record, self.dtype, self.working, self.kinds = record, dtype, working, kinds
+        self.of_small = quietly(Source(*self.recorded(False)).small)
+        self.of_large = None
+
+    def recorded(self, large):
+        """A recording and its results."""
+        recording = Recording(large, self.working)
+        values = [
+            recording.input(i, self.dtype, kind == "number") if isinstance(kind, str) else recording.constant(kind, self.dtype)
+            for i, kind in enumerate(self.kinds)
+        ]
+        results = [recording.cast(recording.value(one, values[0]), self.dtype) for one in self.record(*values)]
+        return recording, [value for value in values if value.function == "input"], results
+
+    def __call__(self, size, operands, outs):
+        """The results, flat arrays. The operands that are not constant: flat arrays of `size` elements, and 0-d arrays.
+
+        An entry of `outs` is a flat array to write to, which must not overlap any operand, or None.
+        """
+        if size <= SMALL:
+            return quietly(self.of_small, size, *operands)
+        if self.of_large is None:
+            self.of_large = quietly(Source(*self.recorded(True)).large)
+        outs = [np.empty(size, self.dtype) if out is None else out for out in outs]
+        quietly(self.by_blocks, size, operands, outs)
+        return outs
+
+    def by_blocks(self, size, operands, outs):
+        """Run the program for large arrays."""
+        function, needed = self.of_large
+        step = min(size, BLOCK)
+        buffers = {}
+        for start in range(0, size, step):
+            stop = min(start + step, size)
+            places = []
+            for kind, number, dtype in needed:
+                if kind == "operand":
+                    place = operands[number][start:stop]
+                elif kind == "number":
+                    place = operands[number]
+                elif kind == "out":
+                    place = outs[number][start:stop]
+                else:
+                    if (kind, number) not in buffers:
+                        buffers[kind, number] = np.full(step, np.frombuffer(number, dtype)) if kind == "constant" else np.empty(step, dtype)
+                    place = buffers[kind, number][: stop - start]
+                places.append(place if place.dtype == dtype else place.view(dtype))
+            function(*places)
+
+
+def fresh(value, size):
+    """A new array with the elements, or the one number, of a value."""
+    return np.array(np.broadcast_to(value, size))
+
+
+class Source:
+    """The text of a Python function that computes the results of a recording.
+
+    Attributes
+    ----------
+    values : list of Value
+        Those that the results need, in order.
+    roots : dict
+        For each value, by id, the value whose memory it is: a view has the memory of another.
+    last : dict
+        The last step that uses the memory of a value, by the id of its root.
+    known : dict
+        The global names of the function.
+    """
+
+    def __init__(self, recording, inputs, results):
+        self.results = results
+        needed, waiting = set(), list(results)
+        while waiting:
+            value = waiting.pop()
+            if id(value) not in needed:
+                needed.add(id(value))
+                waiting += value.arguments
+        self.values = [value for value in recording.values if id(value) in needed]
+        self.inputs = [id(value) for value in inputs]
+        self.names = {each: f"t{i}" for i, each in enumerate([*self.inputs, *needed - set(self.inputs)])}
+        self.known = {"patched": patched, "fresh": fresh, "copyto": np.copyto}
+        self.lines: list[str] = []
+        self.roots = {}
+        for value in self.values:
+            viewed = value.function == "view" and not value.uniform
+            self.roots[id(value)] = self.roots[id(value.arguments[0])] if viewed else value
+        self.last = {}
+        for i, value in enumerate(self.values):
+            for each in (value, *value.arguments):
+                self.last[self.root(each)] = i
+        for value in results:
+            self.last[self.root(value)] = len(self.values)
+
+    def root(self, value):
+        """The id of the value whose memory this one has."""
+        return id(self.roots[id(value)])
+
+    def owned(self, value):
+        """Whether the program makes the memory of a value."""
+        root = self.roots[id(value)]
+        return not root.uniform and root.function not in ("input", "constant", "item")
+
+    def dying(self, value, i, others=()):
+        """Whether nobody needs the memory of a value after step i, which may overwrite it then."""
+        last = self.last[self.root(value)] == i
+        return last and self.owned(value) and all(self.root(each) != self.root(value) for each in others)
+
+    def name(self, thing, kind):
+        """The name of an object that the text uses."""
+        name = f"{kind}{id(thing)}"
+        self.known[name] = thing  # which keeps its id
+        return name
+
+    def function(self, parameters, last=()):
+        """The function that the lines make."""
+        exec("\n    ".join([f"def program({', '.join(parameters)}):", *self.lines, *last, "pass"]), self.known)
+        return self.known["program"]
+
+    def expression(self, value, given, i):
+        """What makes a value, of the names of its arguments; it may overwrite an argument."""
+        match value.function:
+            case "view" | "cast":
+                return f"{given[0]}.{'view' if value.function == 'view' else 'astype'}({self.name(value.dtype, 'd')})"
+            case "item":
+                return f"{given[0]}[{value.extra}]"
+            case "patch":
+                return f"patched({self.name(value.extra, 'f')}, {', '.join(given)})"
+        return f"{self.name(value.function, 'f')}({', '.join(given)})"
+
+    def small(self):
+        """A function (size, *operands) -> results."""
+        for i, value in enumerate(self.values):
+            name, function, arguments = self.names[id(value)], value.function, value.arguments
+            given = [self.names[id(each)] for each in arguments]
+            if function == "constant":
+                self.known[name] = value.extra
+            elif function == "patch" and not self.dying(arguments[1], i, (arguments[0], *arguments[2:])):
+                given[1] = f"fresh({given[1]}, size)"
+            elif function is np.where and self.dying(arguments[2], i, arguments[:2]):
+                self.lines += [f"copyto({given[2]}, {given[1]}, where={given[0]})", f"{name} = {given[2]}"]
+                continue
+            elif function in FASTER_BY_ARRAY:
+                for k, each in enumerate(arguments):
+                    if each.known is not None:
+                        given[k] = f"{self.name(np.full(SMALL, each.extra), 'k')}[:size]"
+            if function not in ("input", "constant"):
+                self.lines.append(f"{name} = {self.expression(value, given, i)}")
+        returned, taken = [], set()
+        for value in self.results:
+            name = self.names[id(value)]
+            own = self.owned(value) and self.root(value) not in taken
+            taken.add(self.root(value))
+            returned.append(name if own else f"fresh({name}, size)")
+        return self.function(["size", *(self.names[each] for each in self.inputs)], [f"return {', '.join(returned)},"])
+
+    def large(self):
+        """A function that has a block of each array, and what these are: (kind, number, dtype)."""
+        self.needed: dict[tuple, str] = {}
+        self.places: dict[int, tuple] = {}  # kind and number, by the id of the root
+        free: dict[int, list] = {}  # buffers that nobody uses, by the size of an element
+        for number, value in enumerate(self.results):
+            place = "out", number
+            while self.owned(value) and self.root(value) not in self.places:
+                value = self.roots[id(value)]
+                self.places[id(value)] = place
+                arguments = value.arguments
+                if value.function != "patch" or not self.dying(arguments[1], self.values.index(value), (arguments[0], *arguments[2:])):
+                    break
+                value = arguments[1]  # it is patched in place
+        count = 0
+        for i, value in enumerate(self.values):
+            name, function, arguments = self.names[id(value)], value.function, value.arguments
+            if function == "input":
+                self.places[id(value)] = "number" if value.uniform else "operand", self.inputs.index(id(value))
+                continue
+            if function == "constant":
+                self.known[name] = value.extra
+                continue
+            if function == "view" and not value.uniform and self.root(value) in self.places:
+                continue
+            given = [self.text(each) for each in arguments]
+            if function in FASTER_BY_ARRAY and not value.uniform:
+                given = [
+                    self.parameter("constant", each.extra.tobytes(), each.dtype) if each.known is not None else text
+                    for each, text in zip(arguments, given, strict=True)
+                ]
+            if not self.owned(value) or function == "view" or not (function in ("cast", "patch") or isinstance(function, np.ufunc)):
+                self.lines.append(f"{name} = {self.expression(value, given, i)}")
+                continue
+            dead = {self.root(each) for each in arguments if self.dying(each, i)}
+            dead = [self.places[each] for each in dead if each in self.places and self.places[each][0] == "buffer"]
+            if function == "patch" and self.dying(arguments[1], i, (arguments[0], *arguments[2:])) and self.place(arguments[1]):
+                inherited = self.place(arguments[1])
+                if self.places.setdefault(id(value), inherited) == inherited:
+                    dead = [place for place in dead if place != inherited]
+            if function in SIMPLE:
+                self.release(dead, free)
+            if id(value) not in self.places:
+                spare = free.setdefault(value.dtype.itemsize, [])
+                count += not spare
+                self.places[id(value)] = spare.pop() if spare else ("buffer", (count, value.dtype.itemsize))
+            if function not in SIMPLE:
+                self.release(dead, free)
+            target = self.text(value)
+            if function == "patch":
+                if target != given[1]:
+                    self.lines.append(f"copyto({target}, {given[1]})")
+                self.lines.append(self.expression(value, [given[0], target, *given[2:]], i))
+            elif function == "cast":
+                self.lines.append(f"copyto({target}, {given[0]}, casting='unsafe')")
+            else:
+                self.lines.append(f"{self.name(function, 'f')}({', '.join(given)}, out={target})")
+        for number, value in enumerate(self.results):
+            if self.place(value) != ("out", number):
+                self.lines.append(f"copyto({self.parameter('out', number, value.dtype)}, {self.text(value)})")
+        return self.function(list(self.needed.values())), list(self.needed)
+
+    @staticmethod
+    def release(places, free):
+        """Let buffers be used again."""
+        for place in places:
+            free.setdefault(place[1][1], []).append(place)
+
+    def place(self, value):
+        """Where the memory of a value is: the kind and the number of an argument; None for a local name."""
+        return self.places.get(self.root(value))
+
+    def text(self, value):
+        """The name of a value in a program for large arrays."""
+        place = self.place(value)
+        return self.parameter(*place, value.dtype) if place else self.names[id(value)]
+
+    def parameter(self, kind, number, dtype):
+        """The name of an argument that is a block of memory, or a number."""
+        return self.needed.setdefault((kind, number, dtype), f"p{len(self.needed)}")
