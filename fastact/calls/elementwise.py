@@ -36,6 +36,8 @@ ELSEWHERE = {
     "weight": "",  # weights of classes: there is no such keyword, and pos_weight is something else
 }
 
+SHORT = {"y", "out"}  # the keywords of short_way
+
 
 class Call:
     """A call of one elementwise function.
@@ -281,11 +283,50 @@ def answers_for_itself(value):
 
 def public(call, document):
     """A plain function with the signature and the docstring of `call`."""
+    function = short_way(call) if type(call) is Call and all(hasattr(one, "plain") for one in call.default if one) else None
+    if function is None:
 
-    def function(*args, **kwargs):
-        return call(*args, **kwargs)
+        def function(*args, **kwargs):
+            return call(*args, **kwargs)
 
     return describe(function, call.name, document, call.signature)
+
+
+def short_way(call):
+    """A function for a call of the fallback: plain arrays and parameters known to be right go to the evaluator at once.
+
+    Parameters that are given are right if a call with the same has passed, in the same dtype.
+    """
+    from_input, from_output = (one and one.plain for one in call.default)
+    count, passed = len(call.operands), set()
+    usual = tuple(np.nan if value is None else value for value in call.parameters.values())
+    complete = REQUIRED not in usual
+
+    def function(*args, **kwargs):
+        evaluate, given, numbers = from_input, args[:count], args[count:]
+        if kwargs:
+            if not kwargs.keys() <= SHORT:
+                return call(*args, **kwargs)
+            if kwargs.get("y") is not None:
+                evaluate = from_output if len(args) == 1 or args[1:2] == (None,) else None
+                given = args[0], kwargs["y"]
+        known = None
+        if not numbers:
+            right = complete
+            numbers = usual
+        else:
+            known = (evaluate, getattr(args[0], "dtype", None), *numbers) if set(map(type, numbers)) == {float} else None
+            right = known in passed
+        if right and evaluate and given:
+            result = evaluate(given, numbers, kwargs.get("out"))
+            if result is not None:
+                return result
+        result = call(*args, **kwargs)
+        if known and len(passed) < 64:
+            passed.add(known)
+        return result
+
+    return function
 
 
 def ufunc_signature(operands):

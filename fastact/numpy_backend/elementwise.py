@@ -12,6 +12,8 @@ from ..calls.arguments import LOOPS, checked_mask, checked_outs, loop_dtype, ove
 from .double_double import Pair
 from .programs import Program
 
+FLOAT32, FLOAT64 = LOOPS
+
 # Elements in a block. Smaller blocks are slower, larger ones hardly faster.
 BLOCK = 32768
 
@@ -114,18 +116,18 @@ def warn_of_uninitialized():
     np.positive(np.zeros(1), where=np.zeros(1, bool))
 
 
-def like_a_ufunc(name, n_inputs, outputs, types, signature=None, plain=None):
+def like_a_ufunc(name, n_inputs, outputs, types, signature=None, plain=None, n_arrays=0):
     """Decorate an evaluator: it looks like a ufunc, and an operand's own __array_ufunc__ (pandas, dask) takes over its calls.
 
-    `plain` is a short way for plain arrays (Evaluator.plain).
+    `plain` is a short way for plain arrays (Evaluator.plain), of which there are `n_arrays`.
     """
 
     def decorate(evaluate):
         evaluate.__name__ = evaluate.__qualname__ = name  # Python names it in the error for an unexpected keyword
 
         def function(*inputs, **keywords):
-            if plain is not None and (not keywords or keywords.keys() == {"out"}):
-                result = plain(inputs, keywords.get("out"))
+            if plain is not None and inputs and (not keywords or keywords.keys() == {"out"}):
+                result = plain(inputs[:n_arrays], inputs[n_arrays:], keywords.get("out"))
                 if result is not None:
                     return result
             if not n_inputs <= len(inputs) <= n_inputs + outputs:
@@ -164,15 +166,16 @@ class Evaluator:
 
     Attributes
     ----------
+    n_arrays : int
+        The number of inputs that are arrays, as a rule; parameters follow.
     usual : tuple
-        For each input the number that it often is, its default, or None. With that number the formula has fewer steps.
+        The defaults of the parameters, None where there is none. With a default the formula has fewer steps.
     """
 
     def __init__(self, formula, n_inputs, outputs, wide, usual):
         self.formula, self.n_inputs, self.outputs, self.wide = formula, n_inputs, outputs, wide
-        self.usual = usual or (None,) * n_inputs
-        self.general = ("array",) * n_inputs
-        self.programs = {}
+        self.n_arrays, self.usual = n_inputs - len(usual), usual
+        self.programs, self.found = {}, {loop: {} for loop in LOOPS}
 
     def record(self, dtype):
         """The function that evaluates the formula on values."""
@@ -191,75 +194,81 @@ class Evaluator:
 
     def program(self, dtype, kinds):
         """The program for operands of these kinds."""
-        key = dtype, kinds
-        if key not in self.programs:
-            self.programs[key] = Program(self.record(dtype), dtype, np.float64 if self.wide else dtype, kinds)
-        return self.programs[key]
+        if (dtype, kinds) not in self.programs:
+            working = np.dtype(np.float64) if self.wide else dtype
+            self.programs[dtype, kinds] = Program(self.record(dtype), dtype, working, kinds)
+        return self.programs[dtype, kinds]
 
     def block(self, arrays, dtype):
         """The results for flat arrays, new arrays."""
-        return self.program(dtype, self.general)(arrays[0].size, arrays, (None,) * self.outputs)
+        return self.program(dtype, ("array",) * self.n_inputs)(arrays[0].size, arrays, (None,) * self.outputs)
 
-    def plain(self, inputs, out=None):
+    def with_numbers(self, dtype, numbers):
+        """The program for parameters that are these numbers, and those of them that are operands of it."""
+        found = self.found[dtype]
+        if numbers not in found:
+            if len(numbers) != len(self.usual) or set(map(type, numbers)) - {float}:
+                return None
+            constant = [a == b or (a != a and b is not None and b != b) for a, b in zip(numbers, self.usual, strict=True)]
+            kinds = [a if same else "number" for a, same in zip(numbers, constant, strict=True)]
+            program = self.program(dtype, ("array",) * self.n_arrays + tuple(kinds))
+            if len(found) > 64:
+                found.clear()
+            found[numbers] = program, [np.array(a, dtype) for a, same in zip(numbers, constant, strict=True) if not same]
+        return found[numbers]
+
+    def plain(self, arrays, numbers, out=None):
         """The result for arrays of one shape and dtype, side by side in memory, and numbers; None where an input is anything else.
 
         It is what the iterator would give, without its checks, casts and copies.
         """
-        first = inputs[0] if len(inputs) == self.n_inputs else None
-        if not is_plain(first):
+        first = arrays[0]
+        if type(first) is not np.ndarray or len(arrays) != self.n_arrays:
             return None
-        dtype, shape = first.dtype, first.shape
-        kinds, operands = [], []
-        for value, usual in zip(inputs, self.usual, strict=True):
-            if type(value) is float:
-                if value == usual or (value != value and usual is not None and usual != usual):
-                    kinds.append(usual)
-                else:
-                    kinds.append("number")
-                    operands.append(np.array(value, dtype))
-            elif value is first or (is_plain(value) and value.dtype is dtype and value.shape == shape):
-                kinds.append("array")
-                operands.append(value)
-            else:
+        dtype, shape, size = first.dtype, first.shape, first.size
+        if not ((dtype is FLOAT32 or dtype is FLOAT64) and size and shape):
+            return None
+        for array in arrays:
+            flags = array.flags if type(array) is np.ndarray else None
+            if not (flags and flags.c_contiguous and flags.aligned and array.dtype is dtype and array.shape == shape):
                 return None
-        outs = out if type(out) is tuple else (out,) * self.outputs
-        if out is not None:
-            if len(outs) != self.outputs or (self.outputs > 1 and type(out) is not tuple):
-                return None
-            for one in outs:
-                if not (is_plain(one) and one.dtype is dtype and one.shape == shape and one.flags.writeable):
-                    return None
-            if self.outputs > 1 and np.may_share_memory(*outs[:2]):
-                return None
+        found = self.with_numbers(dtype, numbers)
+        if found is None:
+            return None
+        program, operands = found
         if len(shape) > 1:
-            operands = [value.reshape(-1) if value.ndim else value for value in operands]
-        targets = outs
+            arrays = [array.reshape(-1) for array in arrays]
         if out is not None:
-            apart = not any(np.may_share_memory(one, value) for one in outs for value in operands)
-            targets = [one.reshape(-1) if apart else None for one in outs]
-        results = self.program(dtype, tuple(kinds))(first.size, operands, targets)
-        if out is None:
-            results = results if len(shape) == 1 else [result.reshape(shape) for result in results]
-            return results[0] if self.outputs == 1 else tuple(results)
-        for one, target, result in zip(outs, targets, results, strict=True):
+            return self.into(out, program, size, (*arrays, *operands), dtype, shape)
+        results = program(size, (*arrays, *operands), (None,) * self.outputs)
+        if len(shape) > 1:
+            results = [result.reshape(shape) for result in results]
+        return results[0] if self.outputs == 1 else tuple(results)
+
+    def into(self, out, program, size, operands, dtype, shape):
+        """The same for `out`; None if it is not one plain array for each result, apart from one another."""
+        outs = out if type(out) is tuple else (out,)
+        if len(outs) != self.outputs or (self.outputs > 1 and type(out) is not tuple):
+            return None
+        for i, one in enumerate(outs):
+            flags = one.flags if type(one) is np.ndarray else None
+            if not (flags and flags.behaved and flags.c_contiguous and one.dtype is dtype and one.shape == shape):
+                return None
+            if any(np.may_share_memory(one, other) for other in outs[:i]):
+                return None
+        apart = not any(np.may_share_memory(one, value) for one in outs for value in operands)
+        targets = [one.reshape(-1) if apart else None for one in outs]
+        for one, target, result in zip(outs, targets, program(size, operands, targets), strict=True):
             if result is not target:
                 one[...] = result.reshape(shape)
-        return out
+        return outs[0] if self.outputs == 1 else outs
 
 
-def is_plain(array):
-    """Whether this is an array, and no instance of a subclass, that a program takes as it is."""
-    if type(array) is not np.ndarray or not (array.dtype is LOOPS[0] or array.dtype is LOOPS[1]):
-        return False
-    flags = array.flags
-    return flags.c_contiguous and flags.aligned and array.ndim > 0 and array.size > 0
-
-
-def blockwise(name, formula, n_inputs, outputs=1, wide=False, usual=None):
+def blockwise(name, formula, n_inputs, outputs=1, wide=False, usual=()):
     """A function of `n_inputs` arrays with the keywords of a ufunc, made of a formula; `usual` as for Evaluator."""
     evaluate = Evaluator(formula, n_inputs, outputs, wide, usual)
 
-    @like_a_ufunc(name, n_inputs, outputs, loop_types("f" * n_inputs, "f" * outputs), plain=evaluate.plain)
+    @like_a_ufunc(name, n_inputs, outputs, loop_types("f" * n_inputs, "f" * outputs), None, evaluate.plain, evaluate.n_arrays)
     def function(*inputs, out=None, where=True, casting="same_kind", order="K", dtype=None, subok=True):
         if len(inputs) > n_inputs:
             if out is not None:

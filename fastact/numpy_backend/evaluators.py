@@ -6,12 +6,13 @@ The compiled core has evaluators of the same names and signatures. It lacks thos
 import numpy as np
 
 from .. import formulas, fused, rows  # noqa: F401  (they fill the registries)
-from ..declare import ACTIVATIONS, FUSED, LOSSES, ROWS
+from ..declare import ACTIVATIONS, FUSED, LOSSES, REQUIRED, ROWS
 from ..declare_rows import takes_masking
 from .elementwise import blockwise
 from .logits import Masking
 from .rows import along_axis
 
+NOT_GIVEN = {None: np.nan, REQUIRED: None}  # what Evaluator takes for these defaults
 MASKING = ",d(),d(),q(),?(n)"  # scale, sink, limit, mask
 
 
@@ -26,7 +27,7 @@ def elementwise():
             (name + "_backward_from_output", activation.backward_from_output, 2, 1, False),
         ):
             if formula is not None:
-                usual = [None] * arrays + [np.nan if value is None else value for value in activation.parameters.values()]
+                usual = tuple(NOT_GIVEN.get(value, value) for value in activation.parameters.values())
                 yield full_name, formula, arrays + n_parameters, results, is_wide, usual
     for name, one in FUSED.items():
         yield name, *one

@@ -12,16 +12,19 @@ from .recording import Recording, patched
 
 # Up to this many elements an array is small.
 SMALL = 2048
-# Elements in a block: the buffers of a formula fit into the second cache.
-BLOCK = 8192
+# Bytes of an operand in a block: the buffers of a formula fit into the second cache.
+BLOCK = 2**17
 
 # These ufuncs may write to the array that they read. Others are slower then, or give other last bits.
 SIMPLE = {
     *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sqrt, np.rint),
     *(np.maximum, np.minimum, np.bitwise_and, np.bitwise_xor, np.logical_and, np.logical_not),
 }
+CALLS = ("cast", "patch", "select")  # what has a result in a buffer besides ufuncs
 # They take several times as long with a number as with an array of equal numbers.
 FASTER_BY_ARRAY = {np.maximum, np.minimum}
+
+BITS = {4: np.int32, 8: np.int64}
 
 contexts: list[contextvars.Context] = []
 
@@ -57,12 +60,12 @@ class Program:
 
     def __init__(self, record, dtype, working, kinds):
         self.record, self.dtype, self.working, self.kinds = record, dtype, working, kinds
-        self.of_small = quietly(Source(*self.recorded(False)).small)
-        self.of_large = None
+        self.recorded = quietly(self.recording)
+        self.of_small, self.of_large = Source(*self.recorded).small(), None
 
-    def recorded(self, large):
-        """A recording and its results."""
-        recording = Recording(large, self.working)
+    def recording(self):
+        """A recording, its inputs and its results."""
+        recording = Recording(self.working)
         values = [
             recording.input(i, self.dtype, kind == "number") if isinstance(kind, str) else recording.constant(kind, self.dtype)
             for i, kind in enumerate(self.kinds)
@@ -78,7 +81,7 @@ class Program:
         if size <= SMALL:
             return quietly(self.of_small, size, *operands)
         if self.of_large is None:
-            self.of_large = quietly(Source(*self.recorded(True)).large)
+            self.of_large = Source(*self.recorded).large()
         outs = [np.empty(size, self.dtype) if out is None else out for out in outs]
         quietly(self.by_blocks, size, operands, outs)
         return outs
@@ -86,7 +89,7 @@ class Program:
     def by_blocks(self, size, operands, outs):
         """Run the program for large arrays."""
         function, needed = self.of_large
-        step = min(size, BLOCK)
+        step = min(size, BLOCK // self.dtype.itemsize)
         buffers = {}
         for start in range(0, size, step):
             stop = min(start + step, size)
@@ -106,9 +109,34 @@ class Program:
             function(*places)
 
 
+def is_zero(value):
+    """Whether all bits of a value are 0."""
+    return value.known is not None and not value.known.tobytes().strip(b"\0")
+
+
 def fresh(value, size):
     """A new array with the elements, or the one number, of a value."""
     return np.array(np.broadcast_to(value, size))
+
+
+def selected(condition, yes, no, out):
+    """np.where, by bits: np.where branches, and takes several times as long where it guesses wrong. `out` may be `no`."""
+    count = np.count_nonzero(condition)
+    if 0 < count < out.size:
+        bits = BITS[out.itemsize]
+        mask = np.negative(condition.view(np.int8)).astype(bits)
+        no = no.view(bits)
+        chosen = yes.view(bits) ^ no
+        chosen &= mask
+        np.bitwise_xor(chosen, no, out=out.view(bits))
+    elif count or no is not out:
+        out[...] = yes if count else no
+
+
+def kept(condition, yes, out):
+    """The same with 0 for `no`."""
+    mask = np.negative(condition.view(np.int8)).astype(BITS[out.itemsize])
+    np.bitwise_and(yes.view(mask.dtype), mask, out=out.view(mask.dtype))
 
 
 class Source:
@@ -137,7 +165,7 @@ class Source:
         self.values = [value for value in recording.values if id(value) in needed]
         self.inputs = [id(value) for value in inputs]
         self.names = {each: f"t{i}" for i, each in enumerate([*self.inputs, *needed - set(self.inputs)])}
-        self.known = {"patched": patched, "fresh": fresh, "copyto": np.copyto}
+        self.known = {"patched": patched, "fresh": fresh, "copyto": np.copyto, "where": np.where, "selected": selected, "kept": kept}
         self.lines: list[str] = []
         self.roots = {}
         for value in self.values:
@@ -184,6 +212,8 @@ class Source:
                 return f"{given[0]}[{value.extra}]"
             case "patch":
                 return f"patched({self.name(value.extra, 'f')}, {', '.join(given)})"
+            case "select":
+                return f"where({', '.join(given)})"
         return f"{self.name(value.function, 'f')}({', '.join(given)})"
 
     def small(self):
@@ -195,7 +225,7 @@ class Source:
                 self.known[name] = value.extra
             elif function == "patch" and not self.dying(arguments[1], i, (arguments[0], *arguments[2:])):
                 given[1] = f"fresh({given[1]}, size)"
-            elif function is np.where and self.dying(arguments[2], i, arguments[:2]):
+            elif function == "select" and self.dying(arguments[2], i, arguments[:2]):
                 self.lines += [f"copyto({given[2]}, {given[1]}, where={given[0]})", f"{name} = {given[2]}"]
                 continue
             elif function in FASTER_BY_ARRAY:
@@ -219,13 +249,11 @@ class Source:
         free: dict[int, list] = {}  # buffers that nobody uses, by the size of an element
         for number, value in enumerate(self.results):
             place = "out", number
-            while self.owned(value) and self.root(value) not in self.places:
+            while value is not None and self.owned(value) and self.root(value) not in self.places:
                 value = self.roots[id(value)]
                 self.places[id(value)] = place
-                arguments = value.arguments
-                if value.function != "patch" or not self.dying(arguments[1], self.values.index(value), (arguments[0], *arguments[2:])):
-                    break
-                value = arguments[1]  # it is patched in place
+                changed, i = self.changed(value), self.values.index(value)
+                value = changed if changed and self.dying(changed, i, [x for x in value.arguments if x is not changed]) else None
         count = 0
         for i, value in enumerate(self.values):
             name, function, arguments = self.names[id(value)], value.function, value.arguments
@@ -243,13 +271,14 @@ class Source:
                     self.parameter("constant", each.extra.tobytes(), each.dtype) if each.known is not None else text
                     for each, text in zip(arguments, given, strict=True)
                 ]
-            if not self.owned(value) or function == "view" or not (function in ("cast", "patch") or isinstance(function, np.ufunc)):
+            if not self.owned(value) or function == "view" or not (function in CALLS or isinstance(function, np.ufunc)):
                 self.lines.append(f"{name} = {self.expression(value, given, i)}")
                 continue
             dead = {self.root(each) for each in arguments if self.dying(each, i)}
             dead = [self.places[each] for each in dead if each in self.places and self.places[each][0] == "buffer"]
-            if function == "patch" and self.dying(arguments[1], i, (arguments[0], *arguments[2:])) and self.place(arguments[1]):
-                inherited = self.place(arguments[1])
+            changed = self.changed(value)
+            if changed and self.dying(changed, i, [each for each in arguments if each is not changed]) and self.place(changed):
+                inherited = self.place(changed)
                 if self.places.setdefault(id(value), inherited) == inherited:
                     dead = [place for place in dead if place != inherited]
             if function in SIMPLE:
@@ -265,6 +294,10 @@ class Source:
                 if target != given[1]:
                     self.lines.append(f"copyto({target}, {given[1]})")
                 self.lines.append(self.expression(value, [given[0], target, *given[2:]], i))
+            elif function == "select" and is_zero(arguments[2]):
+                self.lines.append(f"kept({given[0]}, {given[1]}, {target})")
+            elif function == "select":
+                self.lines.append(f"selected({', '.join(given)}, {target})")
             elif function == "cast":
                 self.lines.append(f"copyto({target}, {given[0]}, casting='unsafe')")
             else:
@@ -273,6 +306,11 @@ class Source:
             if self.place(value) != ("out", number):
                 self.lines.append(f"copyto({self.parameter('out', number, value.dtype)}, {self.text(value)})")
         return self.function(list(self.needed.values())), list(self.needed)
+
+    @staticmethod
+    def changed(value):
+        """The argument that a value may be made of in place."""
+        return {"patch": value.arguments[1:2], "select": value.arguments[2:]}.get(value.function, (None,))[0]
 
     @staticmethod
     def release(places, free):

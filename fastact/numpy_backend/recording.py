@@ -1,14 +1,12 @@
 """Record a formula: run it once on a `Value` for each array, and keep the calls of ufuncs that it makes, in order.
 
 programs.py makes Python functions of a recording. Calls whose operands are all known are made at once, and a call that was made
-before is not repeated. These rules keep every bit of the results. A recording for large arrays selects by bits, one for small
-arrays by np.where: large arrays take longer if it branches, small ones if there are more calls.
+before is not repeated. These rules keep every bit of the results.
 """
 
 import numpy as np
 
-BITS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
-BYTE, BOOL = np.dtype(np.int8), np.dtype(np.bool)
+BOOL = np.dtype(np.bool)
 NEVER_OF_NAN = {np.less, np.less_equal, np.greater, np.greater_equal}
 
 
@@ -18,7 +16,7 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
     Attributes
     ----------
     function : callable or str
-        The ufunc or other function that makes it, or one of "input", "constant", "cast", "view", "patch" and "item".
+        The ufunc or other function that makes it, or one of "input", "constant", "cast", "view", "patch", "select" and "item".
     arguments : tuple
         The Values that the function takes.
     extra : object
@@ -61,16 +59,14 @@ class Recording:
 
     Attributes
     ----------
-    large : bool
-        Whether it is for large arrays.
     dtype : numpy.dtype
         What numbers of Python become that meet no value.
     values : list of Value
         In an order in which they can be computed.
     """
 
-    def __init__(self, large, dtype):
-        self.large, self.dtype, self.values = large, np.dtype(dtype), []
+    def __init__(self, dtype):
+        self.dtype, self.values = np.dtype(dtype), []
         self.made, self.selected = {}, {}
 
     def add(self, function, arguments, extra, dtype, uniform, key=None):
@@ -164,21 +160,10 @@ class Recording:
         inner = self.selected.get(id(yes))
         if inner and inner[2] is no:  # one selection in place of two
             condition, yes = self.call(np.logical_and, (condition, inner[0])), inner[1]
-        result = self.by_bits(condition, yes, no, dtype) if self.large else self.add(np.where, (condition, yes, no), None, dtype, False)
+        uniform = condition.uniform and yes.uniform and no.uniform
+        result = self.add("select", (condition, yes, no), None, dtype, uniform)
         self.selected[id(result)] = condition, yes, no
         return result
-
-    def by_bits(self, condition, yes, no, dtype):
-        """A selection without branches: no ^ ((yes ^ no) & mask)."""
-        bits = BITS[dtype.itemsize]
-        yes, no = self.view(yes, bits), self.view(no, bits)
-        if yes.known is not None and yes.known == 0:
-            condition, yes, no = self.call(np.logical_not, (condition,)), no, yes
-        mask = self.cast(self.call(np.negative, (self.view(condition, BYTE),)), bits)
-        if no.known is not None and no.known == 0:
-            return self.view(self.call(np.bitwise_and, (yes, mask)), dtype)
-        chosen = self.call(np.bitwise_and, (self.call(np.bitwise_xor, (yes, no)), mask))
-        return self.view(self.call(np.bitwise_xor, (chosen, no)), dtype)
 
 
 def select(condition, yes, no):

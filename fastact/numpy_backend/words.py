@@ -167,7 +167,8 @@ def damped(a, x, e):
 def expm1(x):
     """e**x - 1."""
     if isinstance(x, Pair):
-        t, k = _exp_parts(np.minimum(np.maximum(x.high, -50), 710), x.low)
+        rest = None if x.low is None else patch(np.abs(x.high) > 700, _zero, x.low, x.high)  # beyond 2**53 it may be large
+        t, k = _exp_parts(np.minimum(np.maximum(x.high, -50), 710), rest)
         power = _power_of_two(np.minimum(k, 1023))
         y = exact_sum(power, -1.0) + Pair(power * t.high, power * t.low)
         # Beyond 709 the power overflows. -0 keeps its sign, and so does a subnormal number.
