@@ -36,8 +36,6 @@ ELSEWHERE = {
     "weight": "",  # weights of classes: there is no such keyword, and pos_weight is something else
 }
 
-SHORT = {"y", "out"}  # the keywords of short_way
-
 
 class Call:
     """A call of one elementwise function.
@@ -300,30 +298,30 @@ def short_way(call):
     from_input, from_output = (one and one.plain for one in call.default)
     count, passed = len(call.operands), set()
     usual = tuple(np.nan if value is None else value for value in call.parameters.values())
-    complete = REQUIRED not in usual
+    complete, short = REQUIRED not in usual, {"out", "y"} if from_output else {"out"}
 
     def function(*args, **kwargs):
         evaluate, given, numbers = from_input, args[:count], args[count:]
         if kwargs:
-            if not kwargs.keys() <= SHORT:
+            if not kwargs.keys() <= short:
                 return call(*args, **kwargs)
-            if kwargs.get("y") is not None:
-                evaluate = from_output if len(args) == 1 or args[1:2] == (None,) else None
+            if args and kwargs.get("y") is not None:
+                evaluate = from_output if len(args) == 1 or args[1] is None else None
                 given = args[0], kwargs["y"]
-        known = None
+        key = None
         if not numbers:
-            right = complete
-            numbers = usual
+            numbers, right = usual, complete
         else:
-            known = (evaluate, getattr(args[0], "dtype", None), *numbers) if set(map(type, numbers)) == {float} else None
-            right = known in passed
+            if all(type(number) is float for number in numbers):
+                key = evaluate, getattr(args[0], "dtype", None), *numbers
+            right = key in passed
         if right and evaluate and given:
             result = evaluate(given, numbers, kwargs.get("out"))
             if result is not None:
                 return result
         result = call(*args, **kwargs)
-        if known and len(passed) < 64:
-            passed.add(known)
+        if key and len(passed) < 64:
+            passed.add(key)
         return result
 
     return function

@@ -2,8 +2,8 @@
 
 The fallback evaluates wide formulas of float64 with them: in plain float64 the roundings of such a formula would add up to more
 than the promised 2 ULP. `high` is what plain float64 would compute, and never depends on `low`. `low` is its error to first
-order, or None for a number that is exact. Where `high` is infinite or NaN, `low` is anything; `value` cleans it. Sums and products
-follow D. E. Knuth and T. J. Dekker. Arrays may also be values that are recorded (recording.py).
+order, or None for a number that is exact. Where `high` is infinite or NaN, `low` is anything: `value` cleans it. Sums and
+products follow D. E. Knuth and T. J. Dekker. Arrays may also be values that are recorded (recording.py).
 """
 
 import math
@@ -59,13 +59,18 @@ def cut(a):
 
 
 def product_low(a, b, high):
-    """The rounding error a * b - high of a product `high`, from parts whose products are exact, but for the last.
+    """The rounding error a * b - high of a product `high`, to 24 bits: the products of parts are exact, but for the last.
 
     The parts are cut off bit by bit. Veltkamp's multiplication, the usual way, overflows from 2**996 on.
     """
     a1, b1 = cut(a), cut(b)
-    a2, b2 = a - a1, b - b1
-    return (a1 * b1 - high) + a1 * b2 + a2 * b1 + a2 * b2
+    return ((a1 * b1 - high) + a1 * (b - b1)) + (a - a1) * b
+
+
+def remainder(a, q, b):
+    """a - q * b of a quotient q, in the same way. The first difference is exact."""
+    q1, b1 = cut(q), cut(b)
+    return ((a - q1 * b1) - q1 * (b - b1)) - (q - q1) * b
 
 
 def pair(value):
@@ -73,9 +78,15 @@ def pair(value):
     return value if isinstance(value, Pair) else Pair(value, getattr(value, "low", None) or None)
 
 
-def is_power_of_two(number):
+def known(value):
+    """The number that a value always is, or NaN."""
+    value = getattr(value, "known", value)
+    return float(value) if np.ndim(value) == 0 and value is not None else math.nan
+
+
+def is_power_of_two(value):
     """Whether multiplying by this keeps all digits."""
-    return isinstance(number, (int, float)) and math.frexp(number)[0] in (0.5, -0.5)
+    return math.frexp(known(value))[0] in (0.5, -0.5)
 
 
 def total(*terms):
@@ -111,6 +122,8 @@ class Pair:
 
     def __add__(self, other):
         other = pair(other)
+        if known(self.high) == 0 or known(other.high) == 0:
+            return Pair(self.high + other.high, total(self.low, other.low))
         exact = exact_sum(self.high, other.high)
         return Pair(exact.high, total(exact.low, self.low, other.low))
 
@@ -133,13 +146,10 @@ class Pair:
     def __truediv__(self, other):
         other = pair(other)
         if is_power_of_two(other.high) and other.low is None:
-            return self * (1 / other.high)
+            return self * (1 / known(other.high))
         high = self.high / other.high
-        product = high * other.high
-        rest = (self.high - product) - product_low(high, other.high, product)
-        rest = total(rest, self.low, times(-high, other.low))
-        inverted = isinstance(self.high, (int, float)) and self.high == 1
-        return Pair(high, rest * high if inverted else rest / other.high)
+        rest = total(remainder(self.high, high, other.high), self.low, times(-high, other.low))
+        return Pair(high, rest * high if known(self.high) == 1 else rest / other.high)
 
     def __rtruediv__(self, other):
         return pair(other) / self
@@ -161,5 +171,4 @@ class Pair:
     def sqrt(self):
         """The square root."""
         high = np.sqrt(self.high)
-        square = high * high
-        return Pair(high, total((self.high - square) - product_low(high, high, square), self.low) / (high + high))
+        return Pair(high, total(remainder(self.high, high, high), self.low) / (high + high))

@@ -161,6 +161,12 @@ def like_a_ufunc(name, n_inputs, outputs, types, signature=None, plain=None, n_a
     return decorate
 
 
+def holds(dtype, number):
+    """Whether a dtype has this number, rounded, without overflow or underflow, which NumPy would report."""
+    facts = np.finfo(dtype)
+    return not np.isfinite(number) or number == 0 or facts.tiny <= abs(number) <= facts.max
+
+
 class Evaluator:
     """A formula on arrays of one dtype, by a program for each kind of operands.
 
@@ -206,8 +212,11 @@ class Evaluator:
     def with_numbers(self, dtype, numbers):
         """The program for parameters that are these numbers, and those of them that are operands of it."""
         found = self.found[dtype]
+        for number in numbers:
+            if type(number) is not float:
+                return None
         if numbers not in found:
-            if len(numbers) != len(self.usual) or set(map(type, numbers)) - {float}:
+            if len(numbers) != len(self.usual) or not all(holds(dtype, number) for number in numbers):
                 return None
             constant = [a == b or (a != a and b is not None and b != b) for a, b in zip(numbers, self.usual, strict=True)]
             kinds = [a if same else "number" for a, same in zip(numbers, constant, strict=True)]
@@ -218,7 +227,7 @@ class Evaluator:
         return found[numbers]
 
     def plain(self, arrays, numbers, out=None):
-        """The result for arrays of one shape and dtype, side by side in memory, and numbers; None where an input is anything else.
+        """The result for contiguous arrays of one shape and dtype, and numbers; None where an input is anything else.
 
         It is what the iterator would give, without its checks, casts and copies.
         """

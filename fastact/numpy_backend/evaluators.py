@@ -17,7 +17,7 @@ MASKING = ",d(),d(),q(),?(n)"  # scale, sink, limit, mask
 
 
 def elementwise():
-    """The arguments of `blockwise` for each elementwise evaluator: name, formula, numbers of arrays, whether it is wide, defaults."""
+    """The arguments of `blockwise` for each elementwise evaluator."""
     for activation in ACTIVATIONS.values():
         name, n_parameters = activation.name, len(activation.parameters)
         operands, outputs = len(activation.operands), len(activation.gradients)

@@ -11,16 +11,15 @@ import numpy as np
 from .recording import Recording, patched
 
 # Up to this many elements an array is small.
-SMALL = 2048
+SMALL = 4096
 # Bytes of an operand in a block: the buffers of a formula fit into the second cache.
 BLOCK = 2**17
 
 # These ufuncs may write to the array that they read. Others are slower then, or give other last bits.
 SIMPLE = {
     *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sqrt, np.rint),
-    *(np.maximum, np.minimum, np.bitwise_and, np.bitwise_xor, np.logical_and, np.logical_not),
+    *(np.maximum, np.minimum, np.bitwise_and, np.bitwise_xor, np.left_shift, np.logical_and, np.logical_not),
 }
-CALLS = ("cast", "patch", "select")  # what has a result in a buffer besides ufuncs
 # They take several times as long with a number as with an array of equal numbers.
 FASTER_BY_ARRAY = {np.maximum, np.minimum}
 
@@ -103,7 +102,9 @@ class Program:
                     place = outs[number][start:stop]
                 else:
                     if (kind, number) not in buffers:
-                        buffers[kind, number] = np.full(step, np.frombuffer(number, dtype)) if kind == "constant" else np.empty(step, dtype)
+                        buffers[kind, number] = np.empty(step, dtype)
+                        if kind == "constant":
+                            buffers[kind, number][:] = np.frombuffer(number, dtype)
                     place = buffers[kind, number][: stop - start]
                 places.append(place if place.dtype == dtype else place.view(dtype))
             function(*places)
@@ -146,6 +147,8 @@ class Source:
     ----------
     values : list of Value
         Those that the results need, in order.
+    order : dict
+        The place of each value in this list, by id.
     roots : dict
         For each value, by id, the value whose memory it is: a view has the memory of another.
     last : dict
@@ -163,9 +166,10 @@ class Source:
                 needed.add(id(value))
                 waiting += value.arguments
         self.values = [value for value in recording.values if id(value) in needed]
+        self.order = {id(value): i for i, value in enumerate(self.values)}
         self.inputs = [id(value) for value in inputs]
         self.names = {each: f"t{i}" for i, each in enumerate([*self.inputs, *needed - set(self.inputs)])}
-        self.known = {"patched": patched, "fresh": fresh, "copyto": np.copyto, "where": np.where, "selected": selected, "kept": kept}
+        self.known = {one.__name__: one for one in (patched, fresh, selected, kept, np.copyto, np.where)}
         self.lines: list[str] = []
         self.roots = {}
         for value in self.values:
@@ -185,7 +189,7 @@ class Source:
     def owned(self, value):
         """Whether the program makes the memory of a value."""
         root = self.roots[id(value)]
-        return not root.uniform and root.function not in ("input", "constant", "item")
+        return not root.uniform and root.function not in ("input", "constant")
 
     def dying(self, value, i, others=()):
         """Whether nobody needs the memory of a value after step i, which may overwrite it then."""
@@ -208,8 +212,6 @@ class Source:
         match value.function:
             case "view" | "cast":
                 return f"{given[0]}.{'view' if value.function == 'view' else 'astype'}({self.name(value.dtype, 'd')})"
-            case "item":
-                return f"{given[0]}[{value.extra}]"
             case "patch":
                 return f"patched({self.name(value.extra, 'f')}, {', '.join(given)})"
             case "select":
@@ -252,7 +254,7 @@ class Source:
             while value is not None and self.owned(value) and self.root(value) not in self.places:
                 value = self.roots[id(value)]
                 self.places[id(value)] = place
-                changed, i = self.changed(value), self.values.index(value)
+                changed, i = self.changed(value), self.order[id(value)]
                 value = changed if changed and self.dying(changed, i, [x for x in value.arguments if x is not changed]) else None
         count = 0
         for i, value in enumerate(self.values):
@@ -263,7 +265,7 @@ class Source:
             if function == "constant":
                 self.known[name] = value.extra
                 continue
-            if function == "view" and not value.uniform and self.root(value) in self.places:
+            if function == "view" and not value.uniform:
                 continue
             given = [self.text(each) for each in arguments]
             if function in FASTER_BY_ARRAY and not value.uniform:
@@ -271,7 +273,7 @@ class Source:
                     self.parameter("constant", each.extra.tobytes(), each.dtype) if each.known is not None else text
                     for each, text in zip(arguments, given, strict=True)
                 ]
-            if not self.owned(value) or function == "view" or not (function in CALLS or isinstance(function, np.ufunc)):
+            if not self.owned(value):
                 self.lines.append(f"{name} = {self.expression(value, given, i)}")
                 continue
             dead = {self.root(each) for each in arguments if self.dying(each, i)}

@@ -16,11 +16,11 @@ class Value(np.lib.mixins.NDArrayOperatorsMixin):
     Attributes
     ----------
     function : callable or str
-        The ufunc or other function that makes it, or one of "input", "constant", "cast", "view", "patch", "select" and "item".
+        The ufunc that makes it, or one of "input", "constant", "cast", "view", "patch" and "select".
     arguments : tuple
         The Values that the function takes.
     extra : object
-        The number of an input or item, the 0-d array that is a constant, the function of a patch.
+        The number of an input, the 0-d array that is a constant, the function of a patch.
     dtype : numpy.dtype
     uniform : bool
         Whether it is one number for all elements.
@@ -113,13 +113,6 @@ class Recording:
             values.sort(key=id)
         return self.add(function, tuple(values), None, types[-1], all(one.uniform for one in values))
 
-    def other(self, function, inputs, dtypes):
-        """The results of any other function of arrays, a tuple of arrays of these dtypes."""
-        like = next(one for one in inputs if isinstance(one, Value))
-        values = tuple(self.value(one, like) for one in inputs)
-        made = self.add(function, values, None, None, False)
-        return tuple(self.add("item", (made,), i, np.dtype(dtype), False, i) for i, dtype in enumerate(dtypes))
-
     def cast(self, value, dtype):
         """A value in another dtype."""
         if value.dtype == dtype:
@@ -188,9 +181,3 @@ def patched(slow, rare, value, *arguments):
     if np.count_nonzero(rare):
         value[rare] = slow(*(one[rare] if np.ndim(one) else one for one in arguments))
     return value
-
-
-def call(function, dtypes, *arguments):
-    """The results of a function of arrays that cannot be recorded."""
-    recording = recording_of(*arguments)
-    return recording.other(function, arguments, dtypes) if recording else function(*arguments)

@@ -7,13 +7,22 @@ well, and may itself be large.
 import numpy as np
 
 from . import coefficients
-from .double_double import Pair, constant, exact_sum, fast_sum
+from .double_double import Pair, constant, cut, exact_sum, fast_sum
 
 PI = constant("3.14159265358979323846264338327950288419716939937510582097494")
 SIN_FAR = 2.0**20  # up to here, the products of a whole number and pi's first two parts are exact
 FAR_SCALE = 2.0**-64  # larger arguments are multiplied by it: unscaled they may overflow
 INVERSE_PI_WORDS = np.array(coefficients.inverse_pi_words, np.uint64)
 WORD, MASK = np.uint64(32), np.uint64(2**32 - 1)
+
+
+def exact_product(a, b):
+    """a * b as a pair, with all digits: also the product of the second parts is made of exact ones."""
+    high, a1, b1 = a.high * b.high, cut(a.high), cut(b.high)
+    a2, b2 = a.high - a1, b.high - b1
+    b3 = cut(b2)
+    low = (((a1 * b1 - high) + a1 * b2 + a2 * b1) + a2 * b3) + a2 * (b2 - b3)
+    return Pair(high, low + (a.high * b.low + a.low * b.high))
 
 
 def remainder(z, a, x, shift):
@@ -25,7 +34,7 @@ def remainder(z, a, x, shift):
     r = fast_sum(second.high, first.low + second.low + (turns * coefficients.pi_parts[2] + z.low))
     far = np.abs(z.high) > SIN_FAR
     if far.any():  # from a and x, since z may overflow
-        scaled = a * (x * FAR_SCALE)
+        scaled = exact_product(a, x * FAR_SCALE)
         k[far], turns = half_turns(scaled.high[far], scaled.low[far], shift)
         large = turns * PI
         r.high[far], r.low[far] = large.high, large.low

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import coefficients, reduce
 from .double_double import Pair, constant, exact_sum, fast_sum, pair, product_low, same, times, total
-from .recording import call, patch, select
+from .recording import patch, select
 
 # Words that exist in C for one kind of formula only.
 DIRECT_ONLY = ("fma", "sigmoid", "sigmoid_derivative")
@@ -228,30 +228,69 @@ def erf(s):
     return where(s > 1, 1 - rest, s * _terms(y, terms, low))
 
 
+def _near_sin(z, shift):
+    """sin(z + shift pi) for |z| <= reduce.SIN_FAR and a shift of 0 or 1/4."""
+    wide = isinstance(z, Pair)
+    x = z.high if wide else z
+    k = np.rint(x * (1 / reduce.PI) + shift)
+    turns = shift - k
+    first, second, third = (turns * part for part in coefficients.pi_parts)  # the first two are exact
+    if wide:
+        one = exact_sum(x, first)
+        two = exact_sum(one.high, second)
+        r = fast_sum(two.high, total(one.low, two.low, third, z.low))
+    else:
+        r = Pair(x + first + second + third)
+    square = r.high * r.high
+    y = fast_sum(r.high, r.high * square * polynomial(square, *coefficients.long_sin_terms[1:]))
+    flip = (k + 1.5 * 2.0**52).view(np.int64) << 63  # an odd k changes the sign
+    high = (y.high.view(np.int64) ^ flip).view(np.float64)
+    if not wide:
+        return high
+    cosine = polynomial(square, 1.0, -1 / 2, 1 / 24)  # a factor of r.low, which is small
+    return Pair(high, ((y.low + r.low * cosine).view(np.int64) ^ flip).view(np.float64))
+
+
+def _far_sin(i, shift):
+    """A function that has part i of a sine of any size; its arguments are the parts of z, a and x."""
+
+    def part(z, z_low, a, a_low, x, x_low):
+        k, r = reduce.remainder(Pair(z, z_low), Pair(a, a_low), Pair(x, x_low), shift)
+        y = r * _terms(r * r, coefficients.long_sin_terms, coefficients.long_sin_terms_low)
+        y = where(k % 2 != 0, -y, y)
+        return (y.high, y.low)[i]
+
+    return part
+
+
+FAR_SIN = {(i, shift): _far_sin(i, shift) for i in (0, 1) for shift in (0, 0.25)}
+
+
 def _shifted_sin(z, a, x, shift):
-    """sin(z + shift pi) for a pair z = a x and a shift of 0 or 1/4."""
-    a, x = pair(a), pair(x)
-    parts = z.high, _low(z), a.high, _low(a), x.high, _low(x), float(shift)
-    return Pair(*call(_sine_parts, ("f8", "f8"), *parts))
-
-
-def _sine_parts(z, z_low, a, a_low, x, x_low, shift):
-    """The high and low part of the sine of arrays."""
-    k, r = reduce.remainder(Pair(z, z_low), Pair(a, a_low), Pair(x, x_low), shift)
-    y = r * _terms(r * r, coefficients.long_sin_terms, coefficients.long_sin_terms_low)
-    y = where(k % 2 != 0, -y, y)
-    return y.high, y.low
+    """sin(z + shift pi) for a pair z = a x."""
+    a, x, y = pair(a), pair(x), _near_sin(z, shift)
+    far = np.logical_not(np.abs(z.high) <= reduce.SIN_FAR)
+    parts = z.high, _low(z), a.high, _low(a), x.high, _low(x)
+    return Pair(*(patch(far, FAR_SIN[i, shift], part, *parts) for i, part in enumerate((y.high, y.low))))
 
 
 def sin(z):
     """The sine."""
-    return _shifted_sin(z, z, 1.0, 0) if isinstance(z, Pair) else np.sin(z)
+    if isinstance(z, Pair):
+        return _shifted_sin(z, z, 1.0, 0)
+    return patch(np.logical_not(np.abs(z) <= reduce.SIN_FAR), np.sin, _near_sin(z, 0), z)
 
 
 def sin_plus_cos(a, x):
     """The sum sin(a x) + cos(a x) = sqrt(2) sin(a x + pi / 4), for a product up to 2**1088."""
     z = a * x
-    return SQRT2 * _shifted_sin(z, a, x, 0.25) if isinstance(z, Pair) else np.sin(z) + np.cos(z)
+    if isinstance(z, Pair):
+        return SQRT2 * _shifted_sin(z, a, x, 0.25)
+    return patch(np.logical_not(np.abs(z) <= reduce.SIN_FAR), _far_sum, SQRT2 * _near_sin(z, 0.25), z)
+
+
+def _far_sum(z):
+    return np.sin(z) + np.cos(z)
 
 
 def _left_tail(x):
