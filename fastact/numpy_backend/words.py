@@ -178,9 +178,11 @@ def expm1(x):
 
 def log1p(x):
     """log(1 + x) for -0.7 <= x <= 2.1."""
-    if isinstance(x, Pair):
-        return Pair(np.log1p(x.high), None if x.low is None else x.low / (1 + x.high))
-    return np.log1p(x)
+    if not isinstance(x, Pair):
+        return np.log1p(x)
+    y = np.log1p(x.high)
+    t = expm1(Pair(-y))  # for one step of Newton's method
+    return fast_sum(y, (x + t + x * t).value())
 
 
 def log(x):
@@ -240,15 +242,12 @@ def _near_sin(z, shift):
         two = exact_sum(one.high, second)
         r = fast_sum(two.high, total(one.low, two.low, third, z.low))
     else:
-        r = Pair(x + first + second + third)
-    square = r.high * r.high
-    y = fast_sum(r.high, r.high * square * polynomial(square, *coefficients.long_sin_terms[1:]))
+        r = x + first + second + third
+    y = r * _terms(r * r, coefficients.long_sin_terms, coefficients.long_sin_terms_low if wide else [])
     flip = (k + 1.5 * 2.0**52).view(np.int64) << 63  # an odd k changes the sign
-    high = (y.high.view(np.int64) ^ flip).view(np.float64)
-    if not wide:
-        return high
-    cosine = polynomial(square, 1.0, -1 / 2, 1 / 24)  # a factor of r.low, which is small
-    return Pair(high, ((y.low + r.low * cosine).view(np.int64) ^ flip).view(np.float64))
+    parts = (y.high, y.low) if wide else (y,)
+    parts = [(part.view(np.int64) ^ flip).view(np.float64) for part in parts]
+    return Pair(*parts) if wide else parts[0]
 
 
 def _far_sin(i, shift):
