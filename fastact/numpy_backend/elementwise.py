@@ -1,7 +1,7 @@
-"""Make a NumPy function of a formula. It is called as a ufunc is, and evaluates the formula block by block.
+"""Make a NumPy function of a formula. It is called as a ufunc is, and evaluates the formula by its programs (programs.py).
 
-`np.nditer` does what a ufunc does itself: broadcasting, casting, byte order, alignment, overlap, order and allocation. A block
-has at most `BLOCK` elements, so that the temporary arrays of the formula stay in the cache.
+Plain arrays of one shape go to a program at once. For all others `np.nditer` does what a ufunc does itself: broadcasting, casting,
+byte order, alignment, overlap, order and allocation. It hands out blocks of at most `BLOCK` elements.
 """
 
 import warnings

@@ -7,7 +7,7 @@ own float32 functions are off by too much: np.exp by up to 2.34 ULP and np.expm1
 would be off by 3.3 ULP, and the package promises 2. np.tanh is good enough: 1.37 ULP, and 2.13 on a processor without AVX2.
 
 A wide formula gets float64 in place of float32, and pairs (double_double.py) in place of float64. So each of its words takes
-both. elementwise.py sets the errstate: an overflow in a branch that `where` drops is no error.
+both. They may be values that are recorded (recording.py). An overflow in a branch that `where` drops is no error.
 """
 
 import numpy as np
