@@ -1,6 +1,6 @@
 """Make a NumPy function of a formula. It is called as a ufunc is, and evaluates the formula by its programs (programs.py).
 
-Plain arrays of one shape go to a program at once. For all others `np.nditer` does what a ufunc does itself: broadcasting, casting,
+Plain arrays of one shape go to a program at once. For others `np.nditer` does what a ufunc does itself: broadcasting, casting,
 byte order, alignment, overlap, order and allocation. It hands out blocks of at most `BLOCK` elements.
 """
 
