@@ -41,7 +41,7 @@ X86_SETS = {
 # loop whose last instructions lie across two lines of code takes half as long again.
 UNITS = {
     "elementwise/float_kernels": ["-falign-loops=64"],
-    "elementwise/double_kernels": ["--param=inline-unit-growth=50", "-falign-loops=64"],
+    "elementwise/double_kernels": ["-falign-loops=64"],
     "rows/float_rows": ["--param=inline-unit-growth=20"],
     "rows/double_rows": ["--param=inline-unit-growth=20"],
 }

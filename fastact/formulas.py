@@ -27,15 +27,19 @@ from .numpy_backend.words import (
     exp_times,
     expm1,
     fma,
-    log,
+    gate_slope,
     log1p,
+    log_ratio,
     maximum,
     minimum,
-    polynomial,
     scaled_normal_tail,
     sin,
     sin_plus_cos,
     sqrt,
+    tanh_cubic,
+    times_sigmoid,
+    times_sigmoid_derivative,
+    times_softplus,
     unless_nan,
     where,
 )
@@ -292,8 +296,7 @@ def gelu_tanh(x):
     """
     t = minimum(abs(x), 40)
     v = t * (GELU_LINEAR + GELU_CUBIC * (t * t))
-    e = exp(-v)
-    return maximum(x, 0) - damped(t / (1 + e), -v, e)
+    return maximum(x, 0) - times_sigmoid(t, -v)
 
 
 @gelu_tanh.derivative
@@ -311,21 +314,6 @@ def gelu_tanh_backward(grad, x):
     return grad * where(x < 0, left, 1 - left)
 
 
-def _times_sigmoid(a, z):
-    """a / (1 + exp(-z)) = a / (1 + e) * exp(min(z, 0)) with e = exp(-|z|): no overflow, and the tail keeps its digits."""
-    e = exp(-abs(z))
-    return damped(a / (1 + e), z, e)
-
-
-def _gate_slope(z):
-    """The derivative of z / (1 + exp(-z)) is s (1 + z (1 - s)), where s is the sigmoid of z."""
-    bounded = clip(z, -2000, 2000)
-    e = exp(-abs(bounded))
-    inverse = 1 / (1 + e)
-    rest = inverse * where(bounded < 0, 1, e)
-    return damped(inverse * (1 + bounded * rest), bounded, e)
-
-
 QUICK = constant("1.702")
 
 
@@ -339,13 +327,13 @@ def quick_gelu(x):
 
     GELU by one sigmoid: close to it, and cheaper where that mattered.
     """
-    return _times_sigmoid(x, QUICK * x)
+    return times_sigmoid(x, QUICK * x)
 
 
 @quick_gelu.derivative(plain="grad * (s := 1 / (1 + np.exp(-1.702 * x))) * (1 + 1.702 * x * (1 - s))")
 def quick_gelu_backward(grad, x):
     """sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x))"""
-    return grad * _gate_slope(QUICK * x)
+    return grad * gate_slope(QUICK * x)
 
 
 @activation(
@@ -360,13 +348,13 @@ def silu(x, beta=1.0):
 
     x times its own sigmoid: smooth, with a shallow dip below 0.
     """
-    return _times_sigmoid(x, beta * x)
+    return times_sigmoid(x, beta * x)
 
 
 @silu.derivative(plain="grad * (s := 1 / (1 + np.exp(-x))) * (1 + x * (1 - s))")
 def silu_backward(grad, x, beta):
     """sigmoid(beta * x) * (1 + beta * x * sigmoid(-beta * x))"""
-    return grad * _gate_slope(beta * x)
+    return grad * gate_slope(beta * x)
 
 
 @activation(
@@ -400,10 +388,6 @@ def _log_one_plus_exp(z, e):
     return maximum(z, 0) + log1p(e)
 
 
-def _softplus_near(x, z, e, inverse):
-    return where(z > 60, x, _log_one_plus_exp(z, e) * inverse)  # beyond 60 the function is x, and z may overflow
-
-
 @activation(
     source="C. Dugas, Y. Bengio, F. Belisle, C. Nadeau, R. Garcia (2000), Incorporating second-order functional knowledge for "
     "better option pricing",
@@ -417,15 +401,13 @@ def softplus(x, beta=1.0):
     A smooth ReLU; its derivative is the sigmoid. There is no threshold beyond which it would be cut off.
     """
     z = beta * x
-    e = exp(-abs(z))
-    inverse = 1 / beta
-    return where(z < -60, damped(inverse, z, e), _softplus_near(x, z, e, inverse))
+    return where(z > 60, x, times_softplus(1 / beta, z))  # beyond 60 the function is x, and z may overflow
 
 
 @softplus.derivative(plain="grad / (1 + np.exp(-x))")
 def softplus_backward(grad, x, beta):
     """sigmoid(beta * x)"""
-    return grad * _times_sigmoid(1, beta * x)
+    return grad * times_sigmoid(1, beta * x)
 
 
 @softplus.derivative_from_output(requires=["beta > 0"], plain="grad * (1 - np.exp(-y))")
@@ -476,7 +458,7 @@ def log_sigmoid(x):
 @log_sigmoid.derivative(plain="grad / (1 + np.exp(x))")
 def log_sigmoid_backward(grad, x):
     """sigmoid(-x)"""
-    return grad * _times_sigmoid(1, -x)
+    return grad * times_sigmoid(1, -x)
 
 
 @log_sigmoid.derivative_from_output(plain="grad * (1 - np.exp(y))")
@@ -644,21 +626,10 @@ def tanh_shrink(x):
     What tanh takes away: x**3 / 3 near 0, x - 1 far out.
     """
     square = x * x
-    # x cosh(x) - sinh(x) = x**3 / 3 (1 + x**2 / 10 + ...) has no cancellation, and its series converges fast
-    series = 1 + square * polynomial(
-        square,
-        1 / 10,
-        1 / 280,
-        1 / 15120,
-        1 / 1330560,
-        1 / 172972800,
-        1 / 31135104000,
-        1 / 7410154752000,
-        1 / 2252687044608000,
-        1 / 851515702861824000,
-    )
-    cosh = (exp(x) + exp(-x)) / 2
-    return where(abs(x) < 1, x * square / 3 * series / cosh, x - words.tanh(x))
+    size = abs(x)
+    e = exp(-2 * size)
+    far = (size - 1) + 2 * e / (1 + e)  # tanh(size) = 1 - 2 e / (1 + e)
+    return where(size < 1, x * square * tanh_cubic(square), where(x < 0, -far, far))
 
 
 @tanh_shrink.derivative(plain="grad * np.tanh(x) ** 2")
@@ -810,10 +781,7 @@ def softcap(x, cap):
 @softcap.derivative(plain="grad * (1 - np.tanh(x / cap) ** 2)")
 def softcap_backward(grad, x, cap):
     """1 - tanh(x / cap)**2"""
-    z = -2 * abs(x / cap)
-    e = exp(z)
-    d = 1 + e
-    return grad * damped(4 / (d * d), z, e)
+    return grad * times_sigmoid_derivative(4, 2 * (x / cap))
 
 
 @softcap.derivative_from_output(plain="grad * (1 - (y / cap) ** 2)")
@@ -823,10 +791,6 @@ def softcap_backward_from_output(grad, y, cap):
 
 
 NAN = constant("nan")
-
-
-def _log_ratio(a, b):
-    return log(a / b)
 
 
 @activation(
@@ -842,9 +806,9 @@ def logit(x, eps=None):
     """
     # eps=None arrives as NaN, for which no comparison holds.
     # The upper end compares 1 - x, which is exact there, with eps: 1 - eps has lost the digits of a small eps.
-    p = where(x < eps, eps, where(1 - x < eps, 1 - eps, x))
-    rest = where(1 - x < eps, eps, 1 - p)
-    return where(abs(p - 0.5) < 0.25, log1p((p - rest) / rest), _log_ratio(p, rest))
+    p = where(1 - x < eps, eps, where(x < eps, eps, x))
+    y = log_ratio(p, 1 - p)
+    return where(1 - x < eps, -y, y)
 
 
 @logit.derivative(wide=False, plain="grad / (x * (1 - x))")
@@ -863,6 +827,10 @@ def logit_backward_from_output(grad, y, eps):
 TWO_OVER_SQRT_PI = constant("1.1283791670955125738961589031215451716881012586579977136881")
 
 
+def _serf_far(x):
+    return exp_times(x * TWO_OVER_SQRT_PI, x)
+
+
 def _serf_near(x):
     return x * erf(_log_one_plus_exp(x, exp(-abs(x))))
 
@@ -874,8 +842,12 @@ def _serf_slope_near(x):
     return erf(softly) + x * TWO_OVER_SQRT_PI * gate * exp(-(softly * softly))
 
 
+def _serf_slope_far(x):
+    return exp_times((1 + x) * TWO_OVER_SQRT_PI, x)
+
+
 def _serf_slope(x):
-    return where(x < -60, exp_times((1 + x) * TWO_OVER_SQRT_PI, x), _serf_slope_near(x))
+    return where(x >= -60, _serf_slope_near(x), _serf_slope_far(x))
 
 
 @activation(
@@ -887,13 +859,17 @@ def serf(x):
 
     A mish with the error function in place of tanh.
     """
-    return where(x < -60, exp_times(x * TWO_OVER_SQRT_PI, x), _serf_near(x))
+    return where(x >= -60, _serf_near(x), _serf_far(x))
 
 
 @serf.derivative
 def serf_backward(grad, x):
     """erf(s) + x * 2 / sqrt(pi) * exp(-(s**2)) * sigmoid(x) with s = log(1 + exp(x))"""
     return grad * _serf_slope(clip(x, -2000, 2000))
+
+
+def _logish_far(x):
+    return exp_times(x, x)
 
 
 def _logish_near(x):
@@ -908,8 +884,12 @@ def _logish_slope_near(x):
     return log1p(y) + x * e * inverse * inverse / (1 + y)
 
 
+def _logish_slope_far(x):
+    return exp_times(1 + x, x)
+
+
 def _logish_slope(x):
-    return where(x < -60, exp_times(1 + x, x), _logish_slope_near(x))
+    return where(x >= -60, _logish_slope_near(x), _logish_slope_far(x))
 
 
 @activation(
@@ -922,7 +902,7 @@ def logish(x):
 
     x times the logarithm of 1 and its sigmoid.
     """
-    return where(x < -60, exp_times(x, x), _logish_near(x))
+    return where(x >= -60, _logish_near(x), _logish_far(x))
 
 
 @logish.derivative(plain="grad * (np.log(1 + (s := 1 / (1 + np.exp(-x)))) + x * s * (1 - s) / (1 + s))")
@@ -971,9 +951,7 @@ def lisht(x):
 def lisht_backward(grad, x):
     """tanh(x) + x * (1 - tanh(x)**2)"""
     z = clip(x, -2000, 2000)
-    e = exp(-2 * abs(z))
-    d = 1 + e
-    return grad * (words.tanh(z) + damped(4 * z / (d * d), -2 * abs(z), e))
+    return grad * (words.tanh(z) + times_sigmoid_derivative(4 * z, 2 * z))
 
 
 @activation(
@@ -988,15 +966,36 @@ def glu(value, gate):
 
     One half of the features lets the other through.
     """
-    return _times_sigmoid(1, gate) * value
+    return times_sigmoid(value, gate)
 
 
 @glu.derivative(plain="np.concatenate([grad * (s := 1 / (1 + np.exp(-gate))), grad * value * s * (1 - s)], axis=-1)")
 def glu_backward(grad, value, gate):
     """sigmoid(gate), value * sigmoid(gate) * (1 - sigmoid(gate))"""
-    e = exp(-abs(gate))
-    inverse = 1 / (1 + e)
-    return grad * damped(inverse, gate, e), grad * value * damped(inverse * inverse, -abs(gate), e)
+    return grad * times_sigmoid(1, gate), grad * value * times_sigmoid_derivative(1, gate)
+
+
+def _swiglu_of_large(gate, value):
+    return silu(gate, 1) * value
+
+
+def _geglu_near(gate, value):
+    t = minimum(abs(gate), 40)
+    return maximum(gate, 0) * value - exp_times(t * scaled_normal_tail(t) * value, -(t * t) / 2)
+
+
+def _geglu_of_large(gate, value):
+    return gelu(gate) * value
+
+
+def _geglu_tanh_near(gate, value):
+    t = minimum(abs(gate), 40)
+    v = t * (GELU_LINEAR + GELU_CUBIC * (t * t))
+    return maximum(gate, 0) * value - times_sigmoid(t * value, -v)
+
+
+def _geglu_tanh_of_large(gate, value):
+    return gelu_tanh(gate) * value
 
 
 @activation(
@@ -1010,7 +1009,8 @@ def swiglu(gate, value):
 
     A value gated by the SiLU of another: the feed-forward layer of most language models.
     """
-    return silu(gate, 1) * value
+    # One product is not rounded before the other. It might overflow for a larger value.
+    return where(abs(value) < 1e300, times_sigmoid(gate * value, gate), _swiglu_of_large(gate, value))
 
 
 @swiglu.derivative(plain="grad * value * (s := 1 / (1 + np.exp(-gate))) * (1 + gate * (1 - s)), grad * gate * s")
@@ -1031,7 +1031,7 @@ def geglu(gate, value):
 
     A value gated by the GELU of another.
     """
-    return gelu(gate) * value
+    return where(abs(value) < 1e300, _geglu_near(gate, value), _geglu_of_large(gate, value))
 
 
 @geglu.derivative
@@ -1046,7 +1046,7 @@ def geglu_tanh(gate, value):
 
     The same by a cubic and a tanh.
     """
-    return gelu_tanh(gate) * value
+    return where(abs(value) < 1e300, _geglu_tanh_near(gate, value), _geglu_tanh_of_large(gate, value))
 
 
 @geglu_tanh.derivative
@@ -1091,4 +1091,4 @@ def binary_cross_entropy(logits, target, pos_weight=1.0):
 @binary_cross_entropy.derivative(of=["logits"])
 def binary_cross_entropy_backward(grad, logits, target, pos_weight):
     """(1 - target) * sigmoid(logits) - pos_weight * target * sigmoid(-logits)"""
-    return grad * ((1 - target) * _times_sigmoid(1, logits) - target * _times_sigmoid(pos_weight, -logits))
+    return grad * ((1 - target) * times_sigmoid(1, logits) - target * times_sigmoid(pos_weight, -logits))

@@ -62,7 +62,7 @@ class Translator:
                 return name
             case ast.Name(id=name) if name in self.constants:
                 high, low = self.constants[name]
-                return f"wide_constant(f64_set({high}), f64_set({low}))" if self.wide else f"C({high})"
+                return f"wide_constant({high}, {low})" if self.wide else f"C({high})"
             case ast.Name():
                 self.fail(node, f"unknown name {node.id!r}")
             case ast.UnaryOp(op=ast.USub()):
@@ -184,7 +184,7 @@ class Translator:
         used = {part.id for statement in node.body for part in ast.walk(statement) if isinstance(part, ast.Name)}
         lines = [f"    (void){argument};" for argument in arguments if argument not in used] + lines
         listed = [f"{kind} {argument}" for argument in arguments] + [f"{kind} *{later}" for later in LATER[: results - 1]]
-        head = f"/* {self.path.name}:{node.lineno} */\nstatic inline {kind} formula_{name}({', '.join(listed)})"
+        head = f"/* {self.path.name}:{node.lineno} */\nstatic ALWAYS_INLINE {kind} formula_{name}({', '.join(listed)})"
         self.known[name] = len(arguments), wide
         return head + " {\n" + "\n".join(lines) + "\n}\n", len(arguments), results
 
@@ -199,7 +199,7 @@ class Translator:
             listed = ", ".join([*(f"in[{i}]" for i in range(arguments)), *(f"out + {i}" for i in range(1, results))])
             lines = [f"out[0] = formula_{name}({listed});"]
         kind, prefix = ("f64_v", "wide") if wide else ("V", "direct")
-        text = f"static inline void {name}_vectors(const {kind} *in, {kind} *out) {{ {' '.join(lines)} }}\n"
+        text = f"static ALWAYS_INLINE void {name}_vectors(const {kind} *in, {kind} *out) {{ {' '.join(lines)} }}\n"
         for block, taken in (("uniform", (arrays, arguments - arrays)), ("general", (arguments, 0))):
             call = f"{prefix}_block({name}_vectors, {taken[0]}, {taken[1]}, {results}, in, parameter, out, n)"
             text += f"static void {name}_{block}(const T *const *in, const T *parameter, T *const *out, size_t n) {{ {call}; }}\n"

@@ -18,7 +18,23 @@ from .recording import patch, select
 
 # Words that exist in C for one kind of formula only.
 DIRECT_ONLY = ("fma", "sigmoid", "sigmoid_derivative")
-WIDE_ONLY = ("damped", "erf", "exp_times", "log", "log1p", "polynomial", "scaled_normal_tail", "sin", "sin_plus_cos")
+WIDE_ONLY = (
+    "damped",
+    "erf",
+    "exp_times",
+    "gate_slope",
+    "log",
+    "log1p",
+    "log_ratio",
+    "polynomial",
+    "scaled_normal_tail",
+    "sin",
+    "sin_plus_cos",
+    "tanh_cubic",
+    "times_sigmoid",
+    "times_sigmoid_derivative",
+    "times_softplus",
+)
 
 LN2 = constant("0.69314718055994530941723212145817656807550013436026")
 SQRT2 = constant("1.41421356237309504880168872420969807856967187537694807")
@@ -164,6 +180,47 @@ def damped(a, x, e):
     return where(x < 0, patch(x < -745, _zero, a * e, x), a)
 
 
+def _damped_to(product, a, x):
+    """The product, a e**x where x < -700: its factors may be 0, subnormal or infinite there."""
+    if isinstance(x, Pair):
+        return _with_tail(a, x, product)
+    return patch(x < -700, _far_product, product, a, x)
+
+
+def _far_product(a, x):
+    return np.where(x < -745, 0, a * np.exp(x))
+
+
+def times_sigmoid(a, z):
+    """a / (1 + e**-z). It is a e**z where e**-z may overflow."""
+    return _damped_to(a / (1 + exp(-z)), a, z)
+
+
+def times_sigmoid_derivative(a, z):
+    """a e**-z / (1 + e**-z)**2, where the quotient is an even function of z."""
+    x = -abs(z)
+    e = exp(x)
+    inverse = 1 / (1 + e)
+    return _damped_to(a * (inverse * inverse) * e, a, x)
+
+
+def gate_slope(z):
+    """The derivative of z / (1 + e**-z), which is s * (1 + z * (1 - s)), where s is the sigmoid of z, and 1 - s is s e**-z."""
+    z = minimum(z, 2000)
+    e = exp(-z)
+    s = 1 / (1 + e)
+    return _damped_to(s * (1 + z * (e * s)), 1 + z, z)
+
+
+def times_softplus(a, z):
+    """a * log(1 + e**z)."""
+    e = exp(-abs(z))
+    if not isinstance(z, Pair):
+        return (maximum(z, 0) + np.log1p(e)) * a
+    logarithm = Pair(np.log1p(e.high), None if e.low is None else e.low / (1 + e.high))
+    return _damped_to((maximum(z, 0) + logarithm) * a, a, z)
+
+
 def expm1(x):
     """e**x - 1."""
     if isinstance(x, Pair):
@@ -177,7 +234,7 @@ def expm1(x):
 
 
 def log1p(x):
-    """log(1 + x) for -0.7 <= x <= 2.1."""
+    """log(1 + x) for 0 <= x <= 1 in formulas, and for -0.7 <= x <= 2.1 here."""
     if not isinstance(x, Pair):
         return np.log1p(x)
     y = np.log1p(x.high)
@@ -192,6 +249,12 @@ def log(x):
     return np.log(x)
 
 
+def log_ratio(a, b):
+    """log(a / b). It keeps its digits where a and b are close to each other."""
+    ratio = a / b
+    return where((ratio > 0.5) & (ratio < 2), log1p((a - b) / b), log(ratio))
+
+
 def tanh(x):
     """(e**x - e**-x) / (e**x + e**-x)."""
     if not isinstance(x, Pair):
@@ -199,6 +262,14 @@ def tanh(x):
     n = -expm1(-2 * abs(x))
     y = n / (2 - n)
     return Pair(np.copysign(y.high, x.high), where(x.high < 0, -y.low, y.low))
+
+
+def tanh_cubic(square):
+    """(x - tanh(x)) / x**3 from x**2, for |x| <= 1."""
+    terms, low = coefficients.short_tanh_cubic_terms, []
+    if isinstance(square, Pair):
+        terms, low = coefficients.long_tanh_cubic_terms, coefficients.long_tanh_cubic_terms_low
+    return _terms(square, terms, low)
 
 
 def scaled_normal_tail(t):

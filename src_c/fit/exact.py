@@ -25,6 +25,13 @@ def sigmoid(x):
     return 1 / (1 + mpmath.exp(-x))
 
 
+def tanh_cubic(square):
+    """(x - tanh(x)) / x**3 from x**2."""
+    x = mpmath.sqrt(square)
+    with mpmath.extraprec(int(-6 * mpmath.log(x + mpmath.mpf(2) ** -2000, 2)) + 20):  # what the difference loses
+        return (x - mpmath.tanh(x)) / x**3 if x else mpmath.mpf(1) / 3
+
+
 WORDS = {
     "abs": abs,
     "clip": lambda x, low, high: min(max(x, low), high),
@@ -33,8 +40,10 @@ WORDS = {
     "exp": mpmath.exp,
     "exp_times": lambda a, x: a * mpmath.exp(x),
     "expm1": mpmath.expm1,
+    "gate_slope": lambda z: sigmoid(z) * (1 + z * sigmoid(-z)),
     "log": mpmath.log,
     "log1p": mpmath.log1p,
+    "log_ratio": lambda a, b: mpmath.log(a / b),
     "maximum": max,
     "minimum": min,
     "polynomial": lambda x, *coefficients: mpmath.polyval(coefficients[::-1], x),
@@ -45,6 +54,10 @@ WORDS = {
     "sin_plus_cos": lambda a, x: mpmath.sin(a * x) + mpmath.cos(a * x),
     "sqrt": mpmath.sqrt,
     "tanh": mpmath.tanh,
+    "tanh_cubic": tanh_cubic,
+    "times_sigmoid": lambda a, z: a * sigmoid(z),
+    "times_sigmoid_derivative": lambda a, z: a * sigmoid(z) * sigmoid(-z),
+    "times_softplus": lambda a, z: a * mpmath.log1p(mpmath.exp(z)),
     "unless_nan": lambda x, value: value,
     "where": where,
 }

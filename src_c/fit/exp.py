@@ -78,6 +78,38 @@ def polynomials():
     return text
 
 
+def eighths():
+    """The last part of constants.h, for wide formulas in float64: exp by a table of 2^(j / 8), and ln 2 for it and without it."""
+
+    def listed(values):
+        return ", ".join(float(value).hex() for value in values)
+
+    def quotient(r):
+        """(exp(r) - 1 - r) / r^2."""
+        return (mpmath.exp(r) - 1 - r) / r**2 if abs(r) > 1e-9 else mpmath.mpf(1) / 2 + r / 6
+
+    with mpmath.workdps(60):
+        step = mpmath.log(2) / 8
+        q = mpmath.chebyfit(quotient, [-step / 2 * 1.001, step / 2 * 1.001], 7)[::-1]
+        powers = [mpmath.mpf(2) ** (mpmath.mpf(j) / 8) for j in range(8)]
+        text = "\n/* exp(x) = 2^(s / 8) (1 + r + r^2 (q[0] + q[1] r + ...)), where s is the whole number nearest to x * EIGHTHS "
+        text += "and r = x - s ln 2 / 8. s times the first part of ln 2 is exact. */\n"
+        text += f"static const double f64_eighths_q[] = {{{listed(q)}}};\n"
+        text += f"ALIGNED static const double f64_eighths[] = {{{listed(powers)}}};\n"
+        text += "/* the rounding error of each */\n"
+        text += f"ALIGNED static const double f64_eighths_error[] = {{{listed(power - float(power) for power in powers)}}};\n"
+        high, low = parts(mpmath.log(2), (38, 53))
+        for name, value in (
+            ("LN2_FIRST", high),
+            ("LN2_LAST", low),
+            ("EIGHTHS", 1 / step),
+            ("EIGHTH_FIRST", high / 8),
+            ("EIGHTH_LAST", low / 8),
+        ):
+            text += f"#define f64_{name} {float(value).hex()}\n"
+    return text
+
+
 def sixteenths():
     """The second part of constants.h, for the rows in float32: exp by a table of 2^(j / 16) and a cubic, and log."""
 

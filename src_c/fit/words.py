@@ -26,6 +26,18 @@ def log1p_odd(y):
     return 2 * mpmath.atanh(s) / s if y > 1e-20 else mpmath.mpf(2)
 
 
+def log1p_rest(y):
+    """(log((1 + s) / (1 - s)) / h - 1) / y, where h = 2 s and y = h**2."""
+    s = mpmath.sqrt(y) / 2
+    return (mpmath.atanh(s) / s - 1) / y if y > 1e-15 else mpmath.mpf(1) / 12 + y / 80
+
+
+def tanh_cubic(y):
+    """(x - tanh(x)) / x**3, where y = x**2."""
+    x = mpmath.sqrt(y)
+    return (x - mpmath.tanh(x)) / x**3 if y > 1e-10 else mpmath.mpf(1) / 3 - 2 * y / 15
+
+
 def erf_odd(y):
     """erf(s) / s, where y = s**2."""
     s = mpmath.sqrt(y)
@@ -72,6 +84,10 @@ FITS = {
     "short_normal_tail_terms": (normal_tail, -1, upto(16), 12, 0, "scaled_normal_tail, t <= 16: beyond, float32 has 0"),
     "long_normal_tail_terms": (normal_tail, -1, upto(40), 26, 3, "the same, t <= 40"),
     "short_log1p_terms": (log1p_odd, 0, 0.2917, 10, 0, "log1p(x) / s by s**2, s = x / (2 + x), -0.7 <= x <= 2.1"),
+    "long_log1p_terms": (log1p_rest, 0, mpmath.mpf("0.4448"), 10, 0, "(log1p(x) / h - 1) / h**2 by h**2, h = 2 s, 0 <= x <= 1"),
+    "long_log_terms": (log1p_rest, 0, mpmath.mpf("0.1212"), 7, 0, "the same, 0.7 <= 1 + x <= 1.42"),
+    "short_tanh_cubic_terms": (tanh_cubic, 0, 1, 9, 0, "(x - tanh(x)) / x**3 by x**2, |x| <= 1"),
+    "long_tanh_cubic_terms": (tanh_cubic, 0, 1, 16, 1, "the same"),
     "short_erf_terms": (erf_odd, 0, 1, 8, 0, "erf(s) / s by s**2, s <= 1"),
     "long_erf_terms": (erf_odd, 0, 1, 12, 1, "the same"),
     "short_sin_terms": (sin_odd, 0, SIN_REACH, 6, 0, "sin(r) / r by r**2, |r| <= pi / 2"),

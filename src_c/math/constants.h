@@ -29,6 +29,17 @@ static const double f64_exp_q[] = {0x1.000000000000dp-1, 0x1.555555555552ap-3, 0
 /* exp(r) = 1 + r + r^2 (q[0] + q[1] r + ...) */
 static const double short_exp_q[] = {0x1.000000438343cp-1, 0x1.555554a786ba6p-3, 0x1.55547fae96ccep-5, 0x1.1111e1759ffb0p-7, 0x1.6d96ec84cc560p-10, 0x1.9fca7f38e8bd0p-13};
 
+/* exp(x) = 2^(s / 8) (1 + r + r^2 (q[0] + q[1] r + ...)), where s is the whole number nearest to x * EIGHTHS and r = x - s ln 2 / 8. s times the first part of ln 2 is exact. */
+static const double f64_eighths_q[] = {0x1.0000000000000p-1, 0x1.555555555559ep-3, 0x1.5555555555572p-5, 0x1.1111110c60f21p-7, 0x1.6c16c16856a9cp-10, 0x1.a01ee0121d9bcp-13, 0x1.a01de6c734237p-16};
+ALIGNED static const double f64_eighths[] = {0x1.0000000000000p+0, 0x1.172b83c7d517bp+0, 0x1.306fe0a31b715p+0, 0x1.4bfdad5362a27p+0, 0x1.6a09e667f3bcdp+0, 0x1.8ace5422aa0dbp+0, 0x1.ae89f995ad3adp+0, 0x1.d5818dcfba487p+0};
+/* the rounding error of each */
+ALIGNED static const double f64_eighths_error[] = {0x0.0p+0, -0x1.19041b9d78a76p-55, 0x1.6f46ad23182e4p-55, 0x1.d4397afec42e2p-56, -0x1.bdd3413b26456p-54, 0x1.6e9f156864b27p-54, 0x1.7a1cd345dcc81p-54, 0x1.2ed02d75b3707p-55};
+#define f64_LN2_FIRST 0x1.62e42fefa0000p-1
+#define f64_LN2_LAST 0x1.cf79abc9e3b3ap-40
+#define f64_EIGHTHS 0x1.71547652b82fep+3
+#define f64_EIGHTH_FIRST 0x1.62e42fefa0000p-4
+#define f64_EIGHTH_LAST 0x1.cf79abc9e3b3ap-43
+
 /* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), where s is the whole number nearest to x * SIXTEENTHS and r = x - s ln 2 / 16 */
 static const float f32_sixteenths[] = {0x1.0000000000000p+0f, 0x1.0b55860000000p+0f, 0x1.172b840000000p+0f, 0x1.2387a60000000p+0f, 0x1.306fe00000000p+0f, 0x1.3dea640000000p+0f, 0x1.4bfdae0000000p+0f, 0x1.5ab07e0000000p+0f, 0x1.6a09e60000000p+0f, 0x1.7a11480000000p+0f, 0x1.8ace540000000p+0f, 0x1.9c49180000000p+0f, 0x1.ae89fa0000000p+0f, 0x1.c199be0000000p+0f, 0x1.d5818e0000000p+0f, 0x1.ea4afa0000000p+0f};
 /* the rounding error of each, divided by it */

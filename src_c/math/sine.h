@@ -21,8 +21,8 @@ static ALWAYS_INLINE W wide_shifted_sin(W z, W a, W x, double shift) {
         f64_store(high, wide_leading(scaled));
         f64_store(low, wide_trailing(scaled));
         reduce_far(high, low, odd, f64_lanes, shift);
-        W pi = wide_constant(f64_set(0x1.921fb54442d18p+1), f64_set(0x1.1a62633145c07p-53));
-        r = wide_select(far, wide_multiply(wide_constant(f64_load(high), f64_load(low)), pi), r);
+        W pi = wide_constant(0x1.921fb54442d18p+1, 0x1.1a62633145c07p-53);
+        r = wide_select(far, wide_multiply(wide_pair(f64_load(high), f64_load(low)), pi), r);
         k = f64_select(far, f64_load(odd), k);
     }
     f64_v half = f64_fma(k, f64_set(0.5), f64_set(f64_ROUNDER)) - f64_set(f64_ROUNDER);
@@ -32,10 +32,10 @@ static ALWAYS_INLINE W wide_shifted_sin(W z, W a, W x, double shift) {
     return wide_multiply(r, wide_terms(wide_multiply(r, r), SIN_TERMS));
 }
 
-static inline W wide_sin(W z) { return wide_shifted_sin(z, z, wide_number(1), 0); }
+static ALWAYS_INLINE W wide_sin(W z) { return wide_shifted_sin(z, z, wide_number(1), 0); }
 
 /* sin(a x) + cos(a x) = sqrt 2 sin(a x + pi / 4), for a product a x up to 2^1088 */
-static inline W wide_sin_plus_cos(W a, W x) {
-    W root2 = wide_constant(f64_set(0x1.6a09e667f3bcdp+0), f64_set(-0x1.bdd3413b26456p-54));
+static ALWAYS_INLINE W wide_sin_plus_cos(W a, W x) {
+    W root2 = wide_constant(0x1.6a09e667f3bcdp+0, -0x1.bdd3413b26456p-54);
     return wide_multiply(root2, wide_shifted_sin(wide_multiply(a, x), a, x, 0.25));
 }

@@ -157,6 +157,10 @@ static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
 static inline f32_v f32_lookup(const float *table, f32_v z) {
     return _mm512_permutexvar_ps(_mm512_castps_si512(z), _mm512_loadu_ps(table));
 }
+/* table[low 3 bits of z] */
+static inline f64_v f64_lookup(const double *table, f64_v z) {
+    return _mm512_permutexvar_pd(_mm512_castpd_si512(z), _mm512_load_pd(table));
+}
 /* the float with the bits table[low 4 bits of z] + (bits of z << 19) */
 static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
     const __m512i bits = _mm512_castps_si512(z);

@@ -52,7 +52,7 @@ def test_every_pass_has_one_row_and_one_function():
         assert one.inputs == int(arrays) + int(parameters)
         assert others == [str(one.results), "wide" if one.wide else "direct"]
     assert rows == {}
-    functions = re.findall(r"^static inline [VW] formula_(\w+)\(", text, re.M)
+    functions = re.findall(r"^static ALWAYS_INLINE [VW] formula_(\w+)\(", text, re.M)
     assert sorted(name for name in functions if not name.startswith("_")) == sorted(kinds)
 
 
@@ -62,7 +62,7 @@ def test_the_line_of_each_formula_is_named():
     for page in (formulas, fused):
         path = Path(page.__file__)
         lines = path.read_text(encoding="utf-8").splitlines()
-        found = re.findall(rf"^/\* {path.name}:(\d+) \*/\nstatic inline [VW] formula_(\w+)\(", text, re.M)
+        found = re.findall(rf"^/\* {path.name}:(\d+) \*/\nstatic ALWAYS_INLINE [VW] formula_(\w+)\(", text, re.M)
         assert found
         for line, name in found:
             assert re.match(rf"def {name}\(", lines[int(line) - 1])
@@ -171,7 +171,7 @@ def translate_wide(tmp_path, body):
         ("return x + 1", "wide_add(x, wide_number(1.0))"),
         ("return -x / 2", "wide_divide(wide_negative(x), wide_number(2.0))"),
         ("return x**3", "wide_multiply(wide_multiply(x, x), x)"),
-        ("return x * SIXTH", "wide_multiply(x, wide_constant(f64_set(0x1.5555555555555p-3), f64_set(0x1.5555555555555p-57)))"),
+        ("return x * SIXTH", "wide_multiply(x, wide_constant(0x1.5555555555555p-3, 0x1.5555555555555p-57))"),
         ("return where(x < alpha, x, 0)", "wide_where(f64_gt(wide_leading(alpha), wide_leading(x)), x, wide_number(0.0))"),
         ("return polynomial(x, 1, 1 / 2)", "wide_polynomial(x, 2, (const double[]){0x1.0000000000000p+0, 0x1.0000000000000p-1})"),
         ("return where(x > 0, x, _part(x))", "    if (f64_all(chosen)) return yes;"),
@@ -208,7 +208,7 @@ def test_words_are_the_same_in_python_and_in_c():
             kind = unit.partition(",")[0]
             if word in {"direct": words.WIDE_ONLY, "wide": words.DIRECT_ONLY}[kind]:
                 continue
-            defined = re.findall(rf"^static inline (?:[VW]|f64_v) {kind}_{word}\(([^)]*)\)", text, re.M)
+            defined = re.findall(rf"^static (?:ALWAYS_INLINE|inline) (?:[VW]|f64_v) {kind}_{word}\(([^)]*)\)", text, re.M)
             assert len(defined) == 1, f"{word} is not in C, {unit}"
             assert count in (None, len(defined[0].split(","))), f"{word} takes another number of arguments in C, {unit}"
 
