@@ -89,7 +89,7 @@ def kernels():
 
 def output_of(table, factors, outside):
     """The C of one Output: a table, its tail or the kernel for elements outside the table, and the factors."""
-    tail, outside = (f"{table}_tail", "NULL") if TABLES[table].tail else ("NULL", outside)
+    tail, outside = (f"TAIL_{table}", "NULL") if TABLES[table].tail else ("TAIL_none", outside)
     return f"(Output){{FIT_{table}, {tail}, {outside}, {factors}}}"
 
 

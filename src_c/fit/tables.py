@@ -178,9 +178,9 @@ def table(name):
     worst = int(np.argmax(errors)) - negative
     print(f"{name:24} {form:16} [{start:.2f}, {end:.2f}] degree {degree}: {max(errors):.2f} ULP in segment {worst}")
     text = f"/* {name}: fitted within {max(errors):.2f} ULP */\n"
-    text += f"static ALIGNED const float table_{name}[{degree + 2}][{SEGMENTS}] = {{\n"
-    for row in np.array(rows).T:
-        text += "    {" + ", ".join(map(hexadecimal, row)) + "},\n"
+    text += f"static ALIGNED const float table_{name}[TABLE_SIZE({degree + 2})] = {{\n"
+    for i, column in enumerate(np.array(rows).T):
+        text += f"    COLUMN({i}, " + ", ".join(map(hexadecimal, column)) + "),\n"
     numbers = ", ".join(map(hexadecimal, (start, end, 1 / spacing, scale)))
     return f"{text}}};\n#define FIT_{name} {{{form}, {degree}, {numbers}, table_{name}}}\n"
 

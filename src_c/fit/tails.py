@@ -58,14 +58,13 @@ def exponential(name, kind, end, mirrored):
 
 
 def exponential_tail(name, kind, end, mirrored):
-    """The C of the function that continues a table by an exponential."""
+    """The C of the numbers of the exponential that continues a table."""
     constant, bend, rate = exponential(name, kind, end, mirrored)
     log = mpmath.log(abs(constant))
     bend /= abs(constant)  # tails.h multiplies it by C e^z
     values = mpmath.sign(constant), log, log - float(np.float32(log)), bend, rate, rate - float(np.float32(rate))
     numbers = ", ".join(map(hexadecimal, values))
-    head = f"static ALWAYS_INLINE f32_v {name}_tail(f32_v x, f32_v factor) {{\n"
-    return f"\n{head}    return exponential_tail({kind}, {numbers}, x, factor);\n}}\n"
+    return f"#define TAIL_{name} {{{kind}, {numbers}}}\n"
 
 
 def chebyshev(low, high, count=200):

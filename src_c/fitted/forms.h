@@ -20,7 +20,7 @@ struct Fit {
     f32_m (*uncovered)(Fit fit, f32_v x);
     int degree;
     float low, high, inverse_spacing, scale;
-    const float (*table)[32];
+    const float *table;
 };
 
 static ALWAYS_INLINE f32_v polynomial_of(Found f) { return f32_fma(f.d, f.q, f.c0); }
@@ -48,7 +48,7 @@ static ALWAYS_INLINE f32_v segment_by_binade(Fit fit, f32_v x, f32_v *u) {
 }
 
 /* The x that no table covers */
-static ALWAYS_INLINE f32_m nowhere(Fit fit, f32_v x) { return (void)fit, (void)x, 0; }
+static ALWAYS_INLINE f32_m nowhere(Fit fit, f32_v x) { return (void)fit, (void)x, (f32_m){0}; }
 static ALWAYS_INLINE f32_m left_of_minus_high(Fit fit, f32_v x) { return f32_gt(f32_set(-fit.high), x); }
 static ALWAYS_INLINE f32_m right_of_high(Fit fit, f32_v x) { return f32_gt(x, f32_set(fit.high)); }
 static ALWAYS_INLINE f32_m beyond_both(Fit fit, f32_v x) { return f32_gt(f32_abs(x), f32_set(fit.high)); }
@@ -157,47 +157,33 @@ static ALWAYS_INLINE f32_v centred(Fit fit, Found f) {
 }
 #define CENTRED segment_by_binade, centred, near_ends
 
-/* The function at the vectors x[0], ... of a group. They share each load of the two registers of a coefficient, which do not
- * stay in registers in a kernel with two tables. `beside` is the factor of a QUOTIENT; otherwise it is NULL, or is added to |x|.
- * A GATE puts its derivative in `slope`. */
+/* The function at the vectors x[0], ... of a group, from their segments and u. The vectors share each load of the registers of a
+ * coefficient, which do not stay in registers in a kernel with two tables. `beside` is the factor of a QUOTIENT; otherwise it is
+ * NULL, or is added to |x|. A GATE puts its derivative in `slope`. */
+#ifdef HAVE_TABLE_ROWS
+enum { GROUP = 16 }; /* so many that the rows of the first are known when those of the last are found */
+#else
 enum { GROUP = 4 };
-static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *x, const f32_v *beside, f32_v *y, f32_v *slope) {
+#endif
+static ALWAYS_INLINE void values_of_segments(Fit fit, int group, const f32_segment *segment, const f32_v *u, const f32_v *x,
+                                             const f32_v *beside, f32_v *y, f32_v *slope) {
     const int is_quotient = fit.value == quotient, is_gate = fit.value == gate;
-    f32_v u[GROUP], z[GROUP], d[GROUP], c0[GROUP], q[GROUP], change[GROUP];
-    for (int v = 0; v < group; v++) z[v] = fit.segment(fit, x[v], u + v);
-    f32_lookups(fit.table[0], group, z, d);
+    f32_v d[GROUP], q[GROUP], change[GROUP];
     for (int v = 0; v < group; v++) {
-        d[v] = u[v] - d[v];
+        d[v] = u[v] - f32_coefficient(segment[v], 0);
         if (beside && !is_quotient) d[v] = d[v] + beside[v];
     }
-    f32_lookups(fit.table[fit.degree + 1], group, z, q);
-    for (int i = fit.degree; i >= 2; i--) {
-        f32_v c[GROUP];
-        f32_lookups(fit.table[i], group, z, c);
+    for (int v = 0; v < group; v++) q[v] = f32_coefficient(segment[v], fit.degree + 1);
+    for (int i = fit.degree; i >= 2; i--)
         for (int v = 0; v < group; v++) {
             if (is_gate) change[v] = i == fit.degree ? q[v] : f32_fma(change[v], d[v], q[v]);
-            q[v] = f32_fma(q[v], d[v], c[v]);
+            q[v] = f32_fma(q[v], d[v], f32_coefficient(segment[v], i));
         }
-    }
-    f32_lookups(fit.table[1], group, z, c0);
     for (int v = 0; v < group; v++) {
-        Found found = {x[v], u[v], c0[v], d[v], q[v], x[v], x[v]};
+        Found found = {x[v], u[v], f32_coefficient(segment[v], 1), d[v], q[v], x[v], x[v]};
         if (is_quotient) found.beside = beside[v];
         if (is_gate) found.change = change[v];
         if (is_gate) slope[v] = gate_slope(fit, found);
         y[v] = fit.value(fit, found);
     }
-}
-
-static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {
-    fitted_values_beside(fit, group, x, NULL, y, NULL);
-}
-
-/* The argument of a tail: x, made negative, where the table does not cover it. Elsewhere the end of the table, so that nothing
- * overflows. */
-static ALWAYS_INLINE f32_v beyond(Fit fit, f32_v x) {
-    if (fit.uncovered == left_of_low) return f32_min(f32_set(fit.low), x);
-    if (fit.uncovered == beyond_both) x = -f32_abs(x);
-    if (fit.uncovered == right_of_high) x = -x;
-    return f32_min(f32_set(-fit.high), x);
 }

@@ -19,13 +19,13 @@ static ALWAYS_INLINE f32_v snake_slope(f32_v x) {
 #define SNAKE_FAR 38.0f
 static ALWAYS_INLINE void snake_group(int group, const float *const *in, const float *parameter, float *out, size_t i) {
     f32_v x[GROUP], y[GROUP];
-    f32_m any = 0, far[GROUP];
+    f32_m any = {0}, far[GROUP];
     for (int v = 0; v < group; v++) {
         x[v] = f32_load(in[1] + i + v * f32_lanes);
         any |= far[v] = f32_gt(f32_abs(x[v]), f32_set(SNAKE_FAR));
         y[v] = f32_load(in[0] + i + v * f32_lanes) * snake_slope(x[v]);
     }
-    if (__builtin_expect(any, 0)) {
+    if (__builtin_expect(f32_any(any), 0)) {
         float computed[GROUP * f32_lanes];
         snake_backward_uniform((const float *const[]){in[0] + i, in[1] + i}, parameter, (float *const[]){computed},
                                (size_t)group * f32_lanes);

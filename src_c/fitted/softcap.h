@@ -25,39 +25,48 @@ static ALWAYS_INLINE void softcap_values(int group, const Cap *cap, const f32_v 
     for (int v = 0; v < group; v++) y[v] = f32_with_sign(y[v], x[v]);
 }
 
-static ALWAYS_INLINE f32_v softcap_slope(Cap cap, f32_v x, f32_v grad) {
-    const f32_v a = f32_max(-cap.bound, f32_min(cap.bound, x));
-    const f32_v z = f32_fma(a, cap.inverse, a * cap.low), error = f32_fma(a, cap.inverse, -z) + a * cap.low;
-    const f32_v low = f32_select(f32_gt(f32_set(0), z), -error, error);
-    f32_v y;
-    fitted_values_beside((Fit)FIT_tanh_backward, 1, &z, &low, &y, NULL);
-    y = y * grad;
-    const f32_m far = ((Fit)FIT_tanh_backward).uncovered((Fit)FIT_tanh_backward, z);
-    if (__builtin_expect(far, 0)) {
-        f32_v t = f32_max(f32_set(10), f32_abs(z)), k;
-        f32_v p = f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low, &k);
-        p = f32_fma(f32_set(0.25f), p, f32_set(0.25f)); /* a quarter: no gradient then overflows here */
-        y = f32_select(far, f32_scaled(p * grad, k + f32_set(4)), y);
+static ALWAYS_INLINE void softcap_slopes(int group, const Cap *cap, const f32_v *x, const float *grad, f32_v *y) {
+    const Fit fit = FIT_tanh_backward;
+    f32_v z[GROUP], low[GROUP];
+    for (int v = 0; v < group; v++) {
+        const f32_v a = f32_max(-cap[v].bound, f32_min(cap[v].bound, x[v]));
+        z[v] = f32_fma(a, cap[v].inverse, a * cap[v].low);
+        const f32_v error = f32_fma(a, cap[v].inverse, -z[v]) + a * cap[v].low;
+        low[v] = f32_select(f32_gt(f32_set(0), z[v]), -error, error);
     }
-    return y;
+    fitted_values_beside(fit, group, z, low, y, NULL);
+    for (int v = 0; v < group; v++) {
+        const f32_v factor = f32_load(grad + v * f32_lanes);
+        y[v] = y[v] * factor;
+        const f32_m far = fit.uncovered(fit, z[v]);
+        if (__builtin_expect(f32_any(far), 0)) {
+            f32_v t = f32_max(f32_set(10), f32_abs(z[v])), k;
+            f32_v p = f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low[v], &k);
+            p = f32_fma(f32_set(0.25f), p, f32_set(0.25f)); /* a quarter: no gradient then overflows here */
+            y[v] = f32_select(far, f32_scaled_down(p * factor, k + f32_set(4)), y[v]);
+        }
+    }
 }
 
 /* `group` vectors from element i */
 static ALWAYS_INLINE void softcap_group(int group, int backward, const Cap *cap, const float *const *in, float *out, size_t i) {
     f32_v x[GROUP], y[GROUP];
     for (int v = 0; v < group; v++) x[v] = f32_load(in[backward] + i + v * f32_lanes);
-    if (!backward) softcap_values(group, cap, x, y);
-    for (int v = 0; v < group && backward; v++) y[v] = softcap_slope(cap[v], x[v], f32_load(in[0] + i + v * f32_lanes));
+    if (backward)
+        softcap_slopes(group, cap, x, in[0] + i, y);
+    else
+        softcap_values(group, cap, x, y);
     for (int v = 0; v < group; v++) f32_store(out + i + v * f32_lanes, y[v]);
 }
 
 static ALWAYS_INLINE void capped_uniform(int backward, Block *composed, const float *const *in, const float *parameter,
                                          float *const *out, size_t n) {
-    if (!usual_cap(f32_set(*parameter))) {
+    if (!f32_any(usual_cap(f32_set(*parameter)))) {
         composed(in, parameter, out, n);
         return;
     }
-    const Cap one = cap_of(f32_set(*parameter)), cap[GROUP] = {one, one, one, one};
+    Cap cap[GROUP];
+    for (int v = 0; v < GROUP; v++) cap[v] = cap_of(f32_set(*parameter));
     size_t i = 0;
     for (; i + GROUP * f32_lanes <= n; i += GROUP * f32_lanes) softcap_group(GROUP, backward, cap, in, out[0], i);
     for (; i < n; i += f32_lanes) softcap_group(1, backward, cap, in, out[0], i);

@@ -9,20 +9,44 @@ static ALWAYS_INLINE f32_v f32_exp_tail(f32_v z, f32_v low, f32_v *k) {
     f32_v whole, t = f32_expm1_remainder(z, k, &whole);
     return f32_fma(low, f32_set(1) + t, t);
 }
+/* a 2^k for |a| < 2^126 and any k < 0, rounded once. Without a scale for any k, the product v is 2^64 times larger where k < -64.
+ * Where the result is subnormal, no product is: the sum of |v| and 2^-62 has its bits as the mantissa. */
+static ALWAYS_INLINE f32_v f32_scaled_down(f32_v a, f32_v k) {
+#ifdef HAVE_SCALE
+    return f32_scale(a, k);
+#else
+    const f32_v one = f32_set(1), least = f32_set(0x1p-62f);
+    const f32_m low = f32_gt(f32_set(-64), k);
+    const f32_m zero = f32_gt(f32_set(-190), k) & f32_gt(f32_set(0x1p39f), f32_abs(a)); /* the result is below 2^-151 */
+    a = f32_select(zero, f32_with_sign(f32_set(0), a), a);
+    const f32_v v = f32_scaled(a, f32_max(f32_set(-252), f32_select(low, k + f32_set(64), k)));
+    const f32_m subnormal = low & f32_gt(least, f32_abs(v));
+    const f32_v normal = v * f32_select(subnormal, one, f32_select(low, f32_set(0x1p-64f), one));
+    return f32_select(subnormal, f32_with_sign(f32_less_bits(f32_abs(v) + least, least), v), normal);
+#endif
+}
+
 /* With e = e^z and z = rate x: PLAIN is C e (1 - h e), GATED is C x e (1 - h e), and SLOPE is the derivative of GATED,
  * C e (1 + z - h e (1 + 2 z)). C = sign e^log_constant joins the exponent: as a factor it would be rounded twice. `bend` is h. */
-enum { PLAIN, GATED, SLOPE };
-static ALWAYS_INLINE f32_v exponential_tail(int kind, float sign, float log_constant, float log_low, float bend, float rate,
-                                            float rate_low, f32_v x, f32_v factor) {
+enum { NO_TAIL, PLAIN, GATED, SLOPE };
+typedef struct {
+    int kind;
+    float sign, log_constant, log_low, bend, rate, rate_low;
+} Tail;
+#define TAIL_none \
+    { NO_TAIL, 0, 0, 0, 0, 0, 0 }
+static ALWAYS_INLINE f32_v exponential_tail(Tail tail, f32_v x, f32_v factor) {
+    const int kind = tail.kind;
+    const float log_constant = tail.log_constant, rate = tail.rate, bend = tail.bend;
     f32_v b = f32_max(f32_set(-200), x), k, z = b, low = f32_set(0);
     if (rate != 1) {
         z = b * f32_set(rate);
-        low = f32_fma(b, f32_set(rate), -z) + b * f32_set(rate_low);
+        low = f32_fma(b, f32_set(rate), -z) + b * f32_set(tail.rate_low);
     }
     f32_v exponent = z;
     if (log_constant != 0) {
         exponent = z + f32_set(log_constant);
-        low = (f32_set(log_constant) - (exponent - z)) + f32_set(log_low);
+        low = (f32_set(log_constant) - (exponent - z)) + f32_set(tail.log_low);
     }
     f32_v t = f32_exp_tail(exponent, low, &k), a = kind == PLAIN ? f32_set(1) : b;
     if (kind == SLOPE) a = f32_set(1) + z;
@@ -33,8 +57,8 @@ static ALWAYS_INLINE f32_v exponential_tail(int kind, float sign, float log_cons
         else
             t = f32_fma(-e, f32_set(1) + t, t);
     }
-    a = a * f32_set(sign * 0x1p-12f); /* |a| < 2^10 and k < -20: if a product overflows here, the result does, too */
-    return f32_scaled(f32_fma(a, t, a) * factor, k + f32_set(12));
+    a = a * f32_set(tail.sign * 0x1p-12f); /* |a| < 2^10 and k < -20: if a product overflows here, the result does, too */
+    return f32_scaled_down(f32_fma(a, t, a) * factor, k + f32_set(12));
 }
 
 static ALWAYS_INLINE f32_v f32_series(const float *c, int count, f32_v y) {
@@ -96,13 +120,13 @@ static ALWAYS_INLINE void store_scaled(f32_v a, f32_v k, int factors, const floa
     a = a * f32_set(0x1p-12f);
     for (int j = 0; j < MAX_ARRAYS; j++)
         if (factors >> j & 1) a = a * f32_load(in[j] + i);
-    f32_store(out + i, f32_scaled(a, k + f32_set(12)));
+    f32_store(out + i, f32_scaled_down(a, k + f32_set(12)));
 }
 /* The kernel of gathered elements: the slope, the value or both, each times its factors */
 enum { NONE = -1 };
-typedef void Tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k);
-static ALWAYS_INLINE void gathered_tail(Tail *tail, int argument, int slope_factors, int value_factors, const float *const *in,
-                                        float *const *out, size_t n) {
+typedef void NormalTail(f32_v x, f32_v *value, f32_v *slope, f32_v *k);
+static ALWAYS_INLINE void gathered_tail(NormalTail *tail, int argument, int slope_factors, int value_factors,
+                                        const float *const *in, float *const *out, size_t n) {
     for (size_t i = 0; i < n; i += f32_lanes) {
         f32_v k, value, slope;
         tail(f32_load(in[argument] + i), &value, &slope, &k);

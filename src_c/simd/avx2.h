@@ -3,11 +3,13 @@
 #define FASTACT_SIMD_H
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define HAVE_FMA 1
+#define HAVE_TABLES 1
 
 typedef __m256 f32_v;
-typedef __m256 f32_m; /* all bits of a lane, or none */
+typedef __m256i f32_m; /* all bits of a lane, or none. & and | work on it. */
 enum { f32_lanes = 8 };
 typedef __m256d f64_v;
 typedef __m256d f64_m;
@@ -35,16 +37,16 @@ static inline f64_v f64_load_floats(const float *p) { return _mm256_cvtps_pd(_mm
 static inline f64_v f32_first_half(f32_v a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
 static inline f64_v f32_second_half(f32_v a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
 static inline void f64_store_floats(float *p, f64_v a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
-static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+static inline f32_m f32_gt(f32_v a, f32_v b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
 static inline f64_m f64_gt(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GT_OQ); }
-static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+static inline f32_m f32_ge(f32_v a, f32_v b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_GE_OQ)); }
 static inline f64_m f64_ge(f64_v a, f64_v b) { return _mm256_cmp_pd(a, b, _CMP_GE_OQ); }
-static inline f32_m f32_nan(f32_v a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+static inline f32_m f32_nan(f32_v a) { return _mm256_castps_si256(_mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 static inline f64_m f64_nan(f64_v a) { return _mm256_cmp_pd(a, a, _CMP_UNORD_Q); }
-static inline int f32_any(f32_m m) { return _mm256_movemask_ps(m); }
+static inline int f32_any(f32_m m) { return _mm256_movemask_ps(_mm256_castsi256_ps(m)); }
 static inline int f64_all(f64_m m) { return _mm256_movemask_pd(m) == 0xf; }
 static inline int f64_any(f64_m m) { return _mm256_movemask_pd(m); }
-static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm256_blendv_ps(no, yes, m); }
+static inline f32_v f32_select(f32_m m, f32_v yes, f32_v no) { return _mm256_blendv_ps(no, yes, _mm256_castsi256_ps(m)); }
 static inline f64_v f64_select(f64_m m, f64_v yes, f64_v no) { return _mm256_blendv_pd(no, yes, m); }
 
 static inline f32_v f32_pow2(f32_v z) {
@@ -134,6 +136,71 @@ static inline f64_v f64_permute(f64_v a, const int32_t *from) { /* a double is t
 }
 static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
     return _mm256_blendv_ps(a, b, _mm256_loadu_ps(negative));
+}
+
+/* A table has a row of 8 coefficients for each segment, then the column of a ninth. f32_store_rows keeps which rows the lanes
+ * want, as offsets in bytes; f32_find loads them by halves and transposes them. Right after the offsets have been computed it
+ * would wait for them. */
+#define HAVE_TABLE_ROWS 1
+#define TABLE_SIZE(columns) ((columns) > 8 ? 288 : 256)
+#define TABLE_PLACE(segment, column) ((column) < 8 ? 8 * (segment) + (column) : 256 + (segment))
+typedef struct {
+    f32_v column[8];
+    const float *table;
+    const uint32_t *rows;
+} f32_segment;
+static inline void f32_store_rows(uint32_t *rows, f32_v z) {
+    _mm256_storeu_si256((__m256i *)rows, _mm256_srli_epi32(_mm256_slli_epi32(_mm256_castps_si256(z), 27), 22));
+}
+static inline __attribute__((always_inline)) f32_segment f32_find(const float *table, const uint32_t *rows) {
+    f32_segment s = {.table = table, .rows = rows};
+    for (int half = 0; half < 2; half++) {
+        const char *first = (const char *)(table + 4 * half);
+        f32_v a[4];
+        for (int i = 0; i < 4; i++)
+            a[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps((const float *)(first + rows[i]))),
+                                        _mm_load_ps((const float *)(first + rows[i + 4])), 1);
+        const f64_v b = _mm256_castps_pd(_mm256_unpacklo_ps(a[0], a[1])), c = _mm256_castps_pd(_mm256_unpacklo_ps(a[2], a[3]));
+        const f64_v d = _mm256_castps_pd(_mm256_unpackhi_ps(a[0], a[1])), e = _mm256_castps_pd(_mm256_unpackhi_ps(a[2], a[3]));
+        s.column[4 * half] = _mm256_castpd_ps(_mm256_unpacklo_pd(b, c));
+        s.column[4 * half + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(b, c));
+        s.column[4 * half + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(d, e));
+        s.column[4 * half + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(d, e));
+    }
+    return s;
+}
+static inline __attribute__((always_inline)) f32_v f32_coefficient(f32_segment s, int column) {
+    if (column < 8) return s.column[column];
+    const __m256i rows = _mm256_loadu_si256((const __m256i *)s.rows), index = _mm256_srli_epi32(rows, 5);
+    f32_v part[4];
+    for (int i = 0; i < 4; i++) part[i] = _mm256_permutevar8x32_ps(_mm256_load_ps(s.table + 256 + 8 * i), index);
+    const f32_v odd = _mm256_castsi256_ps(_mm256_slli_epi32(rows, 23)), upper = _mm256_castsi256_ps(_mm256_slli_epi32(rows, 22));
+    return _mm256_blendv_ps(_mm256_blendv_ps(part[0], part[1], odd), _mm256_blendv_ps(part[2], part[3], odd), upper);
+}
+static inline f32_v f32_top_bits(f32_v a, int bits) {
+    return _mm256_castsi256_ps(_mm256_srli_epi32(_mm256_castps_si256(a), 32 - bits));
+}
+static inline f32_m f32_same(f32_v a, f32_v b) { return _mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)); }
+static inline f32_v f32_less_bits(f32_v a, f32_v b) { /* the bits of a, as a whole number, less those of b */
+    return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+static inline unsigned f32_bits(f32_m m) { return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(m)); }
+
+/* A subnormal number is made 2^24 times larger first. */
+static inline __m256i subnormal_lanes(f32_v a) {
+    return _mm256_castps_si256(_mm256_cmp_ps(a, _mm256_set1_ps(0x1p-126f), _CMP_LT_OQ));
+}
+static inline __m256i bits_of_normal(f32_v a) {
+    return _mm256_castps_si256(a * f32_select(subnormal_lanes(a), _mm256_set1_ps(0x1p24f), _mm256_set1_ps(1)));
+}
+static inline f32_v f32_mantissa(f32_v a) {
+    const __m256i bits = _mm256_and_si256(bits_of_normal(a), _mm256_set1_epi32(0x7fffff));
+    const __m256i halved = _mm256_slli_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(0x400000)), 1); /* from 1.5 on */
+    return _mm256_castsi256_ps(_mm256_add_epi32(bits, _mm256_sub_epi32(_mm256_set1_epi32(127 << 23), halved)));
+}
+static inline f32_v f32_exponent(f32_v a) {
+    const __m256i biased = _mm256_and_si256(_mm256_srli_epi32(bits_of_normal(a), 23), _mm256_set1_epi32(0xff));
+    return _mm256_cvtepi32_ps(biased) - f32_select(subnormal_lanes(a), _mm256_set1_ps(127 + 24), _mm256_set1_ps(127));
 }
 
 static inline f32_v f32_pick(const float *table, const int *index) {

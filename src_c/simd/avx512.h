@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define HAVE_FMA 1
-#define HAVE_TABLES 1 /* look-ups in tables of 32 entries, held in registers: fitted/ needs them */
+#define HAVE_TABLES 1 /* look-ups in tables of 32 polynomials: fitted/ needs them */
 
 typedef __m512 f32_v;
 typedef __mmask16 f32_m;
@@ -177,10 +177,18 @@ static inline int f32_any_bit(f32_v seen, unsigned bits) {
     return _mm512_test_epi32_mask(_mm512_castps_si512(seen), _mm512_set1_epi32((int)bits)) != 0;
 }
 
-/* c[v] = table[low 5 bits of z[v]] */
-static inline __attribute__((always_inline)) void f32_lookups(const float *table, int count, const f32_v *z, f32_v *c) {
-    const f32_v low = _mm512_load_ps(table), high = _mm512_load_ps(table + 16);
-    for (int v = 0; v < count; v++) c[v] = _mm512_permutex2var_ps(low, _mm512_castps_si512(z[v]), high);
+/* The segment of a table of 32 polynomials that the low 5 bits of z name, and its coefficients. A table has a column for each
+ * coefficient, which stands in registers. */
+#define TABLE_SIZE(columns) (32 * (columns))
+#define TABLE_PLACE(segment, column) (32 * (column) + (segment))
+typedef struct {
+    const float *table;
+    __m512i index;
+} f32_segment;
+static inline f32_segment f32_find(const float *table, f32_v z) { return (f32_segment){table, _mm512_castps_si512(z)}; }
+static inline f32_v f32_coefficient(f32_segment s, int column) {
+    const float *entries = s.table + TABLE_PLACE(0, column);
+    return _mm512_permutex2var_ps(_mm512_load_ps(entries), s.index, _mm512_load_ps(entries + 16));
 }
 
 /* the first bits of a, as an index for a look-up: sign, exponent, and the top of the mantissa */

@@ -1,95 +1,41 @@
 /* Made by `python src_c/fit`; do not edit. */
-
-static ALWAYS_INLINE f32_v sigmoid_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v sigmoid_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v tanh_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x1.62e4300000000p+0f, -0x1.05c6100000000p-28f, 0x0.0p+0f, 0x1.0000000000000p+1f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v elu_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v selu_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x1.20e3300000000p-1f, 0x1.53e97c0000000p-29f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v quick_gelu_tail(f32_v x, f32_v factor) {
-    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v quick_gelu_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v silu_tail(f32_v x, f32_v factor) {
-    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v silu_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v mish_tail(f32_v x, f32_v factor) {
-    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v mish_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v softplus_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v log_sigmoid_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, -0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v log_sigmoid_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v serf_tail(f32_v x, f32_v factor) {
-    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v serf_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v logish_tail(f32_v x, f32_v factor) {
-    return exponential_tail(GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
-
-static ALWAYS_INLINE f32_v logish_backward_tail(f32_v x, f32_v factor) {
-    return exponential_tail(SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f, x, factor);
-}
+#define TAIL_sigmoid {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_sigmoid_backward {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_tanh_backward {PLAIN, 0x1.0000000000000p+0f, 0x1.62e4300000000p+0f, -0x1.05c6100000000p-28f, 0x0.0p+0f, 0x1.0000000000000p+1f, 0x0.0p+0f}
+#define TAIL_elu_backward {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_selu_backward {PLAIN, 0x1.0000000000000p+0f, 0x1.20e3300000000p-1f, 0x1.53e97c0000000p-29f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_quick_gelu {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f}
+#define TAIL_quick_gelu_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f}
+#define TAIL_silu {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_silu_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_mish {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_mish_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_softplus {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_log_sigmoid {PLAIN, -0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_log_sigmoid_backward {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_serf {GATED, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_serf_backward {SLOPE, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_logish {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
+#define TAIL_logish_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
 
 static void sigmoid_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_sigmoid, sigmoid_tail, NULL, 0}, (Output){FIT_sigmoid, sigmoid_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 0}, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 0}, in, parameter, out, n);
 }
 
 static void sigmoid_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid_backward, sigmoid_backward_tail, NULL, 1}, (Output){FIT_sigmoid_backward, sigmoid_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid_backward, TAIL_sigmoid_backward, NULL, 1}, (Output){FIT_sigmoid_backward, TAIL_sigmoid_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh, NULL, tanh_uniform, 0}, (Output){FIT_tanh, NULL, tanh_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh, TAIL_none, tanh_uniform, 0}, (Output){FIT_tanh, TAIL_none, tanh_uniform, 0}, in, parameter, out, n);
 }
 
 static void tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_backward, tanh_backward_tail, NULL, 1}, (Output){FIT_tanh_backward, tanh_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_backward, TAIL_tanh_backward, NULL, 1}, (Output){FIT_tanh_backward, TAIL_tanh_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void elu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, NULL, elu_uniform, 0}, (Output){FIT_elu, NULL, elu_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, TAIL_none, elu_uniform, 0}, (Output){FIT_elu, TAIL_none, elu_uniform, 0}, in, parameter, out, n);
 }
 
 static void elu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -106,7 +52,7 @@ static void elu_fitted_general(const float *const *in, const float *parameter, f
 }
 
 static void elu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void elu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -123,39 +69,39 @@ static void elu_backward_fitted_general(const float *const *in, const float *par
 }
 
 static void selu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_selu, NULL, selu_uniform, 0}, (Output){FIT_selu, NULL, selu_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_selu, TAIL_none, selu_uniform, 0}, (Output){FIT_selu, TAIL_none, selu_uniform, 0}, in, parameter, out, n);
 }
 
 static void selu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_selu_backward, selu_backward_tail, NULL, 1}, (Output){FIT_selu_backward, selu_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_selu_backward, TAIL_selu_backward, NULL, 1}, (Output){FIT_selu_backward, TAIL_selu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu, NULL, gelu_outside, 0}, (Output){FIT_gelu, NULL, gelu_outside, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu, TAIL_none, gelu_outside, 0}, (Output){FIT_gelu, TAIL_none, gelu_outside, 0}, in, parameter, out, n);
 }
 
 static void gelu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_backward, NULL, gelu_backward_outside, 1}, (Output){FIT_gelu_backward, NULL, gelu_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_backward, TAIL_none, gelu_backward_outside, 1}, (Output){FIT_gelu_backward, TAIL_none, gelu_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void gelu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu_tanh, NULL, gelu_tanh_outside, 0}, (Output){FIT_gelu_tanh, NULL, gelu_tanh_outside, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu_tanh, TAIL_none, gelu_tanh_outside, 0}, (Output){FIT_gelu_tanh, TAIL_none, gelu_tanh_outside, 0}, in, parameter, out, n);
 }
 
 static void gelu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_outside, 1}, (Output){FIT_gelu_tanh_backward, NULL, gelu_tanh_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_tanh_backward, TAIL_none, gelu_tanh_backward_outside, 1}, (Output){FIT_gelu_tanh_backward, TAIL_none, gelu_tanh_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void quick_gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_quick_gelu, quick_gelu_tail, NULL, 0}, (Output){FIT_quick_gelu, quick_gelu_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_quick_gelu, TAIL_quick_gelu, NULL, 0}, (Output){FIT_quick_gelu, TAIL_quick_gelu, NULL, 0}, in, parameter, out, n);
 }
 
 static void quick_gelu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_quick_gelu_backward, quick_gelu_backward_tail, NULL, 1}, (Output){FIT_quick_gelu_backward, quick_gelu_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_quick_gelu_backward, TAIL_quick_gelu_backward, NULL, 1}, (Output){FIT_quick_gelu_backward, TAIL_quick_gelu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void silu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_silu, silu_tail, NULL, 0}, (Output){FIT_silu, silu_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_silu, TAIL_silu, NULL, 0}, (Output){FIT_silu, TAIL_silu, NULL, 0}, in, parameter, out, n);
 }
 
 static void silu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -172,7 +118,7 @@ static void silu_fitted_general(const float *const *in, const float *parameter, 
 }
 
 static void silu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_silu_backward, silu_backward_tail, NULL, 1}, (Output){FIT_silu_backward, silu_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 1}, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void silu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -189,15 +135,15 @@ static void silu_backward_fitted_general(const float *const *in, const float *pa
 }
 
 static void mish_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_mish, mish_tail, NULL, 0}, (Output){FIT_mish, mish_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_mish, TAIL_mish, NULL, 0}, (Output){FIT_mish, TAIL_mish, NULL, 0}, in, parameter, out, n);
 }
 
 static void mish_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_mish_backward, mish_backward_tail, NULL, 1}, (Output){FIT_mish_backward, mish_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_mish_backward, TAIL_mish_backward, NULL, 1}, (Output){FIT_mish_backward, TAIL_mish_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void softplus_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_softplus, softplus_tail, NULL, 0}, (Output){FIT_softplus, softplus_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_softplus, TAIL_softplus, NULL, 0}, (Output){FIT_softplus, TAIL_softplus, NULL, 0}, in, parameter, out, n);
 }
 
 static void softplus_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -214,23 +160,23 @@ static void softplus_fitted_general(const float *const *in, const float *paramet
 }
 
 static void log_sigmoid_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_log_sigmoid, log_sigmoid_tail, NULL, 0}, (Output){FIT_log_sigmoid, log_sigmoid_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_log_sigmoid, TAIL_log_sigmoid, NULL, 0}, (Output){FIT_log_sigmoid, TAIL_log_sigmoid, NULL, 0}, in, parameter, out, n);
 }
 
 static void log_sigmoid_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_log_sigmoid_backward, log_sigmoid_backward_tail, NULL, 1}, (Output){FIT_log_sigmoid_backward, log_sigmoid_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_log_sigmoid_backward, TAIL_log_sigmoid_backward, NULL, 1}, (Output){FIT_log_sigmoid_backward, TAIL_log_sigmoid_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void tanh_shrink_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh_shrink, NULL, tanh_shrink_uniform, 0}, (Output){FIT_tanh_shrink, NULL, tanh_shrink_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh_shrink, TAIL_none, tanh_shrink_uniform, 0}, (Output){FIT_tanh_shrink, TAIL_none, tanh_shrink_uniform, 0}, in, parameter, out, n);
 }
 
 static void tanh_shrink_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_shrink_backward, NULL, tanh_shrink_backward_uniform, 1}, (Output){FIT_tanh_shrink_backward, NULL, tanh_shrink_backward_uniform, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_shrink_backward, TAIL_none, tanh_shrink_backward_uniform, 1}, (Output){FIT_tanh_shrink_backward, TAIL_none, tanh_shrink_backward_uniform, 1}, in, parameter, out, n);
 }
 
 static void squareplus_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_squareplus, NULL, squareplus_uniform, 0}, (Output){FIT_squareplus, NULL, squareplus_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_squareplus, TAIL_none, squareplus_uniform, 0}, (Output){FIT_squareplus, TAIL_none, squareplus_uniform, 0}, in, parameter, out, n);
 }
 
 static void squareplus_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -247,7 +193,7 @@ static void squareplus_fitted_general(const float *const *in, const float *param
 }
 
 static void squareplus_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_squareplus_backward, NULL, squareplus_backward_uniform, 1}, (Output){FIT_squareplus_backward, NULL, squareplus_backward_uniform, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_squareplus_backward, TAIL_none, squareplus_backward_uniform, 1}, (Output){FIT_squareplus_backward, TAIL_none, squareplus_backward_uniform, 1}, in, parameter, out, n);
 }
 
 static void squareplus_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -264,23 +210,23 @@ static void squareplus_backward_fitted_general(const float *const *in, const flo
 }
 
 static void serf_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_serf, serf_tail, NULL, 0}, (Output){FIT_serf, serf_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_serf, TAIL_serf, NULL, 0}, (Output){FIT_serf, TAIL_serf, NULL, 0}, in, parameter, out, n);
 }
 
 static void serf_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_serf_backward, serf_backward_tail, NULL, 1}, (Output){FIT_serf_backward, serf_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_serf_backward, TAIL_serf_backward, NULL, 1}, (Output){FIT_serf_backward, TAIL_serf_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void logish_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_logish, logish_tail, NULL, 0}, (Output){FIT_logish, logish_tail, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_logish, TAIL_logish, NULL, 0}, (Output){FIT_logish, TAIL_logish, NULL, 0}, in, parameter, out, n);
 }
 
 static void logish_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_logish_backward, logish_backward_tail, NULL, 1}, (Output){FIT_logish_backward, logish_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_logish_backward, TAIL_logish_backward, NULL, 1}, (Output){FIT_logish_backward, TAIL_logish_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void snake_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_snake, NULL, snake_uniform, 0}, (Output){FIT_snake, NULL, snake_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_snake, TAIL_none, snake_uniform, 0}, (Output){FIT_snake, TAIL_none, snake_uniform, 0}, in, parameter, out, n);
 }
 
 static void snake_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -297,7 +243,7 @@ static void snake_fitted_general(const float *const *in, const float *parameter,
 }
 
 static void logit_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_logit, NULL, logit_outside, 0}, (Output){FIT_logit, NULL, logit_outside, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_logit, TAIL_none, logit_outside, 0}, (Output){FIT_logit, TAIL_none, logit_outside, 0}, in, parameter, out, n);
 }
 
 static void logit_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -314,15 +260,15 @@ static void logit_fitted_general(const float *const *in, const float *parameter,
 }
 
 static void lisht_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_lisht, NULL, lisht_uniform, 0}, (Output){FIT_lisht, NULL, lisht_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_lisht, TAIL_none, lisht_uniform, 0}, (Output){FIT_lisht, TAIL_none, lisht_uniform, 0}, in, parameter, out, n);
 }
 
 static void lisht_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_lisht_backward, NULL, lisht_backward_uniform, 1}, (Output){FIT_lisht_backward, NULL, lisht_backward_uniform, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_lisht_backward, TAIL_none, lisht_backward_uniform, 1}, (Output){FIT_lisht_backward, TAIL_none, lisht_backward_uniform, 1}, in, parameter, out, n);
 }
 
 static void celu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, NULL, celu_uniform, 0}, (Output){FIT_elu, NULL, celu_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, TAIL_none, celu_uniform, 0}, (Output){FIT_elu, TAIL_none, celu_uniform, 0}, in, parameter, out, n);
 }
 
 static void celu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -339,7 +285,7 @@ static void celu_fitted_general(const float *const *in, const float *parameter, 
 }
 
 static void celu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, (Output){FIT_elu_backward, elu_backward_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void celu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -356,7 +302,7 @@ static void celu_backward_fitted_general(const float *const *in, const float *pa
 }
 
 static void softplus_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, in, parameter, out, n);
 }
 
 static void softplus_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -373,35 +319,35 @@ static void softplus_backward_fitted_general(const float *const *in, const float
 }
 
 static void glu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, in, parameter, out, n);
 }
 
 static void swiglu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_silu, silu_tail, NULL, 2}, (Output){FIT_silu, silu_tail, NULL, 2}, in, parameter, out, n);
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_silu, TAIL_silu, NULL, 2}, (Output){FIT_silu, TAIL_silu, NULL, 2}, in, parameter, out, n);
 }
 
 static void geglu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu, NULL, geglu_outside, 2}, (Output){FIT_gelu, NULL, geglu_outside, 2}, in, parameter, out, n);
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu, TAIL_none, geglu_outside, 2}, (Output){FIT_gelu, TAIL_none, geglu_outside, 2}, in, parameter, out, n);
 }
 
 static void geglu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu_tanh, NULL, geglu_tanh_outside, 2}, (Output){FIT_gelu_tanh, NULL, geglu_tanh_outside, 2}, in, parameter, out, n);
+    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu_tanh, TAIL_none, geglu_tanh_outside, 2}, (Output){FIT_gelu_tanh, TAIL_none, geglu_tanh_outside, 2}, in, parameter, out, n);
 }
 
 static void glu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GLU, 3, 2, 2, (Output){FIT_sigmoid, sigmoid_tail, NULL, 1}, (Output){FIT_sigmoid_backward, sigmoid_backward_tail, NULL, 3}, in, parameter, out, n);
+    fitted_block(GLU, 3, 2, 2, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, (Output){FIT_sigmoid_backward, TAIL_sigmoid_backward, NULL, 3}, in, parameter, out, n);
 }
 
 static void swiglu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(SWIGLU, 3, 1, 2, (Output){FIT_silu_backward, silu_backward_tail, NULL, 5}, (Output){FIT_silu, silu_tail, NULL, 1}, in, parameter, out, n);
+    fitted_block(SWIGLU, 3, 1, 2, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 5}, (Output){FIT_silu, TAIL_silu, NULL, 1}, in, parameter, out, n);
 }
 
 static void geglu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_backward, NULL, geglu_backward_outside, 5}, (Output){FIT_geglu_backward, NULL, geglu_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_backward, TAIL_none, geglu_backward_outside, 5}, (Output){FIT_geglu_backward, TAIL_none, geglu_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void geglu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_outside, 5}, (Output){FIT_geglu_tanh_backward, NULL, geglu_tanh_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_tanh_backward, TAIL_none, geglu_tanh_backward_outside, 5}, (Output){FIT_geglu_tanh_backward, TAIL_none, geglu_tanh_backward_outside, 1}, in, parameter, out, n);
 }
 
 static const Fitted fitted_kernels[] = {
