@@ -296,7 +296,8 @@ def short_way(call):
     Parameters that are given are right if a call with the same has passed, in the same dtype.
     """
     from_input, from_output = (one and one.plain for one in call.default)
-    count, passed = len(call.operands), set()
+    count = len(call.operands)
+    passed: set[tuple] = set()
     usual = tuple(np.nan if value is None else value for value in call.parameters.values())
     complete, short = REQUIRED not in usual, {"out", "y"} if from_output else {"out"}
 

@@ -91,8 +91,8 @@ def is_power_of_two(value):
 
 def total(*terms):
     """The sum of those terms that are not None, or None."""
-    terms = [term for term in terms if term is not None]
-    return sum(terms[1:], terms[0]) if terms else None
+    present = [term for term in terms if term is not None]
+    return sum(present[1:], present[0]) if present else None
 
 
 def times(a, b):

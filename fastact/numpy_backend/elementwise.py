@@ -181,7 +181,8 @@ class Evaluator:
     def __init__(self, formula, n_inputs, outputs, wide, usual):
         self.formula, self.n_inputs, self.outputs, self.wide = formula, n_inputs, outputs, wide
         self.n_arrays, self.usual = n_inputs - len(usual), usual
-        self.programs, self.found = {}, {loop: {} for loop in LOOPS}
+        self.programs: dict[tuple, Program] = {}
+        self.found: dict[np.dtype, dict] = {loop: {} for loop in LOOPS}
 
     def record(self, dtype):
         """The function that evaluates the formula on values."""

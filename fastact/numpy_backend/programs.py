@@ -8,7 +8,7 @@ import contextvars
 
 import numpy as np
 
-from .recording import Recording, patched
+from .recording import Recording, Value, patched
 
 # Up to this many elements an array is small.
 SMALL = 4096
@@ -60,7 +60,8 @@ class Program:
     def __init__(self, record, dtype, working, kinds):
         self.record, self.dtype, self.working, self.kinds = record, dtype, working, kinds
         self.recorded = quietly(self.recording)
-        self.of_small, self.of_large = Source(*self.recorded).small(), None
+        self.of_small = Source(*self.recorded).small()
+        self.of_large: tuple | None = None
 
     def recording(self):
         """A recording, its inputs and its results."""
@@ -79,15 +80,19 @@ class Program:
         """
         if size <= SMALL:
             return quietly(self.of_small, size, *operands)
-        if self.of_large is None:
-            self.of_large = Source(*self.recorded).large()
         outs = [np.empty(size, self.dtype) if out is None else out for out in outs]
         quietly(self.by_blocks, size, operands, outs)
         return outs
 
+    def large(self):
+        """The function for blocks, and what it needs: made when a large array first comes."""
+        if self.of_large is None:
+            self.of_large = Source(*self.recorded).large()
+        return self.of_large
+
     def by_blocks(self, size, operands, outs):
         """Run the program for large arrays."""
-        function, needed = self.of_large
+        function, needed = self.large()
         step = min(size, BLOCK // self.dtype.itemsize)
         buffers = {}
         for start in range(0, size, step):
@@ -171,7 +176,7 @@ class Source:
         self.names = {each: f"t{i}" for i, each in enumerate([*self.inputs, *needed - set(self.inputs)])}
         self.known = {one.__name__: one for one in (patched, fresh, selected, kept, np.copyto, np.where)}
         self.lines: list[str] = []
-        self.roots = {}
+        self.roots: dict[int, Value] = {}
         for value in self.values:
             viewed = value.function == "view" and not value.uniform
             self.roots[id(value)] = self.roots[id(value.arguments[0])] if viewed else value
@@ -276,8 +281,8 @@ class Source:
             if not self.owned(value):
                 self.lines.append(f"{name} = {self.expression(value, given, i)}")
                 continue
-            dead = {self.root(each) for each in arguments if self.dying(each, i)}
-            dead = [self.places[each] for each in dead if each in self.places and self.places[each][0] == "buffer"]
+            roots = {self.root(each) for each in arguments if self.dying(each, i)}
+            dead = [self.places[each] for each in roots if each in self.places and self.places[each][0] == "buffer"]
             changed = self.changed(value)
             if changed and self.dying(changed, i, [each for each in arguments if each is not changed]) and self.place(changed):
                 inherited = self.place(changed)
@@ -327,7 +332,7 @@ class Source:
     def text(self, value):
         """The name of a value in a program for large arrays."""
         place = self.place(value)
-        return self.parameter(*place, value.dtype) if place else self.names[id(value)]
+        return self.parameter(place[0], place[1], value.dtype) if place else self.names[id(value)]
 
     def parameter(self, kind, number, dtype):
         """The name of an argument that is a block of memory, or a number."""

@@ -316,8 +316,7 @@ def _near_sin(z, shift):
         r = x + first + second + third
     y = r * _terms(r * r, coefficients.long_sin_terms, coefficients.long_sin_terms_low if wide else [])
     flip = (k + 1.5 * 2.0**52).view(np.int64) << 63  # an odd k changes the sign
-    parts = (y.high, y.low) if wide else (y,)
-    parts = [(part.view(np.int64) ^ flip).view(np.float64) for part in parts]
+    parts = [(part.view(np.int64) ^ flip).view(np.float64) for part in ((y.high, y.low) if wide else (y,))]
     return Pair(*parts) if wide else parts[0]
 
 
