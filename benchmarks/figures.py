@@ -44,7 +44,7 @@ EXP_TARGETS = {"forward": 0.8, "backward": 1.2, "gated pairs": 1.2}
 EXP_TARGETS_ON = {**dict.fromkeys(WIDE, 1.5), **dict.fromkeys(SUBNORMAL, 4)}
 CALL_TARGET, CALL_TARGET_WITH_PARAMETERS = 1.2, 1.8
 IMPORT_TARGET = 15  # ms
-WHEEL_TARGET = 1.7
+WHEEL_TARGET = 2.0
 
 
 def ratios(cases, memory, implementation, seconds=0.3):

@@ -11,7 +11,8 @@ enum { MAX_PARAMETERS = 7, MAX_ARRAYS = 4, MAX_INPUTS = MAX_ARRAYS + MAX_PARAMET
  * casts them back. */
 typedef void any_block(void);
 
-/* One pass of one activation. `uniform` takes the parameters as numbers, `general` as arrays that follow the others. */
+/* One pass of one activation. `uniform` takes the parameters as numbers, `general` as arrays that follow the others; it is NULL
+ * where there are no parameters. */
 typedef struct {
     const char *name;
     int arrays, parameters, outputs;

@@ -189,7 +189,7 @@ class Translator:
         return head + " {\n" + "\n".join(lines) + "\n}\n", len(arguments), results
 
     def blocks(self, name, wide, arrays, arguments, results):
-        """The C functions that apply a formula: to vectors; to blocks with parameters as numbers, or as arrays (general)."""
+        """The C functions that apply a formula to vectors, to blocks with parameters as numbers, and to blocks with them as arrays."""
         later = LATER[: results - 1]
         if wide:
             listed = ", ".join([*(f"wide_of(in[{i}])" for i in range(arguments)), *(f"&{each}" for each in later)])
@@ -200,7 +200,8 @@ class Translator:
             lines = [f"out[0] = formula_{name}({listed});"]
         kind, prefix = ("f64_v", "wide") if wide else ("V", "direct")
         text = f"static ALWAYS_INLINE void {name}_vectors(const {kind} *in, {kind} *out) {{ {' '.join(lines)} }}\n"
-        for block, taken in (("uniform", (arrays, arguments - arrays)), ("general", (arguments, 0))):
+        blocks = [("uniform", (arrays, arguments - arrays)), ("general", (arguments, 0))]
+        for block, taken in blocks[: 1 + (arguments > arrays)]:
             call = f"{prefix}_block({name}_vectors, {taken[0]}, {taken[1]}, {results}, in, parameter, out, n)"
             text += f"static void {name}_{block}(const T *const *in, const T *parameter, T *const *out, size_t n) {{ {call}; }}\n"
         return text
@@ -300,7 +301,8 @@ def translate(page=None, words=NUMPY / "words.py"):
             functions.append(text + translator.blocks(name, wide, arrays, arguments, results))
             memory_bound = int(not wide and is_cheap(node))
             listed = f'"{name}", {arrays}, {arguments - arrays}, {results}, {memory_bound}'
-            rows.append(f"    {{{listed}, (any_block *){name}_uniform, (any_block *){name}_general}},\n")
+            general = f"(any_block *){name}_general" if arguments > arrays else "NULL"
+            rows.append(f"    {{{listed}, (any_block *){name}_uniform, {general}}},\n")
         elif isinstance(node, ast.FunctionDef):  # wide formulas call it
             functions.append(translator.function(node, node.name, True)[0])
     return MADE + "\n".join(functions) + "\nstatic const Kernel kernels[] = {\n" + "".join(rows) + "    {0},\n};\n"
