@@ -189,7 +189,7 @@ class Translator:
         return head + " {\n" + "\n".join(lines) + "\n}\n", len(arguments), results
 
     def blocks(self, name, wide, arrays, arguments, results):
-        """The C functions that apply a formula to vectors, to blocks with parameters as numbers, and to blocks with them as arrays."""
+        """The C functions that apply a formula to vectors, and to blocks whose parameters are numbers or arrays."""
         later = LATER[: results - 1]
         if wide:
             listed = ", ".join([*(f"wide_of(in[{i}])" for i in range(arguments)), *(f"&{each}" for each in later)])
