@@ -60,6 +60,7 @@ IN_LONG = {
     "tanh": np.tanh,
     "sigmoid": sigmoid,
     "sigmoid_derivative": lambda x: sigmoid(x) * sigmoid(-x),
+    "fma": lambda a, b, c: a * b + c,
     "sin_plus_cos": lambda a, x: np.sin(a * x) + np.cos(a * x),
     "exp_times": lambda a, x: np.where(x < -11000, 0, a * np.exp(x)),
     "damped": lambda a, x, e: np.where(x < 0, np.where(x < -11000, 0, a * e), a),
