@@ -29,11 +29,15 @@ static ALWAYS_INLINE void direct_block(DirectFormula *formula, int arrays, int p
 static ALWAYS_INLINE void wide_block(WideFormula *formula, int arrays, int parameters, int outputs, const T *const *in,
                                      const T *parameter, T *const *out, size_t n) {
     f64_v a[MAX_INPUTS], y[MAX_OUTPUTS];
+    const T *from[MAX_INPUTS];
+    T *to[MAX_OUTPUTS];
+    for (int j = 0; j < arrays; j++) from[j] = in[j];
+    for (int j = 0; j < outputs; j++) to[j] = out[j];
     for (int p = 0; p < parameters; p++) a[arrays + p] = f64_set(parameter[p]);
     for (size_t i = 0; i < n; i += f64_lanes) {
-        for (int j = 0; j < arrays; j++) a[j] = LOAD_DOUBLES(in[j] + i);
+        for (int j = 0; j < arrays; j++) a[j] = LOAD_DOUBLES(from[j] + i);
         formula(a, y);
-        for (int j = 0; j < outputs; j++) STORE_DOUBLES(out[j] + i, y[j]);
+        for (int j = 0; j < outputs; j++) STORE_DOUBLES(to[j] + i, y[j]);
     }
 }
 

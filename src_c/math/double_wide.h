@@ -287,16 +287,24 @@ static ALWAYS_INLINE W wide_times_sigmoid_derivative(W a, W z) {
                         f64_ge(f64_set(0), -f64_abs(z.high)));
 }
 
-/* log((d + n) / (d - n)) = h (1 + h^2 P(h^2)) with h = 2 n / d */
+/* log((d + n) / (d - n)) = h (1 + h^2 P(h^2)) with h = 2 n / d. `low` is all but h.high, up to an eighth of it: for a sum, or a
+ * product with a number that has no `low` of this size. */
 static ALWAYS_INLINE W wide_log_of_shares(W n, W d, const double *terms, int count) {
-    W twice = wide_divide(wide_multiply(wide_number(2), n), d);
-    f64_v y = twice.high * twice.high;
-    W sum = wide_fast_sum(twice.high, (twice.high * y) * f64_series(terms, count, y));
-    return wide_pair(sum.high, sum.low + twice.low);
+    W h = wide_divide(wide_multiply(wide_number(2), n), d);
+    f64_v y = h.high * h.high;
+    return wide_pair(h.high, f64_fma(h.high * y, f64_series(terms, count, y), h.low));
 }
-/* log(1 + x) for 0 <= x <= 1 */
-static ALWAYS_INLINE W wide_log1p(W x) {
+/* k ln 2 for a whole number |k| < 2^14. The first part is exact. */
+static ALWAYS_INLINE W wide_times_ln2(f64_v k) {
+    return wide_pair(k * f64_set(f64_LN2_FIRST), k * f64_set(f64_LN2_LAST));
+}
+/* log(1 + x) for 0 <= x <= 1, in the same two parts, and renormalised */
+static ALWAYS_INLINE W wide_log1p_parts(W x) {
     return wide_log_of_shares(x, wide_fast_add(wide_number(2), x), long_log1p_terms, COUNT(long_log1p_terms));
+}
+static ALWAYS_INLINE W wide_log1p(W x) {
+    W parts = wide_log1p_parts(x);
+    return wide_fast_sum(parts.high, parts.low);
 }
 
 /* a log(1 + e^z). Below -60 this is a e^z. */
@@ -304,7 +312,7 @@ static ALWAYS_INLINE W wide_times_softplus(W a, W z) {
     WideDecay decay = wide_decay(z);
     f64_m far = f64_gt(f64_set(-60), z.high);
     /* The error of this sum counts only where z is the larger. */
-    W y = wide_fast_add(wide_maximum_number(wide_of(z.high), wide_number(0)), wide_log1p(wide_of(decay.e)));
+    W y = wide_fast_add(wide_maximum_number(wide_of(z.high), wide_number(0)), wide_log1p_parts(wide_of(decay.e)));
     return wide_decayed(wide_value(wide_multiply(a, wide_select(far, wide_of(decay.p), y))), z, decay, far);
 }
 

@@ -41,6 +41,7 @@ static ALWAYS_INLINE W wide_log_of_shares(W n, W d, const double *terms, int cou
     UNROLLED for (int i = count - 2; i >= 0; i--) p = f64_fma(p, y, f64_set(terms[i]));
     return p * s;
 }
+static ALWAYS_INLINE W wide_times_ln2(f64_v k) { return k * f64_set(0x1.62e42fefa39efp-1); }
 
 static ALWAYS_INLINE W wide_log1p(f64_v x) {
     return wide_log_of_shares(x, f64_set(2) + x, short_log1p_terms, COUNT(short_log1p_terms));

@@ -68,8 +68,7 @@ static ALWAYS_INLINE W wide_log_ratio(W a, W b) {
     m = wide_times_power(m, f64_select(above, f64_set(0.5), f64_select(below, f64_set(2), one)));
     k = k + f64_select(above, one, f64_select(below, -one, f64_set(0)));
     W near = wide_log_of_shares(wide_difference(m, n), wide_fast_add(m, n), LOG_RATIO_TERMS);
-    W ln2 = wide_constant(0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56);
-    W value = wide_fast_add(wide_multiply(wide_of(k), ln2), near);
+    W value = wide_fast_add(wide_times_ln2(k), near);
     if (usual) return value;
     /* 0, inf, NaN, and negative numbers, which have no logarithm */
     f64_v extreme = f64_select(f64_gt(x, y), f64_set(HUGE_VAL), f64_set(-HUGE_VAL));
