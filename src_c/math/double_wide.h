@@ -6,6 +6,7 @@
 typedef struct {
     f64_v high, low;
     int kind;
+    f64_v mantissa, exponent; /* of an exponential, which may be subnormal: high is mantissa 2^exponent, rounded */
 } W;
 #define COUNT(array) (int)(sizeof array / sizeof *array)
 #include "math/series.h"
@@ -179,21 +180,24 @@ static ALWAYS_INLINE f64_v wide_scaled(f64_v a, f64_v k) {
 }
 
 static ALWAYS_INLINE W wide_exp(W z) {
-    f64_v k, p = wide_exp_parts(f64_max(f64_set(f64_EXP_LOW), f64_min(f64_set(f64_EXP_HIGH), z.high)), z, &k);
-    return wide_of(wide_scaled(p, k));
+    f64_v k, p = wide_exp_parts(f64_max(f64_set(-1400), f64_min(f64_set(f64_EXP_HIGH), z.high)), z, &k);
+    return (W){wide_scaled(p, k), f64_set(0), EXACT, p, k};
 }
 
-/* a e^z, rounded once even where it is subnormal. It is 0 for z < -1400, however large a is. */
+/* a mantissa 2^exponent, rounded once even where it is subnormal. It is 0 for z < -1400, however large a is. */
+static ALWAYS_INLINE W wide_times_parts(W a, W z, f64_v mantissa, f64_v exponent) {
+    f64_v result = wide_scaled(wide_value(wide_multiply(a, wide_of(mantissa))), exponent);
+    return wide_of(f64_select(f64_gt(f64_set(-1400), z.high), f64_set(0), result));
+}
+/* a e^z */
 static ALWAYS_INLINE W wide_exp_times(W a, W z) {
-    f64_v k, far = f64_set(-1400), p = wide_exp_parts(f64_max(far, f64_min(f64_set(f64_EXP_HIGH), z.high)), z, &k);
-    f64_v result = wide_scaled(wide_value(wide_multiply(a, wide_of(p))), k);
-    return wide_of(f64_select(f64_gt(far, z.high), f64_set(0), result));
+    W e = wide_exp(z);
+    return wide_times_parts(a, z, e.mantissa, e.exponent);
 }
-
-/* a e^min(z, 0). It does not use e = e^-|z|, which has fewer digits where it is subnormal. */
+/* a e^min(z, 0), from e = wide_exp(-|z|) */
 static ALWAYS_INLINE W wide_damped(W a, W z, W e) {
-    (void)e;
-    return wide_exp_times(a, wide_select(f64_gt(z.high, f64_set(0)), wide_of(f64_set(0)), z));
+    f64_m above = f64_gt(z.high, f64_set(0));
+    return wide_times_parts(a, z, f64_select(above, f64_set(1), e.mantissa), f64_select(above, f64_set(0), e.exponent));
 }
 
 /* e^x - 1 = (2^k power - 1) + 2^k power t. Where 2^k overflows, the result may still be finite: it is computed for k - 1, and
@@ -295,9 +299,7 @@ static ALWAYS_INLINE W wide_log_of_shares(W n, W d, const double *terms, int cou
     return wide_pair(h.high, f64_fma(h.high * y, f64_series(terms, count, y), h.low));
 }
 /* k ln 2 for a whole number |k| < 2^14. The first part is exact. */
-static ALWAYS_INLINE W wide_times_ln2(f64_v k) {
-    return wide_pair(k * f64_set(f64_LN2_FIRST), k * f64_set(f64_LN2_LAST));
-}
+static ALWAYS_INLINE W wide_times_ln2(f64_v k) { return wide_pair(k * f64_set(f64_LN2_FIRST), k * f64_set(f64_LN2_LAST)); }
 /* log(1 + x) for 0 <= x <= 1, in the same two parts, and renormalised */
 static ALWAYS_INLINE W wide_log1p_parts(W x) {
     return wide_log_of_shares(x, wide_fast_add(wide_number(2), x), long_log1p_terms, COUNT(long_log1p_terms));
