@@ -69,6 +69,11 @@ static ALWAYS_INLINE W wide_with_lows(W sum, W a, W b) {
 static ALWAYS_INLINE W wide_add(W a, W b) { return wide_with_lows(wide_sum(a.high, b.high), a, b); }
 /* For |a| >= |b|, or a = 0 */
 static ALWAYS_INLINE W wide_fast_add(W a, W b) { return wide_with_lows(wide_fast_sum(a.high, b.high), a, b); }
+/* a + b c, for a sum between a / 2 and 2 a. Where FMA rounds once, the product is not rounded. */
+static ALWAYS_INLINE W wide_plus_product(W a, f64_v b, f64_v c) {
+    f64_v high = f64_fma(b, c, a.high);
+    return wide_pair(high, f64_fma(b, c, a.high - high) + a.low);
+}
 static ALWAYS_INLINE W wide_negative(W a) { return (W){-a.high, -a.low, a.kind}; }
 static ALWAYS_INLINE W wide_subtract(W a, W b) { return wide_add(a, wide_negative(b)); }
 static ALWAYS_INLINE W wide_multiply(W a, W b) {

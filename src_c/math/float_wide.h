@@ -16,6 +16,7 @@ static ALWAYS_INLINE W wide_constant(double high, double low) { return (void)low
 static ALWAYS_INLINE W wide_pair(f64_v high, f64_v low) { return (void)low, high; }
 static ALWAYS_INLINE W wide_add(f64_v a, f64_v b) { return a + b; }
 static ALWAYS_INLINE W wide_fast_add(f64_v a, f64_v b) { return a + b; }
+static ALWAYS_INLINE W wide_plus_product(f64_v a, f64_v b, f64_v c) { return a + b * c; }
 static ALWAYS_INLINE W wide_times_power(f64_v a, f64_v power) { return a * power; }
 static ALWAYS_INLINE W wide_subtract(f64_v a, f64_v b) { return a - b; }
 static ALWAYS_INLINE W wide_difference(f64_v a, f64_v b) { return a - b; }

@@ -25,7 +25,7 @@ static ALWAYS_INLINE W wide_polynomial(W x, int count, const double *c) { return
 
 /* (x - tanh(x)) / x^3 from x^2, for |x| <= 1 */
 static ALWAYS_INLINE W wide_with_first_term(f64_v y, const double *c, int count, double low) {
-    return wide_fast_add(wide_constant(c[0], low), wide_of(y * f64_series(c + 1, count - 1, y)));
+    return wide_plus_product(wide_constant(c[0], low), y, f64_series(c + 1, count - 1, y));
 }
 static ALWAYS_INLINE W wide_tanh_cubic(W square) { return wide_with_first_term(wide_leading(square), TANH_CUBIC_TERMS); }
 
