@@ -18,6 +18,8 @@ KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) 
     "geglu": ("gelu", 0, 0b10),
     "geglu_tanh": ("gelu_tanh", 0, 0b10),
 }
+# Functions of the form s g(x / s), with s = 1 / p or s = p for a parameter p (scaled.h)
+SCALED = {"silu": "BY_RATE", "softplus": "BY_RATE", "snake": "BY_RATE", "celu": "BY_SCALE"}
 # The backward passes of gated pairs: their kind, the number of the input that the tables take, each table and its factors
 GATES = {
     "glu_backward": ("GLU", 2, ("sigmoid", 0b1), ("sigmoid_backward", 0b11)),
@@ -35,7 +37,7 @@ OUTSIDE_BY_HAND = dict.fromkeys(("gelu", "gelu_backward", "gelu_tanh", "gelu_tan
 
 
 def check():
-    """Hold KERNELS against the formulas: a kernel is the function of its table times its factors."""
+    """Hold KERNELS and SCALED against the formulas."""
     rng = np.random.default_rng(0)
     evaluators = numpy_evaluators()
     for name, (table, argument, factors) in KERNELS.items():
@@ -51,6 +53,15 @@ def check():
             raise SystemExit(
                 f"the kernel {name} of src_c/fit/kernels.py is not the table of {table} times its factors: change KERNELS"
             )
+    x, p = rng.normal(0, 3, 1000), rng.uniform(0.5, 2, 1000)
+    for name, by in SCALED.items():
+        s, of, slope = p if by == "BY_SCALE" else 1 / p, evaluators[name], evaluators[f"{name}_backward"]
+        default, one = values(ACTIVATIONS[name]), np.ones(1000)
+        if not (
+            np.allclose(of(x, p), s * of(x / s, *default), rtol=1e-12, atol=1e-14)
+            and np.allclose(slope(one, x, p), slope(one, x / s, *default), rtol=1e-12, atol=1e-14)
+        ):
+            raise SystemExit(f"{name} is not s g(x / s) with {by} of src_c/fit/kernels.py: change SCALED")
 
 
 def values(activation):
@@ -71,7 +82,13 @@ def kernels():
         arrays = len(activation.operands) + name.endswith("_backward")
         output = output_of(table, factors, f"{name}_outside" if table in OUTSIDE_BY_HAND else f"{name}_uniform")
         call = f"fitted_block(ONE, {arrays}, {argument}, 1, {output}, {output}, in, parameter, out, n)"
-        if activation.parameters:
+        by = SCALED.get(name.removesuffix("_backward"))
+        if by:
+            text += kernel(f"{name}_fitted_standard", f"    {call};\n")
+            output = f"(Output){{FIT_{table}, TAIL_none, {name}_composed, {factors}}}"
+            text += scaled(name, arrays, by, standard(activation), output)
+            rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')
+        elif activation.parameters:
             text += kernel(f"{name}_fitted_standard", f"    {call};\n")
             text += at_default(name, arrays, standard(activation))
             rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')
@@ -100,13 +117,26 @@ def kernel(name, body):
 
 def at_default(name, arrays, value):
     """The blocks of a kernel with a parameter, given as a number and as an array: the table is right for one value of it."""
-    number = f"    const float standard = {value};\n"
-    number += "    if (memcmp(parameter, &standard, sizeof standard) != 0)\n"
-    number += f"        {name}_uniform(in, parameter, out, n);\n"
-    number += f"    else\n        {name}_fitted_standard(in, parameter, out, n);\n"
     array = "    (void)parameter;\n"
     array += f"    fitted_general({arrays}, {value}, {name}_fitted, {name}_general, in, out, n);\n"
-    return kernel(f"{name}_fitted", number) + kernel(f"{name}_fitted_general", array)
+    return number(name, value, f"{name}_uniform(in, parameter, out, n)") + kernel(f"{name}_fitted_general", array)
+
+
+def scaled(name, arrays, by, value, output):
+    """The same where the parameter scales the argument. What scaled.h leaves out has the table or the composed formula."""
+    outside = f"fitted_general({arrays}, {value}, {name}_fitted_standard, {name}_general, in, out, n)"
+    text = kernel(f"{name}_composed", f"    (void)parameter;\n    {outside};\n")
+    block = f"scaled_block({arrays}, {by}, {output}, in, "
+    text += number(name, value, f"{block}parameter, out, n)")
+    return text + kernel(f"{name}_fitted_general", f"    (void)parameter;\n    {block}NULL, out, n);\n")
+
+
+def number(name, value, otherwise):
+    """The block of a kernel whose parameter is a number: the table where it is the default."""
+    text = f"    const float standard = {value};\n"
+    text += "    if (memcmp(parameter, &standard, sizeof standard) != 0)\n"
+    text += f"        {otherwise};\n"
+    return kernel(f"{name}_fitted", f"{text}    else\n        {name}_fitted_standard(in, parameter, out, n);\n")
 
 
 def standard(activation):

@@ -97,6 +97,7 @@ static ALWAYS_INLINE void fitted_general(int arrays, float standard, Block *fitt
     }
 }
 
+#include "fitted/scaled.h"
 #include "fitted/softcap.h"
 #include "fitted/snake.h"
 #include "fitted/generated/kernels.h"

@@ -157,16 +157,28 @@ static ALWAYS_INLINE f32_v centred(Fit fit, Found f) {
 }
 #define CENTRED segment_by_binade, centred, near_ends
 
+/* s f(x / s): s is a sum of two. Only above_plus needs it: the other forms are a multiple of x or of u, and take those of x. */
+typedef struct {
+    f32_v high, low;
+} Scale;
+/* P becomes s P, rounded once: `rest` is the rounding error of P. It is cut a little, so that for s = 1 the sum rounds to P. */
+static ALWAYS_INLINE Found scaled_polynomial(Found f, Scale s) {
+    const f32_v p = polynomial_of(f), rest = f32_set(0.998f) * f32_fma(f.d, f.q, f.c0 - p);
+    f.c0 = f32_fma(s.high, p, f32_fma(s.high, rest, s.low * p));
+    f.d = f32_set(0);
+    return f;
+}
+
 /* The function at the vectors x[0], ... of a group, from their segments and u. The vectors share each load of the registers of a
  * coefficient, which do not stay in registers in a kernel with two tables. `beside` is the factor of a QUOTIENT; otherwise it is
- * NULL, or is added to |x|. A GATE puts its derivative in `slope`. */
+ * NULL, or is added to u. `scale` is NULL, or u is that of x / s. A GATE puts its derivative in `slope`. */
 #ifdef HAVE_TABLE_ROWS
 enum { GROUP = 16 }; /* so many that the rows of the first are known when those of the last are found */
 #else
 enum { GROUP = 4 };
 #endif
 static ALWAYS_INLINE void values_of_segments(Fit fit, int group, const f32_segment *segment, const f32_v *u, const f32_v *x,
-                                             const f32_v *beside, f32_v *y, f32_v *slope) {
+                                             const f32_v *beside, const Scale *scale, f32_v *y, f32_v *slope) {
     const int is_quotient = fit.value == quotient, is_gate = fit.value == gate;
     f32_v d[GROUP], q[GROUP], change[GROUP];
     for (int v = 0; v < group; v++) {
@@ -184,6 +196,8 @@ static ALWAYS_INLINE void values_of_segments(Fit fit, int group, const f32_segme
         if (is_quotient) found.beside = beside[v];
         if (is_gate) found.change = change[v];
         if (is_gate) slope[v] = gate_slope(fit, found);
+        if (scale) found.u = f32_abs(x[v]);
+        if (scale && fit.value == above_plus) found = scaled_polynomial(found, scale[v]);
         y[v] = fit.value(fit, found);
     }
 }

@@ -132,7 +132,18 @@ static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *
     for (int v = 0; v < group; v++) f32_store_rows(rows[v], fit.segment(fit, x[v], u + v));
     for (int v = 0; v < group; v++) {
         const f32_segment segment = f32_find(fit.table, rows[v]);
-        values_of_segments(fit, 1, &segment, u + v, x + v, beside ? beside + v : NULL, y + v, slope);
+        values_of_segments(fit, 1, &segment, u + v, x + v, beside ? beside + v : NULL, NULL, y + v, slope);
+    }
+}
+
+static ALWAYS_INLINE void fitted_values_scaled(Fit fit, int group, const f32_v *x, const f32_v *z, const f32_v *low,
+                                               const Scale *scale, f32_v *y) {
+    uint32_t rows[GROUP][f32_lanes];
+    f32_v u[GROUP];
+    for (int v = 0; v < group; v++) f32_store_rows(rows[v], fit.segment(fit, z[v], u + v));
+    for (int v = 0; v < group; v++) {
+        const f32_segment segment = f32_find(fit.table, rows[v]);
+        values_of_segments(fit, 1, &segment, u + v, x + v, low + v, scale + v, y + v, NULL);
     }
 }
 
@@ -145,7 +156,7 @@ static ALWAYS_INLINE void fitted_vector(int kind, int arrays, int argument, int 
     for (int j = 0; j < arrays; j++) a[j][0] = f32_load(in[j]);
     const f32_v x = a[argument][0];
     (void)fit.segment(fit, x, &u);
-    values_of_segments(fit, 1, &segment, &u, &x, NULL, y + (outputs == 2), y);
+    values_of_segments(fit, 1, &segment, &u, &x, NULL, NULL, y + (outputs == 2), y);
     if (kind == GLU || kind == SWIGLU) two_of_sigmoid(kind, fit, x, y[1], y, y + 1);
     f32_store(out[0], times_factors(y[0], first.factors, arrays, a, 0));
     if (outputs == 2) f32_store(out[1], times_factors(y[1], second.factors, arrays, a, 0));

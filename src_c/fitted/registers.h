@@ -6,7 +6,16 @@ static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *
     f32_segment segment[GROUP];
     f32_v u[GROUP];
     for (int v = 0; v < group; v++) segment[v] = f32_find(fit.table, fit.segment(fit, x[v], u + v));
-    values_of_segments(fit, group, segment, u, x, beside, y, slope);
+    values_of_segments(fit, group, segment, u, x, beside, NULL, y, slope);
+}
+
+static ALWAYS_INLINE void fitted_values_scaled(Fit fit, int group, const f32_v *x, const f32_v *z, const f32_v *low,
+                                               const Scale *scale, f32_v *y) {
+    for (int v = 0; v < group; v++) { /* one vector at a time: the table then stays in registers */
+        f32_v u;
+        const f32_segment segment = f32_find(fit.table, fit.segment(fit, z[v], &u));
+        values_of_segments(fit, 1, &segment, &u, x + v, low + v, scale + v, y + v, NULL);
+    }
 }
 
 static ALWAYS_INLINE void fitted_values(Fit fit, int group, const f32_v *x, f32_v *y) {

@@ -104,34 +104,44 @@ static void silu_fitted_standard(const float *const *in, const float *parameter,
     fitted_block(ONE, 1, 0, 1, (Output){FIT_silu, TAIL_silu, NULL, 0}, (Output){FIT_silu, TAIL_silu, NULL, 0}, in, parameter, out, n);
 }
 
+static void silu_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, silu_fitted_standard, silu_general, in, out, n);
+}
+
 static void silu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
     const float standard = 0x1.0000000000000p+0f;
     if (memcmp(parameter, &standard, sizeof standard) != 0)
-        silu_uniform(in, parameter, out, n);
+        scaled_block(1, BY_RATE, (Output){FIT_silu, TAIL_none, silu_composed, 0}, in, parameter, out, n);
     else
         silu_fitted_standard(in, parameter, out, n);
 }
 
 static void silu_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
-    fitted_general(1, 0x1.0000000000000p+0f, silu_fitted, silu_general, in, out, n);
+    scaled_block(1, BY_RATE, (Output){FIT_silu, TAIL_none, silu_composed, 0}, in, NULL, out, n);
 }
 
 static void silu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
     fitted_block(ONE, 2, 1, 1, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 1}, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 1}, in, parameter, out, n);
 }
 
+static void silu_backward_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+0f, silu_backward_fitted_standard, silu_backward_general, in, out, n);
+}
+
 static void silu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
     const float standard = 0x1.0000000000000p+0f;
     if (memcmp(parameter, &standard, sizeof standard) != 0)
-        silu_backward_uniform(in, parameter, out, n);
+        scaled_block(2, BY_RATE, (Output){FIT_silu_backward, TAIL_none, silu_backward_composed, 1}, in, parameter, out, n);
     else
         silu_backward_fitted_standard(in, parameter, out, n);
 }
 
 static void silu_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
-    fitted_general(2, 0x1.0000000000000p+0f, silu_backward_fitted, silu_backward_general, in, out, n);
+    scaled_block(2, BY_RATE, (Output){FIT_silu_backward, TAIL_none, silu_backward_composed, 1}, in, NULL, out, n);
 }
 
 static void mish_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -146,17 +156,22 @@ static void softplus_fitted_standard(const float *const *in, const float *parame
     fitted_block(ONE, 1, 0, 1, (Output){FIT_softplus, TAIL_softplus, NULL, 0}, (Output){FIT_softplus, TAIL_softplus, NULL, 0}, in, parameter, out, n);
 }
 
+static void softplus_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, softplus_fitted_standard, softplus_general, in, out, n);
+}
+
 static void softplus_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
     const float standard = 0x1.0000000000000p+0f;
     if (memcmp(parameter, &standard, sizeof standard) != 0)
-        softplus_uniform(in, parameter, out, n);
+        scaled_block(1, BY_RATE, (Output){FIT_softplus, TAIL_none, softplus_composed, 0}, in, parameter, out, n);
     else
         softplus_fitted_standard(in, parameter, out, n);
 }
 
 static void softplus_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
-    fitted_general(1, 0x1.0000000000000p+0f, softplus_fitted, softplus_general, in, out, n);
+    scaled_block(1, BY_RATE, (Output){FIT_softplus, TAIL_none, softplus_composed, 0}, in, NULL, out, n);
 }
 
 static void log_sigmoid_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -229,17 +244,22 @@ static void snake_fitted_standard(const float *const *in, const float *parameter
     fitted_block(ONE, 1, 0, 1, (Output){FIT_snake, TAIL_none, snake_uniform, 0}, (Output){FIT_snake, TAIL_none, snake_uniform, 0}, in, parameter, out, n);
 }
 
+static void snake_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, snake_fitted_standard, snake_general, in, out, n);
+}
+
 static void snake_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
     const float standard = 0x1.0000000000000p+0f;
     if (memcmp(parameter, &standard, sizeof standard) != 0)
-        snake_uniform(in, parameter, out, n);
+        scaled_block(1, BY_RATE, (Output){FIT_snake, TAIL_none, snake_composed, 0}, in, parameter, out, n);
     else
         snake_fitted_standard(in, parameter, out, n);
 }
 
 static void snake_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
-    fitted_general(1, 0x1.0000000000000p+0f, snake_fitted, snake_general, in, out, n);
+    scaled_block(1, BY_RATE, (Output){FIT_snake, TAIL_none, snake_composed, 0}, in, NULL, out, n);
 }
 
 static void logit_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -271,51 +291,66 @@ static void celu_fitted_standard(const float *const *in, const float *parameter,
     fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, TAIL_none, celu_uniform, 0}, (Output){FIT_elu, TAIL_none, celu_uniform, 0}, in, parameter, out, n);
 }
 
+static void celu_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(1, 0x1.0000000000000p+0f, celu_fitted_standard, celu_general, in, out, n);
+}
+
 static void celu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
     const float standard = 0x1.0000000000000p+0f;
     if (memcmp(parameter, &standard, sizeof standard) != 0)
-        celu_uniform(in, parameter, out, n);
+        scaled_block(1, BY_SCALE, (Output){FIT_elu, TAIL_none, celu_composed, 0}, in, parameter, out, n);
     else
         celu_fitted_standard(in, parameter, out, n);
 }
 
 static void celu_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
-    fitted_general(1, 0x1.0000000000000p+0f, celu_fitted, celu_general, in, out, n);
+    scaled_block(1, BY_SCALE, (Output){FIT_elu, TAIL_none, celu_composed, 0}, in, NULL, out, n);
 }
 
 static void celu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
     fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, in, parameter, out, n);
 }
 
+static void celu_backward_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+0f, celu_backward_fitted_standard, celu_backward_general, in, out, n);
+}
+
 static void celu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
     const float standard = 0x1.0000000000000p+0f;
     if (memcmp(parameter, &standard, sizeof standard) != 0)
-        celu_backward_uniform(in, parameter, out, n);
+        scaled_block(2, BY_SCALE, (Output){FIT_elu_backward, TAIL_none, celu_backward_composed, 1}, in, parameter, out, n);
     else
         celu_backward_fitted_standard(in, parameter, out, n);
 }
 
 static void celu_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
-    fitted_general(2, 0x1.0000000000000p+0f, celu_backward_fitted, celu_backward_general, in, out, n);
+    scaled_block(2, BY_SCALE, (Output){FIT_elu_backward, TAIL_none, celu_backward_composed, 1}, in, NULL, out, n);
 }
 
 static void softplus_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
     fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, in, parameter, out, n);
 }
 
+static void softplus_backward_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
+    (void)parameter;
+    fitted_general(2, 0x1.0000000000000p+0f, softplus_backward_fitted_standard, softplus_backward_general, in, out, n);
+}
+
 static void softplus_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
     const float standard = 0x1.0000000000000p+0f;
     if (memcmp(parameter, &standard, sizeof standard) != 0)
-        softplus_backward_uniform(in, parameter, out, n);
+        scaled_block(2, BY_RATE, (Output){FIT_sigmoid, TAIL_none, softplus_backward_composed, 1}, in, parameter, out, n);
     else
         softplus_backward_fitted_standard(in, parameter, out, n);
 }
 
 static void softplus_backward_fitted_general(const float *const *in, const float *parameter, float *const *out, size_t n) {
     (void)parameter;
-    fitted_general(2, 0x1.0000000000000p+0f, softplus_backward_fitted, softplus_backward_general, in, out, n);
+    scaled_block(2, BY_RATE, (Output){FIT_sigmoid, TAIL_none, softplus_backward_composed, 1}, in, NULL, out, n);
 }
 
 static void glu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
