@@ -20,8 +20,31 @@ static ALWAYS_INLINE f32_m usual_scale(f32_v p) { return f32_gt(p, f32_set(0x1p-
 /* The inputs of the elements outside, and their places in the chunk */
 typedef struct {
     float in[MAX_ARRAYS][FITTED_CHUNK + f32_lanes];
-    uint16_t place[FITTED_CHUNK + f32_lanes];
+    float place[FITTED_CHUNK + f32_lanes]; /* whole numbers: what selects lanes works on floats */
 } Beyond;
+
+/* Appends the lanes of `mask` of the vector at element `at`, and returns the new count. */
+static ALWAYS_INLINE size_t append_outside(f32_m mask, int arrays, const float *const *in, const float *parameter, size_t at,
+                                           Beyond *late, size_t count) {
+#ifdef HAVE_TABLE_ROWS
+    const unsigned bits = (unsigned)f32_bits(mask);
+    for (size_t lane = 0; lane < f32_lanes; lane++) { /* no branch, which would be mispredicted */
+        late->place[count] = (float)(at + lane);
+        for (int j = 0; j < arrays; j++) late->in[j][count] = in[j][at + lane];
+        late->in[arrays][count] = parameter ? *parameter : in[arrays][at + lane];
+        count += bits >> lane & 1;
+    }
+    return count;
+#else
+    static const float lane_numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    for (int j = 0; j <= arrays; j++) {
+        const f32_v given = j == arrays && parameter ? f32_set(*parameter) : f32_load(in[j] + at);
+        f32_store(late->in[j] + count, f32_compress(mask, given));
+    }
+    f32_store(late->place + count, f32_compress(mask, f32_set((float)at) + f32_load(lane_numbers)));
+    return count + (size_t)f32_count(mask);
+#endif
+}
 
 /* `group` vectors from element i of a chunk: x = in[arrays - 1], the parameter in[arrays], and a gradient in[0]. Returns the
  * number of elements outside, of which there were `count` before. */
@@ -47,18 +70,9 @@ static ALWAYS_INLINE size_t scaled_group(int group, int arrays, int by, Output o
     }
     fitted_values_scaled(fit, group, x, z, low, scale, y);
     if (__builtin_expect(f32_any(any), 0))
-        for (int v = 0; v < group; v++) {
-            float is_outside[f32_lanes];
-            if (!f32_any(outside[v])) continue;
-            f32_store(is_outside, f32_select(outside[v], f32_set(1), f32_set(0)));
-            for (size_t lane = 0; lane < f32_lanes; lane++) {
-                const size_t at = i + (size_t)v * f32_lanes + lane;
-                late->place[count] = (uint16_t)at;
-                for (int j = 0; j < arrays; j++) late->in[j][count] = in[j][at];
-                late->in[arrays][count] = parameter ? *parameter : in[arrays][at];
-                count += is_outside[lane] != 0;
-            }
-        }
+        for (int v = 0; v < group; v++)
+            if (f32_any(outside[v]))
+                count = append_outside(outside[v], arrays, in, parameter, i + (size_t)v * f32_lanes, late, count);
     for (int v = 0; v < group; v++) {
         if (output.factors) y[v] = y[v] * f32_load(in[0] + i + v * f32_lanes);
         f32_store(out + i + v * f32_lanes, y[v]);
@@ -85,6 +99,6 @@ static ALWAYS_INLINE void scaled_block(int arrays, int by, Output output, const 
         for (int j = 0; j <= arrays; j++)
             for (size_t k = count; k < padded; k++) late.in[j][k] = late.in[j][count - 1];
         output.outside((const float *const[]){late.in[0], late.in[1], late.in[2]}, NULL, (float *const[]){computed}, padded);
-        for (size_t k = 0; k < count; k++) to[late.place[k]] = computed[k];
+        for (size_t k = 0; k < count; k++) to[(size_t)late.place[k]] = computed[k];
     }
 }
