@@ -980,7 +980,7 @@ def _swiglu_of_large(gate, value):
 
 
 def _geglu_near(gate, value):
-    t = minimum(abs(gate), 40)
+    t = minimum(abs(gate), 55)
     return maximum(gate, 0) * value - exp_times(t * scaled_normal_tail(t) * value, -(t * t) / 2)
 
 
@@ -989,7 +989,7 @@ def _geglu_of_large(gate, value):
 
 
 def _geglu_tanh_near(gate, value):
-    t = minimum(abs(gate), 40)
+    t = minimum(abs(gate), 55)
     v = t * (GELU_LINEAR + GELU_CUBIC * (t * t))
     return maximum(gate, 0) * value - times_sigmoid(t * value, -v)
 

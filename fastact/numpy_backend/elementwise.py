@@ -164,7 +164,7 @@ def like_a_ufunc(name, n_inputs, outputs, types, signature=None, plain=None, n_a
 def holds(dtype, number):
     """Whether a dtype has this number, rounded, without overflow or underflow, which NumPy would report."""
     facts = np.finfo(dtype)
-    return not np.isfinite(number) or number == 0 or facts.tiny <= abs(number) <= facts.max
+    return not np.isfinite(number) or number == 0 or float(facts.tiny) <= abs(number) <= float(facts.max)
 
 
 class Evaluator:
@@ -216,16 +216,19 @@ class Evaluator:
         for number in numbers:
             if type(number) is not float:
                 return None
-        if numbers not in found:
+        key = numbers if all(numbers) else repr(numbers)  # 0.0 and -0.0 are equal as keys
+        made = found.get(key)
+        if made is None:
             if len(numbers) != len(self.usual) or not all(holds(dtype, number) for number in numbers):
                 return None
-            constant = [a == b or (a != a and b is not None and b != b) for a, b in zip(numbers, self.usual, strict=True)]
+            constant = [b is not None and repr(a) == repr(float(b)) for a, b in zip(numbers, self.usual, strict=True)]
             kinds = [a if same else "number" for a, same in zip(numbers, constant, strict=True)]
             program = self.program(dtype, ("array",) * self.n_arrays + tuple(kinds))
             if len(found) > 64:
                 found.clear()
-            found[numbers] = program, [np.array(a, dtype) for a, same in zip(numbers, constant, strict=True) if not same]
-        return found[numbers]
+            made = program, [np.array(a, dtype) for a, same in zip(numbers, constant, strict=True) if not same]
+            found[key] = made
+        return made
 
     def plain(self, arrays, numbers, out=None):
         """The result for contiguous arrays of one shape and dtype, and numbers; None where an input is anything else.

@@ -150,7 +150,12 @@ def exp_times(a, x):
     """a e**x, rounded once, even where the result is subnormal. It is 0 where e**x is 0, however large a is."""
     if isinstance(x, Pair):
         return _with_tail(a, x, a * exp(x))
-    return patch(x < -745, _zero, a * np.exp(x), x)
+    return patch(x < -745, _nothing_of, a * np.exp(x), a)
+
+
+def _nothing_of(a):
+    """0, or NaN where a is NaN."""
+    return np.where(np.isnan(a), a, 0)
 
 
 def _zero(x):
@@ -169,15 +174,15 @@ def _tail(a, a_low, x, x_low):
     """The array (a + a_low) e**(x + x_low), computed for x < -700."""
     bounded = np.maximum(x, -1400)
     t, k = _exp_parts(bounded, np.where(np.abs(x_low) > 1, 0, x_low))  # beyond 2**53 x_low may be large
-    product = Pair(a, a_low) * (1 + t)
-    return np.where(x < -1400, 0, np.ldexp(product.value(), k.astype(np.int32)))
+    product = Pair(a * 0.5, a_low * 0.5) * (1 + t)  # half of it does not overflow
+    return np.where(x < -1400, _nothing_of(a), np.ldexp(product.value(), k.astype(np.int32) + 1))
 
 
 def damped(a, x, e):
     """a e**min(x, 0), given e = e**-|x|."""
     if isinstance(x, Pair):
         return where(x < 0, _with_tail(a, x, a * e), a)
-    return where(x < 0, patch(x < -745, _zero, a * e, x), a)
+    return where(x < 0, patch(x < -745, _nothing_of, a * e, a), a)
 
 
 def _damped_to(product, a, x):
@@ -188,7 +193,7 @@ def _damped_to(product, a, x):
 
 
 def _far_product(a, x):
-    return np.where(x < -745, 0, a * np.exp(x))
+    return np.where(x < -745, _nothing_of(a), a * np.exp(x))
 
 
 def times_sigmoid(a, z):
@@ -224,12 +229,14 @@ def times_softplus(a, z):
 def expm1(x):
     """e**x - 1."""
     if isinstance(x, Pair):
-        rest = None if x.low is None else patch(np.abs(x.high) > 700, _zero, x.low, x.high)  # beyond 2**53 it may be large
+        rest = None if x.low is None else patch(np.abs(x.high) > 710, _zero, x.low, x.high)  # beyond 2**53 it may be large
         t, k = _exp_parts(np.minimum(np.maximum(x.high, -50), 710), rest)
         power = _power_of_two(np.minimum(k, 1023))
         y = exact_sum(power, -1.0) + Pair(power * t.high, power * t.low)
         # Beyond 709 the power overflows. -0 keeps its sign, and so does a subnormal number.
-        return Pair(np.copysign(where(x.high > 700, np.exp(x.high), y.high), x.high), y.low)
+        far, whole = x.high > 700, np.exp(x.high)
+        low = where(far, 0.0 if rest is None else whole * rest, y.low)
+        return Pair(np.copysign(where(far, whole, y.high), x.high), low)
     return np.expm1(x.astype(np.float64, copy=False)).astype(x.dtype, copy=False)
 
 

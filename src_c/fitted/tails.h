@@ -19,7 +19,8 @@ static ALWAYS_INLINE f32_v f32_scaled_down(f32_v a, f32_v k) {
     const f32_m low = f32_gt(f32_set(-64), k);
     const f32_m zero = f32_gt(f32_set(-190), k) & f32_gt(f32_set(0x1p39f), f32_abs(a)); /* the result is below 2^-151 */
     a = f32_select(zero, f32_with_sign(f32_set(0), a), a);
-    const f32_v v = f32_scaled(a, f32_max(f32_set(-252), f32_select(low, k + f32_set(64), k)));
+    const f32_v once = a * f32_pow2(f32_max(f32_set(-126), k) + f32_set(f32_ROUNDER));
+    const f32_v v = f32_select(low, f32_scaled(a, f32_max(f32_set(-252), k + f32_set(64))), once);
     const f32_m subnormal = low & f32_gt(least, f32_abs(v));
     const f32_v normal = v * f32_select(subnormal, one, f32_select(low, f32_set(0x1p-64f), one));
     return f32_select(subnormal, f32_with_sign(f32_less_bits(f32_abs(v) + least, least), v), normal);
@@ -114,13 +115,13 @@ static void logit_outside(const float *const *in, const float *parameter, float 
     for (size_t i = 0; i < n; i += f32_lanes) f32_store(out[0] + i, logit_tail(f32_load(in[0] + i)));
 }
 
-/* a 2^k times the inputs in `factors` (a bit for each). The scaling comes last. Before it a is made 2^12 times smaller, so that
+/* a 2^k times the inputs in `factors` (a bit for each). The scaling comes last. Before it a is made 2^13 times smaller, so that
  * no factor makes it overflow. */
 static ALWAYS_INLINE void store_scaled(f32_v a, f32_v k, int factors, const float *const *in, size_t i, float *out) {
-    a = a * f32_set(0x1p-12f);
+    a = a * f32_set(0x1p-13f);
     for (int j = 0; j < MAX_ARRAYS; j++)
         if (factors >> j & 1) a = a * f32_load(in[j] + i);
-    f32_store(out + i, f32_scaled_down(a, k + f32_set(12)));
+    f32_store(out + i, f32_scaled_down(a, k + f32_set(13)));
 }
 /* The kernel of gathered elements: the slope, the value or both, each times its factors */
 enum { NONE = -1 };

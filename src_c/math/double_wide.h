@@ -86,12 +86,20 @@ static ALWAYS_INLINE W wide_multiply(W a, W b) {
     if (!wide_exact(b)) low = f64_fma(a.high, b.low, low);
     return wide_pair(high, low);
 }
-/* The reciprocal of b serves the remainder, too. It is too inexact for `high` where it is subnormal or infinite; b may be that
+static ALWAYS_INLINE W wide_times_power(W a, f64_v power) { return wide_multiply(a, (W){power, f64_set(0), POWER}); }
+/* Where b is exact, it may be subnormal, and its reciprocal infinite: the remainder is then that of numbers 2^200 times as large.
+ * The reciprocal of b serves the remainder, too. It is too inexact for `high` where it is subnormal or infinite; b may be that
  * small or large where it is an argument. A parameter's reciprocal stands outside the loop. */
 static ALWAYS_INLINE W wide_divide(W a, W b) {
+    if (b.kind == POWER) return wide_multiply(a, (W){f64_set(1) / b.high, f64_set(0), POWER});
+    f64_v high = a.high / b.high;
+    if (wide_exact(b)) {
+        f64_v larger = f64_select(f64_gt(f64_set(0x1p-800), f64_abs(b.high)), f64_set(0x1p200), f64_set(1));
+        a = wide_times_power(a, larger);
+        b = wide_of(b.high * larger);
+    }
     f64_v inverse = f64_set(1) / b.high;
-    if (b.kind == POWER) return wide_multiply(a, (W){inverse, f64_set(0), POWER});
-    f64_v high = wide_exact(b) ? a.high / b.high : a.high * inverse;
+    if (!wide_exact(b)) high = a.high * inverse;
     f64_v remainder = wide_remainder(a.high, b.high, high);
     if (!wide_exact(b)) remainder = f64_fma(-high, b.low, remainder);
     if (!wide_exact(a)) remainder = remainder + a.low;
@@ -113,7 +121,6 @@ static ALWAYS_INLINE W wide_scaled_number(W a, f64_v k) {
     f64_v high = f64_scaled(a.high, k);
     return wide_exact(a) ? wide_of(high) : (W){high, f64_scaled(a.low, k), a.kind};
 }
-static ALWAYS_INLINE W wide_times_power(W a, f64_v power) { return wide_multiply(a, (W){power, f64_set(0), POWER}); }
 static ALWAYS_INLINE W wide_sqrt(W a) {
     f64_v high = f64_sqrt(a.high), remainder = wide_remainder(a.high, high, high);
     if (!wide_exact(a)) remainder = remainder + a.low;
@@ -192,7 +199,7 @@ static ALWAYS_INLINE W wide_exp(W z) {
 /* a mantissa 2^exponent, rounded once even where it is subnormal. It is 0 for z < -1400, however large a is. */
 static ALWAYS_INLINE W wide_times_parts(W a, W z, f64_v mantissa, f64_v exponent) {
     f64_v result = wide_scaled(wide_value(wide_multiply(a, wide_of(mantissa))), exponent);
-    return wide_of(f64_select(f64_gt(f64_set(-1400), z.high), f64_set(0), result));
+    return wide_of(f64_select(f64_gt(f64_set(-1400), z.high), f64_nothing_of(result), result));
 }
 /* a e^z */
 static ALWAYS_INLINE W wide_exp_times(W a, W z) {
@@ -250,15 +257,22 @@ static ALWAYS_INLINE W wide_decayed(f64_v a, W z, WideDecay decay, f64_m where) 
     f64_v more = f64_select(where, f64_min(f64_set(0), decay.k + f64_set(1000)), f64_set(0));
     a = a * f64_pow2(more + f64_set(f64_ROUNDER));
 #endif
-    return wide_of(f64_select(f64_gt(f64_set(-1400), z.high), f64_set(0), a));
+    return wide_of(f64_select(f64_gt(f64_set(-1400), z.high), f64_nothing_of(a), a));
 }
 
-/* a / (1 + e^-z) = a n / (1 + e) with e = e^-|z|, and n = e where z < 0, else 1. The factor 2^k of n comes last. The remainder of
- * the quotient is (n - q) - q e, where n - q is exact: the rounding error of 1 + e drops out. */
+/* a / (1 + e^-z) = a n / (1 + e) with e = e^-|z|, and n = e where z < 0, else 1. The factor 2^k of n comes last, and another 2,
+ * so that a n / (1 + e) does not overflow before. The remainder of the quotient is (n - q) - q e, where n - q is exact: the
+ * rounding error of 1 + e drops out. */
 static ALWAYS_INLINE W wide_times_sigmoid(W a, W z) {
     WideDecay decay = wide_decay(z);
     f64_m negative = f64_gt(f64_set(0), z.high);
-    f64_v n = f64_select(negative, decay.p, f64_set(1)), inverse = f64_set(1) / (f64_set(1) + decay.e), q = n * inverse;
+#ifdef HAVE_SCALE
+    decay.k = decay.k + f64_set(1);
+#else
+    decay.power = decay.power + decay.power;
+#endif
+    f64_v n = f64_select(negative, decay.p * f64_set(0.5), f64_set(1)), inverse = f64_set(1) / (f64_set(1) + decay.e),
+          q = n * inverse;
     f64_v low = f64_fma(-q, decay.e, n - q) * inverse;
     if (a.kind == POWER) return wide_decayed(a.high * (q + low), z, decay, negative);
     low = a.high * low;

@@ -77,6 +77,9 @@ static inline f64_v short_expm1_remainder(f64_v x, f64_v *k, f64_v *whole) {
     return f64_expm1_remainder_of_degree(short_exp_q, 5, 0, x, k, whole);
 }
 
+/* 0, or NaN where a is NaN */
+static inline f64_v f64_nothing_of(f64_v a) { return f64_select(f64_nan(a), a, f64_set(0)); }
+
 /* a * 2^k, rounded once, for a within [1/2, 2] and a whole k from twice the least exponent to MAX_EXPONENT + 1 */
 static inline f32_v f32_scaled(f32_v a, f32_v k) {
 #ifdef HAVE_SCALE

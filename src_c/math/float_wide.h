@@ -50,7 +50,7 @@ static ALWAYS_INLINE W wide_log1p(f64_v x) {
 
 /* a e^min(z, 0), from e = e^-|z| */
 static ALWAYS_INLINE W wide_damped(f64_v a, f64_v z, f64_v e) {
-    return f64_select(f64_gt(f64_set(0), z), f64_select(f64_gt(f64_set(-745), z), f64_set(0), a * e), a);
+    return f64_select(f64_gt(f64_set(0), z), f64_select(f64_gt(f64_set(-745), z), f64_nothing_of(a), a * e), a);
 }
 
 /* z - k (p[0] + p[1] + p[2]), for p of which k p[0] and k p[1] are exact */
@@ -60,7 +60,7 @@ static ALWAYS_INLINE W wide_without(f64_v z, f64_v k, const double *p) {
 
 /* a e^z. It is 0 for z < -745, however large a is. */
 static ALWAYS_INLINE W wide_exp_times(f64_v a, f64_v z) {
-    return f64_select(f64_gt(f64_set(-745), z), f64_set(0), a * wide_exp(z));
+    return f64_select(f64_gt(f64_set(-745), z), f64_nothing_of(a), a * wide_exp(z));
 }
 
 /* a / (1 + e^-z) */
