@@ -69,6 +69,15 @@ def interrupt_after(seconds):
     os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture
+def python_takes_interrupts():
+    """Ctrl-C raises KeyboardInterrupt, also where the shell started pytest with that signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_takes_interrupts")
 def test_interruption_at_any_moment():
     """After Ctrl-C at any moment every epoch that counts has both its losses, and the network learns on."""
     net = network().fit(X, Y, epochs=1, validation=(X, Y))
