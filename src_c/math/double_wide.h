@@ -13,20 +13,23 @@ typedef struct {
 /* NEAREST: high is the double nearest to the sum. EXACT: low is 0. POWER: the number is a power of 2, too, in every lane. */
 enum { SUM, NEAREST, EXACT, POWER };
 
-static ALWAYS_INLINE W wide_pair(f64_v high, f64_v low) { return (W){high, low, SUM}; }
-static ALWAYS_INLINE W wide_of(f64_v a) { return (W){a, f64_set(0), EXACT}; }
+static ALWAYS_INLINE W wide_kind(f64_v high, f64_v low, int kind) { return (W){.high = high, .low = low, .kind = kind}; }
+static ALWAYS_INLINE W wide_pair(f64_v high, f64_v low) { return wide_kind(high, low, SUM); }
+static ALWAYS_INLINE W wide_of(f64_v a) { return wide_kind(a, f64_set(0), EXACT); }
 static ALWAYS_INLINE W wide_number(double a) {
     int power = a == 1 || a == -1 || a == 2 || a == -2 || a == 4 || a == -8 || a == 0.5 || a == 0.25;
-    return (W){f64_set(a), f64_set(0), power ? POWER : EXACT};
+    return wide_kind(f64_set(a), f64_set(0), power ? POWER : EXACT);
 }
-static ALWAYS_INLINE W wide_constant(double high, double low) { return (W){f64_set(high), f64_set(low), low != 0 ? SUM : EXACT}; }
+static ALWAYS_INLINE W wide_constant(double high, double low) {
+    return wide_kind(f64_set(high), f64_set(low), low != 0 ? SUM : EXACT);
+}
 static ALWAYS_INLINE f64_v wide_leading(W a) { return a.high; }
 static ALWAYS_INLINE f64_v wide_trailing(W a) { return a.low; }
 static ALWAYS_INLINE int wide_exact(W a) { return a.kind >= EXACT; }
 static ALWAYS_INLINE W wide_select(f64_m m, W yes, W no) {
     f64_v high = f64_select(m, yes.high, no.high);
     if (wide_exact(yes) && wide_exact(no)) return wide_of(high);
-    return (W){high, f64_select(m, yes.low, no.low), yes.kind && no.kind ? NEAREST : SUM};
+    return wide_kind(high, f64_select(m, yes.low, no.low), yes.kind && no.kind ? NEAREST : SUM);
 }
 /* The comparison is false for a NaN, which comes of low where high is infinite; and for 0, which may be a -0 in high. */
 static ALWAYS_INLINE f64_v wide_value(W a) {
@@ -63,7 +66,7 @@ static ALWAYS_INLINE f64_v wide_remainder(f64_v a, f64_v b, f64_v high) {
 #endif
 
 static ALWAYS_INLINE W wide_with_lows(W sum, W a, W b) {
-    if (wide_exact(a) && wide_exact(b)) return (W){sum.high, sum.low, NEAREST};
+    if (wide_exact(a) && wide_exact(b)) return wide_kind(sum.high, sum.low, NEAREST);
     return wide_plus_low(wide_plus_low(sum, a), b);
 }
 static ALWAYS_INLINE W wide_add(W a, W b) { return wide_with_lows(wide_sum(a.high, b.high), a, b); }
@@ -74,24 +77,24 @@ static ALWAYS_INLINE W wide_plus_product(W a, f64_v b, f64_v c) {
     f64_v high = f64_fma(b, c, a.high);
     return wide_pair(high, f64_fma(b, c, a.high - high) + a.low);
 }
-static ALWAYS_INLINE W wide_negative(W a) { return (W){-a.high, -a.low, a.kind}; }
+static ALWAYS_INLINE W wide_negative(W a) { return wide_kind(-a.high, -a.low, a.kind); }
 static ALWAYS_INLINE W wide_subtract(W a, W b) { return wide_add(a, wide_negative(b)); }
 static ALWAYS_INLINE W wide_multiply(W a, W b) {
     f64_v high = a.high * b.high;
-    if (a.kind == POWER) return (W){high, a.high * b.low, b.kind == POWER ? EXACT : b.kind};
-    if (b.kind == POWER) return (W){high, a.low * b.high, a.kind};
+    if (a.kind == POWER) return wide_kind(high, a.high * b.low, b.kind == POWER ? EXACT : b.kind);
+    if (b.kind == POWER) return wide_kind(high, a.low * b.high, a.kind);
     f64_v low = wide_product_low(a.high, b.high, high);
-    if (wide_exact(a) && wide_exact(b)) return (W){high, low, NEAREST};
+    if (wide_exact(a) && wide_exact(b)) return wide_kind(high, low, NEAREST);
     if (!wide_exact(a)) low = f64_fma(a.low, b.high, low);
     if (!wide_exact(b)) low = f64_fma(a.high, b.low, low);
     return wide_pair(high, low);
 }
-static ALWAYS_INLINE W wide_times_power(W a, f64_v power) { return wide_multiply(a, (W){power, f64_set(0), POWER}); }
+static ALWAYS_INLINE W wide_times_power(W a, f64_v power) { return wide_multiply(a, wide_kind(power, f64_set(0), POWER)); }
 /* Where b is exact, it may be subnormal, and its reciprocal infinite: the remainder is then that of numbers 2^200 times as large.
  * The reciprocal of b serves the remainder, too. It is too inexact for `high` where it is subnormal or infinite; b may be that
  * small or large where it is an argument. A parameter's reciprocal stands outside the loop. */
 static ALWAYS_INLINE W wide_divide(W a, W b) {
-    if (b.kind == POWER) return wide_multiply(a, (W){f64_set(1) / b.high, f64_set(0), POWER});
+    if (b.kind == POWER) return wide_multiply(a, wide_kind(f64_set(1) / b.high, f64_set(0), POWER));
     f64_v high = a.high / b.high;
     if (wide_exact(b)) {
         f64_v larger = f64_select(f64_gt(f64_set(0x1p-800), f64_abs(b.high)), f64_set(0x1p200), f64_set(1));
@@ -103,7 +106,7 @@ static ALWAYS_INLINE W wide_divide(W a, W b) {
     f64_v remainder = wide_remainder(a.high, b.high, high);
     if (!wide_exact(b)) remainder = f64_fma(-high, b.low, remainder);
     if (!wide_exact(a)) remainder = remainder + a.low;
-    return (W){high, remainder * inverse, wide_exact(a) && wide_exact(b) ? NEAREST : SUM};
+    return wide_kind(high, remainder * inverse, wide_exact(a) && wide_exact(b) ? NEAREST : SUM);
 }
 /* For a and b of one sign, within a factor of 2 */
 static ALWAYS_INLINE W wide_difference(W a, W b) {
@@ -112,19 +115,19 @@ static ALWAYS_INLINE W wide_difference(W a, W b) {
 }
 static ALWAYS_INLINE W wide_with_sign_of(f64_v high, W a, f64_v sign) {
     if (wide_exact(a)) return wide_of(high);
-    return (W){high, a.low * f64_with_sign(f64_set(1), sign), a.kind};
+    return wide_kind(high, a.low * f64_with_sign(f64_set(1), sign), a.kind);
 }
 static ALWAYS_INLINE W wide_abs(W a) { return wide_with_sign_of(f64_abs(a.high), a, a.high); }
 /* For a >= 0 */
 static ALWAYS_INLINE W wide_with_sign(W a, W sign) { return wide_with_sign_of(f64_with_sign(a.high, sign.high), a, sign.high); }
 static ALWAYS_INLINE W wide_scaled_number(W a, f64_v k) {
     f64_v high = f64_scaled(a.high, k);
-    return wide_exact(a) ? wide_of(high) : (W){high, f64_scaled(a.low, k), a.kind};
+    return wide_exact(a) ? wide_of(high) : wide_kind(high, f64_scaled(a.low, k), a.kind);
 }
 static ALWAYS_INLINE W wide_sqrt(W a) {
     f64_v high = f64_sqrt(a.high), remainder = wide_remainder(a.high, high, high);
     if (!wide_exact(a)) remainder = remainder + a.low;
-    return (W){high, remainder / (high + high), wide_exact(a) ? NEAREST : SUM};
+    return wide_kind(high, remainder / (high + high), wide_exact(a) ? NEAREST : SUM);
 }
 
 /* z - k (p[0] + p[1] + p[2]), for p of which k p[0] and k p[1] are exact. z may cancel, so that its low part counts as much as
