@@ -9,17 +9,10 @@ parameter for each column are multiples of the usual call.
 
 import argparse
 import math
-import os
-import sys
 
-HELD = {
-    "FASTACT_SIMD": "avx2",
-    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "OMP_NUM_THREADS": "1",
-}
-if any(os.environ.get(name) != value for name, value in HELD.items()):
-    os.execve(sys.executable, [sys.executable, "-W", "ignore", *sys.argv], {**os.environ, **HELD})
+from held import hold
+
+hold("avx2", OMP_NUM_THREADS="1")
 
 import numpy as np  # noqa: E402  (reads the environment when imported)
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import numpy as np
+from held import ABOVE_AVX2
 
 import fastact
 from fastact.backends import available
@@ -36,7 +37,6 @@ WIDE = {
 }
 SUBNORMAL = {"uniform in [-102, -88]": lambda generator, count: generator.uniform(-102, -88, count)}
 # NumPy's names of the processor features above each instruction set: X86_V3 and X86_V4 since NumPy 2.4, the others before.
-ABOVE_AVX2 = "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL"
 ABOVE_BASELINE = "X86_V3 AVX2 FMA3 " + ABOVE_AVX2
 NUMPY_WITHOUT = {"avx512": "", "avx2": ABOVE_AVX2, "sse2": ABOVE_BASELINE, "scalar": ABOVE_BASELINE}
 # The most that a pass may take on AVX-512, as a multiple of the time of np.exp: on standard normal numbers, and on others.

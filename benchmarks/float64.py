@@ -7,20 +7,10 @@ new ones. `--simd avx2` starts the program again in an environment that holds al
 
 import argparse
 import math
-import os
-import sys
 
 import numpy as np
+from held import HELD, hold
 
-# What holds each contestant to a set, for the start of a process.
-HELD = {
-    "avx512": {"FASTACT_SIMD": "avx512"},
-    "avx2": {
-        "FASTACT_SIMD": "avx2",
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    },
-}
 # PyTorch's kernels by our declaration, forward and backward: the operator, and what it takes besides `out`.
 TORCH = {
     "sigmoid": ("sigmoid.out: x", "sigmoid_backward.grad_input: grad, y"),
@@ -116,8 +106,8 @@ def main():
     parser.add_argument("--elements", type=int, default=1 << 16)
     parser.add_argument("--seconds", type=float, default=0.2, help="for each line")
     options = parser.parse_args()
-    if options.simd and any(os.environ.get(name) != value for name, value in HELD[options.simd].items()):
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **HELD[options.simd]})
+    if options.simd:
+        hold(options.simd)
     from fastact import simd
     from fastact.command.bench.clock import measure
 

@@ -6,15 +6,9 @@ afterwards, and that of np.multiply. Contestants take turns in one process. `--s
 """
 
 import argparse
-import os
-import sys
 from functools import partial
 
-HELD = {
-    "FASTACT_SIMD": "avx2",
-    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "ATEN_CPU_CAPABILITY": "avx2",
-}
+from held import hold
 
 PARSER = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 PARSER.add_argument("--simd", choices=["avx2"], help="hold all libraries to this instruction set")
@@ -24,8 +18,8 @@ PARSER.add_argument("--parts", nargs="+", default=["cheap", "large"], choices=["
 PARSER.add_argument("--functions", nargs="+", help="only these")
 PARSER.add_argument("--seconds", type=float, default=1, help="for one group of contestants")
 ARGUMENTS = PARSER.parse_args()
-if ARGUMENTS.simd and os.environ.get("FASTACT_SIMD") != ARGUMENTS.simd:  # libraries read the environment when they are imported
-    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **HELD})
+if ARGUMENTS.simd:
+    hold(ARGUMENTS.simd)
 
 import numpy as np  # noqa: E402
 from rows import best_times  # noqa: E402
