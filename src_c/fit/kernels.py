@@ -1,13 +1,14 @@
 """The kernels made of the tables: the factors of each, and the function that serves beyond its table."""
 
 import numpy as np
-from tables import TABLES, ends
-from tails import exponential_tail, hexadecimal
+from tables import TABLES
+from tails import hexadecimal
 
 from fastact.declare import ACTIVATIONS
 from fastact.numpy_backend.evaluators import evaluators as numpy_evaluators
 
-OF_PAIRS = {"softcap", "geglu_backward", "geglu_tanh_backward"}  # tables whose kernels are in softcap.h and in GATES
+# Tables whose kernels are in softcap.h and in GATES
+OF_PAIRS = {"softcap", "swiglu_backward", "geglu_backward", "geglu_tanh_backward"}
 # kernel: its table, the number of the input that the table takes, and the inputs that multiply the result (a bit for each)
 KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) for name in TABLES if name not in OF_PAIRS} | {
     "celu": ("elu", 0, 0),
@@ -20,12 +21,12 @@ KERNELS = {name: (name, 1, 0b1) if name.endswith("_backward") else (name, 0, 0) 
 }
 # Functions of the form s g(x / s), with s = 1 / p or s = p for a parameter p (scaled.h)
 SCALED = {"silu": "BY_RATE", "softplus": "BY_RATE", "snake": "BY_RATE", "celu": "BY_SCALE"}
-# The backward passes of gated pairs: their kind, the number of the input that the tables take, each table and its factors
+# The backward passes of gated pairs: their kind, the number of the input that the table takes, and the table
 GATES = {
-    "glu_backward": ("GLU", 2, ("sigmoid", 0b1), ("sigmoid_backward", 0b11)),
-    "swiglu_backward": ("SWIGLU", 1, ("silu_backward", 0b101), ("silu", 0b1)),
-    "geglu_backward": ("GATED_BY_TABLE", 1, ("geglu_backward", 0b101), ("geglu_backward", 0b1)),
-    "geglu_tanh_backward": ("GATED_BY_TABLE", 1, ("geglu_tanh_backward", 0b101), ("geglu_tanh_backward", 0b1)),
+    "glu_backward": ("SIGMOID_SLOPES", 2, "sigmoid_tail_fit()"),
+    "swiglu_backward": ("GATE_SLOPES", 1, "FIT_swiglu_backward"),
+    "geglu_backward": ("GATE_SLOPES", 1, "FIT_geglu_backward"),
+    "geglu_tanh_backward": ("GATE_SLOPES", 1, "FIT_geglu_tanh_backward"),
 }
 # Kernels that are written by hand, and kernels whose part outside the table is: the file of each
 WRITTEN_BY_HAND = {
@@ -33,7 +34,9 @@ WRITTEN_BY_HAND = {
     "softcap_backward": "softcap.h",
     "snake_backward": "snake.h",
 }
-OUTSIDE_BY_HAND = dict.fromkeys(("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit"), "tails.h")
+OUTSIDE_BY_HAND = dict.fromkeys(
+    ("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit", "geglu_backward", "geglu_tanh_backward"), "tails.h"
+)
 
 
 def check():
@@ -72,16 +75,12 @@ def values(activation):
 def kernels():
     """The text of kernels.h. Each function stands there under its full name, so that a search finds it."""
     text, rows = "", []
-    for name, spec in TABLES.items():
-        if spec.tail:
-            mirrored = spec.form in ("BELOW", "COMPLEMENT_DOWN")
-            start, end = ends(name)
-            text += exponential_tail(name, spec.tail, -start if spec.negative else end, mirrored)
     for name, (table, argument, factors) in KERNELS.items():
         activation = ACTIVATIONS[name.removesuffix("_backward")]
         arrays = len(activation.operands) + name.endswith("_backward")
         output = output_of(table, factors, f"{name}_outside" if table in OUTSIDE_BY_HAND else f"{name}_uniform")
-        call = f"fitted_block(ONE, {arrays}, {argument}, 1, {output}, {output}, in, parameter, out, n)"
+        kind = "GATED_PAIR" if len(activation.operands) == 2 else "ONE"
+        call = f"fitted_block({kind}, {arrays}, {argument}, {output}, in, parameter, out, n)"
         by = SCALED.get(name.removesuffix("_backward"))
         if by:
             text += kernel(f"{name}_fitted_standard", f"    {call};\n")
@@ -95,9 +94,10 @@ def kernels():
         else:
             text += kernel(f"{name}_fitted", f"    {call};\n")
             rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
-    for name, (kind, argument, *outputs) in GATES.items():
-        listed = ", ".join(output_of(table, factors, f"{name}_outside") for table, factors in outputs)
-        text += kernel(f"{name}_fitted", f"    fitted_block({kind}, 3, {argument}, 2, {listed}, in, parameter, out, n);\n")
+    for name, (kind, argument, fit) in GATES.items():
+        outside = f"{name}_outside" if name in OUTSIDE_BY_HAND else f"{name}_uniform"
+        output = f"(Output){{{fit}, TAIL_none, {outside}, 0}}"
+        text += kernel(f"{name}_fitted", f"    fitted_block({kind}, 3, {argument}, {output}, in, parameter, out, n);\n")
         rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
     for name in WRITTEN_BY_HAND:
         rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from exp import least_squares
-from tails import chebyshev, hexadecimal
+from tails import chebyshev, exponential_tail, hexadecimal
 
 from fastact.declare import ACTIVATIONS
 from fastact.numpy_backend.evaluators import evaluators as numpy_evaluators
@@ -27,6 +27,7 @@ class Table(NamedTuple):
     spacing: float
     degree: int
     negative: int = 0  # how many segments have a centre below 0
+    left: int = 0  # the last segment that serves x < 0, of a GATE: far left the relative error counts
     tail: str = ""  # the kind of exponential beyond the table (tails.py); without one the composed formula serves, or tails.h
 
 
@@ -63,8 +64,9 @@ TABLES = {
     "snake": Table("PRODUCT_BOTH", 0.7, 7, negative=16),
     "logit": Table("CENTRED", 0.5, 7),
     "softcap": Table("QUOTIENT", 2 / 7, 5),
-    "geglu_backward": Table("GATE", 0.1875, 7),
-    "geglu_tanh_backward": Table("GATE", 0.175, 7),
+    "swiglu_backward": Table("GATE_BOTH", 0.4, 6),
+    "geglu_backward": Table("GATE", 0.1875, 6, left=24),
+    "geglu_tanh_backward": Table("GATE", 0.175, 6, left=25),
     "lisht": Table("EVEN_PRODUCT", 0.287, 5),
     "lisht_backward": Table("ODD", 0.345, 6),
 }
@@ -73,10 +75,11 @@ TABLES = {
 def polynomial_of(name):
     """The function that the polynomials of a table are fitted to, by its form: a function of t, or of x."""
     form = TABLES[name].form
-    if form == "GATE":  # -gelu(-t), and its derivative
-        gate = name.removesuffix("_backward").replace("geglu", "gelu")
+    if form.startswith("GATE"):  # -gelu(-t), and its derivative
+        gate = {"swiglu": "silu", "geglu": "gelu", "geglu_tanh": "gelu_tanh"}[name.removesuffix("_backward")]
         value, slope = (numpy_evaluators()[gate + suffix] for suffix in ("", "_backward"))
-        return lambda t: -value(-t), lambda t: slope(np.ones_like(t), -t)
+        parameters = ACTIVATIONS[gate].parameters.values()
+        return lambda t: -value(-t, *parameters), lambda t: slope(np.ones_like(t), -t, *parameters)
     activation = ACTIVATIONS[name.removesuffix("_backward")]
     parameters = [math.nan if value is None else value for value in activation.parameters.values()]
     evaluate = numpy_evaluators()[name]
@@ -160,7 +163,7 @@ def part_of_binade(j, spacing):
 
 def table(name):
     """The text of one table: the centres of the segments, then c0, c1 ..."""
-    form, spacing, degree, negative, _ = TABLES[name]
+    form, spacing, degree, negative, _, tail = TABLES[name]
     function = polynomial_of(name)
     rows, errors = [None] * SEGMENTS, []
     for j in range(-negative, SEGMENTS - negative):
@@ -182,14 +185,19 @@ def table(name):
     for i, column in enumerate(np.array(rows).T):
         text += f"    COLUMN({i}, " + ", ".join(map(hexadecimal, column)) + "),\n"
     numbers = ", ".join(map(hexadecimal, (start, end, 1 / spacing, scale)))
-    return f"{text}}};\n#define FIT_{name} {{{form}, {degree}, {numbers}, table_{name}}}\n"
+    text += f"}};\n#define FIT_{name} {{{form}, {degree}, {numbers}, table_{name}}}\n"
+    if not tail:
+        return text
+    return text + exponential_tail(name, tail, -start if negative else end, form in ("BELOW", "COMPLEMENT_DOWN"))
 
 
 def ends(name):
     """Where a table begins and ends, within its first and last segment."""
-    form, spacing, _, negative, _ = TABLES[name]
+    form, spacing, _, negative, left, _ = TABLES[name]
     if form == "CENTRED":
         return part_of_binade(SEGMENTS - 1, spacing)[1], 0.5
+    if form == "GATE":
+        return -(left + 0.49) * spacing, (SEGMENTS - 0.51) * spacing
     return -(negative + 0.49) * spacing if negative else 0, (SEGMENTS - negative - 0.51) * spacing
 
 

@@ -60,10 +60,7 @@ def exponential(name, kind, end, mirrored):
 def exponential_tail(name, kind, end, mirrored):
     """The C of the numbers of the exponential that continues a table."""
     constant, bend, rate = exponential(name, kind, end, mirrored)
-    log = mpmath.log(abs(constant))
-    bend /= abs(constant)  # tails.h multiplies it by C e^z
-    values = mpmath.sign(constant), log, log - float(np.float32(log)), bend, rate, rate - float(np.float32(rate))
-    numbers = ", ".join(map(hexadecimal, values))
+    numbers = ", ".join(float(value).hex() for value in (constant, bend, rate))
     return f"#define TAIL_{name} {{{kind}, {numbers}}}\n"
 
 
@@ -91,7 +88,7 @@ def normal_tails():
 
     text = ""
     for name, function in (("far_tail", far), ("far_slope", lambda y: -1 - y * far(y))):
-        fitted = mpmath.chebyfit(function, [mpmath.mpf(1) / 900, 1 / mpmath.mpf("5.6") ** 2], 6)[::-1]
+        fitted = mpmath.chebyfit(function, [mpmath.mpf(1) / 900, 1 / mpmath.mpf("4.5") ** 2], 6)[::-1]
         text += listed(name, [first, *(first * value for value in fitted)])
     return text + f"#define FAR_TAIL_LOG {hexadecimal(-mpmath.log(first * mpmath.sqrt(2 * mpmath.pi)))}\n"
 

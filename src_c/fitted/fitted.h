@@ -1,7 +1,7 @@
 /* The fitted float32 kernels. Within a range a table of 32 polynomials gives the result. Beyond it there is a tail, or another
  * kernel. They are right to about 1 ULP. Where registers hold a table they are nearly as fast as memory.
  *
- * forms.h has the forms of the tables, tails.h the tails. registers.h and memory.h have the loops, for sets whose registers hold
+ * forms.h has the forms of the tables, tails.h the tails, gated.h the products of gated pairs. registers.h and memory.h have the loops, for sets whose registers hold
  * a table and for others. All give the same bits. generated/tables.h has the tables and generated/kernels.h the kernels: `python
  * src_c/fit` makes both from the declarations.
  *
@@ -25,8 +25,8 @@
                     [TABLE_PLACE(30, c)] = a30, [TABLE_PLACE(31, c)] = a31
 #include "fitted/generated/tables.h"
 
-/* One output: f(x) times the inputs in `factors` (a bit for each). `tail` continues it where the table does not cover x. Where
- * there is no tail, those elements are gathered, and the block `outside` computes them. */
+/* f(x) times the inputs in `factors` (a bit for each). `tail` continues it where the table does not cover x. Where there is no tail,
+ * those elements are gathered, and the block `outside` computes them. */
 typedef struct {
     Fit fit;
     Tail tail;
@@ -40,11 +40,12 @@ static ALWAYS_INLINE f32_v times_factors(f32_v y, int factors, int arrays, f32_v
     return y;
 }
 
-/* The kinds of two outputs. GLU: sigmoid and its derivative, SWIGLU: silu' and silu, both from p = sigmoid(-|x|). GATED_BY_TABLE:
- * the slope and the value of a GATE. */
-enum { ONE, GLU, SWIGLU, GATED_BY_TABLE };
+/* What becomes of a table: ONE function, or a gated pair. GATED_PAIR is the pair itself. The others are its backward passes, with
+ * two outputs: SIGMOID_SLOPES has s = sigmoid(x) and its derivative, GATE_SLOPES the slope and the value of a GATE. */
+enum { ONE, GATED_PAIR, SIGMOID_SLOPES, GATE_SLOPES };
+static ALWAYS_INLINE int outputs_of(int kind) { return kind == ONE || kind == GATED_PAIR ? 1 : 2; }
 
-/* The table that gives p */
+/* The table of sigmoid(-|x|), for both signs of x */
 static ALWAYS_INLINE Fit sigmoid_tail_fit(void) {
     Fit fit = FIT_sigmoid;
     fit.value = direct;
@@ -52,13 +53,17 @@ static ALWAYS_INLINE Fit sigmoid_tail_fit(void) {
     return fit;
 }
 
-static ALWAYS_INLINE void two_of_sigmoid(int kind, Fit fit, f32_v x, f32_v p, f32_v *y0, f32_v *y1) {
-    const f32_v zero = f32_set(0), one = f32_set(1);
-    f32_v s = f32_select(f32_ge(x, zero), one - p, p), other = f32_select(f32_ge(x, zero), p, one - p);
-    *y0 = s;
-    if (kind == SWIGLU) *y0 = s * f32_fma(f32_min(f32_set(fit.high), x), other, one);
-    if (kind == SWIGLU) other = x;
-    *y1 = s * other;
+#include "fitted/gated.h"
+
+/* The outputs at the v-th vectors of the inputs, from its segment and u */
+static ALWAYS_INLINE void fitted_values(int kind, Output output, f32_segment segment, f32_v u, int arrays, int argument,
+                                        f32_v (*const a)[GROUP], int v, f32_v *y) {
+    Found found;
+    find_polynomials(output.fit, 1, &segment, &u, a[argument] + v, NULL, &found);
+    if (kind == ONE) y[0] = times_factors(output.fit.value(output.fit, found), output.factors, arrays, a, v);
+    if (kind == GATED_PAIR) y[0] = gated_pair(output.fit, found, a[1 - argument][v]);
+    if (kind == SIGMOID_SLOPES) gated_slopes(kind, output.fit, found, a[0][v], a[1][v], y, y + 1);
+    if (kind == GATE_SLOPES) gated_slopes(kind, output.fit, found, a[0][v], a[2][v], y + 1, y);
 }
 
 #ifdef HAVE_TABLE_ROWS

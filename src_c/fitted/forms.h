@@ -116,7 +116,8 @@ static ALWAYS_INLINE f32_v gate_slope(Fit fit, Found f) {
     const f32_v left = f32_fma(f.change, f.d, f.q), s = f32_select(f32_ge(f.x, f32_set(0)), f32_set(1) - left, left);
     return f32_select(f32_gt(f.x, f32_set(fit.high)), f32_set(1), s);
 }
-#define GATE segment_by_size, gate, left_of_minus_high
+#define GATE segment_by_size, gate, left_of_low
+#define GATE_BOTH segment_by_size, gate, beyond_both
 
 /* max(x, 0) + P */
 static ALWAYS_INLINE f32_v above_plus(Fit fit, Found f) { return (void)fit, f32_max(f32_set(0), f.x) + polynomial_of(f); }
@@ -169,35 +170,39 @@ static ALWAYS_INLINE Found scaled_polynomial(Found f, Scale s) {
     return f;
 }
 
-/* The function at the vectors x[0], ... of a group, from their segments and u. The vectors share each load of the registers of a
+/* The polynomials of the vectors x[0], ... of a group, from their segments and u. The vectors share each load of the registers of a
  * coefficient, which do not stay in registers in a kernel with two tables. `beside` is the factor of a QUOTIENT; otherwise it is
- * NULL, or is added to u. `scale` is NULL, or u is that of x / s. A GATE puts its derivative in `slope`. */
+ * NULL, or is added to u. */
 #ifdef HAVE_TABLE_ROWS
 enum { GROUP = 16 }; /* so many that the rows of the first are known when those of the last are found */
 #else
 enum { GROUP = 4 };
 #endif
-static ALWAYS_INLINE void values_of_segments(Fit fit, int group, const f32_segment *segment, const f32_v *u, const f32_v *x,
-                                             const f32_v *beside, const Scale *scale, f32_v *y, f32_v *slope) {
+static ALWAYS_INLINE void find_polynomials(Fit fit, int group, const f32_segment *segment, const f32_v *u, const f32_v *x,
+                                           const f32_v *beside, Found *found) {
     const int is_quotient = fit.value == quotient, is_gate = fit.value == gate;
-    f32_v d[GROUP], q[GROUP], change[GROUP];
     for (int v = 0; v < group; v++) {
-        d[v] = u[v] - f32_coefficient(segment[v], 0);
-        if (beside && !is_quotient) d[v] = d[v] + beside[v];
+        f32_v d = u[v] - f32_coefficient(segment[v], 0);
+        if (beside && !is_quotient) d = d + beside[v];
+        found[v] = (Found){x[v], u[v], f32_coefficient(segment[v], 1), d, d, is_quotient ? beside[v] : d, d};
     }
-    for (int v = 0; v < group; v++) q[v] = f32_coefficient(segment[v], fit.degree + 1);
+    for (int v = 0; v < group; v++) found[v].q = f32_coefficient(segment[v], fit.degree + 1);
     for (int i = fit.degree; i >= 2; i--)
         for (int v = 0; v < group; v++) {
-            if (is_gate) change[v] = i == fit.degree ? q[v] : f32_fma(change[v], d[v], q[v]);
-            q[v] = f32_fma(q[v], d[v], f32_coefficient(segment[v], i));
+            Found *const f = found + v;
+            if (is_gate) f->change = i == fit.degree ? f->q : f32_fma(f->change, f->d, f->q);
+            f->q = f32_fma(f->q, f->d, f32_coefficient(segment[v], i));
         }
+}
+
+/* The function at those vectors. `scale` is NULL, or u is that of x / s. */
+static ALWAYS_INLINE void values_of_segments(Fit fit, int group, const f32_segment *segment, const f32_v *u, const f32_v *x,
+                                             const f32_v *beside, const Scale *scale, f32_v *y) {
+    Found found[GROUP];
+    find_polynomials(fit, group, segment, u, x, beside, found);
     for (int v = 0; v < group; v++) {
-        Found found = {x[v], u[v], f32_coefficient(segment[v], 1), d[v], q[v], x[v], x[v]};
-        if (is_quotient) found.beside = beside[v];
-        if (is_gate) found.change = change[v];
-        if (is_gate) slope[v] = gate_slope(fit, found);
-        if (scale) found.u = f32_abs(x[v]);
-        if (scale && fit.value == above_plus) found = scaled_polynomial(found, scale[v]);
-        y[v] = fit.value(fit, found);
+        if (scale) found[v].u = f32_abs(x[v]);
+        if (scale && fit.value == above_plus) found[v] = scaled_polynomial(found[v], scale[v]);
+        y[v] = fit.value(fit, found[v]);
     }
 }

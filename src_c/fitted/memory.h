@@ -63,17 +63,6 @@ static ALWAYS_INLINE int find_rows(Fit fit, const float *x, size_t m, Rows *rows
     return find_rows_by(fit, covered, x, m, rows);
 }
 
-/* The elements outside alone, for an output whose table covers less */
-static NOINLINE int find_outside(Covered covered, const float *x, size_t m, Rows *rows) {
-    f32_m any = {0};
-    for (size_t i = 0; i < m; i += f32_lanes) {
-        const f32_m outside = outside_of(covered, f32_load(x + i));
-        any |= outside;
-        rows->outside[i / f32_lanes] = (unsigned char)f32_bits(outside);
-    }
-    return f32_any(any);
-}
-
 /* The outputs may lie on the inputs, so this precedes the second loop. The last vector is filled up with copies. */
 static NOINLINE void gather_outside(const unsigned char *bits, size_t m, int arrays, const float *const *in, Outside *outside) {
     size_t count = 0;
@@ -108,11 +97,11 @@ static ALWAYS_INLINE void scatter(const Outside *outside, const float *computed,
 
 static NOINLINE void tails_outside(const Tail *tail, int argument, int factors, const Outside *outside, float *out) {
     float computed[FITTED_CHUNK];
-    for (size_t i = 0; i < outside->count; i += f32_lanes) {
-        f32_v factor = f32_set(1);
+    for (size_t i = 0; i < outside->count; i += f64_lanes) {
+        f64_v factor = f64_set(1);
         for (int j = 0; j < MAX_ARRAYS; j++)
-            if (factors >> j & 1) factor = factor * f32_load(outside->in[j] + i);
-        f32_store(computed + i, exponential_tail(*tail, -f32_abs(f32_load(outside->in[argument] + i)), factor));
+            if (factors >> j & 1) factor = factor * f64_load_floats(outside->in[j] + i);
+        f64_store_floats(computed + i, exponential_tail(*tail, -f64_abs(f64_load_floats(outside->in[argument] + i)), factor));
     }
     scatter(outside, computed, out);
 }
@@ -126,13 +115,13 @@ static NOINLINE void others_outside(Block *block, int outputs, const float *para
     for (int k = 0; k < outputs; k++) scatter(outside, computed[k], out[k]);
 }
 
-static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *x, const f32_v *beside, f32_v *y, f32_v *slope) {
+static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *x, const f32_v *beside, f32_v *y) {
     uint32_t rows[GROUP][f32_lanes];
     f32_v u[GROUP];
     for (int v = 0; v < group; v++) f32_store_rows(rows[v], fit.segment(fit, x[v], u + v));
     for (int v = 0; v < group; v++) {
         const f32_segment segment = f32_find(fit.table, rows[v]);
-        values_of_segments(fit, 1, &segment, u + v, x + v, beside ? beside + v : NULL, NULL, y + v, slope);
+        values_of_segments(fit, 1, &segment, u + v, x + v, beside ? beside + v : NULL, NULL, y + v);
     }
 }
 
@@ -143,53 +132,46 @@ static ALWAYS_INLINE void fitted_values_scaled(Fit fit, int group, const f32_v *
     for (int v = 0; v < group; v++) f32_store_rows(rows[v], fit.segment(fit, z[v], u + v));
     for (int v = 0; v < group; v++) {
         const f32_segment segment = f32_find(fit.table, rows[v]);
-        values_of_segments(fit, 1, &segment, u + v, x + v, low + v, scale + v, y + v, NULL);
+        values_of_segments(fit, 1, &segment, u + v, x + v, low + v, scale + v, y + v);
     }
 }
 
 /* One vector: the function's values, times their factors */
-static ALWAYS_INLINE void fitted_vector(int kind, int arrays, int argument, int outputs, Output first, Output second,
-                                        const float *const *in, float *const *out, const uint32_t *rows) {
-    const Fit fit = kind == GLU || kind == SWIGLU ? sigmoid_tail_fit() : first.fit;
+static ALWAYS_INLINE void fitted_vector(int kind, int arrays, int argument, Output output, const float *const *in,
+                                        float *const *out, const uint32_t *rows) {
+    const Fit fit = output.fit;
     const f32_segment segment = f32_find(fit.table, rows);
     f32_v a[MAX_ARRAYS][GROUP], u, y[MAX_OUTPUTS];
     for (int j = 0; j < arrays; j++) a[j][0] = f32_load(in[j]);
-    const f32_v x = a[argument][0];
-    (void)fit.segment(fit, x, &u);
-    values_of_segments(fit, 1, &segment, &u, &x, NULL, NULL, y + (outputs == 2), y);
-    if (kind == GLU || kind == SWIGLU) two_of_sigmoid(kind, fit, x, y[1], y, y + 1);
-    f32_store(out[0], times_factors(y[0], first.factors, arrays, a, 0));
-    if (outputs == 2) f32_store(out[1], times_factors(y[1], second.factors, arrays, a, 0));
+    (void)fit.segment(fit, a[argument][0], &u);
+    fitted_values(kind, output, segment, u, arrays, argument, a, 0, y);
+    for (int k = 0; k < outputs_of(kind); k++) f32_store(out[k], y[k]);
 }
 
-/* out[k] = f_k(in[argument]) times its factors. Two outputs both have tails, or neither has. */
-static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, int outputs, Output first, Output second,
-                                       const float *const *in, const float *parameter, float *const *out, size_t n) {
-    const int differ = outputs == 2 && first.fit.uncovered != second.fit.uncovered; /* then both have tails */
-    const Tail tail = first.tail, other_tail = second.tail;
+/* out[0] = f(in[argument]) times its factors, or the outputs of a gate */
+static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, Output output, const float *const *in,
+                                       const float *parameter, float *const *out, size_t n) {
+    const int outputs = outputs_of(kind);
+    const Tail tail = output.tail;
     Rows rows;
-    Outside outside, other;
+    Outside outside;
     for (size_t start = 0; start < n; start += FITTED_CHUNK) {
         const size_t m = n - start < FITTED_CHUNK ? n - start : FITTED_CHUNK;
         const float *from[MAX_ARRAYS];
         float *to[MAX_OUTPUTS];
         for (int j = 0; j < arrays; j++) from[j] = in[j] + start;
         for (int k = 0; k < outputs; k++) to[k] = out[k] + start;
-        const int any = find_rows(first.fit, from[argument], m, &rows);
+        const int any = find_rows(output.fit, from[argument], m, &rows);
         if (any) gather_outside(rows.outside, m, arrays, from, &outside);
-        const int any_other = differ && find_outside(covered_by(second.fit), from[argument], m, &rows);
-        if (any_other) gather_outside(rows.outside, m, arrays, from, &other);
         const size_t end = any && outside.count == m ? 0 : m; /* all may be outside */
         for (size_t i = 0; i < end; i += f32_lanes) {
             const float *at[MAX_ARRAYS];
             float *result[MAX_OUTPUTS];
             for (int j = 0; j < arrays; j++) at[j] = from[j] + i;
             for (int k = 0; k < outputs; k++) result[k] = to[k] + i;
-            fitted_vector(kind, arrays, argument, outputs, first, second, at, result, rows.row + i);
+            fitted_vector(kind, arrays, argument, output, at, result, rows.row + i);
         }
-        if (any && tail.kind) tails_outside(&tail, argument, first.factors, &outside, to[0]);
-        if (any && !tail.kind && first.outside) others_outside(first.outside, outputs, parameter, &outside, to);
-        if (outputs == 2 && other_tail.kind && (differ ? any_other : any))
-            tails_outside(&other_tail, argument, second.factors, differ ? &other : &outside, to[1]);
+        if (any && tail.kind) tails_outside(&tail, argument, output.factors, &outside, to[0]);
+        if (any && !tail.kind && output.outside) others_outside(output.outside, outputs, parameter, &outside, to);
     }
 }

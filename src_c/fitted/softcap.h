@@ -21,7 +21,7 @@ static ALWAYS_INLINE void softcap_values(int group, const Cap *cap, const f32_v 
         t[v] = f32_abs(x[v]) * cap[v].inverse;
         cut[v] = f32_min(cap[v].cap, f32_abs(x[v]));
     }
-    fitted_values_beside(fit, group, t, cut, y, NULL);
+    fitted_values_beside(fit, group, t, cut, y);
     for (int v = 0; v < group; v++) y[v] = f32_with_sign(y[v], x[v]);
 }
 
@@ -34,16 +34,19 @@ static ALWAYS_INLINE void softcap_slopes(int group, const Cap *cap, const f32_v 
         const f32_v error = f32_fma(a, cap[v].inverse, -z[v]) + a * cap[v].low;
         low[v] = f32_select(f32_gt(f32_set(0), z[v]), -error, error);
     }
-    fitted_values_beside(fit, group, z, low, y, NULL);
+    fitted_values_beside(fit, group, z, low, y);
     for (int v = 0; v < group; v++) {
         const f32_v factor = f32_load(grad + v * f32_lanes);
         y[v] = y[v] * factor;
         const f32_m far = fit.uncovered(fit, z[v]);
         if (__builtin_expect(f32_any(far), 0)) {
-            f32_v t = f32_max(f32_set(10), f32_abs(z[v])), k;
-            f32_v p = f32_exp_tail(f32_set(-2) * t, f32_set(-2) * low[v], &k);
-            p = f32_fma(f32_set(0.25f), p, f32_set(0.25f)); /* a quarter: no gradient then overflows here */
-            y[v] = f32_select(far, f32_scaled_down(p * factor, k + f32_set(4)), y[v]);
+            float tail[f32_lanes];
+            const Tail exponential = TAIL_tanh_backward;
+            const f32_v t = -f32_abs(z[v]);
+            const f64_v first = f32_first_half(t) - f32_first_half(low[v]), second = f32_second_half(t) - f32_second_half(low[v]);
+            f64_store_floats(tail, exponential_tail(exponential, first, f32_first_half(factor)));
+            f64_store_floats(tail + f64_lanes, exponential_tail(exponential, second, f32_second_half(factor)));
+            y[v] = f32_select(far, f32_load(tail), y[v]);
         }
     }
 }

@@ -181,9 +181,6 @@ static inline f32_v f32_top_bits(f32_v a, int bits) {
     return _mm256_castsi256_ps(_mm256_srli_epi32(_mm256_castps_si256(a), 32 - bits));
 }
 static inline f32_m f32_same(f32_v a, f32_v b) { return _mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)); }
-static inline f32_v f32_less_bits(f32_v a, f32_v b) { /* the bits of a, as a whole number, less those of b */
-    return _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
-}
 static inline unsigned f32_bits(f32_m m) { return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(m)); }
 
 /* A subnormal number is made 2^24 times larger first. */

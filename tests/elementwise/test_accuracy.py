@@ -35,6 +35,7 @@ FROM_OUTPUT = [one for one in BACKWARD if one.kind == "from_output"]
 # logit's eps, whose usual value is None, is not in the definition. test_edges.py tests it.
 VARIED = [(one, name) for one in FROM_INPUT for name in one.varied if one.declared.values[name] is not None]
 GATED = [one for one in BACKWARD if len(one.declared.operands) == 2]
+PAIRS = [one for one in FROM_INPUT if len(one.declared.operands) == 2]
 # The tests take only one of so many points of the oracle, because hundreds of digits are slow.
 EVERY_POINT, EVERY_POINT_OF_PARAMETERS = {np.float32: 20, np.float64: 30}, 60
 
@@ -103,6 +104,39 @@ def test_every_19997th_float32_agrees_with_float64(implementation, one):
     inside = ~np.isnan(high)
     assert (np.isnan(got) == ~inside).all()
     check(one, x[inside], got[inside], high[inside])
+
+
+@functools.cache
+def any_operands():
+    """Three arrays of float32: half of the numbers are of all magnitudes, half of those that networks have."""
+    rng = np.random.default_rng(2)
+    every = np.exp2(rng.uniform(-149, 128, (3, 40000))) * rng.choice([-1, 1], (3, 40000))
+    return list(np.concatenate([every, rng.normal(0, 3, (3, 40000))], axis=1).astype(np.float32))
+
+
+@functools.lru_cache(maxsize=1)
+def reference_of_pair(one):
+    """The float64 results of the best implementation, of these operands."""
+    got = one.of(IMPLEMENTATIONS[0])(*(a.astype(np.float64) for a in any_operands()[: one.operands]))
+    return got if isinstance(got, tuple) else (got,)
+
+
+@each_implementation
+@each(PAIRS)
+def test_gated_pairs_of_any_operands(implementation, one):
+    """A product with the other operand, or with a gradient, keeps the bound, whatever their magnitudes are."""
+    operands = any_operands()[: one.operands]
+    got = one.of(implementation)(*operands)
+    for i, (found, high) in enumerate(zip(got if isinstance(got, tuple) else (got,), reference_of_pair(one), strict=True)):
+        error = ulps(found, high)
+        if one.kind == "backward" and i == one.main:  # near a zero of the slope
+            size = np.prod([np.abs(a.astype(np.float64)) for a in operands if a is not operands[1 + one.main]], axis=0)
+            error[np.abs(found - high) <= NEAR_ZERO[np.float32] * size] = 0
+        worst = np.argmax(error)
+        inputs = [float(a[worst]) for a in operands]
+        assert error[worst] <= BOUND[one.kind], (
+            f"{one}: off by {error[worst]:.2f} ULP at {inputs}: {found[worst]!r}, {high[worst]!r}"
+        )
 
 
 @functools.cache

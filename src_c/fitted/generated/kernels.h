@@ -1,41 +1,23 @@
 /* Made by `python src_c/fit`; do not edit. */
-#define TAIL_sigmoid {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_sigmoid_backward {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_tanh_backward {PLAIN, 0x1.0000000000000p+0f, 0x1.62e4300000000p+0f, -0x1.05c6100000000p-28f, 0x0.0p+0f, 0x1.0000000000000p+1f, 0x0.0p+0f}
-#define TAIL_elu_backward {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_selu_backward {PLAIN, 0x1.0000000000000p+0f, 0x1.20e3300000000p-1f, 0x1.53e97c0000000p-29f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_quick_gelu {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f}
-#define TAIL_quick_gelu_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.b3b6460000000p+0f, -0x1.78d4fe0000000p-26f}
-#define TAIL_silu {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_silu_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_mish {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_mish_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_softplus {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_log_sigmoid {PLAIN, -0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_log_sigmoid_backward {PLAIN, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_serf {GATED, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_serf_backward {SLOPE, 0x1.0000000000000p+0f, 0x1.eeb95c0000000p-4f, -0x1.ed67ce0000000p-29f, 0x1.c5bf8a0000000p-2f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_logish {GATED, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
-#define TAIL_logish_backward {SLOPE, 0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x1.8000000000000p+0f, 0x1.0000000000000p+0f, 0x0.0p+0f}
 
 static void sigmoid_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 0}, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 0}, in, parameter, out, n);
 }
 
 static void sigmoid_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid_backward, TAIL_sigmoid_backward, NULL, 1}, (Output){FIT_sigmoid_backward, TAIL_sigmoid_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_sigmoid_backward, TAIL_sigmoid_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh, TAIL_none, tanh_uniform, 0}, (Output){FIT_tanh, TAIL_none, tanh_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_tanh, TAIL_none, tanh_uniform, 0}, in, parameter, out, n);
 }
 
 static void tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_backward, TAIL_tanh_backward, NULL, 1}, (Output){FIT_tanh_backward, TAIL_tanh_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_tanh_backward, TAIL_tanh_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void elu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, TAIL_none, elu_uniform, 0}, (Output){FIT_elu, TAIL_none, elu_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_elu, TAIL_none, elu_uniform, 0}, in, parameter, out, n);
 }
 
 static void elu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -52,7 +34,7 @@ static void elu_fitted_general(const float *const *in, const float *parameter, f
 }
 
 static void elu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void elu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -69,39 +51,39 @@ static void elu_backward_fitted_general(const float *const *in, const float *par
 }
 
 static void selu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_selu, TAIL_none, selu_uniform, 0}, (Output){FIT_selu, TAIL_none, selu_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_selu, TAIL_none, selu_uniform, 0}, in, parameter, out, n);
 }
 
 static void selu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_selu_backward, TAIL_selu_backward, NULL, 1}, (Output){FIT_selu_backward, TAIL_selu_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_selu_backward, TAIL_selu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu, TAIL_none, gelu_outside, 0}, (Output){FIT_gelu, TAIL_none, gelu_outside, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_gelu, TAIL_none, gelu_outside, 0}, in, parameter, out, n);
 }
 
 static void gelu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_backward, TAIL_none, gelu_backward_outside, 1}, (Output){FIT_gelu_backward, TAIL_none, gelu_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_gelu_backward, TAIL_none, gelu_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void gelu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_gelu_tanh, TAIL_none, gelu_tanh_outside, 0}, (Output){FIT_gelu_tanh, TAIL_none, gelu_tanh_outside, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_gelu_tanh, TAIL_none, gelu_tanh_outside, 0}, in, parameter, out, n);
 }
 
 static void gelu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_gelu_tanh_backward, TAIL_none, gelu_tanh_backward_outside, 1}, (Output){FIT_gelu_tanh_backward, TAIL_none, gelu_tanh_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_gelu_tanh_backward, TAIL_none, gelu_tanh_backward_outside, 1}, in, parameter, out, n);
 }
 
 static void quick_gelu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_quick_gelu, TAIL_quick_gelu, NULL, 0}, (Output){FIT_quick_gelu, TAIL_quick_gelu, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_quick_gelu, TAIL_quick_gelu, NULL, 0}, in, parameter, out, n);
 }
 
 static void quick_gelu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_quick_gelu_backward, TAIL_quick_gelu_backward, NULL, 1}, (Output){FIT_quick_gelu_backward, TAIL_quick_gelu_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_quick_gelu_backward, TAIL_quick_gelu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void silu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_silu, TAIL_silu, NULL, 0}, (Output){FIT_silu, TAIL_silu, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_silu, TAIL_silu, NULL, 0}, in, parameter, out, n);
 }
 
 static void silu_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -123,7 +105,7 @@ static void silu_fitted_general(const float *const *in, const float *parameter, 
 }
 
 static void silu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 1}, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void silu_backward_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -145,15 +127,15 @@ static void silu_backward_fitted_general(const float *const *in, const float *pa
 }
 
 static void mish_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_mish, TAIL_mish, NULL, 0}, (Output){FIT_mish, TAIL_mish, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_mish, TAIL_mish, NULL, 0}, in, parameter, out, n);
 }
 
 static void mish_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_mish_backward, TAIL_mish_backward, NULL, 1}, (Output){FIT_mish_backward, TAIL_mish_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_mish_backward, TAIL_mish_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void softplus_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_softplus, TAIL_softplus, NULL, 0}, (Output){FIT_softplus, TAIL_softplus, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_softplus, TAIL_softplus, NULL, 0}, in, parameter, out, n);
 }
 
 static void softplus_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -175,23 +157,23 @@ static void softplus_fitted_general(const float *const *in, const float *paramet
 }
 
 static void log_sigmoid_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_log_sigmoid, TAIL_log_sigmoid, NULL, 0}, (Output){FIT_log_sigmoid, TAIL_log_sigmoid, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_log_sigmoid, TAIL_log_sigmoid, NULL, 0}, in, parameter, out, n);
 }
 
 static void log_sigmoid_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_log_sigmoid_backward, TAIL_log_sigmoid_backward, NULL, 1}, (Output){FIT_log_sigmoid_backward, TAIL_log_sigmoid_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_log_sigmoid_backward, TAIL_log_sigmoid_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void tanh_shrink_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_tanh_shrink, TAIL_none, tanh_shrink_uniform, 0}, (Output){FIT_tanh_shrink, TAIL_none, tanh_shrink_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_tanh_shrink, TAIL_none, tanh_shrink_uniform, 0}, in, parameter, out, n);
 }
 
 static void tanh_shrink_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_tanh_shrink_backward, TAIL_none, tanh_shrink_backward_uniform, 1}, (Output){FIT_tanh_shrink_backward, TAIL_none, tanh_shrink_backward_uniform, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_tanh_shrink_backward, TAIL_none, tanh_shrink_backward_uniform, 1}, in, parameter, out, n);
 }
 
 static void squareplus_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_squareplus, TAIL_none, squareplus_uniform, 0}, (Output){FIT_squareplus, TAIL_none, squareplus_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_squareplus, TAIL_none, squareplus_uniform, 0}, in, parameter, out, n);
 }
 
 static void squareplus_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -208,7 +190,7 @@ static void squareplus_fitted_general(const float *const *in, const float *param
 }
 
 static void squareplus_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_squareplus_backward, TAIL_none, squareplus_backward_uniform, 1}, (Output){FIT_squareplus_backward, TAIL_none, squareplus_backward_uniform, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_squareplus_backward, TAIL_none, squareplus_backward_uniform, 1}, in, parameter, out, n);
 }
 
 static void squareplus_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -225,23 +207,23 @@ static void squareplus_backward_fitted_general(const float *const *in, const flo
 }
 
 static void serf_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_serf, TAIL_serf, NULL, 0}, (Output){FIT_serf, TAIL_serf, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_serf, TAIL_serf, NULL, 0}, in, parameter, out, n);
 }
 
 static void serf_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_serf_backward, TAIL_serf_backward, NULL, 1}, (Output){FIT_serf_backward, TAIL_serf_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_serf_backward, TAIL_serf_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void logish_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_logish, TAIL_logish, NULL, 0}, (Output){FIT_logish, TAIL_logish, NULL, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_logish, TAIL_logish, NULL, 0}, in, parameter, out, n);
 }
 
 static void logish_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_logish_backward, TAIL_logish_backward, NULL, 1}, (Output){FIT_logish_backward, TAIL_logish_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_logish_backward, TAIL_logish_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void snake_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_snake, TAIL_none, snake_uniform, 0}, (Output){FIT_snake, TAIL_none, snake_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_snake, TAIL_none, snake_uniform, 0}, in, parameter, out, n);
 }
 
 static void snake_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -263,7 +245,7 @@ static void snake_fitted_general(const float *const *in, const float *parameter,
 }
 
 static void logit_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_logit, TAIL_none, logit_outside, 0}, (Output){FIT_logit, TAIL_none, logit_outside, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_logit, TAIL_none, logit_outside, 0}, in, parameter, out, n);
 }
 
 static void logit_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -280,15 +262,15 @@ static void logit_fitted_general(const float *const *in, const float *parameter,
 }
 
 static void lisht_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_lisht, TAIL_none, lisht_uniform, 0}, (Output){FIT_lisht, TAIL_none, lisht_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_lisht, TAIL_none, lisht_uniform, 0}, in, parameter, out, n);
 }
 
 static void lisht_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_lisht_backward, TAIL_none, lisht_backward_uniform, 1}, (Output){FIT_lisht_backward, TAIL_none, lisht_backward_uniform, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_lisht_backward, TAIL_none, lisht_backward_uniform, 1}, in, parameter, out, n);
 }
 
 static void celu_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 1, 0, 1, (Output){FIT_elu, TAIL_none, celu_uniform, 0}, (Output){FIT_elu, TAIL_none, celu_uniform, 0}, in, parameter, out, n);
+    fitted_block(ONE, 1, 0, (Output){FIT_elu, TAIL_none, celu_uniform, 0}, in, parameter, out, n);
 }
 
 static void celu_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -310,7 +292,7 @@ static void celu_fitted_general(const float *const *in, const float *parameter, 
 }
 
 static void celu_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_elu_backward, TAIL_elu_backward, NULL, 1}, in, parameter, out, n);
 }
 
 static void celu_backward_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -332,7 +314,7 @@ static void celu_backward_fitted_general(const float *const *in, const float *pa
 }
 
 static void softplus_backward_fitted_standard(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, in, parameter, out, n);
+    fitted_block(ONE, 2, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, in, parameter, out, n);
 }
 
 static void softplus_backward_composed(const float *const *in, const float *parameter, float *const *out, size_t n) {
@@ -354,35 +336,35 @@ static void softplus_backward_fitted_general(const float *const *in, const float
 }
 
 static void glu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 1, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, in, parameter, out, n);
+    fitted_block(GATED_PAIR, 2, 1, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, in, parameter, out, n);
 }
 
 static void swiglu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_silu, TAIL_silu, NULL, 2}, (Output){FIT_silu, TAIL_silu, NULL, 2}, in, parameter, out, n);
+    fitted_block(GATED_PAIR, 2, 0, (Output){FIT_silu, TAIL_silu, NULL, 2}, in, parameter, out, n);
 }
 
 static void geglu_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu, TAIL_none, geglu_outside, 2}, (Output){FIT_gelu, TAIL_none, geglu_outside, 2}, in, parameter, out, n);
+    fitted_block(GATED_PAIR, 2, 0, (Output){FIT_gelu, TAIL_none, geglu_outside, 2}, in, parameter, out, n);
 }
 
 static void geglu_tanh_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(ONE, 2, 0, 1, (Output){FIT_gelu_tanh, TAIL_none, geglu_tanh_outside, 2}, (Output){FIT_gelu_tanh, TAIL_none, geglu_tanh_outside, 2}, in, parameter, out, n);
+    fitted_block(GATED_PAIR, 2, 0, (Output){FIT_gelu_tanh, TAIL_none, geglu_tanh_outside, 2}, in, parameter, out, n);
 }
 
 static void glu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GLU, 3, 2, 2, (Output){FIT_sigmoid, TAIL_sigmoid, NULL, 1}, (Output){FIT_sigmoid_backward, TAIL_sigmoid_backward, NULL, 3}, in, parameter, out, n);
+    fitted_block(SIGMOID_SLOPES, 3, 2, (Output){sigmoid_tail_fit(), TAIL_none, glu_backward_uniform, 0}, in, parameter, out, n);
 }
 
 static void swiglu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(SWIGLU, 3, 1, 2, (Output){FIT_silu_backward, TAIL_silu_backward, NULL, 5}, (Output){FIT_silu, TAIL_silu, NULL, 1}, in, parameter, out, n);
+    fitted_block(GATE_SLOPES, 3, 1, (Output){FIT_swiglu_backward, TAIL_none, swiglu_backward_uniform, 0}, in, parameter, out, n);
 }
 
 static void geglu_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_backward, TAIL_none, geglu_backward_outside, 5}, (Output){FIT_geglu_backward, TAIL_none, geglu_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(GATE_SLOPES, 3, 1, (Output){FIT_geglu_backward, TAIL_none, geglu_backward_outside, 0}, in, parameter, out, n);
 }
 
 static void geglu_tanh_backward_fitted(const float *const *in, const float *parameter, float *const *out, size_t n) {
-    fitted_block(GATED_BY_TABLE, 3, 1, 2, (Output){FIT_geglu_tanh_backward, TAIL_none, geglu_tanh_backward_outside, 5}, (Output){FIT_geglu_tanh_backward, TAIL_none, geglu_tanh_backward_outside, 1}, in, parameter, out, n);
+    fitted_block(GATE_SLOPES, 3, 1, (Output){FIT_geglu_tanh_backward, TAIL_none, geglu_tanh_backward_outside, 0}, in, parameter, out, n);
 }
 
 static const Fitted fitted_kernels[] = {

@@ -1,8 +1,8 @@
 /* Made by `python src_c/fit`; do not edit. */
 enum { FAR_TAIL_TERMS = 7 };
-static const float far_tail_terms[FAR_TAIL_TERMS] = {0x1.9884540000000p-2f, -0x1.9884520000000p-2f, 0x1.32610e0000000p+0f, -0x1.7e5ca00000000p+2f, 0x1.45522c0000000p+5f, -0x1.2b3c300000000p+8f, 0x1.6e2f4a0000000p+10f};
+static const float far_tail_terms[FAR_TAIL_TERMS] = {0x1.9884540000000p-2f, -0x1.9884460000000p-2f, 0x1.3259040000000p+0f, -0x1.7cec500000000p+2f, 0x1.38a8fe0000000p+5f, -0x1.f7f6f80000000p+7f, 0x1.dfcb740000000p+9f};
 enum { FAR_SLOPE_TERMS = 7 };
-static const float far_slope_terms[FAR_SLOPE_TERMS] = {0x1.9884540000000p-2f, -0x1.9884540000000p-2f, 0x1.98838e0000000p-2f, -0x1.322b040000000p+0f, 0x1.78235c0000000p+2f, -0x1.19a22a0000000p+5f, 0x1.34763c0000000p+7f};
+static const float far_slope_terms[FAR_SLOPE_TERMS] = {0x1.9884540000000p-2f, -0x1.9884520000000p-2f, 0x1.9880840000000p-2f, -0x1.319fea0000000p+0f, 0x1.6e938e0000000p+2f, -0x1.ebf0c40000000p+4f, 0x1.aa7d440000000p+6f};
 #define FAR_TAIL_LOG -0x1.e821f20000000p-26f
 enum { LOG_TERMS = 10 };
 static const float log_terms[LOG_TERMS] = {0x1.0000000000000p+0f, -0x1.0000000000000p-1f, 0x1.5555c60000000p-2f, -0x1.ffff900000000p-3f, 0x1.9960280000000p-3f, -0x1.54fe1e0000000p-3f, 0x1.290c300000000p-3f, -0x1.0d8c480000000p-3f, 0x1.a718580000000p-4f, -0x1.654d2e0000000p-5f};
