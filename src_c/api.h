@@ -23,6 +23,7 @@ typedef struct {
 /* A faster form of a kernel, for its default parameters. `general` is NULL where there are none. */
 typedef struct {
     const char *name;
+    int memory_bound;
     any_block *uniform, *general;
 } Fitted;
 

@@ -11,6 +11,7 @@ cdef extern from "api.h":
         any_block *general
     ctypedef struct Fitted:
         const char *name
+        int memory_bound
         any_block *uniform
         any_block *general
     ctypedef struct LossCall:

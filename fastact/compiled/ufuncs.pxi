@@ -40,6 +40,8 @@ cdef void *elementwise(const Kernel *kernel, const Kernels *kernels) except NULL
     while fitted.name != NULL:
         if <bytes>fitted.name == <bytes>kernel.name:
             made.uniform = fitted.uniform
+            if fitted.memory_bound:
+                made.stream = kernels.stream
             if fitted.general != NULL:
                 made.general = fitted.general
         fitted += 1

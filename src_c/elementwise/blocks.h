@@ -44,7 +44,7 @@ static ALWAYS_INLINE void wide_block(WideFormula *formula, int arrays, int param
 /* Apply a block to large arrays. Its results go to a buffer in the first cache, and from there past the caches to memory. The
  * outputs begin at the start of a line. Two buffers take turns: so a block need not wait until its results before are read. */
 #ifdef HAVE_STREAM_LINE
-enum { LINE = 64, STREAM_CHUNK = 128 };
+enum { LINE = 64, STREAM_CHUNK = 256 };
 
 static void stream_block(Block *block, int arrays, int outputs, const T *const *in, const T *parameter, T *const *out, size_t n) {
     ALIGNED T buffers[2][MAX_OUTPUTS][STREAM_CHUNK];

@@ -86,22 +86,33 @@ def kernels():
             text += kernel(f"{name}_fitted_standard", f"    {call};\n")
             output = f"(Output){{FIT_{table}, TAIL_none, {name}_composed, {factors}}}"
             text += scaled(name, arrays, by, standard(activation), output)
-            rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')
+            rows.append(row(name, True))
         elif activation.parameters:
             text += kernel(f"{name}_fitted_standard", f"    {call};\n")
             text += at_default(name, arrays, standard(activation))
-            rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')
+            rows.append(row(name, True))
         else:
             text += kernel(f"{name}_fitted", f"    {call};\n")
-            rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
+            rows.append(row(name, False))
     for name, (kind, argument, fit) in GATES.items():
         outside = f"{name}_outside" if name in OUTSIDE_BY_HAND else f"{name}_uniform"
         output = f"(Output){{{fit}, TAIL_none, {outside}, 0}}"
         text += kernel(f"{name}_fitted", f"    fitted_block({kind}, 3, {argument}, {output}, in, parameter, out, n);\n")
-        rows.append(f'{{"{name}", (any_block *){name}_fitted, NULL}}')
-    for name in WRITTEN_BY_HAND:
-        rows.append(f'{{"{name}", (any_block *){name}_fitted, (any_block *){name}_fitted_general}}')
+        rows.append(row(name, False))
+    rows += [row(name, True) for name in WRITTEN_BY_HAND]
     return text + "\nstatic const Fitted fitted_kernels[] = {\n    " + ",\n    ".join([*rows, "{0}"]) + ",\n};\n"
+
+
+def row(name, has_general):
+    """The row of a kernel in the table of all fitted kernels.
+
+    Beside two inputs memory is as slow as the polynomials, but not where a function often leaves its table.
+    """
+    activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
+    of_table = KERNELS.get(name, (name,))[0]
+    memory_bound = len(activation.operands) + backward >= 2 and of_table not in OUTSIDE_BY_HAND
+    general = f"(any_block *){name}_fitted_general" if has_general else "NULL"
+    return f'{{"{name}", {"FITTED_MEMORY_BOUND" if memory_bound else 0}, (any_block *){name}_fitted, {general}}}'
 
 
 def output_of(table, factors, outside):

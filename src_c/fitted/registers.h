@@ -1,6 +1,6 @@
 /* The fitted kernels of a set whose registers hold a table. fitted.h says what an Output is. */
 
-enum { FITTED_CHUNK = 1024 };
+enum { FITTED_CHUNK = 1024, FITTED_MEMORY_BOUND = 1 };
 
 static ALWAYS_INLINE void fitted_values_beside(Fit fit, int group, const f32_v *x, const f32_v *beside, f32_v *y) {
     f32_segment segment[GROUP];

@@ -11,7 +11,7 @@ from passes import each_compiled, each_dtype
 
 MI_BYTES = 1 << 20
 STREAM_FROM = 48 * MI_BYTES  # bytes of all arrays: src_c/elementwise/loop.c
-# One array, two of them, an array for each parameter, two results; and those that are never streamed
+# One array, two of them, an array for each parameter, two results; those that are never streamed, and what only AVX-512 streams
 CALLS = {
     "relu": 1,
     "hard_swish": 1,
@@ -21,7 +21,10 @@ CALLS = {
     "reglu_backward": 3,
     "prelu": 2,
     "tanh": 1,
+    "gelu_backward": 2,
     "silu_backward": 2,
+    "swiglu": 2,
+    "swiglu_backward": 3,
 }
 
 
