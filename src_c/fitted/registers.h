@@ -30,7 +30,7 @@ static ALWAYS_INLINE f32_v beyond(Fit fit, f32_v x) {
 /* The elements of a chunk that the tables do not cover. They come after all others of the chunk: the code of a tail would need
  * the registers of the table. Until then the output holds the factor of a tail. */
 typedef struct {
-    float in[MAX_ARRAYS][FITTED_CHUNK + f32_lanes]; /* all inputs, gathered; for a tail in[0] is x, not gathered */
+    float in[MAX_ARRAYS][FITTED_CHUNK + f32_lanes]; /* all inputs, gathered; for a tail in[0] is its argument, not gathered */
     f32_m mask[FITTED_CHUNK / f32_lanes + GROUP];
     unsigned char vector[FITTED_CHUNK / f32_lanes + GROUP]; /* which vectors have such elements */
 } Late;
@@ -63,7 +63,7 @@ static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argu
         if (output.tail.kind) {
             float *to = out[0] + at + v * f32_lanes;
             f32_store(to, f32_select(mask[v], times_factors(f32_set(1), output.factors, arrays, a, v), f32_load(to)));
-            f32_store(late->in[0] + i + v * f32_lanes, a[argument][v]);
+            f32_store(late->in[0] + i + v * f32_lanes, beyond(fit, a[argument][v]));
             continue;
         }
         for (int j = 0; j < arrays; j++) f32_store(late->in[j] + counts->gathered, f32_compress(mask[v], a[j][v]));
@@ -71,14 +71,17 @@ static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argu
     }
 }
 
-/* The tail of the elements of a vector that `mask` selects: there `out` holds its factor. */
-static ALWAYS_INLINE void fitted_tail(Output output, const float *at, f32_m mask, float *out) {
-    if (!f32_any(mask)) return;
-    const f32_v x = beyond(output.fit, f32_load(at)), factor = f32_load(out);
-    float computed[f32_lanes];
-    f64_store_floats(computed, exponential_tail(output.tail, f32_first_half(x), f32_first_half(factor)));
-    f64_store_floats(computed + f64_lanes, exponential_tail(output.tail, f32_second_half(x), f32_second_half(factor)));
-    f32_store(out, f32_select(mask, f32_load(computed), factor));
+/* The tail of the elements that a mask selects. There `out` holds its factor. */
+static NOINLINE void fitted_tail(const Tail *tail, const Late *late, float *out, size_t m) {
+    for (size_t i = 0; i < m; i += f32_lanes) {
+        const f32_m mask = late->mask[i / f32_lanes];
+        if (!f32_any(mask)) continue;
+        const f32_v x = f32_load(late->in[0] + i), factor = f32_load(out + i);
+        float computed[f32_lanes];
+        f64_store_floats(computed, exponential_tail(*tail, f32_first_half(x), f32_first_half(factor)));
+        f64_store_floats(computed + f64_lanes, exponential_tail(*tail, f32_second_half(x), f32_second_half(factor)));
+        f32_store(out + i, f32_select(mask, f32_load(computed), factor));
+    }
 }
 
 /* The elements outside, gathered from the whole chunk: the cost is in proportion to their number. */
@@ -106,6 +109,7 @@ static ALWAYS_INLINE void fitted_outside(Block *outside, int arrays, int outputs
 static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, Output output, const float *const *in,
                                        const float *parameter, float *const *out, size_t n) {
     Late late;
+    const Tail tail = output.tail;
     for (size_t start = 0; start < n; start += FITTED_CHUNK) {
         const size_t m = n - start < FITTED_CHUNK ? n - start : FITTED_CHUNK;
         size_t i = 0;
@@ -115,7 +119,7 @@ static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, Outpu
         for (; i < m; i += f32_lanes) fitted_group(1, kind, arrays, argument, output, in, out, start + i, i, &late, &counts);
         if (!counts.vectors) continue;
         if (output.tail.kind)
-            for (i = 0; i < m; i += f32_lanes) fitted_tail(output, late.in[0] + i, late.mask[i / f32_lanes], out[0] + start + i);
+            fitted_tail(&tail, &late, out[0] + start, m);
         else
             fitted_outside(output.outside, arrays, outputs_of(kind), parameter, &late, counts, out, start);
     }
