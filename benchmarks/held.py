@@ -1,4 +1,7 @@
-"""What holds NumPy, PyTorch and fastact to one instruction set: their variables, which they read when they start."""
+"""What holds NumPy, PyTorch and fastact to one instruction set: their variables, which they read when they start.
+
+`python benchmarks/held.py avx2 COMMAND ...` runs a command with them.
+"""
 
 import os
 import sys
@@ -16,3 +19,8 @@ def hold(simd, **more):
     wanted = {**HELD[simd], **more}
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         os.execve(sys.executable, [sys.executable, "-W", "ignore", *sys.argv], {**os.environ, **wanted})
+
+
+if __name__ == "__main__":
+    chosen, *command = sys.argv[1:]
+    os.execvpe(command[0], command, {**os.environ, **HELD[chosen], "PYTHONWARNINGS": "ignore"})

@@ -3,7 +3,7 @@
 Formulas come from the declarations, figures from the records in this folder, each of which one command writes:
 
 - accuracy.json: `python benchmarks/accuracy.py --write`
-- speed.json: `fastact bench --json benchmarks/speed.json`
+- speed.json and speed_avx2.json: CONTRIBUTING.md has the two commands
 - rows.json, the softmax family beside other libraries: `python benchmarks/rows.py --write`
 - networks.json: `python benchmarks/networks.py --write`
 
@@ -30,8 +30,10 @@ DOCUMENTS = (HERE.parent / "README.md", HERE / "README.md")
 UNKNOWN = "not measured"
 # The number of elements in the table of speeds. They fit into the cache, and a call's own time does not count beside them.
 SIZE = 256 << 10
-# The contestants of speed.json that the table of speeds compares with.
-BESIDE = {"plain": "the line of NumPy that people write", "fallback": "the NumPy fallback"}
+# The contestants of the records that the tables of speeds compare with.
+BESIDE = {"plain": "the line of NumPy that people write", "torch": "PyTorch"}
+# The records of speed by instruction set
+SPEEDS = {"AVX-512": "speed.json", "AVX2": "speed_avx2.json"}
 # Contestants of networks.json that the figures name.
 NETWORKS = {"fastact": "", "scikit-learn": "in scikit-learn", "PyTorch": "in PyTorch"}
 
@@ -105,23 +107,31 @@ def speed(times):
     """Nanoseconds an element, and how many times as fast as each contestant of BESIDE."""
     if times is None:
         return UNKNOWN
-    ratios = [f"{times[label] / times['compiled']:.1f}x" for label in BESIDE if label in times]
+    ratios = [f"{times[label] / times['compiled']:.1f}x" if label in times else "-" for label in BESIDE]
     return f"{times['compiled']:.2f} ({', '.join(ratios)})"
 
 
 def speeds():
-    """The table of speeds of every pass, and the machine."""
-    record = recorded("speed.json")
-    measured = {(row["name"], row["pass"]): row["ns_per_element"] for row in record["rows"] if row["size"] == SIZE}
-    cases = {(case.name, case.step) for case in bench.cases()}
-    names = dict.fromkeys(case.name for case in bench.cases())
-    lines = [
-        [f"`{name}`", *(speed(measured.get((name, step))) if (name, step) in cases else "" for step in bench.STEPS)]
-        for name in names
-    ]
-    machine = ", ".join([record["machine"]["cpu"], record["machine"]["simd"], f"NumPy {record['machine']['numpy']}"])
-    said = f"A call makes a new array. In brackets, how many times as fast as {' and '.join(BESIDE.values())}. {machine}."
-    return f"{rows(['ns', *bench.STEPS], lines)}\n{said}\n"
+    """A table of speeds for each pass, and the machine."""
+    measured, columns = {}, []
+    for simd, name in SPEEDS.items():
+        record = recorded(name)
+        for dtype, found in bench.by_dtype(record["rows"]).items():
+            columns.append((simd, dtype))
+            for row in found:
+                if row["size"] == SIZE:
+                    measured[row["name"], row["pass"], simd, dtype] = row["ns_per_element"]
+    text = ""
+    for step in bench.STEPS:
+        names = dict.fromkeys(case.name for case in bench.cases() if case.step == step)
+        lines = [[f"`{name}`", *(speed(measured.get((name, step, *column))) for column in columns)] for name in names]
+        text += rows([f"ns, {step}", *(f"{dtype}, {simd}" for simd, dtype in columns)], lines) + "\n"
+    facts = record["machine"]
+    machine = ", ".join([facts["cpu"], f"NumPy {facts['numpy']}", facts.get("peers", "no PyTorch")])
+    return (
+        f"{text}A call makes a new array of {bench.format_size(SIZE)} elements. In brackets, how many times as fast as "
+        f"{' and '.join(BESIDE.values())}; for AVX2 all are held to that set. {machine}.\n"
+    )
 
 
 def rows_beside_others():
@@ -142,13 +152,26 @@ def rows_beside_others():
 
 def fast():
     """The figure of speed, beside the line that people write."""
-    found = bench.headline(recorded("speed.json")["rows"])
+    found = bench.headline(bench.by_dtype(recorded("speed.json")["rows"])["float32"])
     first, *others = [f"{one['faster']:.1f} on {bench.format_size(one['size'])}" for one in found]
     return (
-        f"- **Fast.** {first.replace(' on', ' times as fast on')} elements as the line of NumPy that people write, such as "
-        f"`1 / (1 + np.exp(-x))`; {', '.join(others)} (geometric means of {found[0]['passes']} forward and backward passes, "
-        "on one core)."
+        f"- **Fast.** {first.replace(' on', ' times as fast on')} elements of float32 as the line of NumPy that people write, "
+        f"such as `1 / (1 + np.exp(-x))`; {', '.join(others)} (geometric means of {found[0]['passes']} forward and backward "
+        "passes, on one core)."
     )
+
+
+def sets_and_dtypes():
+    """A table of the geometric means by instruction set and dtype."""
+    columns, means = [], {label: [] for label in BESIDE}
+    for simd, name in SPEEDS.items():
+        for dtype, measured in bench.by_dtype(recorded(name)["rows"]).items():
+            (one,) = bench.headline([row for row in measured if row["size"] == SIZE])
+            columns.append(f"{dtype}, {simd}")
+            for label, mean in {"plain": one["faster"], **one["peers"]}.items():
+                means[label].append(f"{mean:.1f}")
+    head = [f"times as fast, {bench.format_size(SIZE)} elements", *columns]
+    return rows(head, [[f"as {BESIDE[label]}", *listed] for label, listed in means.items()])
 
 
 def right():
@@ -185,9 +208,9 @@ def beside(times, scale, unit):
 
 
 def figures():
-    """The three figures of README.md."""
+    """The figures of README.md."""
     wrapped = (textwrap.wrap(text, 130, subsequent_indent="  ", break_on_hyphens=False) for text in (fast(), right(), small()))
-    return "".join(f"{line}\n" for lines in wrapped for line in lines)
+    return "".join(f"{line}\n" for lines in wrapped for line in lines) + "\n" + sets_and_dtypes()
 
 
 def plain_lines():

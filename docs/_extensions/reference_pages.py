@@ -145,7 +145,7 @@ def speeds(name):
     for row in rows:
         case = row["name"].removeprefix(name).strip("[]")
         case = f"rows of {case}" if case.isdigit() else case
-        line = lines.setdefault(", ".join(filter(None, (row["pass"], case))), dict.fromkeys(sizes, ""))
+        line = lines.setdefault(", ".join(filter(None, (row["pass"], case, row["dtype"]))), dict.fromkeys(sizes, ""))
         times = row["ns_per_element"]
         line[row["size"]] = time(times["compiled"]) + (f" ({times['plain'] / times['compiled']:.1f})" if "plain" in times else "")
     text = beside_others(name)
@@ -157,7 +157,7 @@ def speeds(name):
     machine = record["machine"]
     where = f"{machine['cpu']} with {machine['simd']} and NumPy {machine['numpy']}"
     return (
-        "## Speed\n\nNanoseconds an element, by the number of elements: float32, one thread, a new array for the result, "
+        "## Speed\n\nNanoseconds an element, by the number of elements: one thread, a new array for the result, "
         f"on {where}. "
         "In brackets how many times faster than the line of NumPy that people write. "
         f"`fastact bench --functions {name}` measures here.\n\n{plain(record['plain'].get(name))}{text}"

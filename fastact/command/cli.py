@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 
+import numpy as np
+
 from .. import __version__, backend, reason, simd
 from ..backends import FOLDER, available, explain_stale
 from ..docstrings import listing
@@ -16,7 +18,7 @@ BENCH_DESCRIPTION = (
     "Time every function, forward and backward (from the input, and from the output with y=), against the line of NumPy that "
     "people write for it and against the NumPy fallback, and say what that line gets wrong: on standard normal numbers, one "
     "thread. All take turns and the best of several rounds counts, so that a noisy machine does not decide. A full run takes "
-    "under four minutes."
+    "under four minutes for each dtype."
 )
 # The width of the column of calls. Few calls are longer: they run over it.
 CALL_WIDTH = 60
@@ -58,7 +60,13 @@ def main(arguments=None):
     )
     bench_parser.set_defaults(run=lambda options: benchmark(options, bench_parser))
     bench_parser.add_argument("--quick", action="store_true", help="without 8Mi, and with fewer rounds: under a minute")
-    bench_parser.add_argument("--dtype", choices=["float32", "float64"], default="float32", help="default: float32")
+    bench_parser.add_argument(
+        "--dtype",
+        metavar="A,B",
+        type=dtypes,
+        default=["float32"],
+        help="float32, float64 or both, as in float64,float32; default: float32",
+    )
     bench_parser.add_argument(
         "--functions",
         metavar="A,B,...",
@@ -130,11 +138,12 @@ def benchmark(options, parser):
     chosen = options.functions or bench.cases()
     asked = options.sizes or (bench.QUICK_SIZES if options.quick else bench.SIZES)
     arrays = max(case.arrays for case in chosen)
-    too_large = [size for size in asked if not bench.fits(size, options.dtype, arrays)]
+    widest = max(options.dtype, key=lambda dtype: np.dtype(dtype).itemsize)
+    too_large = [size for size in asked if not bench.fits(size, widest, arrays)]
     work = bench.work(chosen, [size for size in asked if size not in too_large])
     if not work and too_large:
         parser.error(
-            f"{arrays} arrays of {format_sizes(too_large)} {options.dtype} take over half of the memory: choose smaller --sizes"
+            f"{arrays} arrays of {format_sizes(too_large)} {widest} take over half of the memory: choose smaller --sizes"
         )
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
@@ -149,15 +158,16 @@ def benchmark(options, parser):
 
     rows, code = [], 0
     plain: dict[str, dict] = {}
-    memory = bench.Memory(max(size for _, size in work), options.dtype)
     everyone = bench.contestants(others)
     try:
-        rows.extend(bench.run(progress(work), everyone, memory, seconds=0.05 if options.quick else 0.15))
-        plain = bench.wrong(chosen) if options.dtype == "float32" else {}
+        for dtype in options.dtype:
+            memory = bench.Memory(max(size for _, size in work), dtype)
+            rows.extend(bench.run(progress(work), everyone, memory, seconds=0.05 if options.quick else 0.15))
+        plain = bench.wrong(chosen) if "float32" in options.dtype else {}
     except KeyboardInterrupt:
         print("interrupted: this is what was measured until then", file=sys.stderr)
         code = 130
-    record = {"machine": machine, "dtype": options.dtype, "plain": plain, "rows": rows}
+    record = {"machine": machine, "plain": plain, "rows": rows}
     print(*report.report(record), sep="\n")
     if options.json:
         bench.save(record, options.json)
@@ -170,8 +180,17 @@ def reread(path, parser):
         record = bench.read(path)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(*report.header(record["machine"], record["dtype"]), *report.report(record), sep="\n")
+    print(*report.header(record["machine"], list(bench.by_dtype(record["rows"]))), *report.report(record), sep="\n")
     return 0
+
+
+def dtypes(text):
+    """A list of dtypes, from a text with commas."""
+    chosen = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in chosen:
+        if name not in bench.DTYPES:
+            raise argparse.ArgumentTypeError(f"unknown dtype {name!r}: choose among {', '.join(bench.DTYPES)}")
+    return chosen
 
 
 def progress(work):

@@ -25,7 +25,8 @@ def speed(source=None, *, size=None):
     source : str, path or dict, optional
         A file that `fastact bench --json` wrote, or what is in it; None measures 256 Ki elements now, in less than a minute.
     size : int, optional
-        Which of the source's numbers of elements to draw; default: 256 Ki, or the largest there is.
+        Which of the source's numbers of elements to draw; default: 256 Ki, or the largest there is. Of a source with several
+        dtypes the first is drawn.
 
     Returns
     -------
@@ -51,7 +52,8 @@ def speed(source=None, *, size=None):
         record = measured()
     else:
         record = bench.checked(source, source_name) if isinstance(source, dict) else bench.read(os.fspath(source))
-    rows = [row for row in record["rows"] if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
+    dtype, measured_rows = next(iter(bench.by_dtype(record["rows"]).items()), ("float32", []))
+    rows = [row for row in measured_rows if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
     if not rows:
         raise ValueError(f"no function of {source_name} was compared with the plain line, forward or backward")
     sizes = sorted({row["size"] for row in rows})
@@ -65,7 +67,7 @@ def speed(source=None, *, size=None):
     for row in rows:
         if row["size"] == size:
             found[row["name"]][row["pass"]] = row["ns_per_element"]["plain"] / row["ns_per_element"][ours]
-    return drawn(found, size, record["dtype"], record["machine"])
+    return drawn(found, size, dtype, record["machine"])
 
 
 def measured(progress=iter):
@@ -73,7 +75,7 @@ def measured(progress=iter):
     chosen = [case for case in bench.cases() if case.step in PASSES]
     work = progress(bench.work(chosen, [USUAL]))
     rows = list(bench.run(work, bench.contestants(), bench.Memory(USUAL), seconds=0.05))
-    return {"machine": bench.machine(), "dtype": "float32", "plain": {}, "rows": rows}
+    return {"machine": bench.machine(), "plain": {}, "rows": rows}
 
 
 def drawn(found, size, dtype, machine):

@@ -23,7 +23,15 @@ SOME = "sigmoid,elu_backward,softmax[10],logsumexp,prelu,glu,serf"
 def row(title, size, times, out=None, spread=1.0):
     """A row of a record."""
     name, _, step = title.partition(" ")
-    facts = {"name": name, "pass": step or "forward", "title": title, "size": size, "shape": [size], "ns_per_element": times}
+    facts = {
+        "name": name,
+        "pass": step or "forward",
+        "title": title,
+        "dtype": "float32",
+        "size": size,
+        "shape": [size],
+        "ns_per_element": times,
+    }
     return {**facts, **({"out": out} if out else {}), "spread": dict.fromkeys(times, spread)}
 
 
@@ -38,7 +46,6 @@ ROWS = [
 
 RECORD = {
     "machine": {**dict.fromkeys(record.FACTS, "x"), "load": "0.10"},
-    "dtype": "float32",
     "plain": {"sigmoid": {"name": "sigmoid", "line": "y", "ulp": None, "ours": 0.9, "x": -90.0, "warnings": ["overflow"]}},
     "rows": ROWS,
 }
@@ -90,13 +97,13 @@ def test_a_file_that_is_no_record(tmp_path, text, capsys):
 
 WRONG_FACTS = {
     "machine": ([1], {}, {"cpu": "x"}, dict.fromkeys(record.FACTS), {**RECORD["machine"], "peers": 3}),
-    "dtype": (None, 32, "float16"),
     "plain": (None, [], [3], {"sigmoid": 3}, {"sigmoid": {**RECORD["plain"]["sigmoid"], "ulp": "1"}}),
     "rows": (None, {}, "abc", [3]),
 }
 WRONG_IN_A_ROW = {
     "name": (None, 3, "$x_{", "a\x1b[31m"),
     "pass": (None, 3),
+    "dtype": (None, 32, "float16"),
     "title": (None, 3, "x" * 5000, "two\nlines"),
     "size": (None, "16", 1.5, True, 0, -1, 10**400),
     "ns_per_element": (None, [1], {}, {"plain": 2.0}, *({"compiled": x} for x in (0, -1, "1", None, math.inf, math.nan))),
@@ -281,6 +288,25 @@ def test_float64(capsys):
     assert "ULP" not in printed
 
 
+def test_two_dtypes(tmp_path, capsys):
+    """Each has its own tables and its own conclusion, and its rows in the record; a picture has the first."""
+    path = tmp_path / "record.json"
+    arguments = ["bench", "--quick", "--sizes", "16", "--functions", "sigmoid", "--dtype", "float64,float32", "--json", str(path)]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "float64 and float32, standard normal" in printed
+    text = " ".join(printed.split())
+    assert text.index("16 elements of float64") < text.index("ULP: the worst error") < text.index("16 elements of float32")
+    parts = bench.by_dtype(bench.read(path)["rows"])
+    assert list(parts) == ["float64", "float32"]
+    assert [each["title"] for each in parts["float64"]] == [each["title"] for each in parts["float32"]]
+    assert cli.main(["bench", "--read", str(path)]) == 0
+    assert capsys.readouterr().out == printed
+    with pytest.raises(SystemExit):
+        cli.main(["bench", "--dtype", "float32,float16"])
+    assert "unknown dtype 'float16': choose among float32, float64" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("asked", "installed", "message"),
     [
@@ -340,8 +366,8 @@ def test_peers_compute_the_same(library):
 
 
 def test_the_record_of_the_project():
-    """benchmarks/speed.json has only cases of this version. A new case may be missing until it is measured."""
-    kept = bench.read(ROOT / "benchmarks" / "speed.json")
-    assert {each["title"] for each in kept["rows"]} <= {case.title for case in bench.cases()}
-    assert {each["size"] for each in kept["rows"]} == set(bench.SIZES)
-    assert json.dumps(kept, allow_nan=False)
+    """The records of speed have only cases of this version. A new case may be missing until it is measured."""
+    for name in ("speed.json", "speed_avx2.json"):
+        kept = bench.read(ROOT / "benchmarks" / name)
+        assert {each["title"] for each in kept["rows"]} <= {case.title for case in bench.cases()}
+        assert set(bench.by_dtype(kept["rows"])) == set(bench.DTYPES)

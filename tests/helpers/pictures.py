@@ -9,13 +9,13 @@ RECORD = {
         **{"fastact": "1.0", "simd": "avx512", "numpy": "2.4.0", "cpu": "A processor", "date": "2026-11-22T08:25:30Z"},
         **dict.fromkeys(("reason", "blas", "cores", "load"), "?"),
     },
-    "dtype": "float32",
     "plain": {},
     "rows": [
         {
             "name": name,
             "pass": step,
             "title": name,
+            "dtype": "float32",
             "size": size,
             "ns_per_element": {"compiled": 0.1, "plain": ratio / 10},
             "spread": {"compiled": 1.0},

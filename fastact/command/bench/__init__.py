@@ -8,15 +8,17 @@ from .clock import measure, repeated
 from .contest import contestants, implementations, ours, plain, run, work
 from .environment import machine
 from .faults import wrong
-from .record import checked, headline, read, save
+from .record import DTYPES, by_dtype, checked, headline, read, save
 
 __all__ = [
     "COLUMNS",
+    "DTYPES",
     "QUICK_SIZES",
     "SIZES",
     "STEPS",
     "Case",
     "Memory",
+    "by_dtype",
     "cases",
     "checked",
     "contestants",

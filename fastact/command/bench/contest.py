@@ -72,7 +72,8 @@ def run(work, contestants, memory, seconds):
         times = repeated({label: call for label, call in calls.items() if call}, seconds)
         elements = math.prod(case.shape(size))
         best = {label: rounded(min(each) / elements) for label, each in times.items()}
-        row = {"name": case.name, "pass": case.step, "title": case.title, "size": size, "shape": case.shape(size)}
+        row = {"name": case.name, "pass": case.step, "title": case.title, "dtype": memory.dtype.name}
+        row |= {"size": size, "shape": case.shape(size)}
         if "out" in best:
             row["out"] = best.pop("out")
         spread = {label: rounded(statistics.median(each) / min(each)) for label, each in times.items()}

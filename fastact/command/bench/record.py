@@ -1,7 +1,7 @@
 """The record of a run: as a file, and the figures that summarize it.
 
-A record is a dictionary: "machine" has the facts of environment.py, "dtype" the dtype, "plain" the faults of plain lines
-(faults.py), and "rows" a row for each case and size (contest.py).
+A record is a dictionary: "machine" has the facts of environment.py, "plain" the faults of plain lines (faults.py), and "rows" a
+row for each case, size and dtype (contest.py).
 """
 
 import json
@@ -11,6 +11,7 @@ import statistics
 from ...declare import ROWS
 
 OURS = ("compiled", "fallback")
+DTYPES = ("float32", "float64")
 # The facts of the machine that the header of the report shows.
 FACTS = ("fastact", "simd", "reason", "numpy", "blas", "cpu", "cores", "load")
 
@@ -47,7 +48,6 @@ def checked(record, name):
         right = (
             all(is_text(record["machine"][fact]) for fact in FACTS)
             and is_text(record["machine"].get("peers", "none"))
-            and record["dtype"] in ("float32", "float64")
             and all(map(is_fault, record["plain"].values()))
             and isinstance(record["rows"], list)
             and all(is_row(row, leading(record["rows"])) for row in record["rows"])
@@ -64,6 +64,7 @@ def is_row(row, ours):
     times, size = row["ns_per_element"], row["size"]
     return (
         all(is_text(row[name]) for name in ("name", "pass", "title"))
+        and row["dtype"] in DTYPES
         and type(size) is int
         and 0 < size < 2**60
         and ours in times
@@ -98,6 +99,14 @@ def leading(rows):
     return next((label for label in OURS if any(label in row["ns_per_element"] for row in rows)), None)
 
 
+def by_dtype(rows):
+    """The rows of each dtype, in the order in which they were measured."""
+    found: dict[str, list] = {}
+    for row in rows:
+        found.setdefault(row["dtype"], []).append(row)
+    return found
+
+
 def peers(rows):
     """The labels of other libraries, in order."""
     return list(dict.fromkeys(label for row in rows for label in row["ns_per_element"] if label not in (*OURS, "plain")))
@@ -126,7 +135,7 @@ def headline(rows):
     Parameters
     ----------
     rows : list of dict
-        Of a record.
+        Of a record, all of one dtype.
 
     Returns
     -------

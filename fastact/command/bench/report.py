@@ -13,7 +13,7 @@ BUSY, UNSTEADY = 1.0, 1.15
 WRONG = 1000  # ULP: three digits of float32's seven are lost
 
 
-def header(facts, dtype):
+def header(facts, dtypes):
     """The lines that say what is measured, and on which machine."""
     compiled, line = facts["simd"] != "numpy", "the line of NumPy that people write"
     lines = {
@@ -22,7 +22,7 @@ def header(facts, dtype):
         "processor": f"{facts['cpu']}, {facts['cores']} cores, of which one thread is used",
         "NumPy": f"{facts['numpy']}; its BLAS: {facts['blas']}",
         "load": facts["load"] + (" (the machine is busy: times may be off)" if is_busy(facts) else ""),
-        "data": f"{dtype}, standard normal",
+        "data": f"{listed(dtypes)}, standard normal",
         "calls": "y = f(x): a new array each time, as the plain line makes one; out= is timed besides",
         "memory": "there already, and what is freed is kept, as in a process that has run for a while",
         "time": "ns per element, the best of several rounds in which all take turns",
@@ -43,15 +43,18 @@ def is_busy(facts):
 
 def report(record):
     """All lines that follow the header."""
-    rows = record["rows"]
-    if not rows:
+    parts = records.by_dtype(record["rows"])
+    if not parts:
         return ["nothing was measured"]
-    lines = ["", *table(rows)]
-    if record["plain"]:
-        lines += ["", *wrong_table(record["plain"])]
-    for label in records.peers(rows):
-        lines += ["", *peer_table(rows, label)]
-    lines += ["", *summary(rows), "", *textwrap.wrap(conclusion(record), WIDTH)]
+    lines = []
+    for dtype, rows in parts.items():
+        lines += ["", *([dtype, ""] if len(parts) > 1 else []), *table(rows)]
+        plain = record["plain"] if dtype == "float32" else {}
+        if plain:
+            lines += ["", *wrong_table(plain)]
+        for label in records.peers(rows):
+            lines += ["", *peer_table(rows, label)]
+        lines += ["", *summary(rows), "", *textwrap.wrap(conclusion(record["machine"], rows, dtype, plain), WIDTH)]
     return lines
 
 
@@ -165,9 +168,9 @@ def listed(texts):
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def conclusion(record):
-    """The conclusion, in a few sentences."""
-    rows, ours = record["rows"], records.leading(record["rows"])
+def conclusion(machine, rows, dtype, plain):
+    """The conclusion on the rows of one dtype, in a few sentences."""
+    ours = records.leading(rows)
     found = [one for one in records.headline(rows) if one["faster"]]
     if not found:
         return "None of these functions has a plain line to compare with."
@@ -175,7 +178,7 @@ def conclusion(record):
     sizes = listed(format_size(one["size"]) for one in found)
     passes = max(one["passes"] for one in found)
     which = f"{passes} functions and backward passes" if passes > 1 else "one function"
-    text = f"On this machine {CALLED[ours]} {speeds} times as fast as the plain NumPy line at {sizes} elements"
+    text = f"On this machine {CALLED[ours]} {speeds} times as fast as the plain NumPy line at {sizes} elements of {dtype}"
     text += f" (geometric mean of {which}, each making a new array)"
     slower = [(ratio(row, "plain"), row) for row in rows if (ratio(row, "plain") or 1) < 1]
     if slower:
@@ -183,14 +186,14 @@ def conclusion(record):
         total = sum(one["passes"] for one in found)
         text += f"; the plain line wins in {len(slower)} of {total} rows, most clearly in {row['title']} at"
         text += f" {format_size(row['size'])} ({1 / least:.1f} times as fast)"
-    plain = record["plain"].values()
     if plain:
+        plain = plain.values()
         bad = sum(one["ulp"] is None or one["ulp"] > WRONG for one in plain)
         warns = sum(bool(one["warnings"]) for one in plain)
         worst = max((one["ours"] for one in plain), key=lambda ulp: math.inf if ulp is None else ulp)
         text += f". Wrong by over {WRONG} ULP somewhere: {bad} of {len(plain)} plain lines, and {warns} warn of finite input;"
         text += f" fastact's largest error is {worst} ULP"
     text += "."
-    if (records.spread(rows) or 1) > UNSTEADY or is_busy(record["machine"]):
+    if (records.spread(rows) or 1) > UNSTEADY or is_busy(machine):
         text += " The machine was not quiet: measure again before you quote these figures."
     return text
