@@ -222,15 +222,15 @@ def test_the_conclusion():
     """The conclusion has the means, the rows in which the plain line wins, and a warning if the machine was not quiet."""
     machine = {"load": "0.10"}
     plain = {"sigmoid": {"ulp": 2e6, "ours": 1.0, "warnings": ["overflow"]}, "relu": {"ulp": 0, "ours": 0.0, "warnings": []}}
-    text = report.conclusion({"machine": machine, "plain": plain, "rows": ROWS})
-    assert "are 2.6 and 5.0 times as fast as the plain NumPy line at 16 and 1Ki elements" in text
+    text = report.conclusion(machine, ROWS, "float32", plain)
+    assert "are 2.6 and 5.0 times as fast as the plain NumPy line at 16 and 1Ki elements of float32" in text
     assert "wins in 1 of 4 rows, most clearly in softmax[10] at 16 (2.0 times as fast)" in text
     assert "Wrong by over 1000 ULP somewhere: 1 of 2 plain lines, and 1 warn of finite input" in text
     assert "largest error is 1.0 ULP." in text
     assert "not quiet" not in text
-    assert "not quiet" in report.conclusion({"machine": {"load": "3.00"}, "plain": plain, "rows": ROWS})
+    assert "not quiet" in report.conclusion({"load": "3.00"}, ROWS, "float32", plain)
     busy = [{**each, "spread": {"compiled": 1.4}} for each in ROWS]
-    assert "not quiet" in report.conclusion({"machine": machine, "plain": plain, "rows": busy})
+    assert "not quiet" in report.conclusion(machine, busy, "float32", plain)
 
 
 def test_a_run_that_is_interrupted(monkeypatch, tmp_path, capsys):
