@@ -227,7 +227,7 @@ static inline void STORE_SOME(T *p, V value, size_t count) {
 /* Results that are streamed come in pieces, which begin and end within lines. The entries of a line that is not whole wait for the piece that
  * follows: a part of a line has to be fetched before it is written, and holds up all stores behind it, .15 us a piece (8 Mi elements of 10
  * columns, .25 ns instead of .20). */
-enum { ROOM = 2048 };
+enum { ROOM = 8192 / sizeof(T) }; /* so few bytes that all buffers of a call fit a thread of 128 KiB of stack */
 typedef struct {
     T held[LANES], *at; /* `count` entries, of the line that begins at `at` */
     size_t count;

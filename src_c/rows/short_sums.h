@@ -6,7 +6,7 @@ enum { SHORT_ROW = 128, SHORT_BUFFER = ROOM, SHORT_ROWS = 256, STREAMED_STEP = 2
  * of 8 Mi elements of 10 columns, .19 ns instead of .24; and with few columns a batch leaves room in L1: softmax of standard deviation 30, .315
  * instead of .375. */
 static inline size_t batch_entries(int streaming, int with_exponentials, size_t n) {
-    return !streaming ? (size_t)SHORT_BUFFER : !with_exponentials ? 640 : n <= 12 ? 1280 : (size_t)SHORT_BUFFER;
+    return !streaming ? (size_t)SHORT_BUFFER : !with_exponentials ? 640 : n <= 12 && SHORT_BUFFER > 1280 ? 1280 : (size_t)SHORT_BUFFER;
 }
 
 /* Rows of one call of the functions below: `rows` of n entries, contiguous; `row_of` is the row, within its group, of each entry of a

@@ -1,7 +1,7 @@
 """No call reads or writes outside its arrays, whatever other threads write into them, or gives other results if they overlap.
 
-Calls that may crash are made by `fuzz.py` and `racing.py` beside this file, in a process of their own. So a crash is a failure
-with a message. Run by hand, these programs can search for longer.
+Calls that may crash are made by the programs beside this file, in a process of their own. So a crash is a failure
+with a message. Run by hand, `fuzz.py` and `racing.py` can search for longer.
 """
 
 import contextlib
@@ -42,6 +42,12 @@ def run(program, *arguments):
 def test_calls_between_guard_pages(implementation):
     """Random calls read and write nothing outside their arrays, and give what they give for copies."""
     run("fuzz.py", "--simd", implementation, "--calls", 200 if implementation == "numpy" else 600, "--seed", 1)
+
+
+@each_compiled
+def test_a_small_stack(implementation):
+    """Every function runs in a thread of 128 KiB of stack."""
+    run("small_stack.py", "--simd", implementation)
 
 
 @needs_mprotect
