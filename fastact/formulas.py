@@ -827,27 +827,19 @@ def logit_backward_from_output(grad, y, eps):
 TWO_OVER_SQRT_PI = constant("1.1283791670955125738961589031215451716881012586579977136881")
 
 
-def _serf_far(x):
-    return exp_times(x * TWO_OVER_SQRT_PI, x)
+def _serf_near(x, e):
+    return x * erf(_log_one_plus_exp(x, e))
 
 
-def _serf_near(x):
-    return x * erf(_log_one_plus_exp(x, exp(-abs(x))))
-
-
-def _serf_slope_near(x):
-    e = exp(-abs(x))
+def _serf_slope_near(x, e):
     softly = _log_one_plus_exp(x, e)
     gate = where(x < 0, e, 1) / (1 + e)
     return erf(softly) + x * TWO_OVER_SQRT_PI * gate * exp(-(softly * softly))
 
 
-def _serf_slope_far(x):
-    return exp_times((1 + x) * TWO_OVER_SQRT_PI, x)
-
-
 def _serf_slope(x):
-    return where(x >= -60, _serf_slope_near(x), _serf_slope_far(x))
+    e = exp(-abs(x))
+    return where(x >= -60, _serf_slope_near(x, e), damped((1 + x) * TWO_OVER_SQRT_PI, x, e))
 
 
 @activation(
@@ -859,7 +851,8 @@ def serf(x):
 
     A mish with the error function in place of tanh.
     """
-    return where(x >= -60, _serf_near(x), _serf_far(x))
+    e = exp(-abs(x))
+    return where(x >= -60, _serf_near(x, e), damped(x * TWO_OVER_SQRT_PI, x, e))
 
 
 @serf.derivative
@@ -868,28 +861,19 @@ def serf_backward(grad, x):
     return grad * _serf_slope(clip(x, -2000, 2000))
 
 
-def _logish_far(x):
-    return exp_times(x, x)
-
-
-def _logish_near(x):
-    e = exp(-abs(x))
+def _logish_near(x, e):
     return x * log1p(where(x < 0, e, 1) / (1 + e))
 
 
-def _logish_slope_near(x):
-    e = exp(-abs(x))
+def _logish_slope_near(x, e):
     inverse = 1 / (1 + e)
     y = where(x < 0, e, 1) * inverse
     return log1p(y) + x * e * inverse * inverse / (1 + y)
 
 
-def _logish_slope_far(x):
-    return exp_times(1 + x, x)
-
-
 def _logish_slope(x):
-    return where(x >= -60, _logish_slope_near(x), _logish_slope_far(x))
+    e = exp(-abs(x))
+    return where(x >= -60, _logish_slope_near(x, e), damped(1 + x, x, e))
 
 
 @activation(
@@ -902,7 +886,8 @@ def logish(x):
 
     x times the logarithm of 1 and its sigmoid.
     """
-    return where(x >= -60, _logish_near(x), _logish_far(x))
+    e = exp(-abs(x))
+    return where(x >= -60, _logish_near(x, e), damped(x, x, e))
 
 
 @logish.derivative(plain="grad * (np.log(1 + (s := 1 / (1 + np.exp(-x)))) + x * s * (1 - s) / (1 + s))")
