@@ -43,8 +43,9 @@ class RowCall(Call):
 
     @property
     def has_shortcut(self):
-        """Whether the plain evaluator computes a call that has operands and an axis alone."""
-        return not self.reduces and not self.own and not self.needs_masking({**self.by_name, **self.fixed})
+        """Whether the core's fast path knows the settings: scale, sink and causal as numbers, and no mask unless one is given."""
+        settings = {**self.by_name, **self.fixed}
+        return not self.own and settings.get("mask") is None and np.ndim(settings.get("sink", 0)) == 0
 
     def check(self, name, value):
         """Refuse an axis that is no integer, no tuple of them and not None. NumPy checks their range later."""

@@ -17,9 +17,10 @@ import functools
 
 from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject
-from libc.math cimport NAN
+from libc.float cimport FLT_MIN
+from libc.math cimport INFINITY, NAN
 from libc.stdint cimport intptr_t
-from libc.string cimport memcpy, strcpy
+from libc.string cimport memcpy, memset, strcpy
 cimport numpy as cnp
 
 import numpy as np

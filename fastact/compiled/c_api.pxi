@@ -85,6 +85,8 @@ cdef extern from "Python.h":
     PyTypeObject *Py_TYPE(PyObject *)
     double PyLong_AsDouble(PyObject *) except? -1
     PyObject *Py_None
+    PyObject *Py_True
+    PyObject *Py_False
     PyObject *PyTuple_GET_ITEM(PyObject *, Py_ssize_t)
     Py_ssize_t PyTuple_GET_SIZE(PyObject *)
     bint PyArray_CheckExact "PyArray_CheckExact"(PyObject *)

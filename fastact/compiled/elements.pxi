@@ -53,7 +53,8 @@ cdef double plain_number(PyObject *given, int dtype):
     cdef float single
     if Py_TYPE(given) == FLOAT32:
         cnp.PyArray_ScalarAsCtype(<object>given, &single)
-        value = single
+        if single >= FLT_MIN or single <= -FLT_MIN:  # in the caller's state the conversion of a smaller one may give 0
+            value = single
     elif PyFloat_CheckExact(given) or (dtype == cnp.NPY_FLOAT64 and Py_TYPE(given) == FLOAT64):  # np.float64 is a float
         value = PyFloat_AS_DOUBLE(given)
     elif PyLong_CheckExact(given):
