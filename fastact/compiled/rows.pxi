@@ -103,7 +103,7 @@ cdef object invoke_rows(PyObject *self_, PyObject *const *args, Py_ssize_t nargs
         name = <object>PyTuple_GET_ITEM(kwnames, i)
         if name == "out":
             out = args[nargs + i]
-        elif name == "y":
+        elif name == "y" and self.operands == 2:
             y = args[nargs + i]
         elif name == "axis" and given < 1:
             axis = args[nargs + i]
