@@ -74,7 +74,34 @@ def rows():
     assert str(inspect.signature(fa.mean_of_squares)) == signature
     assert str(inspect.signature(fa.share_of_squares)) == "(x, /, axis=-1, *, mask=None, causal=False, out=None, **kwargs)"
     assert {"share_of_squares", "mean_of_squares"} <= {case.name for case in bench.cases()}
-    return ["share_of_squares", "share_of_squares_backward", "mean_of_squares"]
+    variant()
+    return ["share_of_squares", "share_of_squares_backward", "mean_of_squares", "half_softmin", "half_softmin_backward"]
+
+
+def variant():
+    """half_softmin, which the loops of softmax compute: where these are compiled, without Python."""
+    mask = X > -1
+    x, grad, y = X.astype(np.float32), GRAD.astype(np.float32), fa.half_softmin(X.astype(np.float32))
+    np.testing.assert_allclose(fa.half_softmin(X), np.exp(-X / 2) / np.exp(-X / 2).sum(-1, keepdims=True), rtol=1e-14)
+    expected = slopes(lambda x: GRAD * fa.half_softmin(x, mask=mask), X)
+    np.testing.assert_allclose(fa.half_softmin_backward(GRAD, X, mask=mask), expected, rtol=1e-7, atol=1e-9)
+    out = np.empty_like(x)
+    calls = {
+        "plain": lambda **more: fa.half_softmin(x, **more),
+        "out": lambda **more: fa.half_softmin(x, out=out, **more),
+        "mask": lambda **more: fa.half_softmin(x, mask=mask, **more),
+        "causal": lambda **more: fa.half_softmin(x, causal=True, **more),
+        "backward": lambda **more: fa.half_softmin_backward(grad, x, mask=mask, **more),
+        "from the output": lambda **more: fa.half_softmin_backward(grad, y=y, **more),
+    }
+    for name, call in calls.items():
+        assert np.array_equal(call(), call(subok=True)), name
+        functions = []
+        sys.setprofile(lambda frame, event, _, found=functions: event == "call" and found.append(frame.f_code.co_name))
+        call()
+        sys.setprofile(None)
+        assert functions[1:] == [] or fa.backend == "numpy", (name, functions)
+    raised(TypeError, "unexpected keyword argument 'scale'", fa.half_softmin, X, scale=2.0)
 
 
 def losses():

@@ -1,6 +1,6 @@
 """A function along an axis or a loss, added to the end of one page and nowhere else, works like the others in every backend.
 
-No C is compiled anew: the core has no loop for it, so its NumPy formula serves.
+No C is compiled anew: the core has no loop for it, so its NumPy formula serves. A variant of softmax uses the loops of softmax.
 """
 
 import re
@@ -59,6 +59,24 @@ def _counted_squares(x, masking):
 def mean_of_squares(x, factor=1.0):
     """factor * sum(x**2) / n"""
     return factor * x.with_entries(lambda part: np.square(x(part), dtype=np.float64)).sum() / x.n
+
+
+@along_axis(
+    **PROBABILITIES,
+    variant_of=softmax,
+    options=MASK,
+    fixed={"scale": -0.5},
+    source="nobody",
+    example=("fa.half_softmin(np.array([3.0, 4.0]))",),
+    plain="(e := np.exp((x.min(axis=axis, keepdims=True) - x) / 2)) / e.sum(axis=axis, keepdims=True)",
+)
+def half_softmin(x):
+    """exp(-x / 2) / sum(exp(-x / 2))"""
+
+
+@half_softmin.derivative_from_output(example=("fa.half_softmin_backward(np.array([1.0, 0.0]), y=np.array([0.2, 0.8]))",))
+def half_softmin_backward(grad, y):
+    """y * (sum(grad * y) - grad) / 2"""
 ''',
     "losses": '''
 
@@ -100,6 +118,7 @@ def quartic_error_both(outputs, target, grad, factor):
 ''',
 }
 EACH_BACKEND = ("numpy", "compiled") if fastact.backend == "compiled" else ("numpy",)
+OWN_ROWS = "_of_squares or half_softmin"
 CHECKS = Path(__file__).parent / "own_row_checks.py"
 
 
@@ -112,7 +131,7 @@ def test_one_declaration_is_all(tmp_path, page, backend):
 
 
 @pytest.mark.build
-@pytest.mark.parametrize("page, names, least", [("rows", "_of_squares", 100), ("losses", "brier", 10)], ids=["rows", "losses"])
+@pytest.mark.parametrize("page, names, least", [("rows", OWN_ROWS, 100), ("losses", "brier", 10)], ids=["rows", "losses"])
 def test_the_suite_takes_them(tmp_path, page, names, least):
     """The tests that are parametrized by declarations pass, with no table of theirs changed."""
     elsewhere, variables = with_declarations(tmp_path, page)
