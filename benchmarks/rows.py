@@ -1,8 +1,9 @@
-"""The softmax family beside PyTorch, ONNX Runtime, JAX and NumPy, on one thread: `python benchmarks/rows.py [--write]`.
+"""The softmax family beside PyTorch, ONNX Runtime, JAX and NumPy, on one thread: `python benchmarks/rows.py [--write | --calls]`.
 
 It measures those of these libraries that are installed. Contestants take turns in one process, and the best of many rounds
 counts. They write into memory that was allocated before; only JAX allocates its own. `--write` keeps the figures in rows.json,
-from which readme_table.py makes a table. TARGETS has the figures that the project aims at.
+from which readme_table.py makes a table. `--calls` measures calls on one short row, as a server makes them, and nothing else.
+TARGETS and CALL_TARGETS have the figures that the project aims at.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import time
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
@@ -19,6 +21,8 @@ os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # JAX can be res
 import numpy as np  # noqa: E402  (reads the environment when imported)
 
 import fastact  # noqa: E402
+from fastact.command import bench  # noqa: E402
+from fastact.declare import ROWS  # noqa: E402
 
 RECORD = pathlib.Path(__file__).with_name("rows.json")
 SIZES = {"256 Ki": 1 << 18, "8 Mi": 1 << 23}
@@ -42,6 +46,18 @@ TARGETS = {
 FLOOR = "floor"
 READ_TWICE = {("one row", "8 Mi"), ("axis 0 of (n/256, 256)", "8 Mi")}  # the rows are larger than the cache
 WIDE_TARGET = 1.5  # the time for logits of standard deviation 30, as a multiple of that for standard deviation 2
+# The most that a call on a row of SHORT entries may take, in us: with operands alone and with an out, and with an option; of some
+# functions; and of losses.
+SHORT = 10
+CALL_TARGET, CALL_TARGET_WITH_OPTION = 0.6, 1.2
+CALL_TARGETS = {"sparsemax": 1.0, "entmax15": 1.0}
+LOSS_CALL_TARGETS = {
+    "cross_entropy(x, index)": 1.3,
+    "cross_entropy_and_grad(x, index)": 1.3,
+    "binary_cross_entropy_with_logits(x, labels)": 1.5,
+    "binary_cross_entropy_with_logits_and_grad(x, labels)": 1.5,
+}
+OPTIONS = {"scale": "scale=0.5", "sink": "sink=1.0", "mask": "mask=mask", "causal": "causal=True"}
 LOSS_TARGET = 1.3  # the time of cross_entropy_and_grad, as a multiple of that of softmax
 
 
@@ -257,6 +273,40 @@ def own_ratios(sizes, seconds):
                 yield {"function": title, "layout": layout, "size": size, "ratio": round(ratio, 3), "base": base, "target": aim}
 
 
+def short_calls():
+    """The calls on one short row of every function along an axis, with each option that it has, and of losses.
+
+    As (text of the call, the line of NumPy for it or None, the target, the names in both).
+    """
+    memory = bench.Memory(SHORT)
+    for name, row in ROWS.items():
+        for case in bench.case.along_axis(name, columns=[SHORT]):
+            names = {**memory.operands(case, SHORT), "mask": np.arange(SHORT) % 4 > 0, **dict(case.values)}
+            given = {"forward": "x", "backward": "grad, x", "backward y=": "grad, y=y"}[case.step]
+            plain = case.plain if case.plain is None else re.sub(r"\baxis\b(?!=)", "-1", case.plain)
+            target = CALL_TARGETS.get(name, CALL_TARGET)
+            yield f"{case.function}({given})", plain, target, names
+            yield f"{case.function}({given}, out=out)", None, target, names
+            for option in (one for one in OPTIONS if one in row.by_name):
+                yield f"{case.function}({given}, {OPTIONS[option]})", None, CALL_TARGET_WITH_OPTION, names
+    x = np.random.default_rng(0).normal(0, 2, (1, SHORT)).astype(np.float32)
+    for text, target in LOSS_CALL_TARGETS.items():
+        yield text, None, target, {"x": x, "index": np.array([3]), "labels": (x > 0).astype(np.float32)}
+
+
+def time_short_calls(seconds):
+    """Print what each short call takes in us, beside its target and NumPy's line. The time of an empty call is subtracted."""
+    for text, plain, target, names in short_calls():
+        names = {"np": np, "fastact": fastact, **names}
+        calls = {"fastact": eval(f"lambda: fastact.{text}", names), "empty": lambda: None}
+        if plain:
+            calls["NumPy"] = eval(f"lambda: {plain}", names)
+        best = bench.measure(calls, seconds, rounds=20)
+        taken = (best["fastact"] - best["empty"]) / 1000
+        beside = f"   NumPy {(best['NumPy'] - best['empty']) / 1000:.2f}" if plain else ""
+        print(f"{' ' if taken <= target else '!'} {text:56}{taken:8.2f} us (target {target}){beside}", flush=True)
+
+
 def main():
     """Parse the arguments, measure, print, and keep the record where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -265,8 +315,12 @@ def main():
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--seconds", type=float, default=2, help="for one cell of the table")
     parser.add_argument("--no-peers", action="store_true", help="only what is compared with fastact itself")
+    parser.add_argument("--calls", action="store_true", help="only calls on one short row")
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RECORD.name}")
     arguments = parser.parse_args()
+    if arguments.calls:
+        time_short_calls(arguments.seconds / 20)
+        return
     chosen = arguments.functions, arguments.layouts, arguments.sizes, arguments.seconds
     cells = [] if arguments.no_peers else list(compare(*chosen))
     own = list(own_ratios(arguments.sizes, arguments.seconds))

@@ -201,11 +201,10 @@ cdef object rows_in_place(
     cdef cnp.npy_intp[2] entries = [item, ONE_A_ROW]
     cdef double weight = NAN
     cdef float rounded
-    memcpy(call.shape, cnp.PyArray_DIMS(x), dimensions * sizeof(cnp.npy_intp))
+    shapes[0], shapes[1] = cnp.PyArray_DIMS(x), each_shape
     if self.reduces:
-        memcpy(each_shape, call.shape, dimensions * sizeof(cnp.npy_intp))
+        memcpy(each_shape, shapes[0], dimensions * sizeof(cnp.npy_intp))
         each_shape[dimensions - 1] = 1
-    shapes[0], shapes[1] = call.shape, each_shape
     for k in range(last):
         if not is_like(operands[k], dtype, lengths[k == each], shapes[k == each]):
             weight = plain_number(operands[k], dtype) if k == each else NAN
@@ -225,7 +224,7 @@ cdef object rows_in_place(
 
     call.loop, call.arrays, call.axes = gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], 0, 0
     call.counts[0], call.counts[1] = bytes_ // (n * item), n
-    if masking != NULL and not find_blocks(&call, masking, dimensions, out):
+    if masking != NULL and not find_blocks(&call, masking, x, out):
         return None
     call.blocks = bytes_ // (n * item) // call.counts[0]
     for k in range(last):
@@ -251,14 +250,15 @@ cdef object rows_in_place(
     return new[()] if new is not None and cnp.PyArray_NDIM(<cnp.ndarray>new) == 0 else <object>out
 
 
-cdef bint find_blocks(Blocks *call, Masking *masking, int dimensions, PyObject *out):
+cdef bint find_blocks(Blocks *call, Masking *masking, cnp.ndarray x, PyObject *out):
     """Find rows whose masks and limits are equally far from each other; False where the options do not fit the arrays.
 
     A block of such rows is one call of the loop. It is all rows, unless the mask is one for some of the axes, or the call is
     causal: then every matrix is a block.
     """
     cdef cnp.ndarray mask
-    cdef int k, missing
+    cdef int dimensions = cnp.PyArray_NDIM(x), k, missing
+    memcpy(call.shape, cnp.PyArray_DIMS(x), dimensions * sizeof(cnp.npy_intp))  # another thread may give x another shape
     memset(call.mask_steps, 0, dimensions * sizeof(cnp.npy_intp))
     if masking.mask != Py_None:
         mask = <cnp.ndarray>masking.mask
@@ -321,7 +321,8 @@ cdef void call_blocks(Blocks *call) noexcept nogil:
     cdef cnp.npy_intp[MAX_DIMENSIONS] index
     cdef cnp.npy_intp block
     cdef int k
-    memset(index, 0, call.axes * sizeof(cnp.npy_intp))
+    for k in range(call.axes):
+        index[k] = 0
     for block in range(call.blocks):
         for k in range(call.arrays):
             at[k] = call.array[k].at + block * call.array[k].block
