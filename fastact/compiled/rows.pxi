@@ -192,14 +192,15 @@ cdef object rows_in_place(
     cdef Blocks call
     cdef int dtype = cnp.PyArray_TYPE(x), dimensions = cnp.PyArray_NDIM(x), last = self.operands, k, cores = 0
     cdef cnp.npy_intp n = cnp.PyArray_DIM(x, dimensions - 1), item = cnp.PyArray_ITEMSIZE(x), bytes_ = cnp.PyArray_NBYTES(x)
-    # Of whole arrays, and of the one with an entry for each row: this is the result, or the gradient, which may be a number.
+    # A reduction has an array with one entry for each row: the result, or the gradient. `each` is its number, or -1. The pairs
+    # below are for the other arrays, and for this one.
     cdef int each = 2 - last if self.reduces else -1
     cdef cnp.npy_intp[MAX_DIMENSIONS] each_shape
     cdef int[2] lengths = [dimensions, dimensions - 1 + keepdims]
     cdef cnp.npy_intp *shapes[2]
     cdef cnp.npy_intp[2] rows = [n * item, item]
     cdef cnp.npy_intp[2] entries = [item, ONE_A_ROW]
-    cdef double weight = NAN
+    cdef double weight = NAN  # a gradient that is a number
     cdef float rounded
     shapes[0], shapes[1] = cnp.PyArray_DIMS(x), each_shape
     if self.reduces:
@@ -287,7 +288,7 @@ cdef bint find_blocks(Blocks *call, Masking *masking, cnp.ndarray x, PyObject *o
     return True
 
 
-cdef void add_array(Blocks *call, char *at, cnp.npy_intp row, cnp.npy_intp entry):
+cdef void add_array(Blocks *call, char *at, cnp.npy_intp row, cnp.npy_intp entry) noexcept:
     call.array[call.arrays] = RowArray(at, call.counts[0] * row, row, entry)
     call.arrays += 1
 
