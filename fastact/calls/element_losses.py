@@ -50,9 +50,10 @@ class ElementLossCall(LossCall):
             return self.evaluator(*inputs, out=loss_out, dtype=loop)
         written = [array for array in (losses if reduction == "none" else None, slopes) if array is not None]
         for k, given in enumerate(inputs):
+            if isinstance(given, np.ndarray) and any(overlaps(given, array) for array in written):
+                inputs[k] = given = given.copy()
             if np.ndim(given):
-                read = given.copy() if any(overlaps(given, array) for array in written) else given
-                inputs[k] = np.broadcast_to(np.asarray(read), shape)
+                inputs[k] = np.broadcast_to(np.asarray(given), shape)
         total = 0.0
         for part in blocks(shape, BLOCK):
             given = [value[part] if np.ndim(value) else value for value in inputs]

@@ -272,3 +272,15 @@ def test_tables_are_read_in_their_order(implementation):
         assert loss == right[0]
         np.testing.assert_array_equal(grad, right[1])
         refused(ValueError, "needs operands with the same labels, and those of target differ", function, table, table[::-1] > 0)
+
+
+@each_backend
+def test_a_target_inside_the_gradient(implementation):
+    """A label of one number that lies in the memory of the gradient is read before that is written, over all blocks."""
+    function = of(implementation, f"{BINARY}_and_grad")
+    x, _ = batch(np.float32, (5, 8192))
+    loss, grad = function(x, np.float32(0.75))
+    out = np.full_like(x, 0.75)
+    found = function(x, out[0, 0:1].reshape(()), out=(None, out))
+    assert found[0] == loss
+    arrays.assert_same_bits(out, grad, "gradient")
