@@ -52,6 +52,7 @@ TYPES = {
     "rng": "np.random.Generator | int | None",
     "ignore_index": "int",
     "reduction": 'Literal["mean", "sum", "none"]',
+    "weight": "ArrayLike | None",
 }
 
 
@@ -138,6 +139,7 @@ def loss(facts):
     text, number = "", "float" if facts.of_rows else "ArrayLike"
     types = {**{name: number + " | None" * (default is None) for name, default in facts.parameters.items()}, "axis": "int"}
     parameters = [f"{name}: {types.get(name) or TYPES[name]} = {default!r}" for name, default in facts.all_parameters.items()]
+    by_name = "".join(f"{one}, " for one in typed(facts.by_name))
     for kind, name in facts.names().items():
         grad = "grad: ArrayLike, " if kind == "backward" else ""
         for array in ARRAYS:
@@ -145,7 +147,7 @@ def loss(facts):
             result = {"loss": "Any", "backward": gradient, "both": f"tuple[Any, {gradient}]"}[kind]
             pair = "_Array | None, _Array | None" if kind == "both" else "_Array"
             out = f"out: _Array | tuple[{pair}] | None = ..."
-            given = f"{grad}{facts.first}: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {out}"
+            given = f"{grad}{facts.first}: {array}, target: ArrayLike, /, {', '.join(parameters)}, *, {by_name}{out}"
             text += f"@overload\ndef {name}({given}) -> {result}: ...\n"
     return text
 

@@ -209,6 +209,11 @@ class Loss:
         What the parameters must fulfil, as of an activation.
     explained : dict
         What the docstring says of each parameter.
+    weighted : callable or None
+        A formula of (target, weight, <parameters>) on arrays: the target times the weights of the classes. With it the calls
+        have the argument `weight`. The loss must be linear in the target; its other formulas get the usual parameters then.
+    by_name : dict
+        The keyword-only parameters, with their defaults.
     labels : bool
         Of a loss of elements. True: the target has labels from 0 to 1, and broadcasts. False: it has the shape of the outputs.
     bound : str
@@ -226,6 +231,7 @@ class Loss:
         parameters=None,
         requires=(),
         explained=None,
+        weighted=None,
         labels=False,
         of_rows=True,
         kinds=("loss", "backward", "both"),
@@ -238,6 +244,7 @@ class Loss:
         self.forward, self.backward, self.both = formula, None, None
         self.first, self.parameters, self.requires = first, parameters or {}, tuple(requires)
         self.explained, self.labels, self.of_rows, self.kinds = explained or {}, labels, of_rows, kinds
+        self.weighted, self.by_name = weighted, {"weight": None} if weighted else {}
         self.bound, self.examples = bound, examples or {}
         LOSSES[name] = self
 

@@ -340,6 +340,17 @@ def gumbel_softmax(x):
 # Where the target dominates, its loss is log1p(s) and its gradient -s / (1 + s), where s is the sum of all exponentials but the
 # largest (Logits.sum_of_others). This keeps the digits of both.
 
+
+def _evened(target, label_smoothing, n):
+    """The entries of a target, with the share `label_smoothing` of it spread evenly over all n classes."""
+    return (1 - label_smoothing) * target + label_smoothing / n
+
+
+def _weighted(target, weight, label_smoothing):
+    """The smoothed target times the weights of the classes."""
+    return weight * _evened(target, label_smoothing, len(weight))
+
+
 CLASSES = "logits, labels = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.array([2, 0])"
 
 
@@ -348,19 +359,26 @@ CLASSES = "logits, labels = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]), np.arr
     "smoothing)",
     requires=["0 <= label_smoothing <= 1"],
     explained={"label_smoothing": "The share of the target that is spread evenly over all classes, 0 to 1."},
+    weighted=_weighted,
     bound="; accurate where a target dominates: p - 1 keeps its digits",
     examples={
         "loss": (
             CLASSES,
             "fa.cross_entropy(logits, labels, reduction='none')",
             "fa.cross_entropy(logits, labels).round(8)",
+            "fa.cross_entropy(logits, labels, weight=[4.0, 1.0, 1.0]).round(8)",
         ),
-        "backward": (CLASSES, "fa.cross_entropy_backward(1.0, logits, labels, ignore_index=0, out=logits)  # in place"),
+        "backward": (
+            CLASSES,
+            "fa.cross_entropy_backward(1.0, np.zeros((2, 3)), labels, weight=[4.0, 1.0, 1.0])  # rows count 1 / 5 and 4 / 5",
+            "fa.cross_entropy_backward(1.0, logits, labels, ignore_index=0, out=logits)  # in place",
+        ),
         "both": (
             CLASSES,
             "loss, grad = fa.cross_entropy_and_grad(logits, labels, out=logits)  # in place",
             "loss.round(8)",
             "grad",
+            "fa.cross_entropy_and_grad(np.zeros((2, 3)), labels, weight=[4.0, 1.0, 1.0])[0].round(8)",
         ),
     },
 )
@@ -386,8 +404,8 @@ def cross_entropy_and_grad(grad, logits, target, label_smoothing):
 
 
 def _smoothed(logits, target, label_smoothing):
-    """The target with the share `label_smoothing` of it spread evenly over all classes."""
-    return logits.with_entries(lambda part: (1 - label_smoothing) * target(part) + label_smoothing / logits.n)
+    """The rows of the target, smoothed."""
+    return logits.with_entries(lambda part: _evened(target(part), label_smoothing, logits.n))
 
 
 def _surprise(shifted, target):

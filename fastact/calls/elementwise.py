@@ -33,7 +33,7 @@ ELSEWHERE = {
     "learning_rate": "rate",
     "betas": "beta1",
     "epsilon": "eps",
-    "weight": "",  # weights of classes: there is no such keyword, and pos_weight is something else
+    "weight": "",  # weights of classes: only cross_entropy has them, and pos_weight is something else
 }
 
 

@@ -224,13 +224,16 @@ def two_gradients(call, evaluator, operands, parameters, kwargs):
 
 
 def check_alike(function, given, first, axis):
-    """Refuse operands of a loss with other labels than the first operand has; a target may lack the axis."""
+    """Refuse operands of a loss with other labels than the first one has; a target may lack the axis, `weight` has no other."""
     logits = given[first]
     if not table_of(logits):
         return
     every = table_of(logits).axes(logits)
     for name, value in given.items():
         if table_of(value) and value is not logits:
+            if name == "weight":
+                check_labels(function, name, value, [every[normalize_axis_tuple(axis, len(every))[0]]])
+                continue
             lacking = axis is not None and len(table_of(value).axes(value)) < len(every)
             gone = normalize_axis_tuple(axis, len(every)) if lacking else ()
             check_labels(function, name, value, [labels for i, labels in enumerate(every) if i not in gone])

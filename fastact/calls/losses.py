@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .arguments import blocks, checked_out, integer, loop_dtype, overlaps, refuse_dtype
+from .class_weights import ClassWeights, product
 from .elementwise import Call, check_axis
 from .operands import array_to_read, is_labelled, refuse_masked_out
 from .rows import checked_numbers, taking_dtype
@@ -51,7 +52,7 @@ class LossCall(Call):
     def __init__(self, loss, kind, evaluators):
         operands = (*(["grad"] if kind == "backward" else []), loss.first, "target")
         super().__init__(loss.names()[kind], operands, loss.all_parameters, {None: (None, None)})
-        self.kind, self.first, self.own = kind, loss.first, loss.parameters
+        self.kind, self.first, self.own, self.by_name = kind, loss.first, loss.parameters, loss.by_name
         self.conditions = [compile(text, text, "eval") for text in loss.requires]
         self.sum = evaluators.get("sum", sum_quietly)
 
@@ -72,6 +73,7 @@ class LossCall(Call):
         out = None if out is ... else out
         refuse_masked_out(self.name, out)
         options = dict(zip(self.parameters, parameters, strict=True))
+        options |= {name: kwargs.pop(name, default) for name, default in self.by_name.items()}
         given = dict(zip(self.operands, operands, strict=True))
         if any(map(is_labelled, given.values())):
             from .labelled import check_alike
@@ -126,12 +128,12 @@ class LossCall(Call):
                 raise ValueError(f"{self.name}() needs grad of the loss's shape {shape}, got {grad.shape}") from None
         if grad.ndim:
             raise ValueError(f"{self.name}() with reduction={reduction!r} needs a scalar grad, got shape {grad.shape}")
-        return float(grad) / (count if reduction == "mean" and count else 1)
+        return float(grad) / ((count or math.inf) if reduction == "mean" else 1)
 
     def reduced(self, total, reduction, count, loop, out):
         """The reduced loss, rounded once from the sum `total`, and written to `out` if there is one."""
         with np.errstate(all="ignore"):
-            total = loop.type(np.divide(total, count) if reduction == "mean" else total)
+            total = loop.type(np.divide(total if count else 0.0, count) if reduction == "mean" else total)
         if out is None:
             return total
         out[...] = total
@@ -145,6 +147,8 @@ class RowLossCall(LossCall):
     ----------
     index_evaluator, distribution_evaluator : callable
         The evaluators for targets that are indices, and for distributions.
+    weighted : callable or None
+        As in declare_rows.Loss.
     """
 
     instead = {"target": "ignore_index in their place, target.filled(-100)"}  # noqa: RUF012
@@ -155,7 +159,7 @@ class RowLossCall(LossCall):
         self.distribution_evaluator = evaluators[f"{loss.name}_distribution{SUFFIXES[kind]}"]
         # mean_of_losses calls the loop of a ufunc
         self.mean_of_losses = evaluators.get("mean_of_losses") if isinstance(self.index_evaluator, np.ufunc) else None
-        self.usual = tuple(map(float, loss.parameters.values()))
+        self.usual, self.weighted = tuple(map(float, loss.parameters.values())), loss.weighted
 
     def __call__(self, *args, **kwargs):
         """The mean loss of plain arrays goes to the core at once; any other call is checked by all rules."""
@@ -181,6 +185,13 @@ class RowLossCall(LossCall):
         count = self.checked(targets, ignored, n) if kind == "indices" else math.prod(batch)
         if kind == "one-hot":
             self.check_one_hot(targets)
+        evaluate, prepare = self.evaluator_of(kind, n, None if count == target.size else ignored)
+        weights = self.class_weights(options, kind, n, numbers)
+        if weights is not None:
+            if kind != "distribution" and reduction == "mean":
+                count = self.summed(weights, prepare, targets)
+            if weights.target is not None:
+                evaluate, numbers = self.distribution_evaluator, self.usual
         weight = None if self.kind == "loss" else self.weight(grad, reduction, count, batch)
         loss_out, losses, slope_out = self.places(out, batch, logits, reduction, loop)
         slopes = None if slope_out is None else axis_last(slope_out, axis)
@@ -189,15 +200,8 @@ class RowLossCall(LossCall):
         inputs = [part.copy() if any(overlaps(part, array) for array in written) else part for part in (rows, targets)]
         if isinstance(weight, np.ndarray) and any(np.may_share_memory(weight, array) for array in written):
             weight = weight.copy()
-        prepare: Any
-        if kind == "distribution":
-            evaluate, prepare = self.distribution_evaluator, np.asarray
-        elif kind == "one-hot":
-            evaluate, prepare = self.index_evaluator, functools.partial(np.argmax, axis=-1)
-        else:
-            keep = None if count == target.size else ignored
-            evaluate, prepare = self.index_evaluator, functools.partial(as_index, self.name, n, keep)
-        total = self.by_blocks(evaluate, prepare, weight, inputs, numbers, (losses, slopes), reduction == "none", loop)
+        prepared = prepare, weights
+        total = self.by_blocks(evaluate, prepared, weight, inputs, numbers, (losses, slopes), reduction == "none", loop)
         if self.kind == "backward":
             return slope_out
         if reduction != "none":
@@ -206,22 +210,53 @@ class RowLossCall(LossCall):
             loss = losses[()] if loss_out is None else losses
         return loss if self.kind == "loss" else (loss, slope_out)
 
-    def by_blocks(self, evaluate, prepare, weight, arrays, numbers, written, each_row, loop):
+    def evaluator_of(self, kind, n, ignored):
+        """The evaluator for a kind of target, and a function that makes its operand of targets."""
+        if kind == "distribution":
+            return self.distribution_evaluator, np.asarray
+        if kind == "one-hot":
+            return self.index_evaluator, functools.partial(np.argmax, axis=-1)
+        return self.index_evaluator, functools.partial(as_index, self.name, n, ignored)
+
+    def class_weights(self, options, kind, n, numbers):
+        """The argument `weight`, or None."""
+        if options.get("weight") is None:
+            return None
+        by_row = kind != "distribution" and tuple(numbers) == self.usual
+        target = None if by_row else lambda target, weight: self.weighted(target, weight, *numbers)
+        return ClassWeights(self.name, options["weight"], n, kind != "distribution", target)
+
+    def summed(self, weights, prepare, targets):
+        """The sum of the weights of the rows that count, of targets that are classes."""
+        shape = targets.shape if prepare.func is as_index else targets.shape[:-1]
+        each = (weights.of_index[prepare(targets[part])] for part in blocks(shape, BLOCK))
+        return math.fsum(float(self.sum(of_rows.reshape(-1))) for of_rows in each)
+
+    def by_blocks(self, evaluate, prepared, weight, arrays, numbers, written, each_row, loop):
         """Write the gradients, and the loss of each row if `each_row`; else returns the sum of the losses."""
-        (rows, targets), (losses, slopes), total = arrays, written, 0.0
+        (rows, targets), (losses, slopes), (prepare, weights), total = arrays, written, prepared, 0.0
         evaluate = functools.partial(taking_dtype(evaluate), dtype=loop)
-        cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop)
+        cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop) or (weights and weights.target)
         for part in blocks(rows.shape[:-1], max(1, CAST // max(rows.shape[-1], 1)) if cast else BLOCK):
-            inputs = [rows[part], prepare(targets[part]), *numbers]
+            target, factor, left_out = prepare(targets[part]), None, None
+            if weights is not None:
+                target, factor, left_out = weights.applied(target)
+            inputs = [rows[part], target, *numbers]
             if self.kind != "loss":
-                inputs.insert(0, weight[part].astype(loop, copy=False) if each_row else weight)
-            if self.kind == "backward":
-                evaluate(*inputs, out=slopes[part])
+                grad = weight[part].astype(loop, copy=False) if each_row else weight
+                inputs.insert(0, grad if factor is None else product(grad, factor, loop))
+            each = None if self.kind == "backward" else losses[part] if each_row else np.empty(rows[part].shape[:-1], loop)
+            results = [result for result in (each, None if slopes is None else slopes[part]) if result is not None]
+            evaluate(*inputs, out=tuple(results))
+            if left_out is not None and left_out.any():
+                for result in results:
+                    result[left_out] = 0
+            if each is None:
                 continue
-            each = losses[part] if each_row else np.empty(rows[part].shape[:-1], loop)
-            evaluate(*inputs, out=each if self.kind == "loss" else (each, slopes[part]))
             if not each_row:
-                total += float(self.sum(each.reshape(-1)))
+                total += float(self.sum((each if factor is None else product(each, factor)).reshape(-1)))
+            elif factor is not None:
+                each[...] = product(each, factor, each.dtype)
         return total
 
     def kind_of_target(self, logits, target, batch):

@@ -36,7 +36,7 @@ def listing():
         yield Listed(one.name, call, (), start, one.definition, one.slope, None)
     for loss in LOSSES.values():
         for kind, name in loss.names().items():
-            call, start = called(name, (loss.first, "target"), loss.all_parameters), ""
+            call, start = called(name, (loss.first, "target"), {**loss.all_parameters, **loss.by_name}), ""
             definition, slope = f"{loss.name} and its gradient in one pass", ""
             if kind == "loss":
                 start, definition, slope = f"{loss.first}, target", loss.definition, loss.slope

@@ -174,7 +174,7 @@ CALLS = {
     "sparsemax": {"keras": "activations.sparsemax(x, axis=axis)"},
     "gumbel_softmax": {"torch": "F.gumbel_softmax(x, tau=tau, hard=hard, dim=axis)"},
     "cross_entropy": {
-        "torch": "F.cross_entropy(logits, target, ignore_index=ignore_index, label_smoothing=label_smoothing, "
+        "torch": "F.cross_entropy(logits, target, weight=weight, ignore_index=ignore_index, label_smoothing=label_smoothing, "
         "reduction=reduction)",
         "keras": "losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=ignore_index)(target, logits)",
         "onnx": "SoftmaxCrossEntropyLoss(logits, target, ignore_index=ignore_index, reduction=reduction)",

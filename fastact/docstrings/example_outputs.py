@@ -582,8 +582,12 @@ OUTPUTS = {
             "array([0.40760596, 1.09861229])",
         "fa.cross_entropy(logits, labels).round(8)":
             "np.float64(0.75310913)",
+        "fa.cross_entropy(logits, labels, weight=[4.0, 1.0, 1.0]).round(8)":
+            "np.float64(0.96041102)",
     },
     "cross_entropy_backward": {
+        "fa.cross_entropy_backward(1.0, np.zeros((2, 3)), labels, weight=[4.0, 1.0, 1.0])  # rows count 1 / 5 and 4 / 5":
+            "array([[ 0.06666667,  0.06666667, -0.13333333],\n       [-0.53333333,  0.26666667,  0.26666667]])",
         "fa.cross_entropy_backward(1.0, logits, labels, ignore_index=0, out=logits)  # in place":
             "array([[ 0.09003057,  0.24472847, -0.33475904],\n       [ 0.        ,  0.        ,  0.        ]])",
     },
@@ -592,5 +596,7 @@ OUTPUTS = {
             "np.float64(0.75310913)",
         "grad":
             "array([[ 0.04501529,  0.12236424, -0.16737952],\n       [-0.33333333,  0.16666667,  0.16666667]])",
+        "fa.cross_entropy_and_grad(np.zeros((2, 3)), labels, weight=[4.0, 1.0, 1.0])[0].round(8)":
+            "np.float64(1.09861229)",
     },
 }

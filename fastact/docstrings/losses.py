@@ -24,6 +24,11 @@ NUMBERS = """    target : array_like
 REDUCTION = """    reduction : {{'mean', 'sum', 'none'}}, default 'mean'
         Of the losses: the mean{counted} (NaN where there are none), the sum, or the loss of each.
 """
+WEIGHT = """    weight : array_like, optional
+        A factor for each class, not negative. It multiplies the losses of the rows of that class, and the mean divides by the
+        sum of the factors of the rows that count. A class of weight 0 leaves its rows out. In a distribution, and after
+        smoothing, it multiplies the share of the class; the mean of distributions divides by the number of rows.
+"""
 
 
 def given(loss, kind):
@@ -35,7 +40,8 @@ def given(loss, kind):
     for name, default in loss.parameters.items():
         or_array = "" if loss.of_rows else " or array_like"
         text += f"    {name} : float{or_array}, default {default}\n        {loss.explained[name]}\n"
-    return text + REDUCTION.format(counted=" of those that are not ignored" if loss.of_rows else "")
+    text += REDUCTION.format(counted=" of those that are not ignored" if loss.of_rows else "")
+    return text + (WEIGHT if loss.weighted else "")
 
 
 def returned(loss, kind):
@@ -72,6 +78,7 @@ def document(loss, kind):
     index = "IndexError\n        For an index that is neither a class nor `ignore_index`.\n    " if loss.of_rows else ""
     kinds = "indices that are no integers, " if loss.of_rows else ""
     values = "labels that are not one-hot, " if loss.of_rows else "a label below 0 or above 1, " if loss.labels else ""
+    values += "a weight of another length, negative or not finite, " if loss.weighted else ""
     conditions = "".join(f"parameters without {condition}, " for condition in loss.requires)
     return clean(f"""{head}
 
@@ -92,8 +99,8 @@ def document(loss, kind):
         For {REFUSED}, {kinds}and
         a parameter of a wrong kind.
     ValueError
-        For shapes that do not fit, {values}an unknown reduction,
-        {conditions}and an `out` of another shape or read-only.
+        For shapes that do not fit, {values}
+        an unknown reduction, {conditions}and an `out` of another shape or read-only.
 
     {examples.ending(loss, loss.names()[kind], loss.examples.get(kind, ()))}
     """)

@@ -22,7 +22,7 @@ ARRAYS = {
     "cross_entropy": {"logits": X, "target": np.array([3, 0])},
     "binary_cross_entropy_with_logits": {"logits": X, "target": np.float32(X > 0)},
 }
-ROW_ARGUMENTS = {"axis": 1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean", "pos_weight": None}
+ROW_ARGUMENTS = {"axis": 1, "ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean", "pos_weight": None, "weight": None}
 # Calls whose values are not compared, and why.
 NO_VALUES = {
     "gumbel_softmax": "each library draws other random numbers",

@@ -184,6 +184,8 @@ class Maker(ArrayMaker):
                 kwargs["ignore_index"] = ignored if ignored is not None else -100
         if self.chance(0.25):
             kwargs["label_smoothing"] = self.rng.choice((0.1, 1, 0.0, np.float32(0.3)))
+        if self.chance(0.25):
+            kwargs["weight"] = self.array((n,), dtype if self.chance(0.8) else "i4", ("unit",))
         return self.loss("cross_entropy", kind, [logits, target], shape, batch, kwargs, reduction, dtype)
 
     def loss(self, name, kind, args, shape, batch, kwargs, reduction, dtype):
