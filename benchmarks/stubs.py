@@ -114,15 +114,23 @@ def row(facts):
     result = ["Any"] if facts.reduces else ["NDArray[_F]"]
     text = function(name, *([", ".join([f"x: {array}", "/", *given])] for array in ARRAYS), results=result, masked=False)
     if facts.slope:
-        ways = [["x: {0}", "/", *given]]
-        if facts.backward_from_output:
-            ways.append(["x: None = ...", "/", *given[: given.index("*") + 1], "y: {0}", *typed(facts.by_name)])
-        lists = []
-        for array in ARRAYS:
-            grad = "grad: ArrayLike" if facts.reduces else f"grad: {array}"
-            lists.append([", ".join([grad, *way]).format(array) for way in ways])
-        text += function(f"{name}_backward", *lists, masked=False)
+        text += row_backward(facts, given, ["NDArray[_F]"], "sink_grad: Literal[False] = False" if facts.sink_slope else "")
+        if facts.sink_slope:
+            text += row_backward(facts, given, ["NDArray[_F]", "Any"], "sink_grad: Literal[True]")
     return text
+
+
+def row_backward(facts, given, results, sink_grad):
+    """The overloads of the backward pass of a function along an axis, with this option."""
+    extra = [sink_grad] if sink_grad else []
+    ways = [["x: {0}", "/", *given, *extra]]
+    if facts.backward_from_output:
+        ways.append(["x: None = ...", "/", *given[: given.index("*") + 1], "y: {0}", *typed(facts.by_name), *extra])
+    lists = []
+    for array in ARRAYS:
+        grad = "grad: ArrayLike" if facts.reduces else f"grad: {array}"
+        lists.append([", ".join([grad, *way]).format(array) for way in ways])
+    return function(f"{facts.name}_backward", *lists, results=results, masked=False)
 
 
 def draw(facts):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import element_losses, losses, sampling, special, steps
+from .calls import element_losses, losses, sampling, sinks, special, steps
 from .calls import elementwise as calls
 from .calls import rows as row_calls
 from .declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
@@ -164,7 +164,10 @@ def row_calls_of(row, evaluators, _):
     for suffix, document in ("", row_docstrings.forward), ("_backward", row_docstrings.backward):
         if row.slope or not suffix:
             plain, masked = (evaluators_of(evaluators, row.evaluator + kind + suffix) for kind in ("", "_masked"))
-            yield row_calls.RowCall(row, suffix, plain, masked), document(row)
+            if suffix and row.sink_slope:
+                yield sinks.SinkCall(row, suffix, plain, masked, evaluators), document(row)
+            else:
+                yield row_calls.RowCall(row, suffix, plain, masked), document(row)
 
 
 def draw_calls_of(draw, _, functions):

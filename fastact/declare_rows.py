@@ -20,6 +20,8 @@ class AlongAxis:
         The formulas of (x), (grad, x) and (grad, y). A formula with the argument `masking` can leave entries out. That argument
         is (), or a `numpy_backend.logits.Masking`. Where `backward` is not declared, it calls the formula from the output with
         what `forward` gives.
+    sink_slope : str
+        The gradient of the sink, for each row, which the backward pass gives with `sink_grad=True`. "" where there is no sink.
     variant_of : AlongAxis or None
         The function that this one calls with the options `fixed`. The formulas of a variant have docstrings, and no code.
     numbers : dict
@@ -60,6 +62,7 @@ class AlongAxis:
         explained=None,
         variant_of=None,
         fixed=None,
+        sink_slope="",
         reduces=False,
         ordered=False,
         composes=False,
@@ -76,7 +79,7 @@ class AlongAxis:
         self.source = source
         self.forward = variant_of.forward if variant_of else forward
         self.backward = self.backward_from_output = None
-        self.slope = ""
+        self.slope, self.sink_slope = "", sink_slope
         self.numbers, self.requires, self.explained = numbers_of(forward, 1), tuple(requires), explained or {}
         self.by_name, self.fixed = {**(options or {}), **self.numbers}, fixed or {}
         self.reduces, self.ordered, self.composes = reduces, ordered, composes

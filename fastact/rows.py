@@ -193,6 +193,7 @@ def hardmax(x):
     **PROBABILITIES,
     variant_of=softmax,
     options={"sink": 0.0, **SCALED},
+    sink_slope="-(1 - sum(y)) * sum(grad * y)",
     source="E. Miller (2023), Attention is off by one",
     example=("fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one(np.array([0.0, 0.0, -np.inf]))"),
     plain="(e := np.exp(x - (m := x.max(axis=axis, keepdims=True)))) / (np.exp(-m) + e.sum(axis=axis, keepdims=True))",
@@ -206,7 +207,13 @@ def softmax_one(x):
 
 
 @softmax_one.derivative_from_output(
-    example=("y = fa.softmax_one(np.array([1.0, 2.0, 3.0]))", "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)"),
+    example=(
+        "y = fa.softmax_one(np.array([1.0, 2.0, 3.0]))",
+        "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)",
+        "scores, sink = np.zeros((2, 3, 4, 4)), np.array([[0.0], [1.0], [5.0]])  # three heads, a learnt sink for each",
+        "_, d_sink = fa.softmax_one_backward(np.ones((2, 3, 4, 4)), scores, sink=sink, causal=True, sink_grad=True)",
+        "d_sink.round(4)",
+    ),
     plain="y * (grad - (grad * y).sum(axis=axis, keepdims=True))",
     plain_from_input="(y := (e := np.exp(x - (m := x.max(axis=axis, keepdims=True))))"
     " / (np.exp(-m) + e.sum(axis=axis, keepdims=True))) * (grad - (grad * y).sum(axis=axis, keepdims=True))",

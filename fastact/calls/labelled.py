@@ -200,6 +200,9 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     result = call.evaluate(evaluator, [arrays.pop(name) for name in names], parameters, arrays)
     if like is None or out is not None:
         return result
+    if isinstance(result, tuple):  # the gradient of the sink, too
+        of_sink = given["sink"] if table_of(given.get("sink")) else None
+        return relabelled(like, result[0]), result[1] if of_sink is None else relabelled(of_sink, result[1])
     if call.is_per_row:
         return table_of(like).reduced(like, result, axes, keepdims)
     return relabelled(like, result)

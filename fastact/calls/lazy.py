@@ -11,13 +11,26 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .arguments import loop_dtype
 from .operands import array_to_read, is_lazy, is_masked, refuse_out
+from .special import broadcast_axes
 
 
 def on_block(*arrays, function, names, **keywords):
     """Call the public function on one block: with operands by position and options by name."""
     given = dict(zip(names, arrays, strict=True))
+    if keywords.get("sink_grad"):
+        given["sink"] = sink_of_each_row(given, keywords)
+        keywords.pop("sink", None)
     operands = [given.pop(name) for name in ("grad", "x") if name in given]
     return function(*operands, **given, **keywords)
+
+
+def sink_of_each_row(given, keywords):
+    """The sink in the shape of the rows of a block, so that the block gives the gradient of each of them."""
+    shape = np.broadcast_shapes(*(np.shape(given[name]) for name in ("grad", "x", "y") if name in given))
+    axes = normalize_axis_tuple(range(len(shape)) if keywords["axis"] is None else keywords["axis"], len(shape))
+    sink = given.get("sink", keywords.get("sink", 0.0))
+    sink = sink if np.ndim(sink) < len(shape) else np.squeeze(sink, axes)
+    return np.broadcast_to(sink, [length for i, length in enumerate(shape) if i not in axes])
 
 
 def row_call(call, evaluator, operands, parameters, kwargs):
@@ -81,6 +94,13 @@ def read(call, names, values, kwargs):
     return values, loop_dtype(call.name, small, kwargs.get("dtype"))
 
 
+def one_of_pair(pair, which):
+    """One of both results of a block, which dask puts into a list for each axis that the result has not."""
+    while isinstance(pair, list):
+        (pair,) = pair
+    return pair[which]
+
+
 class LazyRows:
     """A row function of dask arrays.
 
@@ -96,7 +116,7 @@ class LazyRows:
 
     def __init__(self, call, names, given, keywords):
         self.call, self.names, self.given, self.keywords = call, names, given, keywords
-        self.with_axis = call.with_axis(names)
+        self.with_axis, self.sink_grad = call.with_axis(names), keywords.get("sink_grad", False)
         self.tried = self.trial()
         ndim = max(given[name].ndim for name in self.with_axis)
         axis, self.keepdims = keywords["axis"], keywords.get("keepdims", False)
@@ -139,17 +159,34 @@ class LazyRows:
             self.keywords["keepdims"] = True
         block = functools.partial(on_block, function=self.call.function, names=tuple(self.given), **self.keywords)
         blocks = [part for name, value in self.given.items() for part in (value, self.index_of(name))]
-        meta = np.empty_like(self.tried, shape=(0,) * len(self.index))
+        meta = np.empty_like(self.tried[0] if self.sink_grad else self.tried, shape=(0,) * len(self.index))
         lengths = dict.fromkeys(self.axes, 1) if self.call.is_per_row else None
         result = da.blockwise(block, self.index, *blocks, token=self.call.name, meta=meta, adjust_chunks=lengths)
+        if self.sink_grad:
+            return self.both_of(result, meta)
         return da.squeeze(result, self.axes) if self.call.is_per_row and not self.keepdims else result
+
+    def both_of(self, pairs, meta):
+        """The gradients of the operand and of the sink, from an array whose blocks are pairs of them."""
+        import dask.array as da
+
+        own_shape = np.shape(self.given.get("sink", self.keywords.get("sink", 0.0)))
+        rows = tuple(i for i in self.index if i not in self.axes)
+        shape = own_shape if len(own_shape) < len(self.index) else tuple(own_shape[i] for i in rows)
+        slope, each = (
+            da.blockwise(one_of_pair, index, pairs, self.index, which=which, token=self.call.name, dtype=meta.dtype, meta=like)
+            for which, (index, like) in enumerate(((self.index, meta), (rows, np.empty((0,) * len(rows), meta.dtype))))
+        )
+        total = each.sum(axis=broadcast_axes(shape, each.shape), dtype=np.float64)
+        return slope, total.reshape(own_shape).astype(meta.dtype)
 
     def index_of(self, name):
         """The axes of the whole shape that an array has; None for a number."""
         value, index = self.given[name], self.index
         if not hasattr(value, "ndim"):
             return None
-        if name == "sink" or (name not in (*self.with_axis, "mask") and not self.keepdims):
+        without = value.ndim < len(index) if name == "sink" else name not in (*self.with_axis, "mask") and not self.keepdims
+        if without:
             index = tuple(i for i in index if i not in self.axes)
         return index[len(index) - value.ndim :]
 
@@ -196,7 +233,7 @@ def rows_of_frames(call, given, keywords):
     import dask.dataframe as dd
 
     name, kinds = call.name, {type(value).__name__ for value in given.values() if not isinstance(value, (int, float))}
-    if kinds != {"DataFrame"} or keywords["axis"] not in (1, -1) or keywords.get("causal") or keywords.get("keepdims"):
+    if kinds != {"DataFrame"} or keywords["axis"] not in (1, -1) or any(map(keywords.get, ("causal", "keepdims", "sink_grad"))):
         options = ", ".join(f"{key}={value!r}" for key, value in keywords.items())
         raise TypeError(
             f"{name}() of a dask DataFrame goes along axis=1, with neither causal=True nor keepdims=True, and takes nothing but "

@@ -256,9 +256,14 @@ class Whole:
             out[...] = self.finished(result, self.call.is_per_row)
         return out
 
+    def sink_of_rows(self, sink):
+        """The sink without the axes, if it has them with length 1."""
+        has_axes = np.ndim(sink) == len(self.shape) and all(np.shape(sink)[i] == 1 for i in self.axes)
+        return np.squeeze(sink, self.axes) if has_axes else sink
+
     def masking(self, settings):
         """The operands of a masked evaluator: scale, sink, limit and mask."""
-        name, shape, sink = self.call.name, self.shape, settings.get("sink", -math.inf)
+        name, shape, sink = self.call.name, self.shape, self.sink_of_rows(settings.get("sink", -math.inf))
         mask = whole_mask(name, settings.get("mask"), shape)
         try:
             np.broadcast_to(sink, self.batch)

@@ -65,7 +65,7 @@ class SummingCall(Call):
         result, every = evaluator(*inputs, out=(first, every), **kwargs)
         axes = broadcast_axes(own_shape, shape)
         with np.errstate(all="ignore"):
-            total = self.summed(every, axes).reshape(own_shape).astype(loop) if axes else every
+            total = sum_over(self.sum, every, axes).reshape(own_shape).astype(loop) if axes else every
             if second is None:
                 return result, total[()]
             second[...] = total
@@ -80,19 +80,6 @@ class SummingCall(Call):
         total = every.sum(axis=broadcast_axes(own_shape, every.shape), dtype=np.float64)
         return result, total.reshape(own_shape).astype(loop)
 
-    def summed(self, every, axes):
-        """The sums over these axes in float64. Neighbouring axes are merged, since the compiled sum takes one axis."""
-        if self.sum is None or type(every) is not np.ndarray:
-            return every.sum(axis=axes, dtype=np.float64)
-        if len(axes) == every.ndim:
-            return self.sum(every.ravel(order="K"))
-        runs = [list(run) for _, run in itertools.groupby(range(every.ndim), axes.__contains__)]
-        total = every.reshape([math.prod(every.shape[i] for i in run) for run in runs])
-        for axis, run in reversed(list(enumerate(runs))):
-            if run[0] in axes:
-                total = self.sum(total, axis=axis)
-        return total
-
     def outputs(self, out):
         """The two arrays that `out` means."""
         if out is None:
@@ -103,6 +90,20 @@ class SummingCall(Call):
         if len(out) != 2:
             raise ValueError(f"{self.name}() has two results: the 'out' tuple must have exactly two entries, not {len(out)}")
         return tuple(None if one is ... else one for one in out)
+
+
+def sum_over(compiled, every, axes):
+    """The sums over these axes in float64. Neighbouring axes are merged, since the compiled sum takes one axis."""
+    if compiled is None or type(every) is not np.ndarray:
+        return every.sum(axis=axes, dtype=np.float64)
+    if len(axes) == every.ndim:
+        return compiled(every.ravel(order="K"))
+    runs = [list(run) for _, run in itertools.groupby(range(every.ndim), axes.__contains__)]
+    total = every.reshape([math.prod(every.shape[i] for i in run) for run in runs])
+    for axis, run in reversed(list(enumerate(runs))):
+        if run[0] in axes:
+            total = compiled(total, axis=axis)
+    return total
 
 
 def broadcast_axes(own_shape, shape):

@@ -532,6 +532,8 @@ OUTPUTS = {
     "softmax_one_backward": {
         "fa.softmax_one_backward(np.array([1.0, 0.0, 0.0]), y=y)":
             "array([ 0.07955019, -0.02064299, -0.05611347])",
+        "d_sink.round(4)":
+            "array([[-1.6394],\n       [-1.8622],\n       [-0.1295]])",
     },
     "sparsemax": {
         "fa.sparsemax(np.array([[1.0, 2.0, 3.0], [1.0, 0.5, -3.0]]))":

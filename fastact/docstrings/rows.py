@@ -16,12 +16,17 @@ PARAMETERS = {
         Row i of the last axis but one counts columns 0 to i, as in attention; with `mask` both must allow an entry.
 """,
     "sink": """    sink : float or array_like, default 0.0
-        One more logit, in the denominator only; broadcast against the shape of `x` without the axis. -inf for none.
+        One more logit, in the denominator only; broadcast against the shape of `x` without the axis, or with the axis of
+        length 1. -inf for none.
 """,
     "keepdims": """    keepdims : bool, default False
         Whether the axis stays, with length 1.
 """,
 }
+SINK_GRAD = """    sink_grad : bool, default False
+        Whether to return the gradient of `sink`, too: of each row {slope}, summed to the shape of
+        `sink`. Where the share 1 - sum(y) of the sink is small, it loses digits with `y`; from `x` it keeps them.
+"""
 OTHER_ARRAYS_UNMASKED = """
         A pandas, polars or xarray object keeps its labels; a dask array or data frame gives a lazy one."""
 OTHER_ARRAYS = """
@@ -129,6 +134,11 @@ def backward(row):
     y, in_place = "", "x" if row.reduces else "grad"
     if row.backward_from_output:
         y = "    y : array_like, optional\n        The output of the forward pass: instead of `x`, and faster.\n"
+    sink, sink_grad, two = "", "", ""
+    if row.sink_slope:
+        sink_grad = SINK_GRAD.format(slope=row.sink_slope)
+        two = "\n        With `sink_grad` a tuple of two, where to write both gradients; either may be None."
+        sink = "\n        With `sink_grad` a tuple of it and of the gradient of `sink`, rounded once from a float64 sum."
     masked = "; 0 where masked" if "mask" in row.by_name else ""
     hidden = (
         "\n        A masked entry of `grad` counts 0, and is masked in the result." if other_arrays(row) is OTHER_ARRAYS else ""
@@ -141,13 +151,13 @@ def backward(row):
         The gradient of the loss with respect to the output of `{row.name}`.
     x : array_like
         The input of the forward pass, by position.
-{axis(True)}{parameters(row)}{y}    out : ndarray, optional
-        Where to write; `out={in_place}` works in place.
+{axis(True)}{parameters(row)}{sink_grad}{y}    out : ndarray, optional
+        Where to write; `out={in_place}` works in place.{two}
 {KEYWORDS}
     Returns
     -------
     ndarray
-        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{other_arrays(row)}{hidden}
+        The gradient of `x`, in the shape that `grad` and `x` broadcast to{masked}.{other_arrays(row)}{hidden}{sink}
 
 {raised(row, True)}
     {examples.ending(row, f"{row.name}_backward", row.backward_example)}

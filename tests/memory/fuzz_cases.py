@@ -133,10 +133,20 @@ class Maker(ArrayMaker):
         if "sink" in options and self.chance(0.6):
             sink = self.array(self.broadcastable(batch), self.rng.choice(FLOATS), ("row",))
             kwargs["sink"] = sink if self.chance(0.6) else self.rng.choice((0.0, 2.5, -math.inf, np.float32(1)))
-        result = kept if row.reduces and not backward else shape
+        results = [kept if row.reduces and not backward else shape]
+        if backward and row.sink_slope and self.chance(0.4):
+            kwargs["sink_grad"] = True
+            results.append(getattr(kwargs.get("sink"), "shape", ()))
         exact = len(axes) == 1 and axes[0] == dimensions - 1
         scaled = backward or row.evaluator in ("sparsemax", "entmax15")
-        return self.finish(name + "_backward" * backward, args, kwargs, [result], exact=exact and "rows", scaled=scaled)
+        return self.finish(
+            name + "_backward" * backward,
+            args,
+            kwargs,
+            results,
+            exact=exact and "sink_grad" not in kwargs and "rows",
+            scaled=scaled,
+        )
 
     def gumbel(self):
         """gumbel_softmax with a seed, or its backward pass."""
