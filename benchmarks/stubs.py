@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from . import dask as dask
 from . import nn as nn
 from . import plots as plots
 from . import sklearn as sklearn

@@ -14,7 +14,8 @@ Where to begin:
 - elementwise: `relu`, `leaky_relu`, `elu`, `sigmoid`, `tanh`, `gelu`, `silu` and many more, each with its `<name>_backward`;
 - along an axis: `softmax`, with `scale=`, `mask=` and `causal=` for attention, `log_softmax`, `logsumexp` and others;
 - losses: `cross_entropy_and_grad` gives the loss and the gradient of a batch;
-- networks: `help(fastact.nn)`; `fastact.sklearn` has them for scikit-learn; pictures: `fastact.plots`.
+- networks: `help(fastact.nn)`; `fastact.sklearn` has them for scikit-learn; pictures: `fastact.plots`;
+- dask arrays: nearly all functions take them; `fastact.dask` has softmax of rows that are chunked.
 
 `help(fastact.gelu)` tells everything about one function. In a terminal `fastact info --functions` lists all, `fastact plot`
 draws them and `fastact bench` measures them. `fastact.backend` is "compiled" or "numpy", `fastact.simd` the instruction set in
@@ -39,7 +40,7 @@ globals().update(_functions)
 from .calls import ufuncs as _ufuncs  # noqa: E402, F401  (pickle finds evaluators there)
 
 __all__ = ["__version__", "backend", "reason", "simd", *_functions]
-_SUBPACKAGES = ("nn", "plots", "sklearn")  # each is imported when it is first used
+_SUBPACKAGES = ("dask", "nn", "plots", "sklearn")  # each is imported when it is first used
 
 
 def __dir__():

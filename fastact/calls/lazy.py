@@ -40,6 +40,8 @@ def row_call(call, evaluator, operands, parameters, kwargs):
     if all(is_scalar(value) for value in call.with_axis(operands)):
         return row_of_one(call, evaluator, operands, axis, kwargs)
     names = call.operand_names(evaluator)
+    if kwargs.get("mask") is None:
+        kwargs.pop("mask", None)
     options = [name for name in ("mask", "sink") if kwargs.get(name) is not None]
     given = dict(zip(names, operands, strict=True)) | {name: kwargs.pop(name) for name in options}
     for name, value in kwargs.items():
@@ -220,6 +222,7 @@ class LazyRows:
             raise TypeError(
                 f"{name}() needs whole rows in a block, and {chunks}: pass {operand}.rechunk({{{axis}: -1}}), "
                 f"or use dask.array.map_blocks(fastact.{name}, ...) if each block has rows of its own"
+                + (f", or fastact.dask.{name}(), which takes them" if name in ("softmax", "log_softmax") else "")
             )
         if "mask" in self.given:
             x = da.where(self.given["mask"], x, self.call.absent)

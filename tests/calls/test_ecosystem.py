@@ -110,18 +110,6 @@ def test_joblib_gives_the_same_bits():
         assert_same_bits(result, function(*args), str(function))
 
 
-@pytest.fixture
-def da():
-    """dask.array. To compute is an error, unless the test names a scheduler."""
-    dask, array = pytest.importorskip("dask"), pytest.importorskip("dask.array")
-
-    def too_early(*args, **keywords):
-        raise AssertionError("computed before compute()")
-
-    with dask.config.set(scheduler=too_early):
-        yield array
-
-
 def lifted(da, chunks=(2, 3), along=False):
     """A function that makes dask arrays, chunked along the first axis, or along all axes."""
     return lambda array: da.from_array(array, chunks=chunks[: array.ndim] if along else (chunks[0], *[-1] * (array.ndim - 1)))
@@ -175,7 +163,11 @@ def test_lazy_rows_with_every_option(da, name):
     options += [{"keepdims": True}, {"keepdims": True, "axis": (1, 2)}] if row.reduces else []
     if "mask" in row.by_name:
         masks = (allowed, allowed[0], allowed[:, :1], allowed[:, :, :1], np.True_)
-        options += [{"mask": mask} for mask in masks] + [{"causal": True}, {"causal": True, "mask": allowed}]
+        options += [{"mask": mask} for mask in masks] + [
+            {"causal": True},
+            {"causal": True, "mask": allowed},
+            {"causal": True, "mask": None},
+        ]
     options += [{"scale": 0.5}, {"scale": np.float32(2), "dtype": np.float64}] if "scale" in row.by_name else []
     options += [{"sink": 1.0}, {"sink": x[:, :, 0]}, {"sink": x[0, :, 0]}] if "sink" in row.by_name else []
     lift = lifted(da, (2,))
@@ -304,18 +296,6 @@ def test_lazy_frames(da):
         refused(TypeError, r"softmax\(\) of a dask DataFrame goes along axis=1", fastact.softmax, lazy, **given)
     refused(TypeError, r"glu\(\) takes arrays, lazy or not, .* pass x.to_dask_array", fastact.glu, lazy)
     refused(TypeError, r"softmax\(\) takes arrays, lazy or not", fastact.softmax, pytest.importorskip("dask").delayed(X))
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two worker processes."""
-    distributed = pytest.importorskip("distributed")
-    pytest.importorskip("dask.array")
-    with (
-        distributed.LocalCluster(processes=True, n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
-        distributed.Client(made) as client,
-    ):
-        yield client
 
 
 def test_a_cluster_gives_the_same_bits(cluster):
