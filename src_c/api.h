@@ -20,7 +20,8 @@ typedef struct {
     any_block *uniform, *general;
 } Kernel;
 
-/* A faster form of a kernel, for its default parameters. `general` is NULL where there are none. */
+/* A faster form of a kernel, for its default parameters, whose `memory_bound` joins that of the kernel. `general` is NULL where
+ * there are no parameters. */
 typedef struct {
     const char *name;
     int memory_bound;

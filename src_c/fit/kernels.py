@@ -106,7 +106,7 @@ def kernels():
 def row(name, has_general):
     """The row of a kernel in the table of all fitted kernels.
 
-    Beside two inputs memory is as slow as the polynomials, but not where a function often leaves its table.
+    With two inputs memory is as slow as the polynomials of AVX-512. A function that often leaves its table is slower than both.
     """
     activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
     of_table = KERNELS.get(name, (name,))[0]

@@ -1,7 +1,7 @@
 /* The products of gated pairs with their other operand. Two rounded products would be off by more than is promised. A group computes
  * its few irregular elements a second time, in a way that is right for them. */
 
-/* s = sigmoid(x), or a gate x s(x), times the other operand. `rest` is what rounding took from the number beside it. The irregular
+/* s = sigmoid(x), or a gate x s(x), times the other operand. p_rest and `rest` are the rounding errors of p and of `below`. The irregular
  * elements are those of a small gate, which would lose digits, and those where inf - inf gave NaN. */
 static ALWAYS_INLINE f32_v gated_pair(Fit fit, Found f, f32_v factor) {
     const f32_v whole = f32_max(f32_set(0), f.x), p = polynomial_of(f), p_rest = f32_fma(f.d, f.q, f.c0 - p);

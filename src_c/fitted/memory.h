@@ -5,7 +5,7 @@
  * elements outside, gathered, get their tail or go through another kernel. Whatever does not depend on the form is one function
  * for all kernels. */
 
-enum { FITTED_CHUNK = 1024, FITTED_MEMORY_BOUND = 0 }; /* arithmetic takes longer than memory */
+enum { FITTED_CHUNK = 1024, FITTED_MEMORY_BOUND = 0 }; /* the arithmetic of this set takes longer than memory */
 
 /* The row of each element, and for each vector the bits of the elements outside */
 typedef struct {

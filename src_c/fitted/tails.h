@@ -36,7 +36,7 @@ static ALWAYS_INLINE f32_v f32_series(const float *c, int count, f32_v y) {
     return p;
 }
 
-/* The tails of the gates x Phi(x) and their slopes: a value is value (1 + t) 2^k, where t is the result. */
+/* The tails of the two forms of gelu. Each returns t: gelu is value (1 + t) 2^k, and its derivative slope (1 + t) 2^k. */
 
 /* Phi(x) = phi(x) (1 + y P(y)) / -x and Phi(x) + x phi(x) = phi(x) x (1 + y Q(y)), y = 1 / x^2. The first coefficient of both is
  * 1 / sqrt(2 pi), rounded. FAR_TAIL_LOG, the logarithm of the exact value over the rounded one, joins the exponent. */
@@ -48,7 +48,7 @@ static ALWAYS_INLINE f32_v gelu_tail(f32_v x, f32_v *value, f32_v *slope, f32_v 
     return f32_exp_tail(square * f32_set(-0.5f), low, k);
 }
 
-/* sigmoid(-v) = e - e^2 with e = e^-v < 2^-24, v = t (c0 + c1 t^2) in two parts */
+/* sigmoid(-v) = e - e^2 with e = e^-v < 2^-19, whose cube does not count; v = t (c0 + c1 t^2) in two parts */
 static ALWAYS_INLINE f32_v gelu_tanh_tail(f32_v x, f32_v *value, f32_v *slope, f32_v *k) {
     f32_v t = f32_min(f32_set(22), -x), square = t * t, square_low = f32_fma(t, t, -square);
     f32_v cubic = f32_set(TANH_C1) * square;
@@ -86,7 +86,7 @@ static void logit_outside(const float *const *in, const float *parameter, float 
 static ALWAYS_INLINE void store_scaled(f32_v a, f32_v t, f32_v k, int factors, const float *const *in, size_t i, float *out) {
     const f64_v first = f32_first_half(a), second = f32_second_half(a), z = f64_set(f64_ROUNDER);
     const f64_v numbers[] = {f64_fma(first, f32_first_half(t), first), f64_fma(second, f32_second_half(t), second)};
-    k = f32_max(f32_set(-1000), k); /* the result is 0 */
+    k = f32_max(f32_set(-1000), k); /* for a smaller k the result is 0, too */
     const f64_v powers[] = {f64_pow2(f32_first_half(k) + z), f64_pow2(f32_second_half(k) + z)};
     for (int half = 0; half < 2; half++, i += f64_lanes) {
         f64_v y = numbers[half] * powers[half];
