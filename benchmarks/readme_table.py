@@ -111,22 +111,25 @@ def speed(times):
     return f"{times['compiled']:.2f} ({', '.join(ratios)})"
 
 
+def columns():
+    """The rows of SIZE elements of each dtype and instruction set, by the heading of their column."""
+    return {
+        f"{dtype}, {simd}": [row for row in found if row["size"] == SIZE]
+        for simd, name in SPEEDS.items()
+        for dtype, found in bench.by_dtype(recorded(name)["rows"]).items()
+    }
+
+
 def speeds():
     """A table of speeds for each pass, and the machine."""
-    measured, columns = {}, []
-    for simd, name in SPEEDS.items():
-        record = recorded(name)
-        for dtype, found in bench.by_dtype(record["rows"]).items():
-            columns.append((simd, dtype))
-            for row in found:
-                if row["size"] == SIZE:
-                    measured[row["name"], row["pass"], simd, dtype] = row["ns_per_element"]
+    found = columns()
+    measured = {(row["name"], row["pass"], column): row["ns_per_element"] for column, each in found.items() for row in each}
     text = ""
     for step in bench.STEPS:
         names = dict.fromkeys(case.name for case in bench.cases() if case.step == step)
-        lines = [[f"`{name}`", *(speed(measured.get((name, step, *column))) for column in columns)] for name in names]
-        text += rows([f"ns, {step}", *(f"{dtype}, {simd}" for simd, dtype in columns)], lines) + "\n"
-    facts = record["machine"]
+        lines = [[f"`{name}`", *(speed(measured.get((name, step, column))) for column in found)] for name in names]
+        text += rows([f"ns, {step}", *found], lines) + "\n"
+    facts = recorded("speed.json")["machine"]
     machine = ", ".join([facts["cpu"], f"NumPy {facts['numpy']}", facts.get("peers", "no PyTorch")])
     return (
         f"{text}A call makes a new array of {bench.format_size(SIZE)} elements. In brackets, how many times as fast as "
@@ -163,15 +166,11 @@ def fast():
 
 def sets_and_dtypes():
     """A table of the geometric means by instruction set and dtype."""
-    columns, means = [], {label: [] for label in BESIDE}
-    for simd, name in SPEEDS.items():
-        for dtype, measured in bench.by_dtype(recorded(name)["rows"]).items():
-            (one,) = bench.headline([row for row in measured if row["size"] == SIZE])
-            columns.append(f"{dtype}, {simd}")
-            for label, mean in {"plain": one["faster"], **one["peers"]}.items():
-                means[label].append(f"{mean:.1f}")
-    head = [f"times as fast, {bench.format_size(SIZE)} elements", *columns]
-    return rows(head, [[f"as {BESIDE[label]}", *listed] for label, listed in means.items()])
+    means = {column: bench.headline(found)[0] for column, found in columns().items()}
+    of_line = [f"{one['faster']:.1f}" for one in means.values()]
+    of_torch = [f"{one['peers']['torch']:.1f}" for one in means.values()]
+    head = [f"times as fast, {bench.format_size(SIZE)} elements", *means]
+    return rows(head, [[f"as {BESIDE['plain']}", *of_line], [f"as {BESIDE['torch']}", *of_torch]])
 
 
 def right():
