@@ -10,6 +10,7 @@ Each block is computed by itself. A few numbers of each row and block say by wha
 no block needs to go to another worker.
 """
 
+import inspect
 import operator
 
 import numpy as np
@@ -19,6 +20,7 @@ import fastact
 
 from .calls.elementwise import check_axis
 from .calls.rows import whole_mask
+from .docstrings import rows as row_docstrings
 
 try:
     import dask.array as da
@@ -28,124 +30,97 @@ except ImportError as error:
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-def softmax(x, axis=-1, *, scale=1.0, mask=None, causal=False):
-    """softmax: exp(x) / sum(exp(x)), along an axis that may be chunked
+ONE_AXIS = """    axis : int, default -1
+        The axis of a row.
+"""
+TEXTS = {
+    **row_docstrings.PARAMETERS,
+    "x": """    x : dask.array.Array
+        Scores; float32 and float64 keep their dtype.
+""",
+    "axis": """    axis : int, tuple of int or None, default -1
+        The axis of a row; several make one row, None all.
+""",
+    "scale": """    scale : float, default 1.0
+        Multiplies `x` first: 1 / temperature, or 1 / sqrt(d).
+""",
+    "mask": row_docstrings.PARAMETERS["mask"].replace("array_like", "array_like or dask.array.Array"),
+}
+
+
+def explained(returns, examples, **texts):
+    """A decorator that gives a function a numpydoc docstring. Its own one is the first line of it."""
+
+    def complete(function):
+        names, texts_of = inspect.signature(function).parameters, TEXTS | texts
+        parameters = "".join(texts_of[name] for name in names)
+        off = "and `causal` off the last axis"
+        if "scale" in names:
+            off = "`causal` off the last axis, and a scale that is not finite"
+        function.__doc__ = row_docstrings.clean(f"""{function.__doc__}
 
     Parameters
     ----------
-    x : dask.array.Array
-        Scores; float32 and float64 keep their dtype.
-    axis : int, default -1
-        The axis of a row.
-    scale : float, default 1.0
-        Multiplies `x` first: 1 / temperature, or 1 / sqrt(d).
-    mask : array_like or dask.array.Array of bool, optional
-        True where an entry counts; broadcast against `x`. A masked entry may hold anything, NaN included.
-    causal : bool, default False
-        Row i of the last axis but one counts columns 0 to i, as in attention; with `mask` both must allow an entry.
-
+{parameters}
     Returns
     -------
     dask.array.Array
-        Of the shape, the dtype and the chunks of `x`. Where no row is chunked it is that of `fastact.softmax`, else entries may
-        differ from those in the last bits. What holds for NaN, infinities and masked rows there holds here.
+        {returns}
 
     Raises
     ------
     TypeError
-        For an `x` that is no dask array, or has masked blocks, and for arguments that `fastact.softmax` refuses.
+        For an `x` that is no dask array, or has masked blocks, and for arguments that `fastact.{function.__name__}` refuses.
     ValueError
-        For a mask that does not broadcast, `causal` off the last axis, and a scale that is not finite.
+        For a mask that does not broadcast, {off}.
 
     Examples
     --------
     >>> import numpy as np, dask.array as da, fastact.dask
-    >>> x = da.from_array(np.array([1.0, 2.0, 3.0, 1000.0, 999.0]), chunks=2)
+    {examples}
+    """)
+        return function
+
+    return complete
+
+
+@explained(
+    """Of the shape, the dtype and the chunks of `x`. Where no row is chunked it is that of `fastact.softmax`, else entries may
+        differ from those in the last bits. What holds for NaN, infinities and masked rows there holds here.""",
+    """>>> x = da.from_array(np.array([1.0, 2.0, 3.0, 1000.0, 999.0]), chunks=2)
     >>> fastact.dask.softmax(x).compute().round(8)
     array([0.        , 0.        , 0.        , 0.73105858, 0.26894142])
     >>> fastact.dask.softmax(x, mask=[True, True, True, False, False]).compute().round(8)
-    array([0.09003057, 0.24472847, 0.66524096, 0.        , 0.        ])
-    """
+    array([0.09003057, 0.24472847, 0.66524096, 0.        , 0.        ])""",
+    axis=ONE_AXIS,
+)
+def softmax(x, axis=-1, *, scale=1.0, mask=None, causal=False):
+    """softmax: exp(x) / sum(exp(x)), along an axis that may be chunked"""
     return by_blocks(fastact.softmax, x, axis, scale, mask, causal)
 
 
-def log_softmax(x, axis=-1, *, scale=1.0, mask=None, causal=False):
-    """log_softmax: x - log(sum(exp(x))), along an axis that may be chunked
-
-    Parameters
-    ----------
-    x : dask.array.Array
-        Scores; float32 and float64 keep their dtype.
-    axis : int, default -1
-        The axis of a row.
-    scale : float, default 1.0
-        Multiplies `x` first: 1 / temperature, or 1 / sqrt(d).
-    mask : array_like or dask.array.Array of bool, optional
-        True where an entry counts; broadcast against `x`. A masked entry may hold anything, NaN included.
-    causal : bool, default False
-        Row i of the last axis but one counts columns 0 to i, as in attention; with `mask` both must allow an entry.
-
-    Returns
-    -------
-    dask.array.Array
-        Of the shape, the dtype and the chunks of `x`, -inf where masked. Where no row is chunked it is that of
-        `fastact.log_softmax`, else entries may differ from those in the last bits. An entry that dominates keeps its digits.
-
-    Raises
-    ------
-    TypeError
-        For an `x` that is no dask array, or has masked blocks, and for arguments that `fastact.log_softmax` refuses.
-    ValueError
-        For a mask that does not broadcast, `causal` off the last axis, and a scale that is not finite.
-
-    Examples
-    --------
-    >>> import numpy as np, dask.array as da, fastact.dask
-    >>> x = da.from_array(np.array([1.0, 2.0, 3.0, 1000.0, 960.0]), chunks=2)
+@explained(
+    """Of the shape, the dtype and the chunks of `x`, -inf where masked. Where no row is chunked it is that of
+        `fastact.log_softmax`, else entries may differ from those in the last bits. An entry that dominates keeps its digits.""",
+    """>>> x = da.from_array(np.array([1.0, 2.0, 3.0, 1000.0, 960.0]), chunks=2)
     >>> fastact.dask.log_softmax(x).compute()
     array([-9.99000000e+02, -9.98000000e+02, -9.97000000e+02, -4.24835426e-18,
-           -4.00000000e+01])
-    """
+           -4.00000000e+01])""",
+    axis=ONE_AXIS,
+)
+def log_softmax(x, axis=-1, *, scale=1.0, mask=None, causal=False):
+    """log_softmax: x - log(sum(exp(x))), along an axis that may be chunked"""
     return by_blocks(fastact.log_softmax, x, axis, scale, mask, causal)
 
 
-def logsumexp(x, axis=-1, keepdims=False, *, mask=None, causal=False):
-    """logsumexp: log(sum(exp(x))), along axes that may be chunked
-
-    The same as `fastact.logsumexp` of a dask array.
-
-    Parameters
-    ----------
-    x : dask.array.Array
-        Scores; float32 and float64 keep their dtype.
-    axis : int, tuple of int or None, default -1
-        The axis of a row; several make one row, None all.
-    keepdims : bool, default False
-        Whether the axis stays, with length 1.
-    mask : array_like or dask.array.Array of bool, optional
-        True where an entry counts; broadcast against `x`. A masked entry may hold anything, NaN included.
-    causal : bool, default False
-        Row i of the last axis but one counts columns 0 to i, as in attention; with `mask` both must allow an entry.
-
-    Returns
-    -------
-    dask.array.Array
-        One for each row, summed in float64.
-
-    Raises
-    ------
-    TypeError
-        For an `x` that is no dask array, or has masked blocks, and for arguments that `fastact.logsumexp` refuses.
-    ValueError
-        For a mask that does not broadcast, and `causal` off the last axis.
-
-    Examples
-    --------
-    >>> import numpy as np, dask.array as da, fastact.dask
-    >>> x = da.from_array(np.array([1.0, 2.0, 3.0, 1000.0, 1000.0]), chunks=2)
+@explained(
+    "One for each row, summed in float64: the same as `fastact.logsumexp` of a dask array.",
+    """>>> x = da.from_array(np.array([1.0, 2.0, 3.0, 1000.0, 1000.0]), chunks=2)
     >>> fastact.dask.logsumexp(x).compute().round(6)
-    np.float64(1000.693147)
-    """
+    np.float64(1000.693147)""",
+)
+def logsumexp(x, axis=-1, keepdims=False, *, mask=None, causal=False):
+    """logsumexp: log(sum(exp(x))), along axes that may be chunked"""
     return fastact.logsumexp(checked("logsumexp", x), axis, keepdims, mask=mask, causal=causal)
 
 
