@@ -1,6 +1,7 @@
-"""The functions along an axis as textbooks have them, in float64, and the softmax family in mpmath."""
+"""The functions along an axis and the losses as textbooks have them, in float64, and the softmax family in mpmath."""
 
 import functools
+import itertools
 
 import mpmath
 import numpy as np
@@ -155,3 +156,47 @@ def assert_within(bound, got, high, rest, note=""):
     error = np.where(special, 0, oracle.ulps(got, np.where(special, 0, high), rest))
     worst = np.unravel_index(np.argmax(error), error.shape)
     assert error[worst] <= bound, f"{note}: off by {error[worst]:.2f} ULP at {worst}: {got[worst]!r}, exactly {high[worst]!r}"
+
+
+def cross_entropy(logits, distribution):
+    """The losses of rows and the gradients in float64, with the classes along the last axis.
+
+    A distribution may sum to any number.
+    """
+    x = np.asarray(logits, np.float64)
+    shifted = x - x.max(axis=-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    slope = np.exp(log_p) * distribution.sum(axis=-1, keepdims=True) - distribution
+    return -(distribution * log_p).sum(axis=-1), slope
+
+
+def assert_every_reduction(functions, x, target, truth, **given):
+    """cross_entropy, its backward pass and both at once agree with (losses, gradients, what the mean divides by).
+
+    They do so with every reduction, along any axis, from any layout, new and in place.
+    """
+    loss, backward, both = functions
+    losses, slope, counts = truth
+    shape, tolerance = x.shape, 60 * np.finfo(x.dtype).eps
+    expected = {"mean": losses.sum() / counts, "sum": losses.sum(), "none": losses}
+    factors = {"mean": 2 / counts, "sum": 2.0, "none": np.arange(losses.size).reshape(shape[:-1])[..., None] / 8}
+    layouts = itertools.product({-1, 0, len(shape) // 2}, "CF" if len(shape) == 2 else "C", expected)
+    for axis, order, reduction in layouts:
+        laid = np.asarray(np.moveaxis(x, -1, axis), order=order)
+        t = np.asarray(np.moveaxis(target, -1, axis) if target.ndim == x.ndim else target, order=order)
+        options = {"axis": axis, "reduction": reduction, **given}
+        got = loss(laid, t, **options)
+        assert np.asarray(got).dtype == x.dtype
+        np.testing.assert_allclose(got, expected[reduction], rtol=tolerance, atol=tolerance)
+        grad = 2.0 if reduction != "none" else factors["none"][..., 0].astype(x.dtype)
+        right = np.moveaxis(factors[reduction] * slope, -1, axis)
+        inplace, again = laid.copy(order="K"), laid.copy(order="K")
+        assert backward(grad, inplace, t, **options, out=inplace) is inplace
+        one, two = both(again, t, **options, out=again)
+        assert two is again
+        np.testing.assert_array_equal(one, got)
+        for result in (backward(grad, laid, t, **options), inplace):
+            assert result.shape == laid.shape
+            np.testing.assert_allclose(result, right, rtol=0, atol=tolerance * np.abs(right).max(initial=1))
+        unit = np.moveaxis(slope, -1, axis) / (counts if reduction == "mean" else 1)
+        np.testing.assert_allclose(two, unit, rtol=0, atol=tolerance)
