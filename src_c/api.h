@@ -31,17 +31,16 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* The `data` of a loss's loop, which sees one block of rows at a time: mean_of_losses sets `rows`, the loop sets `wrong`. */
-typedef struct {
-    intptr_t rows; /* in all blocks */
-    int wrong; /* 1 if a target was not an index in range */
-} LossCall;
+/* The same of a loss, for some of the rows of a call, which has `all_rows`. It returns 1 if a target was not an index in
+ * range. */
+typedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows);
 
-/* One function along an axis, with the signature of its gufunc. In it "f" is the float of the loop, "d" a double, "q" an int64
+/* One function along an axis, with the signature of its gufunc; it is the `data` of its loop. In it "f" is the float of the loop, "d" a double, "q" an int64
  * and "?" a bool, as in fastact/rows.py. */
 typedef struct {
     const char *name, *signature;
     inner_loop *loop;
+    loss_part *part; /* NULL where the function is no loss of indices */
 } RowKernel;
 
 /* The `data` of the elementwise loop: the blocks of one kernel. `stream` is NULL where its results are never streamed. */

@@ -14,13 +14,12 @@ cdef extern from "api.h":
         int memory_bound
         any_block *uniform
         any_block *general
-    ctypedef struct LossCall:
-        intptr_t rows
-        int wrong
+    ctypedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) noexcept nogil
     ctypedef struct RowKernel:
         const char *name
         const char *signature
         inner_loop *loop
+        loss_part *part
     ctypedef struct Elementwise:
         int arrays, parameters, outputs, lanes
         any_block *uniform

@@ -107,7 +107,7 @@ cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
 def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple parameters, axis_, out):
     """The mean loss of plain rows, its gradient, or both; None where an array is not plain.
 
-    `parameters` are the evaluator's. The losses are summed in a small buffer. LossCall tells the loop the number of all rows, so
+    `parameters` are the evaluator's. The losses are summed in a small buffer. A loss_part knows the number of all rows, so
     that it bypasses the caches where all gradients together, and not just those of a block, are too large for them.
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
@@ -140,7 +140,8 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
     n = cnp.PyArray_DIM(<cnp.ndarray>logits, axis)
     in_block, step = (in_all, n * item) if after == 1 else (after, item)
     cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
-    cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
+    cdef loss_part *part_of_loss = (<const RowKernel *>ufunc.data[which]).part
+    cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
     cdef double[SUMMED] losses
     cdef double[MAX_PARAMETERS] numbers
     cdef double part, total = 0
@@ -148,7 +149,7 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
     cdef Cursor[5 + MAX_PARAMETERS] cursors
     cdef char *at[5 + MAX_PARAMETERS]
     cdef char **sum_at = [<char *>losses, <char *>&part]
-    cdef LossCall call = LossCall(in_all, 0)
+    cdef int wrong = 0
     cdef cnp.npy_intp[7 + MAX_PARAMETERS] steps
     cdef cnp.npy_intp *counts = [0, n]
     cdef cnp.npy_intp *sum_counts = [1, 0]
@@ -173,12 +174,12 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
                 counts[0] = sum_counts[1] = min(SUMMED, in_block - row)
                 for k in range(operands):
                     at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
-                loop(at, counts, steps, &call)
+                wrong |= part_of_loss(at, <const intptr_t *>counts, <const intptr_t *>steps, in_all)
                 if summed:
                     sum_loop(sum_at, sum_counts, sum_steps, NULL)
                     total += part
                 row += SUMMED
-    if call.wrong:
+    if wrong:
         raise IndexError(f"cross_entropy needs target indices in 0..{n - 1}: another thread has written others during the call")
     if not summed:
         return out

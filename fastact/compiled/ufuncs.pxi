@@ -21,7 +21,7 @@ def load(str name, dict documents):
         key = row.name.decode()
         inputs, results, plain = parse(row.signature.decode())
         types = "".join([letter for letter, _ in inputs + results])
-        ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop, row_of_double.loop, NULL, NULL)
+        ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop, row_of_double.loop, <void *>row, <void *>row_of_double)
         row += 1
         row_of_double += 1
     ufuncs["mean_of_elements"] = functools.partial(mean_of_elements, ufuncs["sum"])

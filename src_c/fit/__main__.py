@@ -38,7 +38,7 @@ def main(everything=False):
     old = {product for product in current if record["sources"].get(product) != current[product]}
     formulas = any(product.startswith("kernel ") for product in old)
     makers = {
-        "constants": lambda: f"/* {MADE} */\n" + exp.polynomials() + exp.eighths() + exp.sixteenths(),
+        "constants": lambda: f"/* {MADE} */\n" + exp.polynomials() + exp.eighths() + exp.powers(),
         "coefficients": lambda: words.coefficients(MADE),
         "tail_terms": lambda: f"/* {MADE} */\n" + tails.tail_terms(),
         "kernels": lambda: f"/* {MADE} */\n" + kernels.kernels(),

@@ -1,4 +1,4 @@
-"""The constants of exp and expm1, and of the table of exponentials of the rows."""
+"""The constants of exp and expm1, and of the exponentials of the rows."""
 
 import mpmath
 import numpy as np
@@ -23,6 +23,15 @@ def exp_quotient(degree, round_to, steps=1):
     r = np.array([float(t) for t in r])
     powers = r[:, None] ** np.arange(degree + 1)
     return least_squares(powers, r * r / np.exp(r), values, round_to)
+
+
+def power_quotient(degree, steps):
+    """q in 2^(r / steps) = 1 + r q(r), |r| <= 1/2."""
+
+    def quotient(r):
+        return (mpmath.mpf(2) ** (r / steps) - 1) / r if abs(r) > 1e-20 else mpmath.log(2) / steps
+
+    return mpmath.chebyfit(quotient, [mpmath.mpf("-0.5005"), mpmath.mpf("0.5005")], degree + 1)[::-1]
 
 
 def log_quotient(degree, round_to):
@@ -110,37 +119,39 @@ def eighths():
     return text
 
 
-def sixteenths():
-    """The second part of constants.h, for the rows in float32: exp by a table of 2^(j / 16) and a cubic, and log."""
-
-    def listed(value):
-        return f"{float(np.float32(value)).hex()}f"
-
+def powers():
+    """The second part of constants.h, for the rows: 2^y by a table of 2^(j / steps) and a polynomial, for sets with look-ups; and log."""
+    text = "\n/* For sets with look-ups: 2^(y / steps) = 2^(s / steps) (1 + r (q[0] + q[1] r + ...)), where s is the whole number nearest "
+    text += "to y and r = y - s. powers[j] is 2^(j / steps), and powers_error its rounding error, divided by it. powers_bits[j] are its "
+    text += "bits, less j << shift: plus (s << shift) they are those of 2^(s / steps). moderate_bits do so for s + steps * lift. */\n"
+    for real, kind, unsigned, steps, degree, lift in (
+        ("f32", np.float32, np.uint32, 16, 2, 64),
+        ("f32", np.float32, np.uint32, 8, 3, 64),
+        ("f64", np.float64, np.uint64, 8, 6, 512),
+    ):
+        mantissa = np.finfo(kind).nmant
+        shift = mantissa + 1 - steps.bit_length()
+        suffix, c_type = ("f", "float") if real == "f32" else ("", "double")
+        with mpmath.workdps(60):
+            exact = [mpmath.mpf(2) ** (mpmath.mpf(j) / steps) for j in range(steps)]
+            rounded = np.array([kind(float(power)) for power in exact])
+            errors = [kind(float((power - mpmath.mpf(float(near))) / power)) for power, near in zip(exact, rounded, strict=True)]
+            q = [kind(float(coefficient)) for coefficient in power_quotient(degree, steps)]
+        bits = rounded.view(unsigned) - (np.arange(steps, dtype=unsigned) << unsigned(shift))
+        moderate = bits - (unsigned(lift) << unsigned(mantissa))
+        text += f"#if LOOKUPS_{real} == {steps}\n"
+        for name, numbers in (("powers", rounded), ("powers_error", errors), ("power_q", q)):
+            listed = ", ".join(f"{float(number).hex()}{suffix}" for number in numbers)
+            text += f"ALIGNED static const {c_type} {real}_{name}[] = {{{listed}}};\n"
+        for name, numbers in (("powers_bits", bits), ("moderate_bits", moderate)):
+            listed = ", ".join(f"0x{int(number):x}u{'' if real == 'f32' else 'll'}" for number in numbers)
+            text += f"ALIGNED static const uint{8 * kind().nbytes}_t {real}_{name}[] = {{{listed}}};\n"
+        text += "#endif\n"
     with mpmath.workdps(60):
-        step = mpmath.log(2) / 16
-        high, low = parts(step, (24, 24))
-        powers = [float(mpmath.mpf(2) ** (mpmath.mpf(j) / 16)) for j in range(16)]
-        bits = np.array(powers, np.float32).view(np.uint32) - (np.arange(1024, 1040, dtype=np.uint32) << 19)
-        square, cubic = exp_quotient(1, np.float32, steps=16)
-        text = "\n/* exp(x) = 2^(s / 16) (1 + r + r^2 (SQUARE + CUBIC r)), where s is the whole number nearest to x * SIXTEENTHS "
-        text += "and r = x - s ln 2 / 16 */\n"
-        text += f"static const float f32_sixteenths[] = {{{', '.join(map(listed, powers))}}};\n"
-        errors = [(power - float(np.float32(power))) / power for power in powers]
-        text += "/* the rounding error of each, divided by it */\n"
-        text += f"static const float f32_sixteenths_error[] = {{{', '.join(map(listed, errors))}}};\n"
-        text += "/* the bits of each minus (1024 + j) * 2^19: plus (1024 + s) * 2^19 they are the bits of 2^(s / 16) */\n"
-        text += f"static const uint32_t f32_sixteenths_bits[] = {{{', '.join(f'0x{value:08x}' for value in bits)}}};\n"
-        text += "/* log(1 + f) = f + f^2 (q(f) f - 1/2), for f from -1/4 to 1/2 */\n"
-        text += f"static const float f32_log_q[] = {{{', '.join(map(listed, log_quotient(7, np.float32)))}}};\n"
         log_high, log_low = parts(mpmath.log(2), (16, 24))
-        for name, value in (
-            ("LOG_HI", log_high),
-            ("LOG_LO", log_low),
-            ("SIXTEENTHS", float(1 / step)),
-            ("SIXTEENTH_HI", high),
-            ("SIXTEENTH_LO", low),
-            ("SQUARE", square),
-            ("CUBIC", cubic),
-        ):
-            text += f"#define f32_{name} {listed(value)}\n"
+    text += "/* log(1 + f) = f + f^2 (q(f) f - 1/2), for f from -1/4 to 1/2; and ln 2, whose first part has 16 bits */\n"
+    listed = ", ".join(f"{float(value).hex()}f" for value in log_quotient(7, np.float32))
+    text += f"static const float f32_log_q[] = {{{listed}}};\n"
+    for name, value in (("LOG_HI", log_high), ("LOG_LO", log_low)):
+        text += f"#define f32_{name} {float(np.float32(value)).hex()}f\n"
     return text

@@ -28,6 +28,8 @@ enum { LANES = f64_lanes };
 #define SUM_OF_LANES f64_sum
 #define LARGEST_LANE f64_largest
 #define PICK f64_pick
+#define KEPT f64_kept
+#define FIRST f64_first
 #define LOAD_SOME f64_load_some
 #define STORE_SOME f64_store_some
 #define STREAM f64_stream
@@ -53,3 +55,15 @@ enum { LANES = f64_lanes };
 /* 2^(k + LIFT) is normal for every k down to EXP_LOW / ln 2. A product with LOWER = 2^-LIFT takes the lift back, rounded once. */
 #define LIFT 54
 #define LOWER 0x1p-54
+#ifdef LOOKUPS_f64
+#define LOOKUPS LOOKUPS_f64 /* entries of a table */
+#define LOOKUP f64_lookup
+#define LOOKUP_SCALED f64_lookup_scaled
+#define OR_DIFFERENT f64_or_different
+#define ANY_BIT f64_any_bit
+#define POWERS f64_powers
+#define POWERS_ERROR f64_powers_error
+#define POWERS_BITS f64_powers_bits
+#define MODERATE_BITS f64_moderate_bits
+#define POWER_Q f64_power_q
+#endif

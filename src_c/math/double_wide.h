@@ -156,7 +156,7 @@ typedef struct {
 } WideExp;
 static ALWAYS_INLINE WideExp wide_exp_steps(f64_v x, W z) {
     f64_v error;
-#ifdef HAVE_SHORT_TABLE
+#ifdef LOOKUPS_f64
     f64_v whole = f64_fma(x, f64_set(f64_EIGHTHS), f64_set(f64_ROUNDER)), s = whole - f64_set(f64_ROUNDER);
     f64_v r = wide_reduced(x, z, s, f64_EIGHTH_FIRST, f64_EIGHTH_LAST, &error);
     W power = wide_pair(f64_lookup(f64_eighths, whole), f64_lookup(f64_eighths_error, whole));
@@ -175,7 +175,7 @@ static ALWAYS_INLINE WideExp wide_exp_steps(f64_v x, W z) {
 static ALWAYS_INLINE f64_v wide_exp_parts(f64_v x, W z, f64_v *k) {
     WideExp e = wide_exp_steps(x, z);
     *k = e.k;
-#ifdef HAVE_SHORT_TABLE /* The error of r does not count, since r is small. */
+#ifdef LOOKUPS_f64 /* The error of r does not count, since r is small. */
     return f64_fma(e.power.high, e.r + e.rest, e.power.low) + e.power.high;
 #else
     return f64_set(1) + (e.r + (e.rest + e.error));

@@ -28,6 +28,8 @@ enum { LANES = f32_lanes };
 #define SUM_OF_LANES f32_sum
 #define LARGEST_LANE f32_largest
 #define PICK f32_pick
+#define KEPT f32_kept
+#define FIRST f32_first
 #define LOAD_SOME f32_load_some
 #define STORE_SOME f32_store_some
 #define STREAM f32_stream
@@ -62,4 +64,16 @@ enum { LANES = f32_lanes };
 #endif
 #ifdef HELD_f32
 #define HELD_VECTORS HELD_f32
+#endif
+#ifdef LOOKUPS_f32
+#define LOOKUPS LOOKUPS_f32 /* entries of a table */
+#define LOOKUP f32_lookup
+#define LOOKUP_SCALED f32_lookup_scaled
+#define OR_DIFFERENT f32_or_different
+#define ANY_BIT f32_any_bit
+#define POWERS f32_powers
+#define POWERS_ERROR f32_powers_error
+#define POWERS_BITS f32_powers_bits
+#define MODERATE_BITS f32_moderate_bits
+#define POWER_Q f32_power_q
 #endif

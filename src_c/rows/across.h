@@ -1,324 +1,383 @@
-/* The softmax family of rows that lie side by side in memory, tile by tile (tile.h). */
+/* Rows that lie side by side in memory, for functions off the last axis: neighbouring rows stand in the lanes of a vector.
+ * Entry j of row i stands at p[j * step + i]. A tile is up to 256 such rows. It is read in blocks of 8 entries, vector by
+ * vector; where there are two arrays, in blocks of 4, which leave room in L1. */
 
-/* Whether all entries of a tile are moderate */
-static NOINLINE int tile_is_moderate(Row x, size_t n, size_t width) {
-    EACH_TILE_VECTOR(n, width, {
-        V beyond = C(0);
-        (void)v;
-        EACH_BLOCK_ENTRY beyond = SELECT(LT(ABS(tile_load(whole, x, j, i, width, C(0))), C(MODERATE)), beyond, C(1)); /* NaN too */
-        if (ANY(GT(beyond, C(0)))) return 0;
-    })
-    return 1;
+enum { TILE = 256, TILE_VECTORS = TILE / LANES, TILE_BLOCK = 8, PAIR_BLOCK = 4 };
+
+/* A tile of exponentials, of this many entries, stays in or near L2 between its passes; otherwise they are taken twice. */
+enum { TILE_ENTRIES = (1 << 20) / sizeof(T) };
+
+/* Whether exponentials take less than memory does */
+#ifdef LOOKUPS
+enum { FAST = LANES == 16 };
+#else
+enum { FAST = 0 };
+#endif
+
+/* Tiles whose exponentials are `kept`, written to be scaled, are narrower where there are many; not narrower than 8 vectors
+ * where memory is read by them, nor than 4 lines where exponentials are fast. */
+static inline size_t tile_width(int kept, int large, size_t n) {
+    const size_t width = TILE_ENTRIES / n / LINE * LINE, least = large ? 8 * LANES : FAST ? 4 * LINE : (size_t)LINE;
+    return !kept || width < least || width > TILE ? (size_t)TILE : width;
 }
 
-static NOINLINE void tile_maxima(Row x, size_t n, size_t width, V *max) {
-    EACH_VECTOR(width) max[v] = NOTHING;
-    EACH_TILE_VECTOR(n, width, {
-        V m = max[v];
-        EACH_BLOCK_ENTRY m = MAX(tile_load(whole, x, j, i, width, C(0)), m);
-        max[v] = m;
-    })
+/* How many entries of each vector follow one another. Those of rows 4 KiB apart share lines of L1, which holds 12. */
+static inline size_t tile_block(Row t) {
+    return t.step % (ptrdiff_t)(4096 / sizeof(T)) ? (size_t)TILE_BLOCK : (size_t)TILE_BLOCK / 2;
 }
 
-/* How the exponentials of a tile that is not moderate are taken, by its maxima */
-static int tile_shifts(const V *max, size_t width, int by_maximum, Shift *by) {
-    V far = C(0);
-    EACH_VECTOR(width) {
-        far = MAX(ABS(max[v]), far);
-        by[v] = row_shift(max[v], by_maximum ? 1 : RAISED);
-    }
-    return LARGEST_LANE(far) < 8192 ? NEARLY : FROM_AFAR;
+/* What is found of each row of a tile */
+typedef struct {
+    size_t n, width;
+    int apart; /* not moderately */
+    V sum[TILE_VECTORS], low[TILE_VECTORS], top[TILE_VECTORS], max[TILE_VECTORS];
+    V bias[TILE_VECTORS], floor[TILE_VECTORS], shift[TILE_VECTORS];
+} Tile;
+
+/* Processors see no stream here: the entry a block ahead is asked for. */
+static ALWAYS_INLINE V tile_load(int whole, Row t, size_t j, size_t i, size_t width) {
+    const T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
+    if (whole) PREFETCH(p + TILE_BLOCK * t.step);
+    return load_lanes(whole, p, width - i, C(0));
+}
+static ALWAYS_INLINE void tile_store(int whole, int streaming, Row t, size_t j, size_t i, size_t width, V value) {
+    T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
+    if (whole)
+        PUT(streaming, p, value);
+    else
+        STORE_SOME(p, value, width - i);
 }
 
-/* One entry of each row of a vector, or several, from j on: as sum_tile has them. Of few entries what a pair rounds off counts: these are added
- * singly. */
-static ALWAYS_INLINE void tile_entries(int how, int what, int whole, int count, int singly, Row x, Row out, size_t j, size_t i,
-                                           size_t width, Shift by, const V *place, V *top, V *sum, V *lost, V *seen) {
+/* The same, of the rows of one vector */
+typedef struct {
+    V sum, low, top, max;
+} TileSums;
+
+/* `count` entries of the rows of a vector, from j on; kept if there is an `out` */
+static ALWAYS_INLINE void tile_entries(int moderately, int what, int whole, int singly, int count, Row x, Row out, size_t j,
+                                       size_t i, size_t width, V shift, Scale s, Shift by, TileSums *t, V *seen) {
     V e[4] = {C(0), C(0), C(0), C(0)};
-    for (int k = 0; k < count; k++) e[k] = tile_load(whole, x, j + k, i, width, C(0));
-    for (int k = 0; k < count && what == BUT_LARGEST; k += 2) {
-        V *greater = count > 1 ? e + k + 1 : e; /* by pairs, since what waits for `top` is slow */
-        if (count > 1) e[k] = take_lesser(e[k], greater);
-        *greater = take_lesser(*greater, top);
-    }
-    for (int k = 0; k < count; k += 2) row_exps(how, count > 1 ? 2 : 1, e + k, by, seen);
     for (int k = 0; k < count; k++) {
-        if (what == BUT_ONE && place) e[k] = SELECT(GE(*place, C(j + k)), SELECT(LE(*place, C(j + k)), C(0), e[k]), e[k]);
+        e[k] = tile_load(whole, x, j + k, i, width);
+        if (!moderately) e[k] = e[k] - shift;
+        if (what == LESSER_OF_NEGATIVE) e[k] = -e[k];
+        if (what == KEPT_LESSER) t->max = MAX(e[k], t->max);
+    }
+    for (int k = 0; k < count && (what == LESSER || what == LESSER_OF_NEGATIVE); k += 2) {
+        V *greater = count > 1 ? e + k + 1 : e; /* by pairs, since what waits for the largest is slow */
+        if (count > 1) e[k] = take_lesser(e[k], greater);
+        *greater = take_lesser(*greater, &t->max);
+    }
+    for (int k = 0; k < count; k += 2) exps(moderately, count > 1 ? 2 : 1, e + k, s, by, seen);
+    for (int k = 0; k < count; k++) {
         if (out.at) tile_store(whole, 0, out, j + k, i, width, e[k]);
+        if (what == KEPT_LESSER) e[k] = take_lesser(e[k], &t->top);
     }
     for (int k = 0; k < count; k += 2)
-        if (singly && what == BUT_LARGEST) { /* 100 entries, one of which is far ahead, were off by 2.2 ULP */
-            *sum = add_exactly(*sum, e[k], lost);
-            if (count > 1) *sum = add_exactly(*sum, e[k + 1], lost);
-        } else if (singly && count > 1) /* 9 entries were off by 4.06 ULP */
-            *sum = add_carried(add_carried(*sum, e[k], lost), e[k + 1], lost);
-        else if (what == BUT_LARGEST)
-            *sum = add_exactly(*sum, e[k] + e[k + 1], lost);
+        if (singly && what >= LESSER) { /* 100 entries, one of which is far ahead, were off by 2.2 ULP */
+            t->sum = add_exactly(t->sum, e[k], &t->low);
+            if (count > 1) t->sum = add_exactly(t->sum, e[k + 1], &t->low);
+        } else if (singly) /* 9 entries were off by 4.06 ULP */
+            t->sum = add_carried(add_carried(t->sum, e[k], &t->low), e[k + 1], &t->low);
+        else if (what >= LESSER)
+            t->sum = add_exactly(t->sum, e[k] + e[k + 1], &t->low);
         else
-            *sum = add_carried(*sum, e[k] + e[k + 1], lost);
+            t->sum = add_carried(t->sum, e[k] + e[k + 1], &t->low);
 }
 
-#define ENTRIES(count) \
-    tile_entries(how, what, whole, count, singly, x, to, j, i, width, mine, inside ? &at : NULL, &top, &s, &lost, &seen)
-/* The sums of a tile's exponentials, which are written to `out` where there is one; or of all but one in each row: that at `place`, or a
- * largest one, which is found on the way; `low` is what rounding took off. 0 where they have to be taken some other way. */
-static ALWAYS_INLINE int sum_tile(int how, int what, Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place,
-                                      V *max, V *sum, V *low) {
-    const Row to = out ? *out : (Row){NULL, 0};
-    const int by_less = what == BUT_LARGEST || (out && tile_width(1, 1, n) == TILE); /* else 4096 entries, written: .86 ns instead of .70 */
-    const size_t block = by_less ? tile_block(x) : (size_t)TILE_BLOCK;
-    const int singly = n <= (what == BUT_LARGEST ? 512 : 64);
-    V carry[TILE_VECTORS], limit[TILE_VECTORS];
-    EACH_VECTOR(width) {
-        sum[v] = carry[v] = C(0);
-        limit[v] = NOTHING;
-        if (how == ONLINE) max[v] = NOTHING;
+static ALWAYS_INLINE int tile_block_sums(int moderately, int what, int whole, int singly, Row x, Row out, size_t j,
+                                         size_t end, size_t i, Tile *t, size_t v, Scale s) {
+    const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
+    const V shift = moderately ? C(0) : t->shift[v];
+    const Shift by = {t->bias[v], t->floor[v]};
+    TileSums sums = {t->sum[v], t->low[v], t->top[v], t->max[v]};
+    V seen = C(0);
+    if (lesser && j == 0) {
+        const V first = tile_load(whole, x, j++, i, t->width) - shift;
+        sums.max = what == LESSER ? first : -first;
     }
-    EACH_TILE_VECTOR_BY(block, n, width, {
-        V s = sum[v], lost = carry[v], seen = C(0), at = C(0), top = C(0);
-        if (how == ONLINE) { /* as in sum_exponentials, for each lane */
-            V m = NOTHING;
-            EACH_BLOCK_ENTRY m = MAX(tile_load(whole, x, j, i, width, C(0)), m);
-            const M over = GE(m, limit[v]);
-            if (what != BUT_LARGEST) max[v] = MAX(m, max[v]);
-            if (ANY(over)) {
-                const Shift raised = row_shift(m, RAISED);
-                if (ANY(GE(SELECT(over, ABS(m), C(0)), C(8192)))) return 0;
-                const V k = SELECT(over, raised.k, by[v].k);
-                s = rescaled(s, by[v].k - k);
-                lost = rescaled(lost, by[v].k - k);
-                by[v].k = k;
-                by[v].floor = SELECT(over, raised.floor, by[v].floor);
-                limit[v] = largest_by(k);
-            }
-        }
-        const Shift mine = how == MODERATELY ? no_shift() : by[v];
-        size_t j = first;
-        int inside = 0;
-        if (what == BUT_ONE) {
-            at = place[v];
-            inside = ANY(LT(ABS(at - C(first)), C(TILE_BLOCK)));
-        }
-        if (what == BUT_LARGEST) {
-            top = first ? max[v] : tile_load(whole, x, 0, i, width, C(0));
-            j += first == 0;
-        }
-        if (whole && how == MODERATELY && what == BUT_LARGEST)
-            for (; j + 4 <= end; j += 4) ENTRIES(4); /* 256 rows of 1024 entries: .19 ns instead of .21 */
-        for (; j + 2 <= end; j += 2) ENTRIES(2);
-        if (j < end) ENTRIES(1);
-        if (how == MODERATELY && !is_moderate(seen)) return 0;
-        sum[v] = s;
-        carry[v] = lost;
-        if (what == BUT_LARGEST) max[v] = top;
-    })
-    EACH_VECTOR(width) {
-        const V rounded = sum[v] - carry[v];
-        if (low) low[v] = (sum[v] - rounded) - carry[v];
-        sum[v] = rounded;
+    for (; j + 2 <= end; j += 2)
+        tile_entries(moderately, what, whole, singly, 2, x, out, j, i, t->width, shift, s, by, &sums, &seen);
+    if (j < end) tile_entries(moderately, what, whole, singly, 1, x, out, j, i, t->width, shift, s, by, &sums, &seen);
+    t->sum[v] = sums.sum;
+    t->low[v] = sums.low;
+    t->top[v] = sums.top;
+    t->max[v] = sums.max;
+    return !moderately || is_moderate(seen);
+}
+
+/* The sums of the exponentials, without the largest or with it. 0 where they are not moderate. */
+static ALWAYS_INLINE int tile_sums(int moderately, int what, Row x, Row out, Tile *t, Scale s) {
+    const size_t block = what >= LESSER || out.at ? tile_block(x) : (size_t)TILE_BLOCK, n = t->n, width = t->width;
+    const int singly = n <= (what >= LESSER ? 512 : 64);
+    V seen = C(0);
+    for (size_t v = 0; v * LANES < width; v++) {
+        t->sum[v] = t->low[v] = t->top[v] = C(0);
+        t->max[v] = NOTHING;
+        if (!moderately) continue;
+        t->bias[v] = C(ROUNDER);
+        t->floor[v] = NOTHING;
+        t->shift[v] = C(0);
     }
-    EACH_VECTOR(width) {
-        if (how == ONLINE && ANY(GE(ABS(max[v]), C(8192)))) return 0; /* as by the maximum, though K is raised by a lesser entry */
+    for (size_t j = 0, end; j < n; j = end) {
+        end = j + block < n ? j + block : n;
+        for (size_t v = 0, i = 0; i < width; v++, i += LANES)
+            if (!(i + LANES <= width ? tile_block_sums(moderately, what, 1, singly, x, out, j, end, i, t, v, s)
+                                     : tile_block_sums(moderately, what, 0, singly, x, out, j, end, i, t, v, s)))
+                return 0;
     }
-    if (what != BUT_LARGEST) return 1;
-    EACH_VECTOR(width) {
-        if (how == MODERATELY && ANY(GE(ABS(max[v]), C(MODERATE)))) return 0;
-        if (how == ONLINE) {
-            const Shift raised = row_shift(max[v], RAISED);
-            sum[v] = rescaled(sum[v], by[v].k - raised.k);
-            if (low) low[v] = rescaled(low[v], by[v].k - raised.k);
-            by[v] = raised;
+    for (size_t v = 0; v * LANES < width; v++) {
+        V two[2] = {t->max[v], C(0)};
+        if (what == LESSER || what == LESSER_OF_NEGATIVE) {
+            exps(moderately, 1, two, s, (Shift){t->bias[v], t->floor[v]}, &seen);
+            t->top[v] = two[0];
         }
-        sum[v] = sum[v] + (max[v] - max[v]); /* NaN if the largest is not finite */
+        const V rounded = t->sum[v] - t->low[v];
+        t->low[v] = (t->sum[v] - rounded) - t->low[v];
+        t->sum[v] = rounded;
+    }
+    return !moderately || is_moderate(seen);
+}
+static NOINLINE int tile_all_moderately(Row x, Row out, Tile *t, Scale s) { return tile_sums(1, ALL, x, out, t, s); }
+static NOINLINE int tile_all_by(Row x, Row out, Tile *t, Scale s) { return tile_sums(0, ALL, x, out, t, s); }
+static NOINLINE int tile_lesser_moderately(Row x, Tile *t, Scale s) { return tile_sums(1, LESSER, x, (Row){0}, t, s); }
+static NOINLINE int tile_lesser_by(Row x, Tile *t, Scale s) { return tile_sums(0, LESSER, x, (Row){0}, t, s); }
+static NOINLINE int tile_negative_lesser(int moderately, Row x, Tile *t, Scale s) {
+    return moderately ? tile_sums(1, LESSER_OF_NEGATIVE, x, (Row){0}, t, s) : tile_sums(0, LESSER_OF_NEGATIVE, x, (Row){0}, t, s);
+}
+static NOINLINE int tile_kept_moderately(Row x, Row out, Tile *t, Scale s) { return tile_sums(1, KEPT_LESSER, x, out, t, s); }
+static NOINLINE int tile_kept_by(Row x, Row out, Tile *t, Scale s) { return tile_sums(0, KEPT_LESSER, x, out, t, s); }
+
+static int tile_sums_of(int moderately, int what, Row x, Row out, Tile *t, const Call *c) {
+    if (what == ALL) return (moderately ? tile_all_moderately : tile_all_by)(x, out, t, c->s);
+    if (what == LESSER) return (moderately ? tile_lesser_moderately : tile_lesser_by)(x, t, c->size);
+    if (what == LESSER_OF_NEGATIVE) return tile_negative_lesser(moderately, x, t, c->size);
+    return (moderately ? tile_kept_moderately : tile_kept_by)(x, out, t, c->s);
+}
+
+static NOINLINE void tile_maxima(Row x, Tile *t, V sign) {
+    for (size_t v = 0; v * LANES < t->width; v++) t->max[v] = NOTHING;
+    for (size_t j = 0, end; j < t->n; j = end) {
+        end = j + TILE_BLOCK < t->n ? j + TILE_BLOCK : t->n;
+        for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
+            const int whole = i + LANES <= t->width;
+            V max = t->max[v];
+            for (size_t k = j; k < end; k++)
+                max = MAX(sign * (whole ? tile_load(1, x, k, i, t->width) : tile_load(0, x, k, i, t->width)), max);
+            t->max[v] = max;
+        }
+    }
+}
+
+/* The sums of a tile, kept in `out` where there is one, with the sinks. 0 where a row is left to exact_row. */
+static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile *t) {
+    const V sign = C(c->scale < 0 ? -1 : 1);
+    const Scale unit = scale_by(1);
+    V sink[TILE_VECTORS], seen = C(0);
+    for (size_t v = 0, i = 0; i < t->width && c->sink.data; v++, i += LANES) {
+        V e = sink[v] = sinks_of(c, first + i, t->width - i < LANES ? t->width - i : LANES);
+        exps(1, 1, &e, unit, no_shift(), &seen);
+    }
+    t->apart = out.at == x.at || !is_moderate(seen) || !tile_sums_of(1, what, x, out, t, c);
+    if (t->apart) {
+        tile_maxima(x, t, sign);
+        for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
+            const V size = t->max[v] * c->size.factor, largest = c->sink.data ? MAX(size, sink[v]) : size;
+            const M far = GE(ABS(largest), C(FAR));
+            const Shift by = shift_by(SELECT(far, C(0), largest));
+            if (c->sink.data && ANY(far)) return 0;
+            t->bias[v] = by.bias;
+            t->floor[v] = by.floor;
+            t->shift[v] = SELECT(far, sign * t->max[v], C(0));
+        }
+        tile_sums_of(0, what, x, out, t, c);
+    }
+    for (size_t v = 0; v * LANES < t->width && c->sink.data; v++) {
+        const V e = exp_by(sink[v], unit, (Shift){t->bias[v], t->floor[v]}), all = t->sum[v] + e;
+        t->low[v] = t->low[v] - sum_excess(t->sum[v], e, all);
+        t->sum[v] = all;
     }
     return 1;
 }
-#undef ENTRIES
 
-static ALWAYS_INLINE void finish_tile(int how, int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
-                                          const Factor *factor) {
-    V seen = C(0);
-    EACH_TILE_VECTOR(n, width, {
-        const Shift mine = how == MODERATELY ? no_shift() : by[v];
-        const Factor f = factor[v];
-        EACH_BLOCK_ENTRY {
-            const V e = row_exp(how, tile_load(whole, x, j, i, width, C(0)), mine, &seen);
-            tile_store(whole, streaming, out, j, i, width, times_factor(how, 1, e, f));
-        }
-    })
-    (void)seen;
-}
+/* What is done with each entry of a tile at last: with its exponential, which is kept or taken once more; with x; or, for a
+ * gradient, with an exponential or y */
+enum { MULTIPLY, MULTIPLY_AGAIN, SUBTRACT, GRADIENT_AGAIN, GRADIENT_OF_OUTPUT };
 
-/* `place` is NULL, or of the entry of each row that the sum leaves out */
-static NOINLINE int tile_take_moderately(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
-    if (place)
-        return sum_tile(MODERATELY, BUT_ONE, x, out, n, width, by, place, NULL, sum, low);
-    return sum_tile(MODERATELY, ALL, x, out, n, width, by, NULL, NULL, sum, low);
-}
-static NOINLINE void tile_finish_moderately(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
-                                         const Factor *factor) {
-    if (streaming)
-        finish_tile(MODERATELY, 1, x, out, n, width, by, factor);
-    else
-        finish_tile(MODERATELY, 0, x, out, n, width, by, factor);
-}
-
-static NOINLINE int tile_take_nearly(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
-    if (place)
-        return sum_tile(NEARLY, BUT_ONE, x, out, n, width, by, place, NULL, sum, low);
-    return sum_tile(NEARLY, ALL, x, out, n, width, by, NULL, NULL, sum, low);
-}
-static NOINLINE void tile_finish_nearly(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
-                                         const Factor *factor) {
-    if (streaming)
-        finish_tile(NEARLY, 1, x, out, n, width, by, factor);
-    else
-        finish_tile(NEARLY, 0, x, out, n, width, by, factor);
-}
-
-static NOINLINE int tile_take_from_afar(Row x, const Row *out, size_t n, size_t width, Shift *by, const V *place, V *sum, V *low) {
-    if (place)
-        return sum_tile(FROM_AFAR, BUT_ONE, x, out, n, width, by, place, NULL, sum, low);
-    return sum_tile(FROM_AFAR, ALL, x, out, n, width, by, NULL, NULL, sum, low);
-}
-static NOINLINE void tile_finish_from_afar(int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
-                                         const Factor *factor) {
-    if (streaming)
-        finish_tile(FROM_AFAR, 1, x, out, n, width, by, factor);
-    else
-        finish_tile(FROM_AFAR, 0, x, out, n, width, by, factor);
-}
-static NOINLINE int tile_sum_moderately(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
-    if (place)
-        return sum_tile(MODERATELY, BUT_ONE, x, NULL, n, width, by, place, max, sum, low);
-    return sum_tile(MODERATELY, ALL, x, NULL, n, width, by, NULL, max, sum, low);
-}
-static NOINLINE int tile_rest_moderately(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
-    return sum_tile(MODERATELY, BUT_LARGEST, x, NULL, n, width, by, NULL, max, sum, low);
-}
-
-static NOINLINE int tile_sum_online(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
-    if (place)
-        return sum_tile(ONLINE, BUT_ONE, x, NULL, n, width, by, place, max, sum, low);
-    return sum_tile(ONLINE, ALL, x, NULL, n, width, by, NULL, max, sum, low);
-}
-static NOINLINE int tile_rest_online(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
-    return sum_tile(ONLINE, BUT_LARGEST, x, NULL, n, width, by, NULL, max, sum, low);
-}
-
-static NOINLINE int tile_sum_from_afar(Row x, size_t n, size_t width, Shift *by, const V *place, V *max, V *sum, V *low) {
-    if (place)
-        return sum_tile(FROM_AFAR, BUT_ONE, x, NULL, n, width, by, place, max, sum, low);
-    return sum_tile(FROM_AFAR, ALL, x, NULL, n, width, by, NULL, max, sum, low);
-}
-static NOINLINE int tile_rest_from_afar(Row x, size_t n, size_t width, Shift *by, V *max, V *sum, V *low) {
-    return sum_tile(FROM_AFAR, BUT_LARGEST, x, NULL, n, width, by, NULL, max, sum, low);
-}
-
-static ALWAYS_INLINE void scale_tile_by(int how, Row out, size_t n, size_t width, const Factor *factor) {
-    EACH_TILE_VECTOR_BY(tile_block(out), n, width, {
-        const Factor f = factor[v];
-        EACH_BLOCK_ENTRY tile_store(whole, 0, out, j, i, width, times_factor(how, 1, tile_load(whole, out, j, i, width, C(0)), f));
-    })
-}
-static void scale_tile(int how, Row out, size_t n, size_t width, const Factor *factor) {
-    if (how == MODERATELY)
-        scale_tile_by(MODERATELY, out, n, width, factor);
-    else
-        scale_tile_by(NEARLY, out, n, width, factor);
-}
-
-static void no_shifts(size_t width, Shift *by) {
-    EACH_VECTOR(width) by[v] = no_shift();
-}
-
-/* As take_row for rows apart: how the exponentials of a tile were taken, by what and, unless moderately, the maxima */
-static int take_tile(Row x, const Row *out, size_t n, size_t width, int by_maximum, const V *place, Shift *by, V *max, V *sum,
-                         V *low) {
-    const int before = out && out->at == x.at;
-    no_shifts(width, by);
-    if (!by_maximum && !(before && !tile_is_moderate(x, n, width)) &&
-        (out ? tile_take_moderately(x, out, n, width, by, place, sum, low) : tile_sum_moderately(x, n, width, by, place, max, sum, low)))
-        return MODERATELY;
-    if (!by_maximum && !out && tile_sum_online(x, n, width, by, place, max, sum, low)) return NEARLY;
-    tile_maxima(x, n, width, max);
-    const int how = tile_shifts(max, width, by_maximum, by);
-    if (out)
-        (how == NEARLY ? tile_take_nearly : tile_take_from_afar)(x, out, n, width, by, place, sum, low);
-    else
-        tile_sum_from_afar(x, n, width, by, place, max, sum, low);
-    return how;
-}
-
-/* A tile's exponentials times the factors: those that are in `out` already, or taken once more. */
-static void finish_across(int how, int twice, int streaming, Row x, Row out, size_t n, size_t width, const Shift *by,
-                              Factor *factor) {
-    V least = C(1);
-    EACH_VECTOR(width) least = least_size(factor[v].scale, least);
-    how = how_to_finish(how, least);
-    EACH_VECTOR(width) factor[v] = power_apart(how, factor[v]);
-    if (twice)
-        EACH_STREAMED(streaming, TILE_BLOCK, out, n, width, {
-            HOW(how, tile_finish_moderately, tile_finish_nearly, tile_finish_from_afar, direct, from_entry(x, start), to, count, width, by, factor);
-        })
-    else
-        scale_tile(how, entries_of(1, out, 0, n), n, width, factor);
-}
-
-static void softmax_across(int streaming, Row x, Row out, size_t n, size_t width, const T *weight) {
-    if (weight && width > 1 && !are_ordinary(weight, width)) { /* each by itself: no other's bits hang on a weight */
-        for (size_t i = 0; i < width; i++) softmax_across(0, (Row){x.at + i, x.step}, (Row){out.at + i, out.step}, n, 1, weight + i);
-        return;
-    }
-    V max[TILE_VECTORS] = {C(0)}, sum[TILE_VECTORS], low[TILE_VECTORS];
-    Shift by[TILE_VECTORS];
+typedef struct {
+    Row x, grad, out;
+    int exactly; /* the factor is the scale */
+    Scale s; /* of the exponentials, or the size */
+    V sign, scale; /* of the gradients */
     Factor factor[TILE_VECTORS];
-    const int twice = tile_twice(streaming, x, out, n, width);
-    const int how = take_tile(x, twice ? NULL : &out, n, width, weight && !are_ordinary(weight, width), NULL, by, max, sum, low);
-    EACH_VECTOR(width) {
-        V over = C(1);
-        if (weight) over = LOAD_SOME(weight + i, width - i, C(0));
-        factor[v] = quotient_of(over, sum[v], low[v]);
-    }
-    finish_across(how, twice, streaming, x, out, n, width, by, factor);
-}
+    V mean[TILE_VECTORS]; /* or the logarithms */
+} TileEnd;
 
-/* As log_sums for rows apart */
-static NOINLINE void tile_log_sums(Row x, size_t n, size_t width, T *high, T *low) {
-    Shift by[TILE_VECTORS];
-    V max[TILE_VECTORS], rest[TILE_VECTORS], lost[TILE_VECTORS];
-    T array[5][LANES];
-    no_shifts(width, by);
-    if (!tile_rest_moderately(x, n, width, by, max, rest, lost) && !tile_rest_online(x, n, width, by, max, rest, lost)) {
-        tile_maxima(x, n, width, max);
-        tile_shifts(max, width, 0, by);
-        tile_rest_from_afar(x, n, width, by, max, rest, lost);
-    }
-    EACH_VECTOR(width) {
-        STORE(array[0], rest[v]);
-        STORE(array[1], max[v]);
-        STORE(array[2], by[v].shift);
-        STORE(array[3], by[v].k);
-        STORE(array[4], lost[v]);
-        logarithms(array[0], array[4], NULL, array[1], array[2], array[3], high + i, low + i, LANES);
+static ALWAYS_INLINE void finish_entries_of(int end, int apart, int log, int whole, int streaming, const TileEnd *f,
+                                            const Tile *t, size_t j, size_t last, size_t i, size_t v) {
+    const Scale s = f->s, unit = scale_by(1);
+    const Shift by = {t->bias[v], t->floor[v]};
+    const V shift = t->shift[v], mean = f->mean[v], max = t->max[v];
+    const Factor factor = f->factor[v];
+    BY_FOUR for (; j < last; j++) {
+        V e = tile_load(whole, f->x, j, i, t->width);
+        if (end == MULTIPLY_AGAIN || end == GRADIENT_AGAIN) e = exp_by(e - shift, s, by);
+        if (end == MULTIPLY || end == MULTIPLY_AGAIN) e = times_factor(apart, e, factor);
+        if (end == SUBTRACT) e = log_entry(f->exactly, FMA(e - shift, f->sign, -max), s, mean);
+        if (end == GRADIENT_AGAIN || end == GRADIENT_OF_OUTPUT) {
+            const V grad = tile_load(whole, f->grad, j, i, t->width);
+            const int from = end == GRADIENT_AGAIN ? FROM_EXPONENTIALS : FROM_OUTPUT;
+            e = gradient_of(log, probability(log, from, e, factor.scale, unit), grad, f->scale, mean);
+        }
+        tile_store(whole, streaming, f->out, j, i, t->width, e);
     }
 }
 
-static ALWAYS_INLINE void subtract_tile(int streaming, Row x, Row out, size_t n, size_t width, const T *high, const T *low) {
-    EACH_TILE_VECTOR_BY(tile_block(x), n, width, {
-        const V first_part = LOAD(high + i), rest = LOAD(low + i);
-        EACH_BLOCK_ENTRY tile_store(whole, streaming, out, j, i, width, (tile_load(whole, x, j, i, width, C(0)) - first_part) - rest);
-        (void)v;
-    })
+static ALWAYS_INLINE void finish_tile_by(int end, int apart, int log, int streaming, const TileEnd *f, const Tile *t) {
+    const size_t block = end >= GRADIENT_AGAIN ? PAIR_BLOCK : tile_block(f->x);
+    for (size_t j = 0, last; j < t->n; j = last) {
+        last = j + block < t->n ? j + block : t->n;
+        for (size_t v = 0, i = 0; i < t->width; v++, i += LANES)
+            if (i + LANES <= t->width)
+                finish_entries_of(end, apart, log, 1, streaming, f, t, j, last, i, v);
+            else
+                finish_entries_of(end, apart, log, 0, streaming, f, t, j, last, i, v);
+    }
+}
+static NOINLINE void multiply_tile(int apart, const TileEnd *f, const Tile *t) {
+    apart ? finish_tile_by(MULTIPLY, 1, 0, 0, f, t) : finish_tile_by(MULTIPLY, 0, 0, 0, f, t);
+}
+static NOINLINE void multiply_tile_again(int apart, int streaming, const TileEnd *f, const Tile *t) {
+    if (streaming)
+        apart ? finish_tile_by(MULTIPLY_AGAIN, 1, 0, 1, f, t) : finish_tile_by(MULTIPLY_AGAIN, 0, 0, 1, f, t);
+    else
+        apart ? finish_tile_by(MULTIPLY_AGAIN, 1, 0, 0, f, t) : finish_tile_by(MULTIPLY_AGAIN, 0, 0, 0, f, t);
+}
+static NOINLINE void subtract_tile(int streaming, const TileEnd *f, const Tile *t) {
+    streaming ? finish_tile_by(SUBTRACT, 0, 0, 1, f, t) : finish_tile_by(SUBTRACT, 0, 0, 0, f, t);
+}
+static NOINLINE void gradient_tile(int what, int streaming, const TileEnd *f, const Tile *t) {
+    if (what == SOFTMAX_BACKWARD)
+        finish_tile_by(GRADIENT_AGAIN, 0, 0, 0, f, t);
+    else if (what == LOG_SOFTMAX_BACKWARD)
+        finish_tile_by(GRADIENT_AGAIN, 0, 1, 0, f, t);
+    else if (what == SOFTMAX_FROM_OUTPUT)
+        streaming ? finish_tile_by(GRADIENT_OF_OUTPUT, 0, 0, 1, f, t) : finish_tile_by(GRADIENT_OF_OUTPUT, 0, 0, 0, f, t);
+    else
+        streaming ? finish_tile_by(GRADIENT_OF_OUTPUT, 0, 1, 1, f, t) : finish_tile_by(GRADIENT_OF_OUTPUT, 0, 1, 0, f, t);
 }
 
-static void log_softmax_across(int streaming, Row x, Row out, size_t n, size_t width) {
-    ALIGNED T high[TILE], low[TILE];
-    tile_log_sums(x, n, width, high, low);
-    EACH_STREAMED(streaming, TILE_BLOCK, out, n, width, {
-        if (direct)
-            subtract_tile(1, x, to, n, width, high, low);
+/* The sums of the gradients, or of their products with y or the exponentials, to `dot` */
+static ALWAYS_INLINE void tile_dots_by(int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
+    V carry[TILE_VECTORS];
+    for (size_t v = 0; v * LANES < t->width; v++) dot[v] = carry[v] = C(0);
+    for (size_t j = 0, end; j < t->n; j = end) {
+        end = j + PAIR_BLOCK < t->n ? j + PAIR_BLOCK : t->n;
+        for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
+            const int whole = i + LANES <= t->width;
+            V sum = C(0);
+            for (size_t k = j; k < end; k++) {
+                V g = whole ? tile_load(1, grad, k, i, t->width) : tile_load(0, grad, k, i, t->width);
+                if (!is_log(what)) {
+                    V p = whole ? tile_load(1, y, k, i, t->width) : tile_load(0, y, k, i, t->width);
+                    if (what == SOFTMAX_BACKWARD) p = exp_by(p - t->shift[v], s, (Shift){t->bias[v], t->floor[v]});
+                    sum = FMA(p, g, sum);
+                } else
+                    sum = sum + g;
+            }
+            dot[v] = add_carried(dot[v], sum, carry + v);
+        }
+    }
+}
+static NOINLINE void tile_dots(int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
+    if (is_log(what))
+        tile_dots_by(LOG_SOFTMAX_BACKWARD, y, grad, t, s, dot);
+    else if (what == SOFTMAX_BACKWARD)
+        tile_dots_by(SOFTMAX_BACKWARD, y, grad, t, s, dot);
+    else
+        tile_dots_by(SOFTMAX_FROM_OUTPUT, y, grad, t, s, dot);
+}
+
+/* Whether what is written to a tile is whole lines */
+static inline int is_of_lines(Row t) { return (uintptr_t)t.at % 64 == 0 && t.step % LINE == 0; }
+
+/* Whether a tile's exponentials are taken once more, rather than written and scaled in place: where there is no room, and
+ * where this takes less */
+static inline int tile_twice(int streaming, Row x, Row out, size_t n, size_t width) {
+    if (n * width > TILE_ENTRIES) return 1;
+    return FAST && (streaming ? n >= 128 && is_of_lines(out) : n >= 256 && x.at == out.at);
+}
+
+/* A tile; 0 where a row is left to exact_row. Nothing is written then. */
+static int across_tile(const Call *c, size_t first, size_t width, int streamed) {
+    const Row x = row_of(c->x, first), out = c->what == LOGSUMEXP ? (Row){NULL, 0} : row_of(c->out, first);
+    const int streaming = streamed && is_of_lines(out), from_output = is_from_output(c->what), log = is_log(c->what);
+    const int twice = tile_twice(streaming, x, out, c->n, width), keeps = (c->what == SOFTMAX || c->what == WEIGHTED) && !twice;
+    const int what = !needs_rest(c->what) ? ALL : c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;
+    Tile t = {.n = c->n, .width = width, .apart = 0};
+    TileEnd f = {.x = x, .out = out, .exactly = c->scale == (T)c->scale, .s = c->s, .scale = c->s.factor};
+    if (c->what == WEIGHTED)
+        for (size_t i = 0; i < width; i++)
+            if (!is_ordinary(*entry_at(c->first, first + i))) return 0;
+    for (size_t v = 0; v < TILE_VECTORS && from_output; v++) t.sum[v] = C(1);
+    if (!from_output && !take_tile(what, c, first, x, keeps ? out : (Row){NULL, 0}, &t)) return 0;
+    if (is_backward(c->what)) {
+        f.grad = row_of(c->first, first);
+        tile_dots(c->what, x, f.grad, &t, c->s, f.mean);
+    }
+    f.sign = C(c->scale < 0 ? -1 : 1);
+    int apart = t.apart;
+    for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
+        const size_t count = width - i < LANES ? width - i : LANES;
+        if (needs_rest(c->what)) {
+            f.mean[v] = log_of_rest(t.sum[v], t.low[v], t.max[v], c->size, (Shift){t.bias[v], t.floor[v]});
+            continue;
+        }
+        if (!from_output) f.factor[v] = quotient_of(c->what == WEIGHTED ? numbers_of(c->first, first + i, count) : C(1), t.sum[v], t.low[v]);
+        apart |= !from_output && has_small_factor(SELECT(FIRST(count), f.factor[v].scale, C(1)));
+        if (!is_backward(c->what)) continue;
+        if (c->what == SOFTMAX_BACKWARD) f.mean[v] = f.mean[v] * f.factor[v].scale;
+        f.mean[v] = SELECT(FIRST(count), f.mean[v] * c->s.factor, C(0));
+        if (is_left(log && from_output, f.mean[v])) return 0;
+        if (log && from_output) f.mean[v] = f.mean[v] * C(LOWER);
+    }
+    if (c->what == LOGSUMEXP)
+        for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
+            T max[LANES], logs[LANES];
+            STORE(max, t.max[v] + f.sign * t.shift[v]);
+            STORE(logs, f.mean[v]);
+            for (size_t k = 0; k < LANES && i + k < width; k++) put_logsumexp(c, first + i + k, max[k], logs[k]);
+        }
+    else if (c->what == LOG_SOFTMAX) {
+        f.s = c->size;
+        subtract_tile(streaming, &f, &t);
+    } else if (is_backward(c->what))
+        gradient_tile(c->what, streaming, &f, &t);
+    else {
+        for (size_t v = 0; v * LANES < width && apart; v++) f.factor[v] = power_apart(f.factor[v]);
+        if (keeps) f.x = out;
+        if (keeps)
+            multiply_tile(apart, &f, &t);
         else
-            subtract_tile(0, entries_of(backwards, x, start, count), entries_of(backwards, to, 0, count), count, width, high, low);
-    })
+            multiply_tile_again(apart, streaming, &f, &t);
+    }
+    return 1;
+}
+
+/* How many of the rows from `row` on make a tile. Of many tiles all but the first start with a whole line. */
+static size_t tile_rows(size_t tile, Operand out, size_t row, size_t rows) {
+    const size_t beyond = (uintptr_t)out.data / sizeof(T) % LINE, before = beyond ? LINE - beyond : 0;
+    const size_t head = row == 0 && rows >= 4 * tile ? before : 0;
+    return head ? tile - LINE + head : rows - row < tile ? rows - row : tile;
+}
+
+static NOINLINE void across_rows(const Call *c, int streaming) {
+    const int kept = (c->what == SOFTMAX || c->what == WEIGHTED) && !(FAST && (streaming || c->x.data == c->out.data));
+    const size_t tile = tile_width(kept, is_large(2 * c->rows, c->n), c->n);
+    for (size_t row = 0, width; row < c->rows; row += width) {
+        width = tile_rows(tile, c->out, row, c->rows);
+        if (across_tile(c, row, width, streaming)) continue;
+        for (size_t r = row; r < row + width; r++) /* each by itself: no other's bits hang on it */
+            if (!across_tile(c, r, 1, 0)) exact_row(c, r);
+    }
 }

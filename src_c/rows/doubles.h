@@ -11,13 +11,6 @@ static inline f64_v f64_exp_by(f64_v x, f64_v by) {
     return f64_scaled(f64_set(1) + t, k);
 }
 
-/* The same to the digits that logarithms of the precision need */
-static inline f64_v exp_for_logarithm(f64_v x, f64_v by) {
-    if (sizeof(T) == sizeof(double)) return f64_exp_by(x, by);
-    f64_v k, whole, t = short_expm1_remainder(x, &k, &whole);
-    return f64_scaled(f64_set(1) + t, k - by);
-}
-
 /* s + term, with the rounding of the sum carried to the next: entries of any number add up in order */
 static inline f64_v f64_add_carried(f64_v s, f64_v term, f64_v *carry) {
     f64_v corrected = term - *carry, next = s + corrected;
@@ -38,11 +31,25 @@ static inline double f64_total(f64_v sum, f64_v carry) {
     return high + low;
 }
 
-#ifndef HAVE_FOLDS
-/* The sums of as many vectors as there are lanes, one in each */
-static inline f64_v f64_sums(const f64_v *rows) {
-    double sums[f64_lanes];
-    for (int i = 0; i < f64_lanes; i++) sums[i] = f64_sum(rows[i]);
-    return f64_load(sums);
-}
+/* a * b - product, where it is finite */
+static inline f64_v product_low(f64_v a, f64_v b, f64_v product) {
+#ifdef HAVE_FMA
+    const f64_v low = f64_fma(a, b, -product);
+#else
+    const f64_v a1 = f64_cut(a), b1 = f64_cut(b), a2 = a - a1, b2 = b - b1;
+    const f64_v low = ((a1 * b1 - product) + (a1 * b2 + a2 * b1)) + a2 * b2;
 #endif
+    return f64_select(f64_gt(f64_set(HUGE_VAL), f64_abs(low)), low, f64_set(0));
+}
+
+/* a + b - sum, where it is finite */
+static inline f64_v sum_low(f64_v a, f64_v b, f64_v sum) {
+    const f64_v back = sum - a, low = (a - (sum - back)) + (b - back);
+    return f64_select(f64_gt(f64_set(HUGE_VAL), f64_abs(low)), low, f64_set(0));
+}
+
+static inline double first_lane(f64_v a) {
+    double lanes[f64_lanes];
+    f64_store(lanes, a);
+    return lanes[0];
+}

@@ -42,29 +42,6 @@ static void read_part(const Logits *l, size_t start, size_t count, double *x, un
     for (size_t i = count; i % f64_lanes; i++) x[i] = -HUGE_VAL;
 }
 
-/* a * b - product, where it is finite */
-static inline f64_v product_low(f64_v a, f64_v b, f64_v product) {
-#ifdef HAVE_FMA
-    const f64_v low = f64_fma(a, b, -product);
-#else
-    const f64_v a1 = f64_cut(a), b1 = f64_cut(b), a2 = a - a1, b2 = b - b1;
-    const f64_v low = ((a1 * b1 - product) + (a1 * b2 + a2 * b1)) + a2 * b2;
-#endif
-    return f64_select(f64_gt(f64_set(HUGE_VAL), f64_abs(low)), low, f64_set(0));
-}
-
-/* a + b - sum, where it is finite */
-static inline f64_v sum_low(f64_v a, f64_v b, f64_v sum) {
-    const f64_v back = sum - a, low = (a - (sum - back)) + (b - back);
-    return f64_select(f64_gt(f64_set(HUGE_VAL), f64_abs(low)), low, f64_set(0));
-}
-
-static inline double first_lane(f64_v a) {
-    double lanes[f64_lanes];
-    f64_store(lanes, a);
-    return lanes[0];
-}
-
 static void part_from(const Logits *l, size_t start, size_t count, Part *part) {
     read_part(l, start, count, part->high, part->kept);
     const int exactly = sizeof(T) == sizeof(double);

@@ -1,5 +1,5 @@
-/* The cross entropy of rows of logits. It serves any target and stride in double. Contiguous rows with an index as target take a
- * way as fast as a softmax. */
+/* The cross entropy of rows of logits. Targets that are indices take the ways of a softmax. All others go row by row in
+ * double. */
 
 /* What a target is of an entry: (1 - s) times 1 at the index or its own entry of a distribution, and s / n */
 typedef struct {
@@ -28,7 +28,8 @@ static void loss_exactly(const Logits *l, Target t, double grad, T *loss, const 
         part_from(l, start, count, &part);
         read_target(t, start, count, target);
         PART_VECTORS(count) {
-            const f64_v share = f64_load(target + i), log = f64_load(part.high + i) + (f64_load(part.low + i) - f64_set(log_rest));
+            const f64_v share = f64_load(target + i);
+            const f64_v log = f64_load(part.high + i) + (f64_load(part.low + i) - f64_set(log_rest));
             const f64_m counts = f64_gt(f64_abs(share), f64_set(0));
             const f64_v term = f64_select(f64_nan(share), share, f64_select(counts, -share * log, f64_set(0)));
             const f64_m endless = f64_gt(f64_abs(term), f64_set(0x1.fffffffffffffp1023));
@@ -56,343 +57,307 @@ static void loss_exactly(const Logits *l, Target t, double grad, T *loss, const 
     }
 }
 
-/* The losses of rows are far + log1p(ratio). Where the target is not hopelessly small, ratio is the sum of the others over its own
- * exponential; otherwise far is what the largest entry is ahead of it, and ratio the sum less the largest over the largest. Neither
- * hangs on how the exponentials were taken, so that no row's bits do. */
-#define FAR_RATIO ((T)0x1p60)
-static ALWAYS_INLINE M near_terms(V rest, V mine, T *far, T *ratio) {
-    const V quotient = rest / mine;
-    STORE(far, C(0));
-    STORE(ratio, quotient);
-    return GE(quotient, C(FAR_RATIO)); /* which will not do */
-}
-static ALWAYS_INLINE void far_terms(M is_far, V rest, V mine, V top, V x, V max, T *far, T *ratio) {
-    STORE(far, SELECT(is_far, max - x, C(0)));
-    STORE(ratio, SELECT(is_far, ((rest - top) + mine) / top, LOAD(ratio)));
-}
-
-static T exp_of_entry(T x, V k) {
-    T lanes[LANES];
-    STORE(lanes, exp_by(C(x), k));
-    return lanes[0];
-}
-
-/* One contiguous row: weight * (softmax - 1 at the index), where there is an `out`. 0 where it is left to loss_exactly. */
-static int index_along(Line *line, Row x, size_t index, T weight, const Row *out, size_t n, T *far, T *ratio) {
-    T buffer[ROW_CHUNK];
-    const int twice = out && taken_twice(line, n);
-    const Row row = {n <= ROW_CHUNK || !out ? buffer : out->at, 1};
-    const int over = out && row.at == x.at && !twice; /* exponentials are written over x: its maximum may be asked for */
-    const T entry = x.at[index], first = over ? row_maximum(x, n) : 0;
-    if (how_far(first) == FROM_AFAR) return 0;
-    const Taken taken = take_row(x, out && !twice ? &row : NULL, n, 0, index);
-    if (taken.how == FROM_AFAR) return 0;
-    const T rest = taken.sum, mine = out && !twice ? row.at[index] : exp_of_entry(entry, taken.by.k);
-    *far = 0;
-    *ratio = rest / mine;
-    if (*ratio >= FAR_RATIO) {
-        const T max = over ? first : taken.how == MODERATELY ? row_maximum(x, n) : taken.max, top = exp_of_entry(max, taken.by.k);
-        *far = max - entry;
-        *ratio = ((rest - top) + mine) / top;
-    }
-    if (!out) return 1;
-    const Factor quotient = quotient_of(C(weight), C(rest + mine), C(0));
-    const int how = how_to_finish(taken.how, least_size(quotient.scale, C(1)));
-    const Factor factor = power_apart(how, quotient);
-    if (twice) {
-        T product[LANES];
-        STORE(product, times_factor(how, LOW_FACTORS, C(-rest), factor));
-        HOW(how, exponentials_moderately, exponentials_nearly, exponentials_from_afar, line, x.at, out->at, n, taken.by, factor);
-        if (line) flush_line(line);
-        out->at[index] = product[0];
-    } else {
-        row.at[index] = -rest;
-        HOW(how, scale_moderately, scale_nearly, scale_from_afar, line, row.at, out->at, n, factor);
-    }
-    return 1;
-}
-
-/* A batch of short rows, with what is at `target` for each; without an `out` there is no gradient. 0 where one of them is left to
- * loss_exactly. */
-static int index_short(const T *x, T *out, Group g, const int64_t *index, const T *weight, T *far, T *ratio, Line *behind) {
-    ALIGNED T buffer[SHORT_BUFFER], rest[SHORT_ROWS], sum[SHORT_ROWS], low[SHORT_ROWS], mine[SHORT_ROWS];
-    T *e = scratch_of(behind, out, buffer);
-    Shifts by;
-    group_exponentials(x, e, g, 0, &by, behind);
-    if (by.how == FROM_AFAR) return 0;
-    T *target = e;
-    for (size_t r = 0; r < g.rows; r++, target += g.n) {
-        mine[r] = target[index[r]];
-        target[index[r]] = 0;
-    }
-    for (size_t r = g.rows; r % LANES; r++) mine[r] = 0;
-    row_sums(e, g, rest);
-    int has_maxima = by.how != MODERATELY;
-    for (size_t r = 0; r < g.rows; r += LANES) {
-        const V own = LOAD(mine + r), others = LOAD(rest + r);
-        const M is_far = near_terms(others, own, far + r, ratio + r);
-        STORE(sum + r, others + own);
-        STORE(low + r, C(0));
-        if (!ANY(is_far)) continue;
-        T entry[LANES] = {0};
-        for (size_t i = 0; i < LANES && r + i < g.rows; i++) entry[i] = x[(r + i) * g.n + (size_t)index[r + i]];
-        if (!has_maxima) row_maxima(x, g, by.max);
-        has_maxima = 1;
-        const V top = exp_by(LOAD(by.max + r), by.how == MODERATELY ? C(0) : LOAD(by.k + r));
-        far_terms(is_far, others, own, top, LOAD(entry), LOAD(by.max + r), far + r, ratio + r);
-    }
-    if (!out) return 1;
-    target = e;
-    for (size_t r = 0; r < g.rows; r++, target += g.n) target[index[r]] = -rest[r];
-    divide_short(by.how, e, out, g, weight, sum, low);
-    return 1;
-}
-
-/* A tile of rows side by side */
-static int index_across(int streaming, Row x, const int64_t *index, const T *weight, const Row *out, size_t n, size_t width, T *far,
-                            T *ratio) {
-    V max[TILE_VECTORS] = {C(0)}, rest[TILE_VECTORS], place[TILE_VECTORS];
-    Factor factor[TILE_VECTORS] = {{C(0), C(0), C(0)}};
-    ALIGNED T entry[TILE] = {0}, at[TILE] = {0}, product[TILE];
-    Shift by[TILE_VECTORS];
-    for (size_t i = 0; i < width; i++) {
-        at[i] = (T)index[i];
-        entry[i] = x.at[index[i] * x.step + (ptrdiff_t)i];
-    }
-    EACH_VECTOR(width) place[v] = LOAD(at + i);
-    const int twice = tile_twice(streaming, x, out ? *out : (Row){NULL, 0}, n, width);
-    int has_maxima = out && out->at == x.at && !twice; /* exponentials are written over x */
-    if (has_maxima) tile_maxima(x, n, width, max);
-    if (has_maxima && tile_shifts(max, width, 0, by) == FROM_AFAR) return 0;
-    const int how = take_tile(x, twice ? NULL : out, n, width, 0, place, by, max, rest, NULL);
-    if (how == FROM_AFAR) return 0;
-    has_maxima |= how != MODERATELY;
-    EACH_VECTOR(width) {
-        const V own = LOAD(entry + i), mine = exp_by(own, by[v].k);
-        const M is_far = near_terms(rest[v], mine, far + i, ratio + i);
-        factor[v] = quotient_of(LOAD_SOME(weight + i, width - i, C(0)), rest[v] + mine, C(0));
-        STORE(product + i, times_factor(NEARLY, LOW_FACTORS, -rest[v], power_apart(NEARLY, factor[v])));
-        if (!ANY(is_far)) continue;
-        if (!has_maxima) tile_maxima(x, n, width, max);
-        has_maxima = 1;
-        far_terms(is_far, rest[v], mine, exp_by(max[v], by[v].k), own, max[v], far + i, ratio + i);
-    }
-    if (!out) return 1;
-    finish_across(how, twice, streaming, x, *out, n, width, by, factor);
-    for (size_t i = 0; i < width; i++) out->at[index[i] * out->step + (ptrdiff_t)i] = product[i];
-    return 1;
-}
-
-enum { LOSS = 1, GRADIENT = 2, BOTH = 3 };
-
-/* The operands of a loss: grad, logits, target, label_smoothing -> loss, gradient; without those that are not there */
+/* A loss and its gradient: grad, logits, target, label_smoothing -> loss, gradient; those that are not there have no data */
 typedef struct {
-    Operand grad, logits, target, smoothing, loss, out;
-    int what, distribution;
-    size_t n;
-    LossCall *call; /* or NULL */
+    Call c; /* first, x and out are the weight, the logits and the gradient */
+    Operand target, smoothing, loss;
+    int distribution, wrong; /* whether a target was not in range */
+    size_t all_rows; /* of the whole call, of which this may be a part */
 } Losses;
 
-/* Targets that are no index in range. A row that is ignored does not count: its results are 0. A wrong target names no entry: its results are NaN.
- * The callers of these loops have refused wrong targets. One that is met here was written by another thread meanwhile. */
+/* Targets that are no index in range. A row that is ignored does not count: its results are 0. A wrong target names no
+ * entry: its results are NaN. The callers of these loops have refused wrong targets. One that is met here was written by
+ * another thread meanwhile. */
 enum { IGNORED = -1, WRONG = -2 };
 
-static inline int64_t checked_index(int64_t index, size_t n) {
-    return index == IGNORED || (uint64_t)index < n ? index : WRONG;
-}
-
-/* Copies and checks the targets of rows. Only this copy is used afterwards: other threads may write the caller's memory. Returns whether all are
- * indices in range. */
-static int read_indices(const Losses *a, size_t row, size_t rows, int64_t *index) {
-    const int64_t *at = (const int64_t *)(a->target.data + (ptrdiff_t)row * a->target.outer);
+/* Copies and checks the targets of rows. Only this copy is used afterwards: other threads may write the caller's memory.
+ * Returns whether all are indices in range. */
+static int read_indices(Losses *a, size_t row, size_t rows, int64_t *index) {
     int64_t all = 0;
-    if (a->target.outer == sizeof(int64_t)) {
-        for (size_t i = 0; i < rows; i += 8) PREFETCH(at + rows + i); /* the next batch's */
-        memcpy(index, at, rows * sizeof(int64_t));
-    } else
-        for (size_t i = 0; i < rows; i++) index[i] = NUMBER_AT(int64_t, a->target, row + i);
+    for (size_t i = 0; i < rows; i++) index[i] = NUMBER_AT(int64_t, a->target, row + i);
     SETTLE(index);
     for (size_t i = 0; i < rows; i++) {
-        index[i] = checked_index(index[i], a->n);
+        if (index[i] != IGNORED && (uint64_t)index[i] >= a->c.n) index[i] = WRONG;
+        a->wrong |= index[i] == WRONG;
         all |= index[i];
     }
-    if (all < 0 && a->call)
-        for (size_t i = 0; i < rows; i++) a->call->wrong |= index[i] == WRONG;
     return all >= 0;
 }
 
 /* One row, by its index, which has been checked, or its distribution */
 static void exact_loss(const Losses *a, size_t row, int64_t index) {
-    const Row distribution = row_of(a->target, row), out = row_of(a->out, row);
+    const Row distribution = row_of(a->target, row), out = row_of(a->c.out, row);
     const double smoothing = NUMBER_AT(double, a->smoothing, row);
-    const Target t = {a->distribution ? &distribution : NULL, index, 1 - smoothing, smoothing / (double)a->n};
-    T *loss = a->what & LOSS ? entry_at(a->loss, row) : NULL;
+    const Target t = {a->distribution ? &distribution : NULL, index, 1 - smoothing, smoothing / (double)a->c.n};
+    T *loss = a->loss.data ? entry_at(a->loss, row) : NULL;
     if (index < 0) {
         const T value = index == IGNORED ? 0 : (T)NAN_VALUE;
         if (loss) *loss = value;
-        for (size_t j = 0; j < a->n && a->what & GRADIENT; j++) out.at[(ptrdiff_t)j * out.step] = value;
+        if (a->c.out.data) fill_entries(out.at, out.step, 0, a->c.n, value);
         return;
     }
-    Logits l = logits_of(row_of(a->logits, row), a->n);
+    Logits l = logits_of(row_of(a->c.x, row), a->c.n);
     find_largest(&l, -HUGE_VAL);
-    loss_exactly(&l, t, a->what & GRADIENT ? NUMBER_AT(T, a->grad, row) : 0, loss, a->what & GRADIENT ? &out : NULL);
+    loss_exactly(&l, t, a->c.out.data ? *entry_at(a->c.first, row) : 0, loss, a->c.out.data ? &out : NULL);
 }
 
-static void exact_losses(const Losses *a, size_t rows) {
-    for (size_t row = 0; row < rows; row++) {
-        int64_t index = 0;
-        if (!a->distribution) read_indices(a, row, 1, &index);
-        exact_loss(a, row, index);
+/* Of the rows of a vector: x and e of the target, the loss, and the weight over the sum. The gradient at the target is
+ * `others` times this factor: the sum of the other exponentials, negative, which is small where the target dominates. */
+typedef struct {
+    ALIGNED T x[LANES], loss[LANES], others[LANES], scale[LANES], low[LANES], power[LANES];
+} Terms;
+
+/* Returns whether a product with a moderate exponential might be subnormal. */
+static int find_terms(Terms *t, V weight, V rest, V rest_low, V top, V max, V shift, Shift by, Scale unit, size_t count) {
+    const V less = (LOAD(t->x) - shift) - max, sum = rest + top, low = rest_low - sum_excess(rest, top, sum);
+    const V e = exp_by(LOAD(t->x) - shift, unit, by);
+    Factor f = quotient_of(weight, sum, low);
+    STORE(t->loss, log_of_rest(rest, rest_low, max, unit, by) - less);
+    STORE(t->others, -SELECT(GE(less, C(0)), rest, sum - e));
+    STORE(t->scale, f.scale);
+    STORE(t->low, f.low);
+    return has_small_factor(SELECT(FIRST(count), f.scale, C(1)));
+}
+
+/* The gradient at the target of a row */
+static T own_gradient(int apart, const Terms *t, size_t i) {
+    T own[LANES];
+    STORE(own, times_factor(apart, C(t->others[i]), (Factor){C(t->scale[i]), C(t->low[i]), C(t->power[i])}));
+    return own[0];
+}
+
+static void put_losses(const Losses *a, const Terms *t, size_t row, size_t count) {
+    for (size_t i = 0; i < count && a->loss.data; i++) *entry_at(a->loss, row + i) = t->loss[i];
+}
+
+/* The logits at the targets of rows, which are read before gradients go over them */
+static void read_logits(const Losses *a, size_t row, const int64_t *index, size_t count, T *x) {
+    for (size_t i = 0; i < LANES; i++) x[i] = 0;
+    for (size_t i = 0; i < count; i++) {
+        const Row from = row_of(a->c.x, row + i);
+        x[i] = from.at[(ptrdiff_t)index[i] * from.step];
     }
 }
 
-static void finish_losses(const Losses *a, size_t row, size_t rows, const T *far, T *ratio) {
-    far_logarithms(far, ratio, rows);
-    if (a->loss.outer == sizeof(T))
-        memcpy(entry_at(a->loss, row), ratio, rows * sizeof(T));
+/* A batch of each way; 0 where a row is left to loss_exactly. Nothing is written then. */
+static int flat_losses(Losses *a, Buffers *f, Batch *b, const int32_t *row_of, size_t row, size_t count,
+                       const int64_t *index, Stream *stream) {
+    const Call *c = &a->c;
+    ALIGNED T scale[SHORT_ROWS], low[SHORT_ROWS], power[SHORT_ROWS];
+    b->g = group_of(count, c->n, row_of);
+    b->mask = NULL;
+    b->x = dense_rows(c->x, row, b, 0, f->x);
+    b->e = f->e;
+    if (!take_batch(c, b, f->x, stream)) return 0;
+    row_rests(b->e, b->g, b->sum, b->low, b->top);
+    int apart = b->apart;
+    for (size_t r = 0; r < count; r += LANES) {
+        const size_t some = count - r < LANES ? count - r : LANES;
+        const V shift = LOAD(b->shift + r);
+        Terms t;
+        read_logits(a, row + r, index + r, some, t.x);
+        apart |= find_terms(&t, c->out.data ? numbers_of(c->first, row + r, some) : C(1), LOAD(b->sum + r),
+                            LOAD(b->low + r), LOAD(b->top + r), LOAD(b->max + r) - shift, shift,
+                            (Shift){LOAD(b->bias + r), LOAD(b->floor + r)}, c->s, some);
+        put_losses(a, &t, row + r, some);
+        memcpy(scale + r, t.scale, sizeof t.scale);
+        memcpy(low + r, t.low, sizeof t.low);
+        for (size_t i = 0; i < some; i++) b->e[(r + i) * c->n + (size_t)index[r + i]] = t.others[i];
+    }
+    if (!c->out.data) return 1;
+    if (apart) powers_apart(scale, low, power, count);
+    const int direct = c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
+    T *const to = entry_at(c->out, row), *out = stream ? stream_room(stream) : direct ? to : f->out;
+    if (apart)
+        multiply_flat(1, b, out, scale, low, power);
     else
-        for (size_t i = 0; i < rows; i++) *entry_at(a->loss, row + i) = ratio[i];
-}
-
-/* Rows of n entries from `from` to `to`, with the steps of each in bytes: from entry to entry, and from row to row */
-static void copy_rows(const char *from, ptrdiff_t inner, ptrdiff_t outer, char *to, ptrdiff_t to_inner, ptrdiff_t to_outer, size_t rows,
-                          size_t n) {
-    for (size_t j = 0; j < n; j++)
-        for (size_t i = 0; i < rows; i++)
-            *(T *)(to + (ptrdiff_t)j * to_inner + (ptrdiff_t)i * to_outer) = *(const T *)(from + (ptrdiff_t)j * inner + (ptrdiff_t)i * outer);
-}
-
-/* Short rows, through buffers where they are not dense or the gradient is streamed, or not wanted. */
-static int index_group(Line *line, const Losses *a, size_t row, Group g, const int64_t *index, const T *weight, T *far, T *ratio) {
-    ALIGNED T x[SHORT_BUFFER], buffer[SHORT_BUFFER];
-    const ptrdiff_t dense = (ptrdiff_t)(g.n * sizeof(T));
-    const int writing = a->what & GRADIENT, whole = g.rows % LANES == 0;
-    const int copied = a->logits.inner != sizeof(T) || a->logits.outer != dense || !whole;
-    const int through = !writing || a->out.inner != sizeof(T) || a->out.outer != dense || !whole;
-    T *to = row_of(a->out, row).at;
-    if (copied) copy_rows((char *)row_of(a->logits, row).at, a->logits.inner, a->logits.outer, (char *)x, sizeof(T), dense, g.rows, g.n);
-    for (size_t i = g.rows * g.n; i < g.entries; i++) x[i] = 0;
-    T *out = !writing ? NULL : line ? free_room(line) : through ? buffer : to;
-    if (!index_short(copied ? x : row_of(a->logits, row).at, out, g, index, weight, far, ratio, line)) return 0;
-    if (line)
-        hand_over(line, to, out, g.rows * g.n);
-    else if (through && writing)
-        copy_rows((char *)out, sizeof(T), dense, (char *)to, a->out.inner, a->out.outer, g.rows, g.n);
+        multiply_flat(0, b, out, scale, low, NULL);
+    if (stream)
+        stream_put(stream, to, count * c->n);
+    else if (out != to)
+        scatter_rows(c, row, count, out);
     return 1;
 }
 
-/* The loss that loss_exactly has left, as terms */
-static void exact_terms(const Losses *a, size_t row, int64_t index, T *far, T *ratio) {
-    exact_loss(a, row, index);
-    *far = a->what & LOSS ? *entry_at(a->loss, row) : 0;
-    *ratio = 0;
-}
-
-/* How rows lie whose targets are indices without smoothing; all others are left to loss_exactly. */
-enum { ALONG, SHORT, ACROSS };
-
-/* One row or, unless they lie ALONG, several. 0 where one of them is left to loss_exactly. */
-static int index_rows(int layout, Line *line, const Losses *a, size_t row, size_t rows, const int64_t *index, const T *weight,
-                      const int32_t *of, T *far, T *ratio) {
-    const Row x = row_of(a->logits, row), to = row_of(a->out, row), *out = a->what & GRADIENT ? &to : NULL;
-    if (layout == ACROSS) return index_across(line != NULL, x, index, weight, out, a->n, rows, far, ratio);
-    expect_write(line, a->out, row, a->n);
-    if (layout == ALONG) return index_along(line, x, (size_t)*index, *weight, out, a->n, far, ratio);
-    const Group g = group_of(rows, a->n, of);
-    return index_group(line, a, row, g, index, weight, far, ratio);
-}
-
-/* `rows` of them from `row` on. Among several, one that is left to loss_exactly makes each go by itself: so that no other's bits
- * depend on it. */
-static void index_batch(int layout, Line *line, const Losses *a, size_t row, size_t rows, const int32_t *row_of) {
-    const int writing = a->what & GRADIENT;
-    int64_t target[SHORT_ROWS], index[SHORT_ROWS];
-    ALIGNED T weight[SHORT_ROWS + LANES], far[SHORT_ROWS], ratio[SHORT_ROWS], by_itself[2][LANES];
-    const int every = read_indices(a, row, rows, target);
-    for (size_t i = 0; i < rows; i++) index[i] = target[i] & ~(target[i] >> 63); /* 0 for a row that does not count, which is computed all the same */
-    const T first = writing ? NUMBER_AT(T, a->grad, row) : 0;
-    for (size_t i = 0; i < rows; i++) weight[i] = first;
-    for (size_t i = 0; i < rows && writing && a->grad.outer; i++) weight[i] = NUMBER_AT(T, a->grad, row + i);
-    for (size_t i = rows; i % LOG_ROOM; i++) weight[i] = far[i] = ratio[i] = 0;
-    const int together = layout != ALONG && are_ordinary(weight, a->grad.outer ? rows : 1) &&
-                         index_rows(layout, line, a, row, rows, index, weight, row_of, far, ratio);
-    for (size_t i = 0; i < rows && !together; i++) {
-        T weights[LANES] = {weight[i]};
-        if (is_ordinary(weight[i]) &&
-            index_rows(layout, layout == ALONG ? line : NULL, a, row + i, 1, index + i, weights, row_of, by_itself[0], by_itself[1])) {
-            far[i] = by_itself[0][0];
-            ratio[i] = by_itself[1][0];
-        } else
-            exact_terms(a, row + i, target[i], far + i, ratio + i);
+static int along_losses(Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
+    const Call *c = &a->c;
+    Rows b;
+    V rest, low, top, max;
+    Terms t;
+    b.count = count;
+    place_rows(c, f, row, &b, stream);
+    read_logits(a, row, index, count, t.x);
+    if (!sums_of_batch(KEPT_LESSER, c, row, &b, stream, &rest, &low, &top, &max)) return 0;
+    const Shift shift = {LOAD(b.bias), LOAD(b.floor)};
+    const int small = find_terms(&t, c->out.data ? numbers_of(c->first, row, count) : C(1), rest, low, top, max,
+                                 LOAD(b.shift), shift, c->s, count), apart = small || b.apart;
+    put_losses(a, &t, row, count);
+    if (!c->out.data) return 1;
+    if (apart) powers_apart(t.scale, t.low, t.power, LANES);
+    for (size_t i = 0; i < count; i++) {
+        Finish by = {apart, {C(t.scale[i]), C(t.low[i]), C(t.power[i])}, C(0), C(0), C(0)};
+        if (b.row[i].e) b.row[i].e[index[i]] = t.others[i];
+        finish_row(c, f, &b, row, i, &by, stream);
+        const Row out = row_of(c->out, row + i);
+        if (!b.row[i].e) out.at[(ptrdiff_t)index[i] * out.step] = own_gradient(apart, &t, i);
     }
-    if (a->what & LOSS) finish_losses(a, row, rows, far, ratio);
+    if (stream) stream_put(stream, entry_at(c->out, row), count * c->n);
+    return 1;
+}
+
+static int across_losses(Losses *a, size_t row, size_t width, const int64_t *index, int streamed) {
+    const Call *c = &a->c;
+    const Row x = row_of(c->x, row), none = {NULL, 0}, out = c->out.data ? row_of(c->out, row) : none;
+    const int streaming = streamed && is_of_lines(out), twice = tile_twice(streaming, x, out, c->n, width);
+    const int keeps = out.at && !twice;
+    ALIGNED T own[TILE];
+    Tile t = {.n = c->n, .width = width, .apart = 0};
+    TileEnd end = {.x = keeps ? out : x, .out = out, .s = c->s};
+    Terms terms[TILE_VECTORS];
+    for (size_t v = 0, i = 0; i < width; v++, i += LANES)
+        read_logits(a, row + i, index + i, width - i < LANES ? width - i : LANES, terms[v].x);
+    if (!take_tile(KEPT_LESSER, c, row, x, keeps ? out : none, &t)) return 0;
+    int apart = t.apart;
+    for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
+        const size_t some = width - i < LANES ? width - i : LANES;
+        apart |= find_terms(terms + v, out.at ? numbers_of(c->first, row + i, some) : C(1), t.sum[v], t.low[v],
+                            t.top[v], t.max[v], t.shift[v], (Shift){t.bias[v], t.floor[v]}, c->s, some);
+        put_losses(a, terms + v, row + i, some);
+    }
+    if (!out.at) return 1;
+    for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
+        Terms *of = terms + v;
+        if (apart) powers_apart(of->scale, of->low, of->power, LANES);
+        end.factor[v] = (Factor){LOAD(of->scale), LOAD(of->low), LOAD(of->power)};
+        for (size_t k = 0; k < LANES && i + k < width; k++) own[i + k] = own_gradient(apart, of, k);
+    }
+    if (keeps)
+        multiply_tile(apart, &end, &t);
+    else
+        multiply_tile_again(apart, streaming, &end, &t);
+    for (size_t i = 0; i < width; i++) out.at[(ptrdiff_t)index[i] * out.step + (ptrdiff_t)i] = own[i];
+    return 1;
+}
+
+enum { ALONG, FLAT, ACROSS };
+
+/* `rows` of them from `row` on. Among several, one that is left to loss_exactly makes each go by itself: so that no other's
+ * bits depend on it. */
+static void index_batch(int way, Losses *a, Buffers *f, Batch *b, const int32_t *row_of, size_t row, size_t rows,
+                        Stream *stream) {
+    int64_t target[TILE], index[TILE]; /* no batch has more rows than a tile */
+    const int every = read_indices(a, row, rows, target);
+    int ordinary = 1;
+    for (size_t i = 0; i < rows; i++) {
+        index[i] = target[i] & ~(target[i] >> 63); /* 0 for a row that does not count, which is computed all the same */
+        if (a->c.out.data && a->c.first.outer) ordinary &= is_ordinary(*entry_at(a->c.first, row + i));
+    }
+    if (a->c.out.data && !a->c.first.outer) ordinary = is_ordinary(*entry_at(a->c.first, row));
+    int done = ordinary && (way == FLAT    ? flat_losses(a, f, b, row_of, row, rows, index, stream)
+                            : way == ALONG ? along_losses(a, f, row, rows, index, stream)
+                                           : across_losses(a, row, rows, index, stream != NULL));
+    for (size_t i = 0; i < rows && !done; i++) {
+        const int alone = a->c.out.data == NULL || is_ordinary(*entry_at(a->c.first, row + i));
+        if (!alone || !(way == FLAT    ? flat_losses(a, f, b, row_of, row + i, 1, index + i, NULL)
+                        : way == ALONG ? along_losses(a, f, row + i, 1, index + i, NULL)
+                                       : across_losses(a, row + i, 1, index + i, 0)))
+            exact_loss(a, row + i, target[i]);
+    }
     if (every) return;
-    if (line) finish_piece(line), flush_line(line); /* what is not written yet would go over what follows */
+    if (stream && way != ACROSS) stream_flush(stream); /* what is not written yet would go over what follows */
     for (size_t i = 0; i < rows; i++)
         if (target[i] < 0) exact_loss(a, row + i, target[i]);
 }
 
-static void index_losses(int layout, const Losses *a, size_t rows, size_t in_all) {
-    const int graded = a->what & GRADIENT;
-    const int streaming = graded && a->out.data != a->logits.data && is_streamed(a->out, in_all, a->n, layout != ACROSS, SHORT_ROW);
-    ALIGNED T rooms[2][ROOM];
-    Line pending = {.rooms = rooms}, *line = streaming ? &pending : NULL;
-    ALIGNED int32_t row_of[SHORT_BUFFER];
-    if (layout == SHORT) entry_rows(row_of, a->n, rows);
-    const int kept = graded && !(FAST && (streaming || a->out.data == a->logits.data));
-    const size_t tile = tile_width(kept, is_large(2 * in_all, a->n), a->n);
-    const size_t batch = layout == SHORT ? batch_rows(batch_entries(streaming, 1, a->n), a->n) : LOG_ROWS;
-    const size_t head = layout == SHORT && streaming ? rows_before_line(a->logits, rows, a->n) : 0; /* else a call is of few rows */
-    for (size_t row = 0, count; row < rows; row += count) {
-        count = layout == SHORT ? short_count(row, rows, head, batch) : rows - row < batch ? rows - row : batch;
-        if (layout == ACROSS) count = tile_rows(tile, a->out, row, rows);
-        index_batch(layout, line, a, row, count, row_of);
+static void index_losses(int way, Losses *a) {
+    const Call *c = &a->c;
+    Buffers f;
+    Batch b;
+    ALIGNED int32_t row_of[2 * LANES * LANES];
+    ALIGNED T room[ROOM + LANES];
+    const int streaming = c->out.data && is_streamed(c, way != ACROSS, a->all_rows) && (way != ALONG || c->n <= ROW_CHUNK);
+    Stream pending = {{f.out, room}, 0, 0, NULL, NULL, NULL, 0}, *stream = streaming ? &pending : NULL;
+    const int kept = c->out.data && !(FAST && (streaming || c->out.data == c->x.data));
+    const size_t tile = tile_width(kept, is_large(2 * a->all_rows, c->n), c->n);
+    const size_t pitch = (c->n + PAIR - 1) / PAIR * PAIR, fit = c->n <= ROW_CHUNK ? ROOM / pitch : 1;
+    const size_t most = ROOM / (c->n * LANES) * LANES;
+    const size_t batch = way == ALONG ? (fit < LANES ? fit : LANES) : most < SHORT_ROWS ? most : (size_t)SHORT_ROWS;
+    if (way == FLAT) number_rows(row_of, c->n);
+    for (size_t row = 0, count; row < c->rows; row += count) {
+        const size_t left = c->rows - row;
+        count = left < batch ? (way == FLAT && left > LANES ? left / LANES * LANES : left) : batch;
+        if (way == ACROSS) count = tile_rows(tile, c->out, row, c->rows);
+        index_batch(way, a, &f, &b, row_of, row, count, stream);
     }
-    end_streaming(line);
+    if (streaming) stream_finish(stream);
 }
 
-/* `call` is NULL where NumPy calls. */
-static void loss_rows(int distribution, int what, char **args, const intptr_t *dimensions, const intptr_t *steps, LossCall *call) {
-    const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
-    const int graded = (what & GRADIENT) != 0, operands = graded + 3 + (what == BOTH ? 2 : 1);
+/* Returns whether a target was not in range. `all_rows` are those of the whole call. */
+static int loss_rows(int distribution, int with_loss, int graded, char **args, const intptr_t *dimensions,
+                     const intptr_t *steps, size_t all_rows) {
     const FloatState callers = enter_default_state();
-    Operand list[6], none = {NULL, 0, 0};
-    for (int k = 0, cores = 0; k < operands; k++) {
-        const int core = k == graded || (distribution && k == graded + 1) || (graded && k == operands - 1);
-        list[k] = (Operand){args[k], steps[k], core ? steps[operands + cores++] : 0};
-    }
-    const Losses a = {graded ? list[0] : none, list[graded], list[graded + 1], list[graded + 2],
-                          what & LOSS ? list[graded + 3] : none, graded ? list[operands - 1] : none, what, distribution, n, call};
-    const int along = a.logits.inner == sizeof(T) && (!graded || a.out.inner == sizeof(T));
-    const int across = a.logits.outer == sizeof(T) && (!graded || a.out.outer == sizeof(T)) && n < 1 << 24; /* places are exact as floats */
-    const int layout = along && (n > SHORT_ROW || LANES == 1) ? ALONG : across && !along ? ACROSS : SHORT;
-    int fast = !distribution && n && (layout != SHORT || (n <= SHORT_ROW && LANES > 1));
-    for (size_t row = 0; row < rows && fast; row++) {
+    const int operands = graded + 3 + with_loss + graded;
+    const intptr_t *inner = steps + operands;
+    int wide = 0, k = 0;
+    Losses a = {.distribution = distribution, .all_rows = all_rows};
+    Call *c = &a.c;
+    *c = (Call){.what = LOSS, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1, .wide = &wide};
+    c->s = c->size = scale_by(1);
+    if (graded) c->first = (Operand){args[k], steps[k], 0}, k++;
+    c->x = (Operand){args[k], steps[k], *inner++}, k++;
+    a.target = (Operand){args[k], steps[k], distribution ? *inner++ : 0}, k++;
+    a.smoothing = (Operand){args[k], steps[k], 0}, k++;
+    if (with_loss) a.loss = (Operand){args[k], steps[k], 0}, k++;
+    if (graded) c->out = (Operand){args[k], steps[k], *inner};
+    const int along = c->x.inner == sizeof(T) && (!graded || c->out.inner == sizeof(T));
+    const int across = c->x.outer == sizeof(T) && (!graded || c->out.outer == sizeof(T)) && !along;
+    const int way = across ? ACROSS : c->n <= SHORT_ROW ? FLAT : ALONG;
+    int fast = !distribution && c->n > 1 && (way != ALONG || along || c->n <= ROW_CHUNK);
+    for (size_t row = 0; row < c->rows && fast; row++) {
         fast = NUMBER_AT(double, a.smoothing, row) == 0;
         if (!a.smoothing.outer) break;
     }
     if (fast)
-        index_losses(layout, &a, rows, call ? (size_t)call->rows : rows);
+        index_losses(way, &a);
     else
-        exact_losses(&a, rows);
+        for (size_t row = 0; row < c->rows; row++) {
+            int64_t index = 0;
+            if (!distribution) read_indices(&a, row, 1, &index);
+            exact_loss(&a, row, index);
+        }
     restore_state(callers);
+    return a.wrong;
 }
 static void cross_entropy_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    loss_rows(0, LOSS, args, dimensions, steps, data);
+    (void)data;
+    loss_rows(0, 1, 0, args, dimensions, steps, (size_t)dimensions[0]);
+}
+static int cross_entropy_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) {
+    return loss_rows(0, 1, 0, args, dimensions, steps, all_rows);
 }
 static void cross_entropy_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    loss_rows(0, GRADIENT, args, dimensions, steps, data);
+    (void)data;
+    loss_rows(0, 0, 1, args, dimensions, steps, (size_t)dimensions[0]);
+}
+static int cross_entropy_backward_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) {
+    return loss_rows(0, 0, 1, args, dimensions, steps, all_rows);
 }
 static void cross_entropy_both_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    loss_rows(0, BOTH, args, dimensions, steps, data);
+    (void)data;
+    loss_rows(0, 1, 1, args, dimensions, steps, (size_t)dimensions[0]);
+}
+static int cross_entropy_both_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) {
+    return loss_rows(0, 1, 1, args, dimensions, steps, all_rows);
 }
 static void cross_entropy_distribution_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    loss_rows(1, LOSS, args, dimensions, steps, data);
+    (void)data;
+    loss_rows(1, 1, 0, args, dimensions, steps, (size_t)dimensions[0]);
 }
 static void cross_entropy_distribution_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    loss_rows(1, GRADIENT, args, dimensions, steps, data);
+    (void)data;
+    loss_rows(1, 0, 1, args, dimensions, steps, (size_t)dimensions[0]);
 }
 static void cross_entropy_distribution_both_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    loss_rows(1, BOTH, args, dimensions, steps, data);
+    (void)data;
+    loss_rows(1, 1, 1, args, dimensions, steps, (size_t)dimensions[0]);
 }
-#undef FAR_RATIO

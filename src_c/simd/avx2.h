@@ -4,6 +4,7 @@
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define HAVE_FMA 1
 #define HAVE_TABLES 1
@@ -199,6 +200,35 @@ static inline f32_v f32_exponent(f32_v a) {
     const __m256i biased = _mm256_and_si256(_mm256_srli_epi32(bits_of_normal(a), 23), _mm256_set1_epi32(0xff));
     return _mm256_cvtepi32_ps(biased) - f32_select(subnormal_lanes(a), _mm256_set1_ps(127 + 24), _mm256_set1_ps(127));
 }
+
+/* Tables of 8 floats; 2^shift is 2^23 / 8 */
+#define LOOKUPS_f32 8
+static inline f32_v f32_lookup(const float *table, f32_v z) {
+    return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_castps_si256(z));
+}
+static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
+    const __m256i bits = _mm256_castps_si256(z), entries = _mm256_loadu_si256((const __m256i *)table);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_permutevar8x32_epi32(entries, bits), _mm256_slli_epi32(bits, 20)));
+}
+static inline f32_v f32_or_different(f32_v seen, f32_v a, f32_v b) { return _mm256_or_ps(seen, _mm256_xor_ps(a, b)); }
+static inline int f32_any_bit(f32_v seen, uint32_t bits) {
+    return !_mm256_testz_si256(_mm256_castps_si256(seen), _mm256_set1_epi32((int)bits));
+}
+
+#define HAVE_KEPT 1
+static inline f32_m f32_kept(const char *p, size_t count) {
+    uint64_t bytes = 0;
+    memcpy(&bytes, p, count < 8 ? count : 8);
+    return _mm256_cmpgt_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes)), _mm256_setzero_si256());
+}
+static inline f64_m f64_kept(const char *p, size_t count) {
+    uint32_t bytes = 0;
+    memcpy(&bytes, p, count < 4 ? count : 4);
+    const __m256i lanes = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128((int)bytes));
+    return _mm256_castsi256_pd(_mm256_cmpgt_epi64(lanes, _mm256_setzero_si256()));
+}
+static inline f32_m f32_first(size_t count) { return float_mask(count); }
+static inline f64_m f64_first(size_t count) { return _mm256_castsi256_pd(double_mask(count)); }
 
 static inline f32_v f32_pick(const float *table, const int *index) {
     return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), _mm256_loadu_si256((const __m256i *)index));

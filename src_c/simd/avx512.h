@@ -152,20 +152,25 @@ static inline f32_v f32_blend(const float *negative, f32_v a, f32_v b) {
 /* How many vectors of each of two operands the registers hold, with room for as many results */
 #define HELD_f32 8
 
-/* table[low 4 bits of z] */
-#define HAVE_SHORT_TABLE 1
+/* lookup: table[low bits of z], for a table with as many entries as lanes. lookup_scaled: the number with the bits table[low
+ * bits of z] + (bits of z << shift), which multiplies an entry by a power of two. */
+#define LOOKUPS_f32 16
+#define LOOKUPS_f64 8
 static inline f32_v f32_lookup(const float *table, f32_v z) {
     return _mm512_permutexvar_ps(_mm512_castps_si512(z), _mm512_loadu_ps(table));
 }
-/* table[low 3 bits of z] */
 static inline f64_v f64_lookup(const double *table, f64_v z) {
     return _mm512_permutexvar_pd(_mm512_castpd_si512(z), _mm512_load_pd(table));
 }
-/* the float with the bits table[low 4 bits of z] + (bits of z << 19) */
 static inline f32_v f32_lookup_scaled(const uint32_t *table, f32_v z) {
     const __m512i bits = _mm512_castps_si512(z);
     return _mm512_castsi512_ps(
         _mm512_add_epi32(_mm512_permutexvar_epi32(bits, _mm512_loadu_si512(table)), _mm512_slli_epi32(bits, 19)));
+}
+static inline f64_v f64_lookup_scaled(const uint64_t *table, f64_v z) {
+    const __m512i bits = _mm512_castpd_si512(z);
+    return _mm512_castsi512_pd(
+        _mm512_add_epi64(_mm512_permutexvar_epi64(bits, _mm512_loadu_si512(table)), _mm512_slli_epi64(bits, 49)));
 }
 
 /* seen | (a ^ b), which 0xf6 stands for: the bits in which any a and b differed. any_bit: whether a lane has one of `bits` */
@@ -173,9 +178,30 @@ static inline f32_v f32_or_different(f32_v seen, f32_v a, f32_v b) {
     return _mm512_castsi512_ps(
         _mm512_ternarylogic_epi32(_mm512_castps_si512(seen), _mm512_castps_si512(a), _mm512_castps_si512(b), 0xf6));
 }
-static inline int f32_any_bit(f32_v seen, unsigned bits) {
+static inline f64_v f64_or_different(f64_v seen, f64_v a, f64_v b) {
+    return _mm512_castsi512_pd(
+        _mm512_ternarylogic_epi64(_mm512_castpd_si512(seen), _mm512_castpd_si512(a), _mm512_castpd_si512(b), 0xf6));
+}
+static inline int f32_any_bit(f32_v seen, uint32_t bits) {
     return _mm512_test_epi32_mask(_mm512_castps_si512(seen), _mm512_set1_epi32((int)bits)) != 0;
 }
+static inline int f64_any_bit(f64_v seen, uint64_t bits) {
+    return _mm512_test_epi64_mask(_mm512_castpd_si512(seen), _mm512_set1_epi64((long long)bits)) != 0;
+}
+
+/* The lanes below `count` whose byte at p is not 0. The bytes of the others are not read. */
+#define HAVE_KEPT 1
+static inline f32_m f32_kept(const char *p, size_t count) {
+    const __m128i bytes = _mm_maskz_loadu_epi8(float_mask(count), p);
+    return _mm_test_epi8_mask(bytes, bytes);
+}
+static inline f64_m f64_kept(const char *p, size_t count) {
+    const __m128i bytes = _mm_maskz_loadu_epi8(double_mask(count), p);
+    return (f64_m)_mm_test_epi8_mask(bytes, bytes);
+}
+/* the lanes below `count` */
+static inline f32_m f32_first(size_t count) { return float_mask(count); }
+static inline f64_m f64_first(size_t count) { return double_mask(count); }
 
 /* The segment of a table of 32 polynomials that the low 5 bits of z name, and its coefficients. A table has a column for each
  * coefficient, which stands in registers. */

@@ -1,4 +1,4 @@
-/* The softmax family, scaled and masked: one row at a time. */
+/* One row of the softmax family in double: rows that the faster ways leave out, and strides that they do not serve. */
 
 static inline void write_entries(Row out, size_t start, size_t count, const double *value) {
     T *to = out.at + (ptrdiff_t)start * out.step;
@@ -81,77 +81,37 @@ static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Ro
     }
 }
 
-#define NUMBER_AT(type, a, row) (*(const type *)((a).data + (ptrdiff_t)(row) * (a).outer))
+/* A row of a call. Its entries may have any stride, and be of any size. */
+static NOINLINE void exact_row(const Call *c, size_t row) {
+    const Entries e = entries_of(c, row);
+    const Row x = row_of(c->x, row), out = row_of(c->out, row), first = row_of(c->first, row);
+    Logits l = logits_of(x, c->n);
+    const int log = is_log(c->what);
+    l.sign = c->scale < 0 ? -1 : 1;
+    l.size = l.sign * c->scale;
+    l.limit = e.n;
+    l.mask = e.mask;
+    l.mask_step = e.mask_step;
+    if (is_from_output(c->what)) {
+        masked_backward(log, &l, first, &x, out, c->scale);
+        return;
+    }
+    find_largest(&l, sink_of(c, row));
+    if (c->what == LOGSUMEXP)
+        *out.at = (T)row_logsumexp(&l);
+    else if (is_backward(c->what))
+        masked_backward(log, &l, first, NULL, out, c->scale);
+    else
+        masked_forward(log, &l, c->what == WEIGHTED ? c->scale * *first.at : 1, out);
+}
 
-/* [grad,] x or y, scale, sink, limit, mask -> out */
-static void masked_rows(int what, char **args, const intptr_t *dimensions, const intptr_t *steps) {
-    const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
-    const int arrays = what < WEIGHTED ? 1 : 2, log = what == LOG_SOFTMAX || (what > WEIGHTED && KIND(what) == OF_LOG_SOFTMAX);
-    const FloatState callers = enter_default_state();
-    Operand a[7];
-    for (int k = 0, cores = 0; k < arrays + 5; k++) {
-        const int core = (k < arrays && !(what == WEIGHTED && k == 0)) || k == arrays + 3 || (k == arrays + 4 && what != LOGSUMEXP);
-        a[k] = (Operand){args[k], steps[k], core ? steps[arrays + 5 + cores++] : 0};
-    }
-    const Operand *setting = a + arrays, out = a[arrays + 4];
-    for (size_t row = 0; row < rows; row++) {
-        Logits l = logits_of(row_of(a[arrays - 1], row), n);
-        const double scale = NUMBER_AT(double, setting[0], row);
-        const int64_t limit = NUMBER_AT(int64_t, setting[2], row);
-        l.sign = scale < 0 ? -1 : 1;
-        l.size = l.sign * scale;
-        l.limit = limit < 0 ? 0 : (uint64_t)limit < n ? (size_t)limit : n;
-        l.mask = setting[3].data + (ptrdiff_t)row * setting[3].outer;
-        l.mask_step = setting[3].inner;
-        if (l.mask_step == 0 && n) { /* one for all entries: none are masked, or all */
-            if (!*l.mask) l.limit = 0;
-            l.mask = NULL;
-        }
-        const Row to = row_of(out, row), first = row_of(a[0], row);
-        if (FROM_OUTPUT(what)) {
-            const Row y = l.x;
-            masked_backward(log, &l, first, &y, to, scale);
-            continue;
-        }
-        find_largest(&l, NUMBER_AT(double, setting[1], row));
-        if (what == LOGSUMEXP)
-            *to.at = (T)row_logsumexp(&l);
-        else if (what <= WEIGHTED)
-            masked_forward(log, &l, what == WEIGHTED ? scale * *first.at : 1, to);
-        else
-            masked_backward(log, &l, first, NULL, to, scale);
-    }
-    restore_state(callers);
-}
-static void softmax_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(SOFTMAX, args, dimensions, steps);
-}
-static void log_softmax_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(LOG_SOFTMAX, args, dimensions, steps);
-}
-static void logsumexp_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(LOGSUMEXP, args, dimensions, steps);
-}
-static void logsumexp_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(WEIGHTED, args, dimensions, steps);
-}
-static void softmax_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(SOFTMAX_BACKWARD, args, dimensions, steps);
-}
-static void softmax_masked_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(SOFTMAX_FROM_OUTPUT, args, dimensions, steps);
-}
-static void log_softmax_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(LOG_SOFTMAX_BACKWARD, args, dimensions, steps);
-}
-static void log_softmax_masked_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    masked_rows(LOG_SOFTMAX_FROM_OUTPUT, args, dimensions, steps);
+/* The logsumexp of a row from its largest entry, and the logarithm beside it. Where it is small, the difference of the
+ * two, it is taken once more in double; and it is NaN only where the row has one. */
+static void put_logsumexp(const Call *c, size_t row, T max, T log) {
+    T value[LANES];
+    STORE(value, FMA(C(max), c->size.factor, C(log)) + C(max) * c->size.factor_low);
+    if (*value - *value == 0 && ABS_OF(*value) > 1)
+        *entry_at(c->out, row) = *value;
+    else
+        exact_row(c, row);
 }

@@ -1,0 +1,77 @@
+/* A call of a function along an axis. */
+
+enum {
+    SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, /* x */
+    WEIGHTED, /* weight, x: logsumexp's gradient */
+    SOFTMAX_BACKWARD, LOG_SOFTMAX_BACKWARD, /* grad, x */
+    SOFTMAX_FROM_OUTPUT, LOG_SOFTMAX_FROM_OUTPUT, /* grad, y */
+    LOSS, /* x: its parts, for loss.h */
+};
+static inline int is_from_output(int what) { return what == SOFTMAX_FROM_OUTPUT || what == LOG_SOFTMAX_FROM_OUTPUT; }
+static inline int is_backward(int what) { return what >= SOFTMAX_BACKWARD && what < LOSS; }
+static inline int is_log(int what) {
+    return what == LOG_SOFTMAX || what == LOG_SOFTMAX_BACKWARD || what == LOG_SOFTMAX_FROM_OUTPUT;
+}
+/* Whether the sum of all but the largest exponential is asked for */
+static inline int needs_rest(int what) { return what == LOG_SOFTMAX || what == LOGSUMEXP || what == LOSS; }
+
+typedef struct {
+    int what;
+    size_t rows, n;
+    Operand first, x, out; /* the weight or the gradient; x or y; the result */
+    Operand sink, limit, mask; /* without data where the call has none */
+    double scale;
+    Scale s, size; /* of the scale, and of its size */
+    int *wide; /* how many batches go by K at once, since one before was not moderate */
+} Call;
+
+/* A row as it is read: the entries from `n` on are masked, and those whose byte in the mask is 0. */
+typedef struct {
+    const T *x;
+    const char *mask; /* or NULL */
+    ptrdiff_t step, mask_step;
+    size_t n;
+} Entries;
+
+static inline Entries entries_of(const Call *c, size_t row) {
+    Entries e = {entry_at(c->x, row), NULL, c->x.inner / (ptrdiff_t)sizeof(T), 0, c->n};
+    if (c->limit.data) {
+        const int64_t limit = NUMBER_AT(int64_t, c->limit, row);
+        e.n = limit < 0 ? 0 : (uint64_t)limit < c->n ? (size_t)limit : c->n;
+    }
+    if (c->mask.data) {
+        const char *mask = c->mask.data + (ptrdiff_t)row * c->mask.outer;
+        e.mask_step = c->mask.inner;
+        if (e.mask_step)
+            e.mask = mask;
+        else if (!*mask) /* one for all entries */
+            e.n = 0;
+    }
+    return e;
+}
+
+static inline double sink_of(const Call *c, size_t row) {
+    return c->sink.data ? NUMBER_AT(double, c->sink, row) : -HUGE_VAL;
+}
+
+/* The rows of a vector: an operand with one number a row */
+static inline V numbers_of(Operand a, size_t row, size_t count) {
+    T numbers[LANES] = {0};
+    for (size_t i = 0; i < count; i++) numbers[i] = *entry_at(a, row + i);
+    return LOAD(numbers);
+}
+static inline V sinks_of(const Call *c, size_t row, size_t count) {
+    T sinks[LANES] = {0};
+    for (size_t i = 0; i < count; i++) sinks[i] = (T)sink_of(c, row + i);
+    return LOAD(sinks);
+}
+
+static void fill_entries(T *to, ptrdiff_t step, size_t start, size_t end, T value) {
+    for (size_t j = start; j < end; j++) to[(ptrdiff_t)j * step] = value;
+}
+
+/* Buffers of a call: exponentials, and copies of operands that are not dense */
+typedef struct {
+    ALIGNED T e[ROOM + LANES], x[ROOM + LANES], grad[ROOM + LANES], out[ROOM + LANES];
+    ALIGNED char mask[ROOM + LANES];
+} Buffers;

@@ -1,0 +1,159 @@
+/* The inner loops of the softmax family, which choose the way by the layout and the length of a row, never by other rows. No
+ * way copies an array: buffers are a few KiB of stack. */
+
+/* Whether the results are streamed: they are no input, whose lines are in the caches, and rows follow one another. */
+static int is_streamed(const Call *c, int along, size_t rows) {
+#ifdef HAVE_STREAM
+    if (c->what == LOGSUMEXP || !is_large(rows, c->n) || (uintptr_t)c->out.data % sizeof(T)) return 0;
+    if (c->out.data == c->x.data || c->out.data == c->first.data) return 0;
+    return !along || (c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && !(c->limit.data && c->n > ROW_CHUNK));
+#else
+    return (void)c, (void)along, (void)rows, 0;
+#endif
+}
+
+/* Rows of one entry, without a mask */
+static void single_entries(const Call *c) {
+    for (size_t row = 0; row < c->rows; row++) {
+        const T x = *entry_at(c->x, row), nothing = 0 * (x - x); /* NaN where x is not finite */
+        T value = nothing;
+        if (c->what == SOFTMAX) value = 1 + nothing;
+        if (c->what == LOGSUMEXP) value = x;
+        if (c->what == WEIGHTED) value = *entry_at(c->first, row) + nothing;
+        if (is_backward(c->what)) value = (*entry_at(c->first, row) - *entry_at(c->first, row)) + nothing;
+        *entry_at(c->out, row) = value;
+    }
+}
+
+static void run_call(const Call *c) {
+    const int reduces = c->what == LOGSUMEXP, has_mask = c->mask.data || c->limit.data;
+    const int contiguous_in = c->x.inner == sizeof(T) && (!is_backward(c->what) || c->first.inner == sizeof(T));
+    const int along = contiguous_in && (reduces || c->out.inner == sizeof(T));
+    const int across = c->x.outer == sizeof(T) && (!c->first.data || c->first.outer == sizeof(T)) &&
+                       (reduces || c->out.outer == sizeof(T));
+    const double size = ABS_OF(c->scale);
+    const int streaming = is_streamed(c, along, c->rows);
+    Buffers f;
+    ALIGNED T room[ROOM + LANES];
+    Stream pending = {{f.out, room}, 0, 0, NULL, NULL, NULL, 0}, *stream = streaming ? &pending : NULL;
+    if (c->n == 0 && !c->sink.data)
+        for (size_t row = 0; row < c->rows && reduces; row++) *entry_at(c->out, row) = (T)-HUGE_VAL;
+    else if (c->n == 1 && !has_mask && !c->sink.data && c->scale == 1 && !is_from_output(c->what))
+        single_entries(c);
+    else if (c->n < 2 || !(size >= 0x1p-60 && size <= 0x1p60))
+        for (size_t row = 0; row < c->rows; row++) exact_row(c, row);
+    else if (across && !along && !has_mask)
+        across_rows(c, streaming);
+    else if (c->n <= SHORT_ROW)
+        flat_rows(c, &f, along ? stream : NULL);
+    else if (c->n <= ROW_CHUNK || (along && (!c->mask.data || c->mask.inner == 0 || c->mask.inner == 1)))
+        along_rows(c, &f, along ? stream : NULL);
+    else
+        for (size_t row = 0; row < c->rows; row++) exact_row(c, row);
+    if (streaming) stream_finish(stream);
+}
+
+/* [weight or grad,] x or y, [scale, sink, limit, mask,] -> out */
+static void family_rows(int what, int optioned, char **args, const intptr_t *dimensions, const intptr_t *steps) {
+    const int arrays = what < WEIGHTED ? 1 : 2, operands = arrays + (optioned ? 5 : 1);
+    const FloatState callers = enter_default_state();
+    const intptr_t *inner = steps + operands;
+    int wide = 0;
+    Call c = {.what = what, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1, .wide = &wide};
+    Operand scale = {NULL, 0, 0};
+    int k = 0;
+    if (arrays == 2) c.first = (Operand){args[k], steps[k], what == WEIGHTED ? 0 : *inner++}, k++;
+    c.x = (Operand){args[k], steps[k], *inner++}, k++;
+    if (optioned) {
+        scale = (Operand){args[k], steps[k], 0};
+        c.sink = (Operand){args[k + 1], steps[k + 1], 0};
+        c.limit = (Operand){args[k + 2], steps[k + 2], 0};
+        c.mask = (Operand){args[k + 3], steps[k + 3], *inner++};
+        k += 4;
+    }
+    c.out = (Operand){args[k], steps[k], what == LOGSUMEXP ? 0 : *inner};
+    const size_t rows = c.rows;
+    if (optioned && rows) {
+        if (!c.sink.outer && NUMBER_AT(double, c.sink, 0) == -HUGE_VAL) c.sink.data = NULL;
+        if (!c.limit.outer && NUMBER_AT(int64_t, c.limit, 0) >= (int64_t)c.n) c.limit.data = NULL;
+        if (!c.mask.outer && !c.mask.inner && *c.mask.data) c.mask.data = NULL;
+        if (scale.outer) c.rows = 1;
+    }
+    for (size_t row = 0; row < rows; row += c.rows) { /* rows with a scale of their own go one by one */
+        if (optioned) c.scale = NUMBER_AT(double, scale, row);
+        c.s = scale_by(c.scale);
+        c.size = scale_by(ABS_OF(c.scale));
+        run_call(&c);
+        c.first.data += c.first.outer;
+        c.x.data += c.x.outer;
+        c.out.data += c.out.outer;
+        if (c.sink.data) c.sink.data += c.sink.outer;
+        if (c.limit.data) c.limit.data += c.limit.outer;
+        if (c.mask.data) c.mask.data += c.mask.outer;
+    }
+    restore_state(callers);
+}
+static void softmax_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(SOFTMAX, 0, args, dimensions, steps);
+}
+static void log_softmax_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOG_SOFTMAX, 0, args, dimensions, steps);
+}
+static void logsumexp_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOGSUMEXP, 0, args, dimensions, steps);
+}
+static void logsumexp_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(WEIGHTED, 0, args, dimensions, steps);
+}
+static void softmax_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(SOFTMAX_BACKWARD, 0, args, dimensions, steps);
+}
+static void softmax_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(SOFTMAX_FROM_OUTPUT, 0, args, dimensions, steps);
+}
+static void log_softmax_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOG_SOFTMAX_BACKWARD, 0, args, dimensions, steps);
+}
+static void log_softmax_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOG_SOFTMAX_FROM_OUTPUT, 0, args, dimensions, steps);
+}
+static void softmax_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(SOFTMAX, 1, args, dimensions, steps);
+}
+static void log_softmax_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOG_SOFTMAX, 1, args, dimensions, steps);
+}
+static void logsumexp_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOGSUMEXP, 1, args, dimensions, steps);
+}
+static void logsumexp_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(WEIGHTED, 1, args, dimensions, steps);
+}
+static void softmax_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(SOFTMAX_BACKWARD, 1, args, dimensions, steps);
+}
+static void softmax_masked_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(SOFTMAX_FROM_OUTPUT, 1, args, dimensions, steps);
+}
+static void log_softmax_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOG_SOFTMAX_BACKWARD, 1, args, dimensions, steps);
+}
+static void log_softmax_masked_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    (void)data;
+    family_rows(LOG_SOFTMAX_FROM_OUTPUT, 1, args, dimensions, steps);
+}
