@@ -4,10 +4,11 @@
 |---|---|---|
 | `ACTIVATIONS` | elementwise functions | formulas.py |
 | `ROWS`, `DRAWS` | functions along an axis, random draws | rows.py |
-| `LOSSES` | losses | rows.py and fused.py |
+| `LOSSES` | losses | losses.py and fused.py |
 | `FUSED` | formulas with several results | fused.py |
 
-declare_rows.py has the decorators of rows.py. Functions, docstrings, C, stubs, tests and benchmarks are made from the registries.
+declare_rows.py has the decorators of rows.py and losses.py. Functions, docstrings, C, stubs, tests and benchmarks are made from
+the registries.
 """
 
 import inspect

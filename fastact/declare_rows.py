@@ -1,4 +1,4 @@
-"""The decorators of rows.py: for functions along an axis, random draws and losses. declare.py has those of activations."""
+"""The decorators of rows.py and losses.py: functions along an axis, random draws, losses. declare.py has those of activations."""
 
 from typing import NamedTuple
 

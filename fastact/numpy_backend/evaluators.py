@@ -5,7 +5,7 @@ The compiled core has evaluators of the same names and signatures. It lacks thos
 
 import numpy as np
 
-from .. import formulas, fused, rows  # noqa: F401  (they fill the registries)
+from .. import formulas, fused, losses, rows  # noqa: F401  (they fill the registries)
 from ..declare import ACTIVATIONS, FUSED, LOSSES, REQUIRED, ROWS
 from ..declare_rows import takes_masking
 from .elementwise import blockwise

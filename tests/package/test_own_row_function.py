@@ -80,6 +80,9 @@ def half_softmin_backward(grad, y):
 ''',
     "losses": '''
 
+from .rows import softmax
+
+
 @loss(
     source="G. W. Brier (1950), Verification of forecasts expressed in terms of probability",
     requires=["factor > 0"],
@@ -147,7 +150,7 @@ def with_declarations(folder, page):
     """A copy of the package with the declarations of PAGES: a folder to be in, and the variables with which Python finds it."""
     source, site, elsewhere = Path(fastact.__file__).parent, folder / "site", folder / "elsewhere"
     shutil.copytree(source, site / "fastact", ignore=shutil.ignore_patterns("__pycache__"))
-    with (site / "fastact" / f"{page.replace('losses', 'rows')}.py").open("a", encoding="utf-8") as text:
+    with (site / "fastact" / f"{page}.py").open("a", encoding="utf-8") as text:
         text.write(PAGES[page])
     elsewhere.mkdir()
     return elsewhere, {"PYTHONPATH": str(site)}
