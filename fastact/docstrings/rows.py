@@ -13,7 +13,9 @@ PARAMETERS = {
         anything, NaN included.
 """,
     "causal": """    causal : bool, default False
-        Row i of the last axis but one counts columns 0 to i, as in attention; with `mask` both must allow an entry.
+        Row i of the last axis but one counts columns 0 to i, as in attention; with `mask` both must allow an entry. Rows and
+        columns both count from 0, where their numbers differ too. For q queries that are the last of k keys, pass
+        `mask=np.tri(q, k, k - q, dtype=bool)` instead.
 """,
     "sink": """    sink : float or array_like, default 0.0
         One more logit, in the denominator only; broadcast against the shape of `x` without the axis, or with the axis of
