@@ -10,7 +10,7 @@ from ..declare import ACTIVATIONS, FUSED, LOSSES, REQUIRED, ROWS
 from ..declare_rows import takes_masking
 from .elementwise import blockwise
 from .logits import Masking
-from .rows import along_axis
+from .rows import Rows, along_axis
 
 NOT_GIVEN = {None: np.nan, REQUIRED: None}  # what Evaluator takes for these defaults
 MASKING = ",d(),d(),q(),?(n)"  # scale, sink, limit, mask
@@ -64,7 +64,14 @@ def with_masking(formula, hidden=None):
 
     def kernel(*inputs):
         *arrays, scale, sink, limit, mask = inputs
-        kept = mask.with_entries(lambda part: mask(part) & (np.arange(part.start, part.stop) < limit))
+        guide = next(one for one in arrays if isinstance(one, Rows))
+
+        def entries(part):
+            # In the memory layout of the operand: NumPy adds the entries of another layout in another order.
+            out = np.empty_like(guide(part), bool)
+            return np.logical_and(mask(part), np.arange(part.start, part.stop) < limit, out=out)
+
+        kept = mask.with_entries(entries)
         result = formula(*arrays, Masking(scale, sink, kept))
         return result if hidden is None else mask.with_entries(lambda part: np.where(kept(part), result(part), hidden))
 
