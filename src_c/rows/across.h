@@ -1,8 +1,8 @@
 /* Rows that lie side by side in memory, for functions off the last axis: neighbouring rows stand in the lanes of a vector.
- * Entry j of row i stands at p[j * step + i]. A tile is up to 256 such rows. It is read in blocks of 8 entries, vector by
+ * Entry j of row i stands at p[j * step + i]. A tile is some of them. It is read in blocks of 8 entries, vector by
  * vector; where there are two arrays, in blocks of 4, which leave room in L1. */
 
-enum { TILE = 256, TILE_VECTORS = TILE / LANES, TILE_BLOCK = 8, PAIR_BLOCK = 4 };
+enum { TILE = LANES < 8 ? 32 * LANES : 256, TILE_VECTORS = TILE / LANES, TILE_BLOCK = 8, PAIR_BLOCK = 4 };
 
 /* A tile of exponentials, of this many entries, stays in or near L2 between its passes; otherwise they are taken twice. */
 enum { TILE_ENTRIES = (1 << 20) / sizeof(T) };
@@ -32,7 +32,26 @@ typedef struct {
     int apart; /* not moderately */
     V sum[TILE_VECTORS], low[TILE_VECTORS], top[TILE_VECTORS], max[TILE_VECTORS];
     V bias[TILE_VECTORS], floor[TILE_VECTORS], shift[TILE_VECTORS];
+    V place[TILE_VECTORS]; /* of the entry that a sum leaves out */
+    Operand mask; /* without data where there is none; entries from the limit on are masked, too */
+    const V *limit; /* or NULL */
 } Tile;
+
+static inline int is_masked(const Tile *t) { return t->mask.data || t->limit; }
+
+/* The entries j of the rows of a vector, `fill` where they are masked */
+static ALWAYS_INLINE V only_kept(const Tile *t, size_t j, size_t i, size_t v, V x, V fill) {
+    const size_t count = t->width - i < LANES ? t->width - i : (size_t)LANES;
+    const char *p = t->mask.data + (ptrdiff_t)j * t->mask.inner + (ptrdiff_t)i * t->mask.outer;
+    if (t->mask.data && t->mask.outer == 1)
+        x = SELECT(KEPT(p, count), x, fill);
+    else if (t->mask.data) {
+        char bytes[LANES] = {0};
+        for (size_t k = 0; k < count; k++) bytes[k] = p[(ptrdiff_t)k * t->mask.outer];
+        x = SELECT(KEPT(bytes, count), x, fill);
+    }
+    return t->limit ? SELECT(GT(t->limit[v], C(j)), x, fill) : x;
+}
 
 /* Processors see no stream here: the entry a block ahead is asked for. */
 static ALWAYS_INLINE V tile_load(int whole, Row t, size_t j, size_t i, size_t width) {
@@ -50,18 +69,20 @@ static ALWAYS_INLINE void tile_store(int whole, int streaming, Row t, size_t j, 
 
 /* The same, of the rows of one vector */
 typedef struct {
-    V sum, low, top, max;
+    V sum, low, top, max, place;
+    int inside; /* whether an entry to leave out may be near */
 } TileSums;
 
 /* `count` entries of the rows of a vector, from j on; kept if there is an `out` */
-static ALWAYS_INLINE void tile_entries(int moderately, int what, int whole, int singly, int count, Row x, Row out, size_t j,
-                                       size_t i, size_t width, V shift, Scale s, Shift by, TileSums *t, V *seen) {
+static ALWAYS_INLINE void tile_entries(int moderately, int masked, int what, int whole, int singly, int count, Row x, Row out, size_t j,
+                                       size_t i, size_t width, V shift, Scale s, Shift by, TileSums *t, V *seen, const Tile *tile,
+                                       size_t v, V none) {
     V e[4] = {C(0), C(0), C(0), C(0)};
     for (int k = 0; k < count; k++) {
         e[k] = tile_load(whole, x, j + k, i, width);
         if (!moderately) e[k] = e[k] - shift;
+        if (masked) e[k] = only_kept(tile, j + k, i, v, e[k], none);
         if (what == LESSER_OF_NEGATIVE) e[k] = -e[k];
-        if (what == KEPT_LESSER) t->max = MAX(e[k], t->max);
     }
     for (int k = 0; k < count && (what == LESSER || what == LESSER_OF_NEGATIVE); k += 2) {
         V *greater = count > 1 ? e + k + 1 : e; /* by pairs, since what waits for the largest is slow */
@@ -71,7 +92,8 @@ static ALWAYS_INLINE void tile_entries(int moderately, int what, int whole, int 
     for (int k = 0; k < count; k += 2) exps(moderately, count > 1 ? 2 : 1, e + k, s, by, seen);
     for (int k = 0; k < count; k++) {
         if (out.at) tile_store(whole, 0, out, j + k, i, width, e[k]);
-        if (what == KEPT_LESSER) e[k] = take_lesser(e[k], &t->top);
+        if (what == BUT_ONE && t->inside)
+            e[k] = SELECT(GE(t->place, C(j + k)), SELECT(GE(C(j + k), t->place), C(0), e[k]), e[k]);
     }
     for (int k = 0; k < count; k += 2)
         if (singly && what >= LESSER) { /* 100 entries, one of which is far ahead, were off by 2.2 ULP */
@@ -85,20 +107,27 @@ static ALWAYS_INLINE void tile_entries(int moderately, int what, int whole, int 
             t->sum = add_carried(t->sum, e[k] + e[k + 1], &t->low);
 }
 
-static ALWAYS_INLINE int tile_block_sums(int moderately, int what, int whole, int singly, Row x, Row out, size_t j,
-                                         size_t end, size_t i, Tile *t, size_t v, Scale s) {
+static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, int whole, int singly, Row x, Row out, size_t j,
+                                         size_t end, size_t i, Tile *t, size_t v, Scale s, V none) {
     const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
     const V shift = moderately ? C(0) : t->shift[v];
     const Shift by = {t->bias[v], t->floor[v]};
-    TileSums sums = {t->sum[v], t->low[v], t->top[v], t->max[v]};
+    TileSums sums = {t->sum[v], t->low[v], t->top[v], t->max[v], C(0), 0};
     V seen = C(0);
+    if (what == BUT_ONE) {
+        sums.place = t->place[v];
+        sums.inside = ANY(LT(ABS(sums.place - C(j)), C(TILE_BLOCK)));
+    }
     if (lesser && j == 0) {
-        const V first = tile_load(whole, x, j++, i, t->width) - shift;
+        V first = tile_load(whole, x, j, i, t->width) - shift;
+        if (masked) first = only_kept(t, j, i, v, first, none);
+        j++;
         sums.max = what == LESSER ? first : -first;
     }
     for (; j + 2 <= end; j += 2)
-        tile_entries(moderately, what, whole, singly, 2, x, out, j, i, t->width, shift, s, by, &sums, &seen);
-    if (j < end) tile_entries(moderately, what, whole, singly, 1, x, out, j, i, t->width, shift, s, by, &sums, &seen);
+        tile_entries(moderately, masked, what, whole, singly, 2, x, out, j, i, t->width, shift, s, by, &sums, &seen, t, v, none);
+    if (j < end)
+        tile_entries(moderately, masked, what, whole, singly, 1, x, out, j, i, t->width, shift, s, by, &sums, &seen, t, v, none);
     t->sum[v] = sums.sum;
     t->low[v] = sums.low;
     t->top[v] = sums.top;
@@ -107,13 +136,14 @@ static ALWAYS_INLINE int tile_block_sums(int moderately, int what, int whole, in
 }
 
 /* The sums of the exponentials, without the largest or with it. 0 where they are not moderate. */
-static ALWAYS_INLINE int tile_sums(int moderately, int what, Row x, Row out, Tile *t, Scale s) {
+static ALWAYS_INLINE int tile_sums(int moderately, int masked, int what, Row x, Row out, Tile *t, Scale s, V none) {
     const size_t block = what >= LESSER || out.at ? tile_block(x) : (size_t)TILE_BLOCK, n = t->n, width = t->width;
     const int singly = n <= (what >= LESSER ? 512 : 64);
+    const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
     V seen = C(0);
     for (size_t v = 0; v * LANES < width; v++) {
         t->sum[v] = t->low[v] = t->top[v] = C(0);
-        t->max[v] = NOTHING;
+        if (lesser) t->max[v] = NOTHING;
         if (!moderately) continue;
         t->bias[v] = C(ROUNDER);
         t->floor[v] = NOTHING;
@@ -122,15 +152,14 @@ static ALWAYS_INLINE int tile_sums(int moderately, int what, Row x, Row out, Til
     for (size_t j = 0, end; j < n; j = end) {
         end = j + block < n ? j + block : n;
         for (size_t v = 0, i = 0; i < width; v++, i += LANES)
-            if (!(i + LANES <= width ? tile_block_sums(moderately, what, 1, singly, x, out, j, end, i, t, v, s)
-                                     : tile_block_sums(moderately, what, 0, singly, x, out, j, end, i, t, v, s)))
+            if (!(i + LANES <= width ? tile_block_sums(moderately, masked, what, 1, singly, x, out, j, end, i, t, v, s, none)
+                                     : tile_block_sums(moderately, masked, what, 0, singly, x, out, j, end, i, t, v, s, none)))
                 return 0;
     }
     for (size_t v = 0; v * LANES < width; v++) {
-        V two[2] = {t->max[v], C(0)};
-        if (what == LESSER || what == LESSER_OF_NEGATIVE) {
-            exps(moderately, 1, two, s, (Shift){t->bias[v], t->floor[v]}, &seen);
-            t->top[v] = two[0];
+        if (lesser) {
+            t->top[v] = t->max[v];
+            exps(moderately, 1, t->top + v, s, (Shift){t->bias[v], t->floor[v]}, &seen);
         }
         const V rounded = t->sum[v] - t->low[v];
         t->low[v] = (t->sum[v] - rounded) - t->low[v];
@@ -138,21 +167,27 @@ static ALWAYS_INLINE int tile_sums(int moderately, int what, Row x, Row out, Til
     }
     return !moderately || is_moderate(seen);
 }
-static NOINLINE int tile_all_moderately(Row x, Row out, Tile *t, Scale s) { return tile_sums(1, ALL, x, out, t, s); }
-static NOINLINE int tile_all_by(Row x, Row out, Tile *t, Scale s) { return tile_sums(0, ALL, x, out, t, s); }
-static NOINLINE int tile_lesser_moderately(Row x, Tile *t, Scale s) { return tile_sums(1, LESSER, x, (Row){0}, t, s); }
-static NOINLINE int tile_lesser_by(Row x, Tile *t, Scale s) { return tile_sums(0, LESSER, x, (Row){0}, t, s); }
-static NOINLINE int tile_negative_lesser(int moderately, Row x, Tile *t, Scale s) {
-    return moderately ? tile_sums(1, LESSER_OF_NEGATIVE, x, (Row){0}, t, s) : tile_sums(0, LESSER_OF_NEGATIVE, x, (Row){0}, t, s);
+static NOINLINE int tile_moderate_sums(int what, Row x, Row out, Tile *t, const Call *c) {
+    const Row none = {NULL, 0};
+    if (what == ALL) return tile_sums(1, 0, ALL, x, out, t, c->s, NOTHING);
+    if (what == BUT_ONE) return tile_sums(1, 0, BUT_ONE, x, out, t, c->s, NOTHING);
+    if (what == LESSER) return tile_sums(1, 0, LESSER, x, none, t, c->size, NOTHING);
+    return tile_sums(1, 0, LESSER_OF_NEGATIVE, x, none, t, c->size, NOTHING);
 }
-static NOINLINE int tile_kept_moderately(Row x, Row out, Tile *t, Scale s) { return tile_sums(1, KEPT_LESSER, x, out, t, s); }
-static NOINLINE int tile_kept_by(Row x, Row out, Tile *t, Scale s) { return tile_sums(0, KEPT_LESSER, x, out, t, s); }
-
-static int tile_sums_of(int moderately, int what, Row x, Row out, Tile *t, const Call *c) {
-    if (what == ALL) return (moderately ? tile_all_moderately : tile_all_by)(x, out, t, c->s);
-    if (what == LESSER) return (moderately ? tile_lesser_moderately : tile_lesser_by)(x, t, c->size);
-    if (what == LESSER_OF_NEGATIVE) return tile_negative_lesser(moderately, x, t, c->size);
-    return (moderately ? tile_kept_moderately : tile_kept_by)(x, out, t, c->s);
+static ALWAYS_INLINE void tile_sums_by(int masked, int what, Row x, Row out, Tile *t, const Call *c, V none) {
+    const Row nowhere = {NULL, 0};
+    if (what == ALL)
+        tile_sums(0, masked, ALL, x, out, t, c->s, none);
+    else if (what == BUT_ONE)
+        tile_sums(0, 0, BUT_ONE, x, out, t, c->s, none);
+    else if (what == LESSER)
+        tile_sums(0, masked, LESSER, x, nowhere, t, c->size, none);
+    else
+        tile_sums(0, masked, LESSER_OF_NEGATIVE, x, nowhere, t, c->size, none);
+}
+/* `none` is an x whose exponential is 0. */
+static NOINLINE void tile_sums_by_k(int what, Row x, Row out, Tile *t, const Call *c, V none) {
+    is_masked(t) ? tile_sums_by(1, what, x, out, t, c, none) : tile_sums_by(0, what, x, out, t, c, none);
 }
 
 static NOINLINE void tile_maxima(Row x, Tile *t, V sign) {
@@ -162,8 +197,11 @@ static NOINLINE void tile_maxima(Row x, Tile *t, V sign) {
         for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
             const int whole = i + LANES <= t->width;
             V max = t->max[v];
-            for (size_t k = j; k < end; k++)
-                max = MAX(sign * (whole ? tile_load(1, x, k, i, t->width) : tile_load(0, x, k, i, t->width)), max);
+            for (size_t k = j; k < end; k++) {
+                V entry = sign * (whole ? tile_load(1, x, k, i, t->width) : tile_load(0, x, k, i, t->width));
+                if (is_masked(t)) entry = only_kept(t, k, i, v, entry, NOTHING);
+                max = MAX(entry, max);
+            }
             t->max[v] = max;
         }
     }
@@ -178,7 +216,7 @@ static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile
         V e = sink[v] = sinks_of(c, first + i, t->width - i < LANES ? t->width - i : LANES);
         exps(1, 1, &e, unit, no_shift(), &seen);
     }
-    t->apart = out.at == x.at || !is_moderate(seen) || !tile_sums_of(1, what, x, out, t, c);
+    t->apart = out.at == x.at || is_masked(t) || !is_moderate(seen) || !tile_moderate_sums(what, x, out, t, c);
     if (t->apart) {
         tile_maxima(x, t, sign);
         for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
@@ -190,7 +228,7 @@ static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile
             t->floor[v] = by.floor;
             t->shift[v] = SELECT(far, sign * t->max[v], C(0));
         }
-        tile_sums_of(0, what, x, out, t, c);
+        tile_sums_by_k(what, x, out, t, c, sign * NOTHING);
     }
     for (size_t v = 0; v * LANES < t->width && c->sink.data; v++) {
         const V e = exp_by(sink[v], unit, (Shift){t->bias[v], t->floor[v]}), all = t->sum[v] + e;
@@ -213,8 +251,8 @@ typedef struct {
     V mean[TILE_VECTORS]; /* or the logarithms */
 } TileEnd;
 
-static ALWAYS_INLINE void finish_entries_of(int end, int apart, int log, int whole, int streaming, const TileEnd *f,
-                                            const Tile *t, size_t j, size_t last, size_t i, size_t v) {
+static ALWAYS_INLINE void finish_entries_of(int end, int apart, int log, int masked, int whole, int streaming,
+                                            const TileEnd *f, const Tile *t, size_t j, size_t last, size_t i, size_t v) {
     const Scale s = f->s, unit = scale_by(1);
     const Shift by = {t->bias[v], t->floor[v]};
     const V shift = t->shift[v], mean = f->mean[v], max = t->max[v];
@@ -225,24 +263,33 @@ static ALWAYS_INLINE void finish_entries_of(int end, int apart, int log, int who
         if (end == MULTIPLY || end == MULTIPLY_AGAIN) e = times_factor(apart, e, factor);
         if (end == SUBTRACT) e = log_entry(f->exactly, FMA(e - shift, f->sign, -max), s, mean);
         if (end == GRADIENT_AGAIN || end == GRADIENT_OF_OUTPUT) {
-            const V grad = tile_load(whole, f->grad, j, i, t->width);
+            V grad = tile_load(whole, f->grad, j, i, t->width);
+            if (masked) grad = only_kept(t, j, i, v, grad, C(0));
             const int from = end == GRADIENT_AGAIN ? FROM_EXPONENTIALS : FROM_OUTPUT;
             e = gradient_of(log, probability(log, from, e, factor.scale, unit), grad, f->scale, mean);
         }
+        if (masked) e = only_kept(t, j, i, v, e, end == SUBTRACT ? NOTHING : C(0));
         tile_store(whole, streaming, f->out, j, i, t->width, e);
     }
 }
 
-static ALWAYS_INLINE void finish_tile_by(int end, int apart, int log, int streaming, const TileEnd *f, const Tile *t) {
+static ALWAYS_INLINE void finish_masked(int end, int apart, int log, int masked, int streaming, const TileEnd *f,
+                                        const Tile *t) {
     const size_t block = end >= GRADIENT_AGAIN ? PAIR_BLOCK : tile_block(f->x);
     for (size_t j = 0, last; j < t->n; j = last) {
         last = j + block < t->n ? j + block : t->n;
         for (size_t v = 0, i = 0; i < t->width; v++, i += LANES)
             if (i + LANES <= t->width)
-                finish_entries_of(end, apart, log, 1, streaming, f, t, j, last, i, v);
+                finish_entries_of(end, apart, log, masked, 1, streaming, f, t, j, last, i, v);
             else
-                finish_entries_of(end, apart, log, 0, streaming, f, t, j, last, i, v);
+                finish_entries_of(end, apart, log, masked, 0, streaming, f, t, j, last, i, v);
     }
+}
+static ALWAYS_INLINE void finish_tile_by(int end, int apart, int log, int streaming, const TileEnd *f, const Tile *t) {
+    if (is_masked(t))
+        finish_masked(end, 1, log, 1, 0, f, t);
+    else
+        finish_masked(end, apart, log, 0, streaming, f, t);
 }
 static NOINLINE void multiply_tile(int apart, const TileEnd *f, const Tile *t) {
     apart ? finish_tile_by(MULTIPLY, 1, 0, 0, f, t) : finish_tile_by(MULTIPLY, 0, 0, 0, f, t);
@@ -268,7 +315,7 @@ static NOINLINE void gradient_tile(int what, int streaming, const TileEnd *f, co
 }
 
 /* The sums of the gradients, or of their products with y or the exponentials, to `dot` */
-static ALWAYS_INLINE void tile_dots_by(int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
+static ALWAYS_INLINE void tile_dots_by(int masked, int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
     V carry[TILE_VECTORS];
     for (size_t v = 0; v * LANES < t->width; v++) dot[v] = carry[v] = C(0);
     for (size_t j = 0, end; j < t->n; j = end) {
@@ -278,9 +325,11 @@ static ALWAYS_INLINE void tile_dots_by(int what, Row y, Row grad, const Tile *t,
             V sum = C(0);
             for (size_t k = j; k < end; k++) {
                 V g = whole ? tile_load(1, grad, k, i, t->width) : tile_load(0, grad, k, i, t->width);
+                if (masked) g = only_kept(t, k, i, v, g, C(0));
                 if (!is_log(what)) {
                     V p = whole ? tile_load(1, y, k, i, t->width) : tile_load(0, y, k, i, t->width);
                     if (what == SOFTMAX_BACKWARD) p = exp_by(p - t->shift[v], s, (Shift){t->bias[v], t->floor[v]});
+                    if (masked) p = only_kept(t, k, i, v, p, C(0));
                     sum = FMA(p, g, sum);
                 } else
                     sum = sum + g;
@@ -289,13 +338,16 @@ static ALWAYS_INLINE void tile_dots_by(int what, Row y, Row grad, const Tile *t,
         }
     }
 }
-static NOINLINE void tile_dots(int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
+static ALWAYS_INLINE void tile_dots_of(int masked, int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
     if (is_log(what))
-        tile_dots_by(LOG_SOFTMAX_BACKWARD, y, grad, t, s, dot);
+        tile_dots_by(masked, LOG_SOFTMAX_BACKWARD, y, grad, t, s, dot);
     else if (what == SOFTMAX_BACKWARD)
-        tile_dots_by(SOFTMAX_BACKWARD, y, grad, t, s, dot);
+        tile_dots_by(masked, SOFTMAX_BACKWARD, y, grad, t, s, dot);
     else
-        tile_dots_by(SOFTMAX_FROM_OUTPUT, y, grad, t, s, dot);
+        tile_dots_by(masked, SOFTMAX_FROM_OUTPUT, y, grad, t, s, dot);
+}
+static NOINLINE void tile_dots(int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
+    is_masked(t) ? tile_dots_of(1, what, y, grad, t, s, dot) : tile_dots_of(0, what, y, grad, t, s, dot);
 }
 
 /* Whether what is written to a tile is whole lines */
@@ -309,12 +361,20 @@ static inline int tile_twice(int streaming, Row x, Row out, size_t n, size_t wid
 }
 
 /* A tile; 0 where a row is left to exact_row. Nothing is written then. */
-static int across_tile(const Call *c, size_t first, size_t width, int streamed) {
+static NOINLINE int across_tile(const Call *c, size_t first, size_t width, int streamed) {
     const Row x = row_of(c->x, first), out = c->what == LOGSUMEXP ? (Row){NULL, 0} : row_of(c->out, first);
-    const int streaming = streamed && is_of_lines(out), from_output = is_from_output(c->what), log = is_log(c->what);
+    const int streaming = streamed && is_of_lines(out) && !c->mask.data && !c->limit.data, from_output = is_from_output(c->what), log = is_log(c->what);
     const int twice = tile_twice(streaming, x, out, c->n, width), keeps = (c->what == SOFTMAX || c->what == WEIGHTED) && !twice;
     const int what = !needs_rest(c->what) ? ALL : c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;
-    Tile t = {.n = c->n, .width = width, .apart = 0};
+    Tile t = {.n = c->n, .width = width, .apart = 0, .mask = c->mask};
+    V limit[TILE_VECTORS];
+    if (t.mask.data) t.mask.data += (ptrdiff_t)first * c->mask.outer;
+    if (c->limit.data) t.limit = limit;
+    for (size_t v = 0, i = 0; i < width && c->limit.data; v++, i += LANES) {
+        T limits[LANES] = {0};
+        for (size_t k = 0; k < LANES && i + k < width; k++) limits[k] = (T)entries_of(c, first + i + k).n;
+        limit[v] = LOAD(limits);
+    }
     TileEnd f = {.x = x, .out = out, .exactly = c->scale == (T)c->scale, .s = c->s, .scale = c->s.factor};
     if (c->what == WEIGHTED)
         for (size_t i = 0; i < width; i++)
@@ -326,14 +386,18 @@ static int across_tile(const Call *c, size_t first, size_t width, int streamed) 
         tile_dots(c->what, x, f.grad, &t, c->s, f.mean);
     }
     f.sign = C(c->scale < 0 ? -1 : 1);
-    int apart = t.apart;
+    int apart = t.apart || is_masked(&t);
     for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
         const size_t count = width - i < LANES ? width - i : LANES;
         if (needs_rest(c->what)) {
             f.mean[v] = log_of_rest(t.sum[v], t.low[v], t.max[v], c->size, (Shift){t.bias[v], t.floor[v]});
             continue;
         }
-        if (!from_output) f.factor[v] = quotient_of(c->what == WEIGHTED ? numbers_of(c->first, first + i, count) : C(1), t.sum[v], t.low[v]);
+        if (!from_output) {
+            const V weight = c->what == WEIGHTED ? numbers_of(c->first, first + i, count) : C(1);
+            f.factor[v] = quotient_of(weight, t.sum[v], t.low[v]);
+            f.factor[v].scale = SELECT(LE(t.sum[v], C(0)), C(0), f.factor[v].scale); /* a row without any entry is 0 */
+        }
         apart |= !from_output && has_small_factor(SELECT(FIRST(count), f.factor[v].scale, C(1)));
         if (!is_backward(c->what)) continue;
         if (c->what == SOFTMAX_BACKWARD) f.mean[v] = f.mean[v] * f.factor[v].scale;

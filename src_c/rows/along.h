@@ -2,32 +2,32 @@
  * accumulated by lanes, folded at once, and the rows are finished. A row that is longer than a buffer goes by itself. */
 
 /* Sums by lanes. Of log_softmax and its like: the sum of all but the largest entry of each lane, and these, of two vectors
- * side by side: x, or exponentials where these are kept, beside the largest x; at last `top` is the largest exponential. */
+ * side by side; at last `max` is the largest of both, and `top` its exponential. */
 typedef struct {
-    V sum, carry, top[2], max, dot[2];
+    V sum, carry, top[2], max, dot;
 } Lanes;
 
 /* From here on, rows of 512 KiB of floats, which leave no room in L2, exponentials are taken twice rather than stored and
  * read again. */
 enum { LONG_ROW = 1 << 17 };
 
-/* What is summed: all exponentials, or these and their products with a gradient; all but the largest x; or all but the
- * largest exponential */
-enum { ALL, ALL_AND_DOT, LESSER, LESSER_OF_NEGATIVE, KEPT_LESSER };
+/* What is summed: all exponentials; these and their products with a gradient; all but that of one entry; or all but a
+ * largest, of x or of -x */
+enum { ALL, ALL_AND_DOT, BUT_ONE, LESSER, LESSER_OF_NEGATIVE };
 
 /* A row: contiguous entries, with a byte of the mask for each, or NULL */
 typedef struct {
     const T *x, *grad;
     const char *mask;
     T *e; /* where exponentials are kept, or NULL */
-    size_t n;
+    size_t n, target; /* the one entry that is left out */
 } Span;
 
 static ALWAYS_INLINE V zero_where(int none, M m, V a) { return none ? SELECT(m, C(0), a) : SELECT(m, a, C(0)); }
 
 /* Two vectors of a row, from entry i on; the last two may be partial. */
 static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int whole, Span row, size_t i, Scale s, Shift by,
-                                   V *seen, Lanes *a) {
+                                   V *seen, Lanes *a, V *dot) {
     const int counted = masked || !whole, lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
     V v[2];
     M counts[2];
@@ -40,7 +40,6 @@ static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int who
             v[k] = take_lesser(counted ? SELECT(counts[k], v[k], NOTHING) : v[k], a->top + k);
             if (counted) counts[k] = LE(v[k], NOTHING);
         }
-        if (what == KEPT_LESSER) a->max = MAX(counted ? SELECT(counts[k], v[k], NOTHING) : v[k], a->max);
         if (counted) v[k] = zero_where(lesser, counts[k], v[k]);
     }
     exps(moderately, 2, v, s, by, seen);
@@ -51,45 +50,57 @@ static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int who
         if (row.e && !lesser) store_lanes(whole, row.e + i, v[k], left);
         if (what == ALL_AND_DOT) {
             const V grad = load_lanes(whole, row.grad + i, left, C(0));
-            a->dot[k] = FMA(v[k], masked ? SELECT(counts[k], grad, C(0)) : grad, a->dot[k]);
+            dot[k] = FMA(v[k], masked ? SELECT(counts[k], grad, C(0)) : grad, dot[k]);
         }
-        if (what == KEPT_LESSER) v[k] = take_lesser(v[k], a->top + k);
+    }
+    if (what == BUT_ONE && row.target - (i - PAIR) < PAIR) {
+        T lanes[PAIR];
+        for (size_t k = 0; k < 2; k++) STORE(lanes + k * LANES, v[k]);
+        lanes[row.target - (i - PAIR)] = 0;
+        for (size_t k = 0; k < 2; k++) v[k] = LOAD(lanes + k * LANES);
     }
     a->sum = add_carried(a->sum, v[0] + v[1], &a->carry);
 }
 
-/* Ask for what stands a chunk ahead, in this row or the next. */
+/* Ask for what stands further ahead, in this row or the next. */
+enum { AHEAD = 1024 };
 static ALWAYS_INLINE void pair_ahead(const T *p) {
-    for (size_t i = 0; i < PAIR; i += LINE) PREFETCH(p + ROW_CHUNK + i);
+    for (size_t i = 0; i < PAIR; i += LINE) PREFETCH(p + AHEAD + i);
 }
 
 /* A row; 0 where it is not moderate. */
 static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row, Scale s, Shift by, Stream *stream,
                                  Lanes *lanes) {
-    const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
-    const V least = what == KEPT_LESSER ? C(0) : NOTHING;
-    Lanes a = {C(0), C(0), {least, least}, NOTHING, {C(0), C(0)}};
-    V seen = C(0);
+    const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE, to_memory = row.e && row.n > ROW_CHUNK;
+    Lanes a = {C(0), C(0), {NOTHING, NOTHING}, NOTHING, C(0)};
+    V seen = C(0), dot[2] = {C(0), C(0)}, dot_carry = C(0);
     size_t i = 0;
     if (lesser && !masked && row.n >= PAIR)
         for (; i < PAIR; i += LANES) a.top[i / LANES] = what == LESSER ? LOAD(row.x + i) : -LOAD(row.x + i);
-    for (; i + PAIR <= row.n; i += PAIR) {
-        pair_ahead(row.x + i);
-        if (what == ALL_AND_DOT) pair_ahead(row.grad + i);
-        add_pair(moderately, masked, what, 1, row, i, s, by, &seen, &a);
-        stream_some(stream, PAIR);
-        if (moderately && i % (4 * PAIR) == 0 && !is_moderate(seen)) return 0;
-    }
-    if (i < row.n) add_pair(moderately, masked, what, 0, row, i, s, by, &seen, &a);
-    if (what >= LESSER) {
-        V two[2] = {take_lesser(a.top[1], a.top), a.top[0]};
-        if (lesser) {
-            const M none[2] = {LE(two[0], NOTHING), LE(two[1], NOTHING)};
-            a.max = a.top[0];
-            for (int k = 0; k < 2; k++) two[k] = SELECT(none[k], C(0), two[k]);
-            exps(moderately, 2, two, s, by, &seen);
-            for (int k = 0; k < 2; k++) two[k] = SELECT(none[k], C(0), two[k]);
+    while (i + PAIR <= row.n) {
+        const size_t end = i + 8 * PAIR <= row.n ? i + 8 * PAIR : row.n - PAIR + 1;
+        for (; i < end; i += PAIR) {
+            pair_ahead(row.x + i);
+            if (what == ALL_AND_DOT) pair_ahead(row.grad + i);
+            if (to_memory)
+                for (size_t k = 0; k < PAIR; k += LINE) PREFETCH_TO_WRITE(row.e + i + AHEAD + k);
+            add_pair(moderately, masked, what, 1, row, i, s, by, &seen, &a, dot);
+            stream_some(stream, PAIR);
         }
+        if (moderately && !is_moderate(seen)) return 0;
+        if (what != ALL_AND_DOT) continue;
+        a.dot = add_carried(a.dot, dot[0] + dot[1], &dot_carry);
+        dot[0] = dot[1] = C(0);
+    }
+    if (i < row.n) add_pair(moderately, masked, what, 0, row, i, s, by, &seen, &a, dot);
+    if (what == ALL_AND_DOT) a.dot = add_carried(a.dot, dot[0] + dot[1], &dot_carry);
+    if (lesser) {
+        V two[2] = {take_lesser(a.top[1], a.top), a.top[0]};
+        const M none[2] = {LE(two[0], NOTHING), LE(two[1], NOTHING)};
+        a.max = a.top[0];
+        for (int k = 0; k < 2; k++) two[k] = SELECT(none[k], C(0), two[k]);
+        exps(moderately, 2, two, s, by, &seen);
+        for (int k = 0; k < 2; k++) two[k] = SELECT(none[k], C(0), two[k]);
         a.sum = add_carried(a.sum, two[0], &a.carry);
         a.top[0] = two[1];
     }
@@ -100,15 +111,26 @@ static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row,
 /* Rows of a batch: what is found of each, by lanes, and then as numbers. `done` of them have their sums. */
 typedef struct {
     size_t count, done;
-    int staged, apart; /* x is a copy where exponentials go; not all rows were moderate */
+    int apart; /* not all rows were moderate */
     Span row[LANES];
-    Lanes lanes[LANES];
-    ALIGNED T shift[LANES], bias[LANES], floor[LANES];
+    V sum[LANES], carry[LANES], top[LANES], max[LANES], dot[LANES];
+    ALIGNED T largest[LANES], shift[LANES], bias[LANES], floor[LANES]; /* the first only of rows by K */
 } Rows;
 
+static ALWAYS_INLINE void keep_lanes(int what, const Lanes *a, Rows *b, size_t i) {
+    b->sum[i] = a->sum;
+    b->carry[i] = a->carry;
+    if (what >= LESSER) b->top[i] = a->top[0];
+    if (what >= LESSER) b->max[i] = a->max;
+    if (what == ALL_AND_DOT) b->dot[i] = a->dot;
+}
+
 static ALWAYS_INLINE void add_moderate_rows(int masked, int what, Scale s, Rows *b, Stream *stream) {
-    const Shift by = no_shift();
-    while (b->done < b->count && add_row(1, masked, what, b->row[b->done], s, by, stream, b->lanes + b->done)) b->done++;
+    const size_t count = b->count;
+    size_t i = 0;
+    for (Lanes a; i < count && add_row(1, masked, what, b->row[i], s, no_shift(), stream, &a); i++)
+        keep_lanes(what, &a, b, i);
+    b->done = i;
 }
 
 /* The rows up to the first that is not moderate */
@@ -124,7 +146,7 @@ static NOINLINE void add_moderately(int what, const Call *c, Rows *b, Stream *st
         masked ? add_moderate_rows(1, LESSER_OF_NEGATIVE, c->size, b, stream)
                : add_moderate_rows(0, LESSER_OF_NEGATIVE, c->size, b, stream);
     else
-        add_moderate_rows(0, KEPT_LESSER, c->s, b, stream);
+        add_moderate_rows(0, BUT_ONE, c->s, b, stream);
 }
 
 static ALWAYS_INLINE void add_by_k(int masked, int what, const Call *c, Span row, Shift by, Stream *stream, Lanes *a) {
@@ -137,7 +159,7 @@ static ALWAYS_INLINE void add_by_k(int masked, int what, const Call *c, Span row
     else if (what == LESSER_OF_NEGATIVE)
         add_row(0, masked, LESSER_OF_NEGATIVE, row, c->size, by, stream, a);
     else
-        add_row(0, 0, KEPT_LESSER, row, c->s, by, stream, a);
+        add_row(0, 0, BUT_ONE, row, c->s, by, stream, a);
 }
 static NOINLINE void add_row_by(int what, const Call *c, Span row, Shift by, Stream *stream, Lanes *a) {
     row.mask ? add_by_k(1, what, c, row, by, stream, a) : add_by_k(0, what, c, row, by, stream, a);
@@ -181,9 +203,9 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
         const double sink = sink_of(c, first + i);
         if (sink > largest) largest = (T)sink;
         if (!(ABS_OF(largest) < FAR)) {
-            if (c->sink.data || row.n > ROW_CHUNK) return 0;
+            if (c->sink.data || !row.e || row.n > ROW_CHUNK) return 0;
             for (size_t j = 0; j < row.n; j++) row.e[j] = row.x[j] - sign * max;
-            row.x = row.e;
+            b->row[i].x = row.x = row.e;
             b->shift[i] = max;
             largest = 0;
         }
@@ -191,73 +213,104 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
         STORE(parts[0], by.bias);
         STORE(parts[1], by.floor);
         b->bias[i] = parts[0][0];
+        b->largest[i] = max;
         b->floor[i] = parts[1][0];
-        add_row_by(what, c, row, by, stream, b->lanes + i);
+        Lanes a;
+        add_row_by(what, c, row, by, stream, &a);
+        keep_lanes(what, &a, b, i);
     }
     return 1;
 }
 
 /* The sums of a batch in two parts, and the largest exponentials and entries where they are left out */
-static NOINLINE void fold_batch(int what, const Rows *b, V *sum, V *low, V *top, V *max) {
-    V r[LANES], rest[LANES], carry[LANES];
-    for (size_t i = 0; i < LANES; i++) {
-        const int there = i < b->count;
-        r[i] = !there ? C(0) : what >= LESSER ? b->lanes[i].top[0] : b->lanes[i].sum;
-        rest[i] = there ? b->lanes[i].sum : C(0);
-        carry[i] = there ? b->lanes[i].carry : C(0);
-    }
-    if (what < LESSER) {
-        *sum = sums_in_parts(0, 0, 1, r, carry, low);
+static NOINLINE void fold_batch(int what, int alone, Rows *b, V *sum, V *low, V *top, V *max) {
+    if (alone) { /* a fold would take longer */
+        T rest, largest = 0;
+        *sum = C(what < LESSER ? total_parts(b->sum[0], b->carry[0], &rest)
+                               : rest_in_parts(b->top[0], b->sum[0], b->carry[0], &rest, &largest));
+        *low = C(rest);
+        if (what >= LESSER) *top = C(largest);
+        if (what >= LESSER) *max = C(LARGEST_LANE(b->max[0]));
         return;
     }
-    *sum = sums_of_rest(0, 0, 1, r, rest, carry, low, top);
-    for (size_t i = 0; i < LANES; i++) r[i] = i < b->count ? b->lanes[i].max : C(0);
-    *max = maxima_of(0, 0, r);
+    for (size_t i = b->count; i < LANES; i++) b->sum[i] = b->carry[i] = b->top[i] = b->max[i] = C(0);
+    if (what < LESSER) {
+        *sum = sums_in_parts(0, 0, 1, b->sum, b->carry, low);
+        return;
+    }
+    *sum = sums_of_rest(0, 0, 1, b->top, b->sum, b->carry, low, top);
+    *max = maxima_of(0, 0, b->max);
 }
 
-static ALWAYS_INLINE void multiply_by(int apart, const T *e, T *out, size_t n, Factor f, Stream *stream) {
-    size_t i = 0;
-    for (; i + PAIR <= n; i += PAIR) {
-        STORE(out + i, times_factor(apart, LOAD(e + i), f));
-        STORE(out + i + LANES, times_factor(apart, LOAD(e + i + LANES), f));
-        stream_some(stream, LANES);
-    }
-    for (; i < n; i += LANES) {
-        const size_t left = n - i;
-        STORE_SOME(out + i, times_factor(apart, LOAD_SOME(e + i, left, C(0)), f), left);
+/* What the rows of a batch are finished with */
+typedef struct {
+    int apart;
+    ALIGNED T scale[LANES], low[LANES], power[LANES], means[LANES], max[LANES], log[LANES];
+} Finish;
+
+/* The results of some rows, of which the first has the number `first` in its batch */
+typedef struct {
+    const Span *row;
+    T *const *to;
+    size_t first, count;
+    Stream *stream;
+} Results;
+
+static ALWAYS_INLINE void multiply_by(int apart, Results r, const Finish *f) {
+    for (size_t k = 0; k < r.count; k++) {
+        const Factor factor = {C(f->scale[r.first + k]), C(f->low[r.first + k]), C(f->power[r.first + k])};
+        const T *e = r.row[k].e;
+        T *to = r.to[k];
+        const size_t n = r.row[k].n;
+        size_t i = 0;
+        for (; i + PAIR <= n; i += PAIR) {
+            STORE(to + i, times_factor(apart, LOAD(e + i), factor));
+            STORE(to + i + LANES, times_factor(apart, LOAD(e + i + LANES), factor));
+            stream_some(r.stream, LANES);
+        }
+        for (; i < n; i += LANES) {
+            const size_t left = n - i;
+            STORE_SOME(to + i, times_factor(apart, LOAD_SOME(e + i, left, C(0)), factor), left);
+        }
     }
 }
-static NOINLINE void multiply_row(int apart, const T *e, T *out, size_t n, Factor f, Stream *stream) {
-    if (apart)
-        multiply_by(1, e, out, n, f, stream);
+static NOINLINE void multiply_rows(Results r, const Finish *f) {
+    if (f->apart)
+        multiply_by(1, r, f);
     else
-        multiply_by(0, e, out, n, f, stream);
+        multiply_by(0, r, f);
 }
 
 /* (sign x - max) scale - log, and -inf where the mask is 0 */
-static ALWAYS_INLINE void subtract_by(int exactly, int masked, Span row, T *out, V sign, V max, Scale s, V log,
-                                      Stream *stream) {
-    for (size_t i = 0; i < row.n; i += LANES) {
-        const size_t left = row.n - i;
-        const V x = left < LANES ? LOAD_SOME(row.x + i, left, C(0)) : LOAD(row.x + i);
-        V y = log_entry(exactly, FMA(x, sign, -max), s, log);
-        if (masked) y = SELECT(KEPT(row.mask + i, left), y, NOTHING);
-        if (left < LANES)
-            STORE_SOME(out + i, y, left);
-        else
-            STORE(out + i, y);
-        stream_some(stream, LANES);
+static ALWAYS_INLINE void subtract_by(int exactly, int masked, Results r, const Finish *f, V sign, Scale s) {
+    for (size_t k = 0; k < r.count; k++) {
+        const V max = C(f->max[r.first + k]), log = C(f->log[r.first + k]);
+        const Span row = r.row[k];
+        T *to = r.to[k];
+        size_t i = 0;
+        for (; i + PAIR <= row.n; i += PAIR) {
+            for (size_t k = i; k < i + PAIR; k += LANES) {
+                V y = log_entry(exactly, FMA(LOAD(row.x + k), sign, -max), s, log);
+                if (masked) y = SELECT(KEPT(row.mask + k, LANES), y, NOTHING);
+                STORE(to + k, y);
+            }
+            stream_some(r.stream, PAIR);
+        }
+        for (; i < row.n; i += LANES) {
+            const size_t left = row.n - i;
+            V y = log_entry(exactly, FMA(LOAD_SOME(row.x + i, left, C(0)), sign, -max), s, log);
+            if (masked) y = SELECT(KEPT(row.mask + i, left), y, NOTHING);
+            STORE_SOME(to + i, y, left);
+        }
     }
 }
-static NOINLINE void subtract_row(const Call *c, Span row, T *out, V max, V log, Stream *stream) {
+static NOINLINE void subtract_rows(const Call *c, Results r, const Finish *f) {
     const V sign = C(c->scale < 0 ? -1 : 1);
-    const Scale s = c->size;
-    if (c->scale != (T)c->scale)
-        row.mask ? subtract_by(0, 1, row, out, sign, max, s, log, stream)
-                 : subtract_by(0, 0, row, out, sign, max, s, log, stream);
+    const int exactly = c->scale == (T)c->scale, masked = r.row[0].mask != NULL;
+    if (exactly)
+        masked ? subtract_by(1, 1, r, f, sign, c->size) : subtract_by(1, 0, r, f, sign, c->size);
     else
-        row.mask ? subtract_by(1, 1, row, out, sign, max, s, log, stream)
-                 : subtract_by(1, 0, row, out, sign, max, s, log, stream);
+        masked ? subtract_by(0, 1, r, f, sign, c->size) : subtract_by(0, 0, r, f, sign, c->size);
 }
 
 /* What a gradient is made of: exponentials over their sum, or the output */
@@ -269,154 +322,164 @@ static ALWAYS_INLINE V probability(int log, int from, V p, V inverse, Scale unit
     return log ? lifted_exp(p, unit) : p;
 }
 
-/* p (scale grad - mean), or scale grad - p mean, from the entries of `row.x`; p and grad are 0 where the mask is. */
-static ALWAYS_INLINE void gradients_by(int log, int from, int masked, Span row, T *out, V inverse, V scale, V mean,
-                                       Stream *stream) {
+/* p (scale grad - mean), or scale grad - p mean; p and grad are 0 where the mask is. */
+static ALWAYS_INLINE void gradients_by(int log, int from, int masked, Results r, const Finish *f, V scale) {
     const Scale unit = scale_by(1);
     const V none = log && from == FROM_OUTPUT ? NOTHING : C(0);
-    for (size_t i = 0; i < row.n; i += LANES) {
-        const size_t left = row.n - i;
-        V p = left < LANES ? LOAD_SOME(row.x + i, left, none) : LOAD(row.x + i);
-        V grad = left < LANES ? LOAD_SOME(row.grad + i, left, C(0)) : LOAD(row.grad + i);
-        if (masked) {
-            const M kept = KEPT(row.mask + i, left);
-            p = SELECT(kept, p, none);
-            grad = SELECT(kept, grad, C(0));
+    for (size_t k = 0; k < r.count; k++) {
+        const V inverse = C(f->scale[r.first + k]), mean = C(f->means[r.first + k]);
+        const Span row = r.row[k];
+        const T *x = from == FROM_OUTPUT ? row.x : row.e;
+        T *to = r.to[k];
+        for (size_t i = 0; i < row.n; i += LANES) {
+            const size_t left = row.n - i;
+            const int whole = left >= LANES;
+            V p = load_lanes(whole, x + i, left, none), grad = load_lanes(whole, row.grad + i, left, C(0));
+            if (masked) {
+                const M kept = KEPT(row.mask + i, left);
+                p = SELECT(kept, p, none);
+                grad = SELECT(kept, grad, C(0));
+            }
+            p = probability(log, from, p, inverse, unit);
+            V y = gradient_of(log, p, grad, scale, mean);
+            if (masked) y = SELECT(KEPT(row.mask + i, left), y, C(0)); /* not -0, nor NaN */
+            store_lanes(whole, to + i, y, left);
+            stream_some(r.stream, LANES);
         }
-        const V y = gradient_of(log, probability(log, from, p, inverse, unit), grad, scale, mean);
-        if (left < LANES)
-            STORE_SOME(out + i, y, left);
-        else
-            STORE(out + i, y);
-        stream_some(stream, LANES);
     }
 }
-static ALWAYS_INLINE void gradients_of(int log, int from, Span row, T *out, V inverse, V scale, V mean, Stream *stream) {
-    row.mask ? gradients_by(log, from, 1, row, out, inverse, scale, mean, stream)
-             : gradients_by(log, from, 0, row, out, inverse, scale, mean, stream);
+static ALWAYS_INLINE void gradients_from(int log, int from, Results r, const Finish *f, V scale) {
+    r.row[0].mask ? gradients_by(log, from, 1, r, f, scale) : gradients_by(log, from, 0, r, f, scale);
 }
-static NOINLINE void gradient_row(int log, int from, Span row, T *out, V inverse, V scale, V mean, Stream *stream) {
+static NOINLINE void gradient_rows(int log, int from, Results r, const Finish *f, V scale) {
     if (log)
-        from ? gradients_of(1, FROM_OUTPUT, row, out, inverse, scale, mean, stream)
-             : gradients_of(1, FROM_EXPONENTIALS, row, out, inverse, scale, mean, stream);
+        from == FROM_OUTPUT ? gradients_from(1, FROM_OUTPUT, r, f, scale) : gradients_from(1, FROM_EXPONENTIALS, r, f, scale);
     else
-        from ? gradients_of(0, FROM_OUTPUT, row, out, inverse, scale, mean, stream)
-             : gradients_of(0, FROM_EXPONENTIALS, row, out, inverse, scale, mean, stream);
+        from == FROM_OUTPUT ? gradients_from(0, FROM_OUTPUT, r, f, scale) : gradients_from(0, FROM_EXPONENTIALS, r, f, scale);
+}
+
+static void finish_entries(const Call *c, Results r, const Finish *f) {
+    if (c->what == SOFTMAX || c->what == WEIGHTED || c->what == LOSS)
+        multiply_rows(r, f);
+    else if (c->what == LOG_SOFTMAX)
+        subtract_rows(c, r, f);
+    else
+        gradient_rows(is_log(c->what), is_from_output(c->what), r, f, c->s.factor);
+    for (size_t k = 0; k < r.count && r.row[0].mask; k++) {
+        const T scale = f->scale[r.first + k];
+        for (size_t j = 0; j < r.row[k].n && !(scale - scale == 0); j++)
+            if (!r.row[k].mask[j]) r.to[k][j] = 0; /* not NaN, as the rest of the row is */
+    }
 }
 
 /* The sum of the gradients, or of their products with y, by lanes */
 static ALWAYS_INLINE V dot_by(int log, int masked, Span row) {
-    V dot[2] = {C(0), C(0)};
-    for (size_t i = 0; i < row.n; i += PAIR)
-        for (size_t k = 0; k < 2; k++) {
-            const size_t at = i + k * LANES, left = at < row.n ? row.n - at : 0;
-            V grad = left < LANES ? LOAD_SOME(row.grad + at, left, C(0)) : LOAD(row.grad + at);
-            V y = log ? C(1) : left < LANES ? LOAD_SOME(row.x + at, left, C(0)) : LOAD(row.x + at);
-            if (masked) {
-                const M kept = KEPT(row.mask + at, left);
-                grad = SELECT(kept, grad, C(0));
-                y = SELECT(kept, y, C(0));
+    V total = C(0), carry = C(0), dot[2];
+    for (size_t i = 0; i < row.n;) {
+        const size_t end = i + 4 * PAIR < row.n ? i + 4 * PAIR : row.n;
+        for (dot[0] = dot[1] = C(0); i < end; i += PAIR) {
+            pair_ahead(row.grad + i);
+            if (!log) pair_ahead(row.x + i);
+            for (size_t k = 0; k < 2; k++) {
+                const size_t at = i + k * LANES, left = at < row.n ? row.n - at : 0;
+                V grad = load_lanes(left >= LANES, row.grad + at, left, C(0));
+                V y = log ? C(1) : load_lanes(left >= LANES, row.x + at, left, C(0));
+                if (masked) {
+                    const M kept = KEPT(row.mask + at, left);
+                    grad = SELECT(kept, grad, C(0));
+                    y = SELECT(kept, y, C(0));
+                }
+                dot[k] = FMA(y, grad, dot[k]);
             }
-            dot[k] = FMA(y, grad, dot[k]);
         }
-    return dot[0] + dot[1];
-}
-static NOINLINE V dot_row(int log, Span row) {
-    if (log) return row.mask ? dot_by(1, 1, row) : dot_by(1, 0, row);
-    return row.mask ? dot_by(0, 1, row) : dot_by(0, 0, row);
-}
-
-/* Entries of a row of memory, contiguous: where they stand, or in a buffer */
-static const T *contiguous(Row a, size_t n, T *buffer) {
-    if (a.step == 1) return a.at;
-    for (size_t j = 0; j < n; j++) buffer[j] = a.at[(ptrdiff_t)j * a.step];
-    return buffer;
-}
-
-/* What a row is finished with */
-typedef struct {
-    int apart;
-    Factor factor;
-    V max, log, mean;
-} Finish;
-
-/* The results of some entries of a row: from their exponentials, or as they are */
-static void finish_entries(const Call *c, Span row, T *out, const Finish *f, Stream *stream) {
-    if (c->what == SOFTMAX || c->what == WEIGHTED || c->what == LOSS)
-        multiply_row(f->apart, row.x, out, row.n, f->factor, stream);
-    else if (c->what == LOG_SOFTMAX)
-        subtract_row(c, row, out, f->max, f->log, stream);
-    else
-        gradient_row(is_log(c->what), is_from_output(c->what), row, out, f->factor.scale, c->s.factor, f->mean, stream);
-    for (size_t j = 0; j < row.n && row.mask && ANY(IS_NAN(f->factor.scale)); j++)
-        if (!row.mask[j]) out[j] = 0; /* not NaN, as the rest of the row is */
-}
-
-/* Some entries of a long row; their exponentials, taken once more, where they are wanted and not kept */
-static Span part_of(const Call *c, const Rows *b, size_t i, size_t start, T *buffer) {
-    Span part = b->row[i];
-    Lanes lanes;
-    const size_t left = part.n - start;
-    part.x += start;
-    part.n = left < ROW_CHUNK ? left : (size_t)ROW_CHUNK;
-    if (part.grad) part.grad += start;
-    if (part.mask) part.mask += start;
-    if (c->what == LOG_SOFTMAX || is_from_output(c->what)) return part;
-    part.e = buffer;
-    add_row_by(ALL, c, part, (Shift){C(b->bias[i]), C(b->floor[i])}, NULL, &lanes);
-    part.x = buffer;
-    return part;
-}
-
-static void finish_row(const Call *c, Buffers *f, const Rows *b, size_t first, size_t i, const Finish *by, Stream *stream) {
-    const Row out = row_of(c->out, first + i);
-    const int kept = b->row[i].e != NULL, of_exponentials = c->what != LOG_SOFTMAX && !is_from_output(c->what);
-    const int whole = kept || (!stream && !of_exponentials);
-    const size_t chunk = whole ? c->n : (size_t)ROW_CHUNK;
-    const T rest = c->what == LOG_SOFTMAX ? (T)-HUGE_VAL : 0;
-    for (size_t start = 0; start < b->row[i].n; start += chunk) {
-        Span part = whole ? b->row[i] : part_of(c, b, i, start, f->e);
-        if (whole && of_exponentials) part.x = part.e;
-        T *to = stream ? stream_room(stream) + (kept ? i * c->n : 0) : out.step == 1 ? out.at + start : f->out;
-        finish_entries(c, part, to, by, stream);
-        if (stream && !kept) stream_put(stream, out.at + start, part.n);
-        for (size_t j = 0; j < part.n && out.step != 1; j++) out.at[(ptrdiff_t)(start + j) * out.step] = to[j];
+        total = add_carried(total, dot[0] + dot[1], &carry);
     }
-    if (stream && kept)
-        fill_entries(stream_room(stream) + i * c->n, 1, b->row[i].n, c->n, rest);
+    return total;
+}
+static ALWAYS_INLINE void dots_by(int log, int masked, const Rows *b, V *dots) {
+    for (size_t i = 0; i < b->count; i++) dots[i] = dot_by(log, masked, b->row[i]);
+}
+static NOINLINE void dot_rows(int log, const Rows *b, V *dots) {
+    const int masked = b->row[0].mask != NULL;
+    if (log)
+        masked ? dots_by(1, 1, b, dots) : dots_by(1, 0, b, dots);
     else
-        fill_entries(out.at, out.step, b->row[i].n, c->n, rest);
+        masked ? dots_by(0, 1, b, dots) : dots_by(0, 0, b, dots);
 }
 
-/* Where rows are read from, and where their exponentials go */
+/* Where rows are read from, and where their exponentials go. A row that is not contiguous is copied. */
 static void place_rows(const Call *c, Buffers *f, size_t first, Rows *b, Stream *stream) {
     const size_t pitch = (c->n + PAIR - 1) / PAIR * PAIR;
     const int keeps = c->what == SOFTMAX || c->what == WEIGHTED || (c->what == LOSS && c->out.data);
-    b->staged = c->x.inner != sizeof(T);
+    const int fits = c->n <= ROW_CHUNK, in_out = keeps && !fits && c->n < LONG_ROW && !stream, graded = is_backward(c->what);
     for (size_t i = 0; i < b->count; i++) {
         const Entries e = entries_of(c, first + i);
         Span *row = b->row + i;
-        const size_t at = c->n <= ROW_CHUNK ? i * pitch : 0;
-        row->n = e.n;
-        row->e = c->n <= ROW_CHUNK ? f->e + at : NULL;
-        if (keeps && c->n > ROW_CHUNK && c->n < LONG_ROW && !stream) row->e = entry_at(c->out, first + i);
-        row->x = contiguous((Row){(T *)e.x, e.step}, e.n, f->e + at);
-        row->mask = e.mask && e.mask_step != 1 ? f->mask + at : e.mask;
-        for (size_t j = 0; j < e.n && row->mask == f->mask + at; j++) f->mask[at + j] = e.mask[(ptrdiff_t)j * e.mask_step];
-        row->grad = is_backward(c->what) ? contiguous(row_of(c->first, first + i), e.n, f->grad + at) : NULL;
+        T *const room = f->e + (fits ? i * pitch : 0), *const grads = f->grad + (fits ? i * pitch : 0);
+        char *const bytes = f->mask + (fits ? i * pitch : 0);
+        const Row grad = graded ? row_of(c->first, first + i) : (Row){NULL, 1};
+        *row = (Span){e.x, grad.at, e.mask, fits && room < f->e + 2 * ROOM ? room : in_out ? entry_at(c->out, first + i) : NULL, e.n, 0};
+        for (size_t j = 0; j < e.n && e.step != 1; j++) room[j] = e.x[(ptrdiff_t)j * e.step];
+        for (size_t j = 0; j < e.n && grad.step != 1; j++) grads[j] = grad.at[(ptrdiff_t)j * grad.step];
+        for (size_t j = 0; j < e.n && e.mask && e.mask_step != 1; j++) bytes[j] = e.mask[(ptrdiff_t)j * e.mask_step];
+        if (e.step != 1) row->x = room;
+        if (grad.step != 1) row->grad = grads;
+        if (e.mask && e.mask_step != 1) row->mask = bytes;
     }
+}
+
+/* A row that is longer than a buffer, and whose exponentials are taken once more; or whose results are streamed */
+static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t first, size_t i, const Finish *by,
+                             Stream *stream) {
+    T *const out = row_of(c->out, first + i).at;
+    Lanes lanes;
+    for (size_t start = 0; start < b->row[i].n; start += ROW_CHUNK) {
+        Span part = b->row[i];
+        const size_t left = part.n - start;
+        T *to = stream ? stream_room(stream) : out + start;
+        part.x += start;
+        part.n = left < ROW_CHUNK ? left : (size_t)ROW_CHUNK;
+        part.e = f->e;
+        if (part.grad) part.grad += start;
+        if (part.mask) part.mask += start;
+        if (c->what != LOG_SOFTMAX && !is_from_output(c->what))
+            add_row_by(ALL, c, part, (Shift){C(b->bias[i]), C(b->floor[i])}, stream, &lanes);
+        finish_entries(c, (Results){&part, &to, i, 1, stream}, by);
+        if (stream) stream_put(stream, out + start, part.n);
+    }
+}
+
+/* The results of a batch, to the room of a stream, to memory, or through a buffer. Entries beyond the limit are masked. */
+static void finish_batch(const Call *c, Buffers *f, const Rows *b, size_t first, const Finish *by, Stream *stream) {
+    const T masked = c->what == LOG_SOFTMAX ? (T)-HUGE_VAL : 0;
+    const int chunks = c->n > ROW_CHUNK && (stream || (!b->row[0].e && c->what != LOG_SOFTMAX && !is_from_output(c->what)));
+    const int direct = c->out.inner == sizeof(T);
+    T *to[LANES];
+    for (size_t i = 0; i < b->count; i++) {
+        to[i] = stream ? stream_room(stream) + i * c->n : direct ? entry_at(c->out, first + i) : f->out;
+        if (chunks)
+            finish_by_chunks(c, f, b, first, i, by, stream);
+        else if (!direct)
+            finish_entries(c, (Results){b->row + i, to + i, i, 1, NULL}, by);
+        if (!direct) {
+            const Row out = row_of(c->out, first + i);
+            for (size_t j = 0; j < b->row[i].n; j++) out.at[(ptrdiff_t)j * out.step] = to[i][j];
+            fill_entries(out.at, out.step, b->row[i].n, c->n, masked);
+        }
+    }
+    if (direct && !chunks) finish_entries(c, (Results){b->row, to, 0, b->count, stream}, by);
+    for (size_t i = 0; i < b->count && direct; i++)
+        fill_entries(chunks ? entry_at(c->out, first + i) : to[i], 1, b->row[i].n, c->n, masked);
+    if (stream && !chunks) stream_put(stream, entry_at(c->out, first), b->count * c->n);
 }
 
 /* The means of the gradients, times the scale. 0 where a row is left to exact_row. */
 static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
     const int log = is_log(c->what), from_output = is_from_output(c->what);
     V dots[LANES];
-    for (size_t i = 0; i < LANES; i++) {
-        dots[i] = C(0);
-        if (i >= b->count) continue;
-        dots[i] = b->lanes[i].dot[0] + b->lanes[i].dot[1];
-        if (log || from_output) dots[i] = dot_row(log, b->row[i]);
-    }
+    for (size_t i = 0; i < LANES; i++) dots[i] = C(0);
+    for (size_t i = 0; i < b->count && !log && !from_output; i++) dots[i] = b->dot[i];
+    if (log || from_output) dot_rows(log, b, dots);
     V m = sums_of(0, 0, dots);
     if (!log && !from_output) m = SELECT(GT(sum, C(0)), m / sum, m);
     *mean = SELECT(FIRST(b->count), m * c->s.factor, C(0));
@@ -425,65 +488,64 @@ static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
     return 1;
 }
 
-/* The batches of loss.h and of this file begin so: the sums of rows in two parts, with the sinks. 0 where a row is left to
- * exact_row. */
+/* The sums of a batch in two parts, with the sinks. 0 where a row is left to exact_row. */
 static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream *stream, V *sum, V *low, V *top, V *max) {
     if (!add_batch(what, c, first, b, stream)) return 0;
-    fold_batch(what, b, sum, low, top, max);
+    fold_batch(what, c->n > ROW_CHUNK, b, sum, low, top, max);
     if (!c->sink.data) return 1;
-    const Scale unit = scale_by(1);
-    const V e = exp_by(sinks_of(c, first, b->count), unit, (Shift){LOAD(b->bias), LOAD(b->floor)}), all = *sum + e;
+    const V e = exp_by(sinks_of(c, first, b->count), scale_by(1), (Shift){LOAD(b->bias), LOAD(b->floor)}), all = *sum + e;
     *low = *low - sum_excess(*sum, e, all);
     *sum = all;
     return 1;
 }
 
 /* A batch; 0 where a row is left to exact_row. Nothing is written then. */
-static int along_batch(const Call *c, Buffers *f, size_t first, size_t count, Stream *stream) {
-    ALIGNED T scale[LANES], low[LANES], power[LANES] = {0}, means[LANES], logs[LANES], tops[LANES];
+static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t count, Stream *stream) {
     Rows b;
-    Finish by = {0, {C(0), C(0), C(0)}, C(0), C(0), C(0)};
-    V sum = C(1), rest, top, max, mean = C(0);
+    Finish by = {.apart = 0};
+    V sum = C(1), rest, top, max, mean = C(0), weight = C(1);
     Factor factor = {C(1), C(0), C(0)};
-    const int negative = c->scale < 0;
     b.count = count;
     place_rows(c, f, first, &b, stream);
+    for (size_t i = 0; i < LANES; i++) b.bias[i] = b.floor[i] = 0;
     if (needs_rest(c->what)) {
-        if (!sums_of_batch(negative ? LESSER_OF_NEGATIVE : LESSER, c, first, &b, stream, &sum, &rest, &top, &max)) return 0;
-        STORE(logs, log_of_rest(sum, rest, max, c->size, (Shift){LOAD(b.bias), C(0)}));
-        STORE(tops, max);
-        for (size_t i = 0; i < count && c->what == LOGSUMEXP; i++) put_logsumexp(c, first + i, tops[i] + b.shift[i], logs[i]);
+        if (!sums_of_batch(c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER, c, first, &b, stream, &sum, &rest, &top, &max)) return 0;
+        STORE(by.log, log_of_rest(sum, rest, max, c->size, (Shift){LOAD(b.bias), C(0)}));
+        STORE(by.max, max);
+        for (size_t i = 0; i < count && c->what == LOGSUMEXP; i++)
+            put_logsumexp(c, first + i, by.max[i] + b.shift[i], by.log[i]);
         if (c->what == LOGSUMEXP) return 1;
     } else if (!is_from_output(c->what)) {
-        const int what = c->what == SOFTMAX_BACKWARD ? ALL_AND_DOT : ALL;
-        V weight = C(1);
         if (c->what == WEIGHTED) weight = numbers_of(c->first, first, count);
         for (size_t i = 0; i < count && c->what == WEIGHTED; i++)
             if (!is_ordinary(*entry_at(c->first, first + i))) return 0;
-        if (!sums_of_batch(what, c, first, &b, stream, &sum, &rest, NULL, NULL)) return 0;
+        if (!sums_of_batch(c->what == SOFTMAX_BACKWARD ? ALL_AND_DOT : ALL, c, first, &b, stream, &sum, &rest, NULL, NULL))
+            return 0;
         factor = quotient_of(weight, sum, rest);
         factor.scale = SELECT(LE(sum, C(0)), C(0), factor.scale); /* a row without any entry is 0 */
         by.apart = !is_backward(c->what) && (b.apart || has_small_factor(SELECT(FIRST(count), factor.scale, C(1))));
-        if (by.apart) factor = power_apart(factor);
     }
     if (is_backward(c->what) && !means_of(c, &b, sum, &mean)) return 0;
-    STORE(scale, factor.scale);
-    STORE(low, factor.low);
-    if (by.apart) STORE(power, factor.power);
-    STORE(means, mean);
-    for (size_t i = 0; i < count; i++) {
-        by.factor = (Factor){C(scale[i]), C(low[i]), C(power[i])};
-        by.mean = C(means[i]);
-        if (c->what == LOG_SOFTMAX) by.max = C(tops[i]), by.log = C(logs[i]);
-        finish_row(c, f, &b, first, i, &by, stream);
-    }
-    if (stream && c->n <= ROW_CHUNK) stream_put(stream, entry_at(c->out, first), count * c->n);
+    STORE(by.scale, factor.scale);
+    STORE(by.low, factor.low);
+    if (by.apart) powers_apart(by.scale, by.low, by.power, LANES);
+    STORE(by.means, mean);
+    finish_batch(c, f, &b, first, &by, stream);
     return 1;
 }
 
+/* How many rows go together: as many as the buffers hold; or as L1, where they are only read */
+static size_t rows_together(const Call *c, int streaming) {
+    const size_t pitch = (c->n + PAIR - 1) / PAIR * PAIR;
+    const int reads = c->what == LOG_SOFTMAX || c->what == LOGSUMEXP, graded = is_backward(c->what);
+    const int copied = c->x.inner != sizeof(T) || (graded && c->first.inner != sizeof(T)) || (c->mask.data && c->mask.inner > 1) ||
+                       c->mask.inner < 0;
+    const size_t room = (copied || streaming ? 1 : reads ? 4 : 2) * (size_t)ROOM, fit = c->n <= ROW_CHUNK ? room / pitch : 1;
+    return fit < LANES ? fit : LANES;
+}
+
 static NOINLINE void along_rows(const Call *c, Buffers *f, Stream *stream) {
-    const size_t pitch = (c->n + PAIR - 1) / PAIR * PAIR, fit = c->n <= ROW_CHUNK ? ROOM / pitch : 1;
-    const size_t together = fit < LANES ? fit : LANES;
+    const size_t together = rows_together(c, stream != NULL);
     for (size_t row = 0, count; row < c->rows; row += count) {
         count = c->rows - row < together ? c->rows - row : together;
         if (along_batch(c, f, row, count, stream)) continue;

@@ -13,7 +13,7 @@ static inline int is_log(int what) {
     return what == LOG_SOFTMAX || what == LOG_SOFTMAX_BACKWARD || what == LOG_SOFTMAX_FROM_OUTPUT;
 }
 /* Whether the sum of all but the largest exponential is asked for */
-static inline int needs_rest(int what) { return what == LOG_SOFTMAX || what == LOGSUMEXP || what == LOSS; }
+static inline int needs_rest(int what) { return what == LOG_SOFTMAX || what == LOGSUMEXP; }
 
 typedef struct {
     int what;
@@ -56,6 +56,8 @@ static inline double sink_of(const Call *c, size_t row) {
 
 /* The rows of a vector: an operand with one number a row */
 static inline V numbers_of(Operand a, size_t row, size_t count) {
+    if (!a.outer) return C(*entry_at(a, row));
+    if (a.outer == sizeof(T)) return LOAD_SOME(entry_at(a, row), count, C(0));
     T numbers[LANES] = {0};
     for (size_t i = 0; i < count; i++) numbers[i] = *entry_at(a, row + i);
     return LOAD(numbers);
@@ -70,8 +72,17 @@ static void fill_entries(T *to, ptrdiff_t step, size_t start, size_t end, T valu
     for (size_t j = start; j < end; j++) to[(ptrdiff_t)j * step] = value;
 }
 
-/* Buffers of a call: exponentials, and copies of operands that are not dense */
+/* Buffers of a call: exponentials, and copies of operands that are not dense. Short rows need less room, and the numbers of
+ * rows. */
 typedef struct {
-    ALIGNED T e[ROOM + LANES], x[ROOM + LANES], grad[ROOM + LANES], out[ROOM + LANES];
+    union {
+        ALIGNED T e[2 * ROOM + LANES];
+        struct {
+            ALIGNED T flat_e[ROOM + LANES];
+            ALIGNED int32_t row_of[ROOM + LANES];
+        };
+    };
+    ALIGNED T x[ROOM + LANES], grad[ROOM + LANES], out[ROOM + LANES];
     ALIGNED char mask[ROOM + LANES];
+    size_t mask_rows; /* how many rows of one mask for all rows stand in `mask` */
 } Buffers;

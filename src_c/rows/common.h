@@ -56,10 +56,11 @@ static inline M KEPT(const char *p, size_t count) {
 }
 #endif
 
-static inline V load_lanes(int whole, const T *p, size_t count, V fill) {
-    return whole ? LOAD(p) : LOAD_SOME(p, count, fill);
+static ALWAYS_INLINE V load_lanes(int whole, const T *p, size_t count, V fill) {
+    if (whole) return LOAD(p);
+    return LOAD_SOME(p, count, fill);
 }
-static inline void store_lanes(int whole, T *p, V value, size_t count) {
+static ALWAYS_INLINE void store_lanes(int whole, T *p, V value, size_t count) {
     if (whole)
         STORE(p, value);
     else

@@ -46,6 +46,7 @@ static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Ro
     const double rest = y ? 0 : rest_of(l), log_rest = log && !y ? log1p_number(rest) : 0;
     Part part;
     Adder sum = {f64_set(0), f64_set(0)};
+    f64_v plain = f64_set(0); /* infinite where a gradient is, which makes what a sum carries NaN */
     double slope[PART], total = 0;
     for (int writing = 0; writing < 2; writing++) {
         EACH_PART(l->n) {
@@ -60,10 +61,10 @@ static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Ro
             PART_VECTORS(count) {
                 const f64_v p = f64_load(part.high + i), g = f64_load(slope + i);
                 if (!writing) {
-                    if (log)
-                        add_term(&sum, g);
-                    else
-                        add_term(&sum, g * p);
+                    f64_v term = g;
+                    if (!log) term = g * p;
+                    add_term(&sum, term);
+                    plain = plain + term;
                     continue;
                 }
                 f64_v result = p * (g - f64_set(total));
@@ -78,6 +79,7 @@ static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Ro
             write_entries(out, start, count, part.high);
         }
         if (!writing) total = f64_total(sum.sum, sum.carry);
+        if (total != total) total = f64_sum(plain);
     }
 }
 

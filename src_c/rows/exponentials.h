@@ -151,11 +151,12 @@ static inline Factor quotient_of(V weight, V sum, V sum_low) {
 #endif
 }
 
-/* Whether a product with a moderate exponential might be subnormal */
-static inline int has_small_factor(V factor) {
+/* Where this is less than SMALL_FACTOR, a product with a moderate exponential might be subnormal. */
+static inline V factor_size(V factor) {
     const V size = ABS(factor);
-    return ANY(LT(SELECT(GT(size, C(0)), size, C(1)), C(SMALL_FACTOR)));
+    return SELECT(GT(size, C(0)), size, C(1));
 }
+static inline int has_small_factor(V factor) { return ANY(LT(factor_size(factor), C(SMALL_FACTOR))); }
 
 static inline Factor power_apart(Factor f) {
 #ifdef HAVE_SCALE

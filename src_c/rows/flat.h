@@ -1,7 +1,8 @@
-/* Rows of at most two vectors. A batch of contiguous rows is whole vectors, and exponentials are taken of these, whichever
+/* Rows of up to 128 entries. A batch of contiguous rows is whole vectors, and exponentials are taken of these, whichever
  * row an entry belongs to. A look-up brings a number of a row (its sum, its maximum) back to its entries. */
 
-enum { SHORT_ROW = LANES > 1 ? PAIR : 0, SHORT_ROWS = 1024 / sizeof(T) };
+enum { SHORT_ROW = LANES > 1 ? 8 * LANES : 0, SHORT_ROWS = 1024 / sizeof(T) };
+enum { TAKEN_APART = 6 * LANES }; /* from here on, rows whose largest entry is left out go by along.h */
 
 /* Rows of n entries; `row_of` is the row, among LANES, of each of their entries; `entries` are all up to a whole vector, or
  * a whole group of LANES rows. */
@@ -36,6 +37,17 @@ static ALWAYS_INLINE V reduced(int what, int folds, int odd, int has_two, V *r, 
     return sums_of(folds, odd, r);
 }
 
+/* Where these go: the number of each row; of sums of exponentials, what rounding takes off; and the largest of a rest */
+typedef struct {
+    T *result, *low, *top;
+} Reduced;
+
+static ALWAYS_INLINE void put_reduced(int what, Reduced to, size_t at, V result, V low, V top) {
+    STORE(to.result + at, result);
+    if (what >= TOTAL) STORE(to.low + at, low);
+    if (what == REST) STORE(to.top + at, top);
+}
+
 #ifdef TURNS
 static ALWAYS_INLINE V turned_rows(int what, int folds, int odd, const T *p, const T *q, V *low, V *top) {
     V r[TURNED], rest[TURNED], carry[TURNED];
@@ -47,74 +59,109 @@ static ALWAYS_INLINE V turned_rows(int what, int folds, int odd, const T *p, con
     return reduced(what, folds, odd, 0, r, rest, carry, low, top);
 }
 
-static ALWAYS_INLINE V turned(int what, size_t n, const T *p, const T *q, V *low, V *top) {
-    switch (n) {
-        case 2: return turned_rows(what, 1, 1, p, q, low, top);
-        case 3: return turned_rows(what, 0, 3, p, q, low, top);
-        case 4: return turned_rows(what, 2, 1, p, q, low, top);
-        case 5: return turned_rows(what, 0, 5, p, q, low, top);
-        case 6: return turned_rows(what, 1, 3, p, q, low, top);
-        case 7: return turned_rows(what, 0, 7, p, q, low, top);
-        case 9: return turned_rows(what, 0, 9, p, q, low, top);
-        case 10: return turned_rows(what, 1, 5, p, q, low, top);
-        case 11: return turned_rows(what, 0, 11, p, q, low, top);
-        default: return turned_rows(what, 2, 3, p, q, low, top);
+/* The constants of a turn stay in registers while it goes through all groups. */
+static ALWAYS_INLINE void turned(int what, int folds, int odd, const T *p, const T *q, Group g, Reduced to) {
+    for (size_t at = 0; at < g.rows; at += LANES, p += g.n * LANES, q += g.n * LANES) {
+        V low = C(0), top = C(0);
+        const V all = turned_rows(what, folds, odd, p, q, &low, &top);
+        put_reduced(what, to, at, all, low, top);
     }
 }
+
+/* 0 where rows of so many entries are not turned */
+static ALWAYS_INLINE int turn_rows(int what, const T *p, const T *q, Group g, Reduced to) {
+    switch (g.n) {
+        case 2: turned(what, 1, 1, p, q, g, to); return 1;
+        case 3: turned(what, 0, 3, p, q, g, to); return 1;
+        case 4: turned(what, 2, 1, p, q, g, to); return 1;
+        case 5: turned(what, 0, 5, p, q, g, to); return 1;
+        case 6: turned(what, 1, 3, p, q, g, to); return 1;
+        case 7: turned(what, 0, 7, p, q, g, to); return 1;
+        case 9: turned(what, 0, 9, p, q, g, to); return 1;
+        case 10: turned(what, 1, 5, p, q, g, to); return 1;
+        case 11: turned(what, 0, 11, p, q, g, to); return 1;
+        case 12: turned(what, 2, 3, p, q, g, to); return 1;
+    }
+    return 0;
+}
 #else
-static inline V turned(int what, size_t n, const T *p, const T *q, V *low, V *top) {
-    return (void)what, (void)n, (void)p, (void)q, (void)low, (void)top, C(0);
+static inline int turn_rows(int what, const T *p, const T *q, Group g, Reduced to) {
+    return (void)what, (void)p, (void)q, (void)g, (void)to, 0;
 }
 #endif
 
-/* `count` rows of up to LANES. Where there are two vectors in a row, they meet here. The pointers walk from row to row:
- * GCC would keep the addresses by index in memory. */
-static ALWAYS_INLINE V short_rows(int what, int two, const T *p, const T *q, size_t n, size_t count, V *low, V *top) {
+/* The sums of a row of several vectors, by lanes */
+static ALWAYS_INLINE void add_vectors(int what, const T *p, const T *q, size_t n, V *sum, V *most, V *carry) {
+    const V fill = what == LARGEST ? NOTHING : C(0);
+    V s = LOAD(p), top = s, lost = C(0), other = C(0); /* sums and dots take turns in two, as in held.h */
+    if (what == DOT) s = s * LOAD(q);
+    if (what == REST) s = C(0);
+    for (size_t j = LANES; j < n; j += LANES) {
+        const V a = load_lanes(j + LANES <= n, p + j, n - j, fill);
+        const V b = what == DOT ? load_lanes(j + LANES <= n, q + j, n - j, fill) : a;
+        if (what == SUM || what == DOT) {
+            V next = other + a;
+            if (what == DOT) next = FMA(a, b, other);
+            other = s;
+            s = next;
+        }
+        if (what == LARGEST) s = MAX(a, s);
+        if (what == TOTAL) s = add_carried(s, a, &lost);
+        if (what == REST) s = add_exactly(s, take_lesser(a, &top), &lost);
+    }
+    *sum = s;
+    if (what == SUM || what == DOT) *sum = s + other;
+    *most = top;
+    *carry = lost;
+}
+
+/* `count` rows of up to LANES, each of one vector or of several, the last of which may be partial. The pointers walk from
+ * row to row: GCC would keep the addresses by index in memory. */
+static ALWAYS_INLINE V short_rows(int what, int several, const T *p, const T *q, size_t n, size_t count, V *low, V *top) {
     const V fill = what == LARGEST ? NOTHING : C(0);
     V r[LANES], rest[LANES], carry[LANES];
     for (size_t i = count; i < LANES; i++) r[i] = rest[i] = carry[i] = C(0);
-    UNROLLED for (size_t i = 0; i < count; i++, p += n, q += n) {
-        const V a = two ? LOAD(p) : LOAD_SOME(p, n, fill), b = two ? LOAD_SOME(p + LANES, n - LANES, fill) : fill;
-        r[i] = a;
-        carry[i] = C(0);
-        if (what == DOT) r[i] = a * (two ? LOAD(q) : LOAD_SOME(q, n, fill));
-        if (!two) continue;
-        if (what == DOT) r[i] = FMA(b, LOAD_SOME(q + LANES, n - LANES, fill), r[i]);
-        if (what == SUM || what == TOTAL) r[i] = a + b;
-        if (what == LARGEST) r[i] = MAX(a, b);
-        if (what == TOTAL) carry[i] = sum_excess(a, b, r[i]);
-        if (what == REST) rest[i] = take_lesser(b, r + i);
-    }
-    return reduced(what, 0, 0, two, r, rest, carry, low, top);
+    if (several && what == REST)
+        ROLLED for (size_t i = 0; i < count; i++, p += n) add_vectors(what, p, q, n, rest + i, r + i, carry + i);
+    else if (several)
+        UNROLLED for (size_t i = 0; i < count; i++, p += n, q += n) add_vectors(what, p, q, n, r + i, rest + i, carry + i);
+    else
+        UNROLLED for (size_t i = 0; i < count; i++, p += n, q += n) {
+            r[i] = LOAD_SOME(p, n, fill);
+            if (what == DOT) r[i] = r[i] * LOAD_SOME(q, n, fill);
+            carry[i] = rest[i] = C(0);
+        }
+    return reduced(what, 0, 0, several, r, rest, carry, low, top);
 }
 
-static ALWAYS_INLINE void reduce_rows(int what, const T *p, const T *q, Group g, T *result, T *low, T *top) {
+static ALWAYS_INLINE void reduce_rows(int what, const T *p, const T *q, Group g, Reduced to) {
+    if (is_turned(g.n) && turn_rows(what, p, q, g, to)) return;
     for (size_t at = 0; at < g.rows; at += LANES, p += g.n * LANES, q += g.n * LANES) {
-        const size_t left = g.rows - at;
-        V all, off = C(0), largest = C(0);
-        if (is_turned(g.n))
-            all = turned(what, g.n, p, q, &off, &largest);
+        const size_t left = g.rows - at < LANES ? g.rows - at : LANES;
+        V all, low = C(0), top = C(0);
+        if (g.n > LANES && left == LANES)
+            all = short_rows(what, 1, p, q, g.n, LANES, &low, &top);
         else if (g.n > LANES)
-            all = left < LANES ? short_rows(what, 1, p, q, g.n, left, &off, &largest)
-                               : short_rows(what, 1, p, q, g.n, LANES, &off, &largest);
+            all = short_rows(what, 1, p, q, g.n, left, &low, &top);
+        else if (left == LANES)
+            all = short_rows(what, 0, p, q, g.n, LANES, &low, &top);
         else
-            all = left < LANES ? short_rows(what, 0, p, q, g.n, left, &off, &largest)
-                               : short_rows(what, 0, p, q, g.n, LANES, &off, &largest);
-        STORE(result + at, all);
-        if (low) STORE(low + at, off);
-        if (top) STORE(top + at, largest);
+            all = short_rows(what, 0, p, q, g.n, left, &low, &top);
+        put_reduced(what, to, at, all, low, top);
     }
 }
-static NOINLINE void row_sums(const T *p, Group g, T *result) { reduce_rows(SUM, p, p, g, result, NULL, NULL); }
+static NOINLINE void row_sums(const T *p, Group g, T *result) { reduce_rows(SUM, p, p, g, (Reduced){result, NULL, NULL}); }
 static NOINLINE void row_dots(const T *p, const T *q, Group g, T *result) {
-    reduce_rows(DOT, p, q, g, result, NULL, NULL);
+    reduce_rows(DOT, p, q, g, (Reduced){result, NULL, NULL});
 }
-static NOINLINE void row_maxima(const T *p, Group g, T *result) { reduce_rows(LARGEST, p, p, g, result, NULL, NULL); }
+static NOINLINE void row_maxima(const T *p, Group g, T *result) {
+    reduce_rows(LARGEST, p, p, g, (Reduced){result, NULL, NULL});
+}
 static NOINLINE void row_totals(const T *p, Group g, T *result, T *low) {
-    reduce_rows(TOTAL, p, p, g, result, low, NULL);
+    reduce_rows(TOTAL, p, p, g, (Reduced){result, low, NULL});
 }
 static NOINLINE void row_rests(const T *p, Group g, T *result, T *low, T *top) {
-    reduce_rows(REST, p, p, g, result, low, top);
+    reduce_rows(REST, p, p, g, (Reduced){result, low, top});
 }
 
 /* A batch on its way: x, or the scaled x with its sign and -inf where it is masked; the exponentials; how they were taken;
@@ -129,69 +176,80 @@ typedef struct {
     ALIGNED T sum[SHORT_ROWS], low[SHORT_ROWS], top[SHORT_ROWS], sink[SHORT_ROWS];
 } Batch;
 
-static ALWAYS_INLINE void take_vectors(int masked, int count, const Batch *b, size_t i, Scale s, V *seen) {
+static ALWAYS_INLINE void take_vectors(int masked, int count, const T *x, const char *mask, T *to, Scale s, V *seen) {
     V e[2];
     M kept[2];
     for (int v = 0; v < count; v++) {
-        e[v] = LOAD(b->x + i + v * LANES);
-        PREFETCH(b->x + b->g.entries + i + v * LANES);
-        if (masked) kept[v] = KEPT(b->mask + i + v * LANES, LANES);
+        e[v] = LOAD(x + v * LANES);
+        if (masked) kept[v] = KEPT(mask + v * LANES, LANES);
         if (masked) e[v] = SELECT(kept[v], e[v], C(0));
     }
     exps(1, count, e, s, no_shift(), seen);
-    for (int v = 0; v < count; v++) STORE(b->e + i + v * LANES, masked ? SELECT(kept[v], e[v], C(0)) : e[v]);
+    for (int v = 0; v < count; v++) STORE(to + v * LANES, masked ? SELECT(kept[v], e[v], C(0)) : e[v]);
 }
 
 /* The exponentials with K = 0; 0 where that will not do for all of them. */
 static ALWAYS_INLINE int flat_moderately(int masked, const Batch *b, Scale s, Stream *stream) {
+    const size_t entries = b->g.entries;
+    const T *x = b->x;
+    const char *mask = b->mask;
+    T *e = b->e;
     V seen = C(0);
-    for (size_t i = 0, end; i < b->g.entries;) {
+    for (size_t i = 0, end; i < entries;) {
         const size_t start = i, step = i ? 256 : 128; /* most batches that are not moderate show it soon */
-        end = i + step < b->g.entries ? i + step : b->g.entries;
-        for (; i + PAIR <= end; i += PAIR) take_vectors(masked, 2, b, i, s, &seen);
-        for (; i < end; i += LANES) take_vectors(masked, 1, b, i, s, &seen);
+        end = i + step < entries ? i + step : entries;
+        for (; i + PAIR <= end; i += PAIR) {
+            for (size_t k = 0; k < PAIR; k += LINE) PREFETCH(x + entries + i + k);
+            take_vectors(masked, 2, x + i, mask + i, e + i, s, &seen);
+        }
+        for (; i < end; i += LANES) take_vectors(masked, 1, x + i, mask + i, e + i, s, &seen);
         stream_some(stream, end - start);
         if (!is_moderate(seen)) return 0;
     }
     return 1;
 }
 
-static ALWAYS_INLINE void flat_by(int masked, const Batch *b, Scale s) {
+static ALWAYS_INLINE void flat_by(int masked, int far, const Batch *b, Scale s) {
     const T *restrict bias = b->bias, *restrict floor = b->floor, *restrict shift = b->shift, *x = b->x;
-    for (size_t i = 0, at = 0; i < b->g.entries; at += LANES)
-        for (size_t end = end_of_rows(b->g, i), k = 0; i < end; i += LANES, k += LANES) {
-            const int32_t *of = b->g.row_of + k;
-            const Shift by = {PICK(bias + at, of), PICK(floor + at, of)};
-            const V e = exp_by(LOAD(x + i) - PICK(shift + at, of), s, by);
-            STORE(b->e + i, masked ? SELECT(KEPT(b->mask + i, LANES), e, C(0)) : e);
+    const char *mask = b->mask;
+    const Group g = b->g;
+    T *to = b->e;
+    for (size_t i = 0, at = 0; i < g.entries; at += LANES)
+        for (size_t end = end_of_rows(g, i), k = 0; i < end; i += LANES, k += LANES) {
+            const int32_t *of = g.row_of + k;
+            V e = LOAD(x + i);
+            if (far) e = e - PICK(shift + at, of);
+            e = exp_by(e, s, (Shift){PICK(bias + at, of), PICK(floor + at, of)});
+            STORE(to + i, masked ? SELECT(KEPT(mask + i, LANES), e, C(0)) : e);
         }
 }
 
-/* x with the sign of the scale, and -inf where it is masked */
-static NOINLINE void settle_entries(Batch *b, T sign, T *to) {
-    for (size_t i = 0; i < b->g.entries; i += LANES) {
-        V x = LOAD(b->x + i) * C(sign);
-        if (b->mask) x = SELECT(KEPT(b->mask + i, LANES), x, NOTHING);
-        STORE(to + i, x);
+/* Entries with the sign of the scale, and `fill` where they are masked; to a buffer, where it is not the same */
+static NOINLINE const T *settle_entries(const Batch *b, const T *from, T sign, T fill, T *to) {
+    const size_t entries = b->g.entries;
+    const char *mask = b->mask;
+    if (!mask && sign == 1) return from;
+    for (size_t i = 0; i < entries; i += LANES) {
+        const V x = LOAD(from + i) * C(sign);
+        STORE(to + i, mask ? SELECT(KEPT(mask + i, LANES), x, C(fill)) : x);
     }
-    b->x = to;
+    return to;
 }
 
 static NOINLINE int flat_moderate(const Batch *b, Scale s, Stream *stream) {
     return b->mask ? flat_moderately(1, b, s, stream) : flat_moderately(0, b, s, stream);
 }
-static NOINLINE void flat_exps_by(const Batch *b, Scale s) {
+static NOINLINE void flat_exps_by(int far, const Batch *b, Scale s) {
     if (b->mask)
-        flat_by(1, b, s);
+        far ? flat_by(1, 1, b, s) : flat_by(1, 0, b, s);
     else
-        flat_by(0, b, s);
+        far ? flat_by(0, 1, b, s) : flat_by(0, 0, b, s);
 }
 
 /* Take the exponentials of a batch, and find the maxima where they are needed. 0 where a row is left to exact_row. */
 static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
     const Scale unit = scale_by(1);
-    const int settle = b->mask || c->scale < 0;
-    int moderate = 1;
+    int moderate = 1, far_rows = 0;
     V seen = C(0);
     for (size_t r = 0; r < b->g.rows && c->sink.data; r += LANES) {
         V e = LOAD(b->sink + r);
@@ -201,7 +259,7 @@ static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
     moderate = is_moderate(seen) && flat_moderate(b, c->s, stream);
     b->apart = !moderate;
     if (moderate && !needs_rest(c->what)) return 1;
-    if (settle) settle_entries(b, c->scale < 0 ? -1 : 1, settled);
+    b->x = settle_entries(b, b->x, c->scale < 0 ? -1 : 1, (T)-HUGE_VAL, settled);
     row_maxima(b->x, b->g, b->max);
     for (size_t r = 0; r < b->g.rows; r += LANES) {
         const V max = LOAD(b->max + r), size = max * c->size.factor;
@@ -209,27 +267,34 @@ static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
         const M far = GE(ABS(largest), C(FAR));
         Shift by = shift_by(SELECT(far, C(0), largest));
         if (moderate) by = no_shift();
-        if (c->sink.data && ANY(far)) return 0;
+        far_rows |= ANY(far);
+        if (c->sink.data && far_rows) return 0;
         STORE(b->shift + r, moderate ? C(0) : SELECT(far, max, C(0)));
         STORE(b->bias + r, by.bias);
         STORE(b->floor + r, by.floor);
         if (c->sink.data) STORE(b->top + r, exp_by(LOAD(b->sink + r), unit, by));
     }
-    if (!moderate) flat_exps_by(b, c->size);
+    if (!moderate) flat_exps_by(far_rows, b, c->size);
     return 1;
 }
 
 /* e times weight / sum, by rows. A row without any entry is 0. */
-static ALWAYS_INLINE void multiply_flat(int apart, const Batch *b, T *out, const T *restrict scale, const T *restrict low,
-                                        const T *restrict power) {
-    for (size_t i = 0, at = 0; i < b->g.entries; at += LANES)
-        for (size_t end = end_of_rows(b->g, i), k = 0; i < end; i += LANES, k += LANES) {
-            const int32_t *of = b->g.row_of + k;
+static ALWAYS_INLINE void multiply_by_rows(int apart, const T *e, T *out, Group g, const T *restrict scale,
+                                           const T *restrict low, const T *restrict power) {
+    for (size_t i = 0, at = 0; i < g.entries; at += LANES)
+        for (size_t end = end_of_rows(g, i), k = 0; i < end; i += LANES, k += LANES) {
+            const int32_t *of = g.row_of + k;
             Factor f = {PICK(scale + at, of), C(0), C(0)};
             if (LOW_FACTORS) f.low = PICK(low + at, of);
             if (apart) f.power = PICK(power + at, of);
-            STORE(out + i, times_factor(apart, LOAD(b->e + i), f));
+            STORE(out + i, times_factor(apart, LOAD(e + i), f));
         }
+}
+static NOINLINE void multiply_flat(int apart, const T *e, T *out, Group g, const T *scale, const T *low, const T *power) {
+    if (apart)
+        multiply_by_rows(1, e, out, g, scale, low, power);
+    else
+        multiply_by_rows(0, e, out, g, scale, low, power);
 }
 
 static NOINLINE void clear_masked(const Batch *b, T *out, V value) {
@@ -238,81 +303,83 @@ static NOINLINE void clear_masked(const Batch *b, T *out, V value) {
 
 static NOINLINE void divide_flat(const Call *c, const Batch *b, T *out, const T *weight) {
     ALIGNED T scale[SHORT_ROWS], low[SHORT_ROWS], power[SHORT_ROWS];
-    int apart = b->apart;
-    V wrong = C(0);
-    for (size_t r = 0; r < b->g.rows; r += LANES) {
-        const size_t count = b->g.rows - r;
-        V sum = LOAD(b->sum + r), rest = LOAD(b->low + r);
-        if (c->sink.data) {
-            const V all = sum + LOAD(b->top + r);
-            rest = rest - sum_excess(sum, LOAD(b->top + r), all);
+    const size_t rows = b->g.rows;
+    const int sunk = c->sink.data != NULL, masked = b->mask != NULL;
+    V least = C(1), wrong = C(0);
+    STORE(scale, C(0)); /* GCC cannot know that there is a row */
+    for (size_t r = 0; r < rows; r += LANES) {
+        V sum = LOAD(b->sum + r), rest = LOAD(b->low + r), over = C(1);
+        if (sunk) {
+            const V e = LOAD(b->top + r), all = sum + e;
+            rest = rest - sum_excess(sum, e, all);
             sum = all;
         }
-        Factor f = quotient_of(weight ? LOAD_SOME(weight + r, count, C(0)) : C(1), sum, rest);
-        f.scale = SELECT(LE(sum, C(0)), C(0), f.scale);
-        const V counted = SELECT(FIRST(count), f.scale, C(1));
-        wrong = wrong + (counted - counted);
-        apart |= has_small_factor(counted);
+        if (weight) over = LOAD_SOME(weight + r, rows - r, C(0));
+        Factor f = quotient_of(over, sum, rest);
+        if (masked) f.scale = SELECT(LE(sum, C(0)), C(0), f.scale);
+        const V counted = r + LANES <= rows ? f.scale : SELECT(FIRST(rows - r), f.scale, C(1));
+        if (masked) wrong = wrong + (counted - counted);
+        least = MIN(factor_size(counted), least);
         STORE(scale + r, f.scale);
         STORE(low + r, f.low);
     }
-    if (apart) powers_apart(scale, low, power, b->g.rows);
-    if (apart)
-        multiply_flat(1, b, out, scale, low, power);
-    else
-        multiply_flat(0, b, out, scale, low, NULL);
-    if (b->mask && ANY(IS_NAN(wrong))) clear_masked(b, out, C(0));
+    const int apart = b->apart || ANY(LT(least, C(SMALL_FACTOR)));
+    if (apart) powers_apart(scale, low, power, rows);
+    multiply_flat(apart, b->e, out, b->g, scale, low, power);
+    if (masked && ANY(IS_NAN(wrong))) clear_masked(b, out, C(0));
 }
 
 /* (x - max) scale - log */
-static NOINLINE void subtract_flat(const Call *c, const Batch *b, T *out, const T *restrict log) {
-    const T *restrict max = b->max;
-    const int exactly = c->scale == (T)c->scale;
-    for (size_t i = 0, at = 0; i < b->g.entries; at += LANES)
-        for (size_t end = end_of_rows(b->g, i), k = 0; i < end; i += LANES, k += LANES) {
-            const int32_t *of = b->g.row_of + k;
-            STORE(out + i, log_entry(exactly, LOAD(b->x + i) - PICK(max + at, of), c->size, PICK(log + at, of)));
+static ALWAYS_INLINE void subtract_by_rows(int exactly, const T *x, T *out, Group g, Scale s, const T *restrict max,
+                                           const T *restrict log) {
+    for (size_t i = 0, at = 0; i < g.entries; at += LANES)
+        for (size_t end = end_of_rows(g, i), k = 0; i < end; i += LANES, k += LANES) {
+            const int32_t *of = g.row_of + k;
+            STORE(out + i, log_entry(exactly, LOAD(x + i) - PICK(max + at, of), s, PICK(log + at, of)));
         }
+}
+static NOINLINE void subtract_flat(const Call *c, const Batch *b, T *out, const T *log) {
+    if (c->scale == (T)c->scale)
+        subtract_by_rows(1, b->x, out, b->g, c->size, b->max, log);
+    else
+        subtract_by_rows(0, b->x, out, b->g, c->size, b->max, log);
     if (b->mask) clear_masked(b, out, NOTHING);
 }
 
-static ALWAYS_INLINE void gradients_flat(int log, int exponential, const Batch *b, const T *p, const T *grad, T *out,
-                                         V scale, const T *restrict mean, Stream *stream) {
+static ALWAYS_INLINE void gradients_by_rows(int log, int exponential, const T *p, const T *grad, T *out, Group g, V scale,
+                                            const T *restrict mean, Stream *stream) {
     const Scale unit = scale_by(1);
-    for (size_t i = 0, at = 0; i < b->g.entries; at += LANES) {
+    for (size_t i = 0, at = 0; i < g.entries; at += LANES) {
         const size_t start = i;
-        for (size_t end = end_of_rows(b->g, i), k = 0; i < end; i += LANES, k += LANES) {
+        for (size_t end = end_of_rows(g, i), k = 0; i < end; i += LANES, k += LANES) {
             V y = LOAD(p + i);
             if (exponential) y = lifted_exp(y, unit);
-            PREFETCH(p + b->g.entries + i);
-            PREFETCH(grad + b->g.entries + i);
-            STORE(out + i, gradient_of(log, y, LOAD(grad + i), scale, PICK(mean + at, b->g.row_of + k)));
+            PREFETCH(p + g.entries + i);
+            PREFETCH(grad + g.entries + i);
+            STORE(out + i, gradient_of(log, y, LOAD(grad + i), scale, PICK(mean + at, g.row_of + k)));
         }
         stream_some(stream, i - start);
     }
 }
-static NOINLINE void softmax_gradients_flat(const Batch *b, const T *p, const T *grad, T *out, V scale, const T *mean,
+static NOINLINE void softmax_gradients_flat(const T *p, const T *grad, T *out, Group g, V scale, const T *mean,
                                             Stream *stream) {
-    gradients_flat(0, 0, b, p, grad, out, scale, mean, stream);
+    gradients_by_rows(0, 0, p, grad, out, g, scale, mean, stream);
 }
-static NOINLINE void log_gradients_flat(int exponential, const Batch *b, const T *p, const T *grad, T *out, V scale,
-                                        const T *mean, Stream *stream) {
+static NOINLINE void log_gradients_flat(int exponential, const T *p, const T *grad, T *out, Group g, V scale, const T *mean,
+                                        Stream *stream) {
     if (exponential)
-        gradients_flat(1, 1, b, p, grad, out, scale, mean, stream);
+        gradients_by_rows(1, 1, p, grad, out, g, scale, mean, stream);
     else
-        gradients_flat(1, 0, b, p, grad, out, scale, mean, stream);
+        gradients_by_rows(1, 0, p, grad, out, g, scale, mean, stream);
 }
 
-/* The entries of rows, dense, with `fill` for masked ones and up to a whole group; from memory where they stand so */
-static const T *dense_rows(Operand a, size_t row, const Batch *b, T fill, T *buffer) {
-    const Group g = b->g;
-    const size_t n = a.inner ? g.n : 1;
-    if (!b->mask && a.inner == sizeof(T) && a.outer == (ptrdiff_t)(n * sizeof(T)) && g.rows % LANES == 0)
+/* The n entries or one number of rows, dense and up to a whole group; from memory where they stand so */
+static const T *dense_rows(Operand a, size_t row, Group g, size_t n, T *buffer) {
+    if ((n == 1 || a.inner == sizeof(T)) && a.outer == (ptrdiff_t)(n * sizeof(T)) && g.rows % LANES == 0)
         return entry_at(a, row);
     for (size_t r = 0, i = 0; r < g.rows; r++) {
         const Row from = row_of(a, row + r);
-        for (size_t j = 0; j < n; j++, i++)
-            buffer[i] = b->mask && n == g.n && !b->mask[i] ? fill : from.at[(ptrdiff_t)j * from.step];
+        for (size_t j = 0; j < n; j++) buffer[i++] = from.at[(ptrdiff_t)j * from.step];
     }
     for (size_t i = g.rows * n; i < g.entries; i++) buffer[i] = 0;
     return buffer;
@@ -327,11 +394,13 @@ static void scatter_rows(const Call *c, size_t row, size_t count, const T *from)
 }
 
 /* The bytes of the mask and the limit, dense; NULL where no entry is masked */
-static const char *dense_mask(const Call *c, size_t row, Group g, char *buffer) {
+static const char *dense_mask(const Call *c, size_t row, Group g, Buffers *f) {
+    char *buffer = f->mask;
     const int dense = c->mask.inner == 1 && c->mask.outer == (ptrdiff_t)g.n && g.rows % LANES == 0;
     if (!c->mask.data && !c->limit.data) return NULL;
     if (!c->limit.data && dense) return c->mask.data + (ptrdiff_t)row * c->mask.outer;
-    if (row && !c->limit.data && !c->mask.outer) return buffer; /* the same for all rows */
+    if (!c->limit.data && !c->mask.outer && f->mask_rows >= g.rows) return buffer;
+    f->mask_rows = c->limit.data || c->mask.outer ? 0 : g.rows;
     int all = 1;
     for (size_t r = 0, i = 0; r < g.rows; r++) {
         const Entries e = entries_of(c, row + r);
@@ -365,18 +434,20 @@ static int backward_flat(const Call *c, Buffers *f, Batch *b, const T *grad, T *
         STORE(mean + r, m * C(log && from_output ? LOWER : 1));
     }
     if (log)
-        log_gradients_flat(from_output, b, p, grad, out, c->s.factor, mean, stream);
+        log_gradients_flat(from_output, p, grad, out, b->g, c->s.factor, mean, stream);
     else
-        softmax_gradients_flat(b, p, grad, out, c->s.factor, mean, stream);
+        softmax_gradients_flat(p, grad, out, b->g, c->s.factor, mean, stream);
+    if (b->mask) clear_masked(b, out, C(0));
     return 1;
 }
 
 /* One batch; 0 where a row is left to exact_row. Nothing is written then. */
-static int flat_batch(const Call *c, Buffers *f, Batch *b, const int32_t *row_of, size_t row, size_t count, Stream *stream) {
-    b->g = group_of(count, c->n, row_of);
-    b->mask = dense_mask(c, row, b->g, f->mask);
-    b->x = dense_rows(c->x, row, b, c->what == LOG_SOFTMAX_FROM_OUTPUT ? -HUGE_VAL : 0, f->x);
-    b->e = f->e;
+static NOINLINE int flat_batch(const Call *c, Buffers *f, Batch *b, size_t row, size_t count, Stream *stream) {
+    b->g = group_of(count, c->n, f->row_of);
+    b->mask = dense_mask(c, row, b->g, f);
+    b->x = dense_rows(c->x, row, b->g, c->n, f->x);
+    if (is_from_output(c->what)) b->x = settle_entries(b, b->x, 1, is_log(c->what) ? (T)-HUGE_VAL : 0, f->x);
+    b->e = f->flat_e;
     const int direct = c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
     T *const to = entry_at(c->out, row), *out = stream ? stream_room(stream) : direct ? to : f->out;
     ALIGNED T log[SHORT_ROWS];
@@ -385,9 +456,10 @@ static int flat_batch(const Call *c, Buffers *f, Batch *b, const int32_t *row_of
         STORE(b->sink + r, sinks_of(c, row + r, left));
     }
     if (is_backward(c->what)) {
-        if (!backward_flat(c, f, b, dense_rows(c->first, row, b, 0, f->grad), out, stream)) return 0;
+        const T *grad = settle_entries(b, dense_rows(c->first, row, b->g, c->n, f->grad), 1, 0, f->grad);
+        if (!backward_flat(c, f, b, grad, out, stream)) return 0;
     } else {
-        const T *weight = c->what == WEIGHTED ? dense_rows(c->first, row, b, 0, f->grad) : NULL;
+        const T *weight = c->what == WEIGHTED ? dense_rows(c->first, row, b->g, 1, f->grad) : NULL;
         for (size_t r = 0; r < count && weight; r++)
             if (!is_ordinary(weight[r])) return 0;
         if (!take_batch(c, b, f->x, stream)) return 0;
@@ -414,16 +486,15 @@ static int flat_batch(const Call *c, Buffers *f, Batch *b, const int32_t *row_of
 }
 
 static NOINLINE void flat_rows(const Call *c, Buffers *f, Stream *stream) {
-    ALIGNED int32_t row_of[2 * LANES * LANES];
     Batch b;
     const size_t fit = ROOM / (c->n * LANES) * LANES, most = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
     const size_t batch = stream && is_from_output(c->what) && most > 2 * LANES ? 2 * LANES : most;
-    number_rows(row_of, c->n);
+    number_rows(f->row_of, c->n);
     for (size_t row = 0, count; row < c->rows; row += count) {
         const size_t left = c->rows - row;
         count = left >= batch ? batch : left >= LANES ? left / LANES * LANES : left;
-        if (flat_batch(c, f, &b, row_of, row, count, stream)) continue;
+        if (flat_batch(c, f, &b, row, count, stream)) continue;
         for (size_t r = row; r < row + count; r++) /* each by itself: no other's bits hang on it */
-            if (!flat_batch(c, f, &b, row_of, r, 1, NULL)) exact_row(c, r);
+            if (count == 1 || !flat_batch(c, f, &b, r, 1, NULL)) exact_row(c, r);
     }
 }

@@ -65,6 +65,18 @@ static inline int is_turned(size_t n) { return (void)n, 0; }
 
 enum { SUMS, MAXIMA, PARTS, RESTS };
 
+/* The sum of the lanes of `rest` less the carries, and of all lanes of `most` but a largest, which is `top` */
+static T rest_in_parts(V most, V rest, V carry, T *low, T *top) {
+    T e[LANES];
+    int first = 0;
+    STORE(e, most);
+    for (int k = 1; k < LANES; k++) first = e[k] > e[first] ? k : first;
+    *top = e[first];
+    e[first] = 0;
+    const V sum = add_exactly(rest, LOAD(e), &carry);
+    return total_parts(sum, carry, low) + (*top - *top); /* NaN if the largest is */
+}
+
 #ifdef HAVE_FOLDS
 #ifndef TURNS
 static inline void turn_lanes(int folds, int odd, int step, V *r) { (void)folds, (void)odd, (void)step, (void)r; }
@@ -138,6 +150,18 @@ static ALWAYS_INLINE V fold(int kind, int started, int folds, int odd, V *r, V *
     return in_order(folds, odd, r[0]);
 }
 
+#ifdef HELD_VECTORS
+/* The sum of the lanes, with the bits that sums_of gives a row */
+static inline V sum_in_every_lane(V a) {
+    static const int32_t swapped[4][16] = {{2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13},
+                                           {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14},
+                                           {4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11},
+                                           {8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7}};
+    UNROLLED for (int step = 0; LANES >> step > 1; step++) a = a + PERMUTE(a, swapped[step]);
+    return a;
+}
+#endif
+
 static ALWAYS_INLINE V sums_of(int folds, int odd, V *r) { return fold(SUMS, 0, folds, odd, r, NULL, NULL); }
 static ALWAYS_INLINE V maxima_of(int folds, int odd, V *r) { return fold(MAXIMA, 0, folds, odd, r, NULL, NULL); }
 
@@ -183,17 +207,11 @@ static inline V sums_in_parts(int folds, int odd, int has_carry, const V *rows, 
 }
 
 static inline V sums_of_rest(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low, V *top) {
-    T a[LANES], b[LANES], largest[LANES], e[LANES];
+    T a[LANES], b[LANES], largest[LANES];
     (void)folds, (void)odd;
     for (int i = 0; i < LANES; i++) {
-        STORE(e, most[i]);
-        int first = 0;
-        for (int k = 1; k < LANES; k++) first = e[k] > e[first] ? k : first;
-        largest[i] = e[first];
-        e[first] = 0;
-        V lost = has_rest ? carry[i] : C(0);
-        const V sum = add_exactly(has_rest ? rest[i] : C(0), LOAD(e), &lost);
-        a[i] = total_parts(sum, lost, b + i) + (largest[i] - largest[i]); /* NaN if the largest is */
+        const V sum = has_rest ? rest[i] : C(0), lost = has_rest ? carry[i] : C(0);
+        a[i] = rest_in_parts(most[i], sum, lost, b + i, largest + i);
     }
     *low = LOAD(b);
     *top = LOAD(largest);

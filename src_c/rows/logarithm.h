@@ -25,7 +25,7 @@ static inline f64_v log1p_of_doubles(f64_v x) {
 #if defined(LOOKUPS_f32) && defined(ROWS_OF_FLOATS)
 /* log(1 + r + r_low), for r >= 0 that is finite, or NaN, and an r_low that is less than the last place of r. Sums of two
  * floats take its steps: a vector has twice as many as of doubles. The error is about 2^-26. */
-static inline f32_v log1p_of_parts(f32_v r, f32_v r_low) {
+static inline V log1p_of_parts(V r, V r_low) {
     const f32_v one = f32_set(1), larger = f32_max(one, r), smaller = f32_min(one, r), u = larger + smaller;
     const f32_v m = f32_mantissa(u), k = f32_exponent(u * f32_set(4 / 3.0f)); /* u 4/3 reaches the next power where m < 1 */
     const f32_v f = m - one, square = f * f, unit = f32_pow2(f32_set(f32_ROUNDER) - k);
@@ -50,6 +50,16 @@ static inline V log_of_rest(V rest, V rest_low, V top, Scale s, Shift by) {
     return log1p_of_parts(product, low);
 }
 #else
+/* log(1 + r), for r >= 0 */
+static V log1p_of_parts(V r, V r_low) {
+    T a[LANES], low[LANES];
+    STORE(a, r);
+    STORE(low, r_low);
+    for (int i = 0; i < LANES; i += f64_lanes)
+        STORE_DOUBLES(a + i, log1p_of_doubles(LOAD_DOUBLES(a + i) + LOAD_DOUBLES(low + i)));
+    return LOAD(a);
+}
+
 static V log_of_rest(V rest, V rest_low, V top, Scale s, Shift by) {
     T a[LANES], low[LANES], x[LANES], factor[LANES], factor_low[LANES], k[LANES];
     STORE(a, rest);

@@ -25,32 +25,49 @@ static void single_entries(const Call *c) {
     }
 }
 
-static void run_call(const Call *c) {
-    const int reduces = c->what == LOGSUMEXP, has_mask = c->mask.data || c->limit.data;
-    const int contiguous_in = c->x.inner == sizeof(T) && (!is_backward(c->what) || c->first.inner == sizeof(T));
-    const int along = contiguous_in && (reduces || c->out.inner == sizeof(T));
-    const int across = c->x.outer == sizeof(T) && (!c->first.data || c->first.outer == sizeof(T)) &&
-                       (reduces || c->out.outer == sizeof(T));
-    const double size = ABS_OF(c->scale);
-    const int streaming = is_streamed(c, along, c->rows);
+static void exact_rows(const Call *c) {
+    for (size_t row = 0; row < c->rows; row++) exact_row(c, row);
+}
+
+/* Rows that are short, or along memory; or of any stride, if a buffer holds one */
+static NOINLINE void buffered_rows(const Call *c, int streaming) {
     Buffers f;
     ALIGNED T room[ROOM + LANES];
     Stream pending = {{f.out, room}, 0, 0, NULL, NULL, NULL, 0}, *stream = streaming ? &pending : NULL;
+    f.mask_rows = 0;
+    if (is_held(c))
+        held_rows(c, stream);
+    else if (c->n <= SHORT_ROW && !(c->n >= TAKEN_APART && needs_rest(c->what)))
+        flat_rows(c, &f, stream);
+    else
+        along_rows(c, &f, stream);
+    if (streaming) stream_finish(stream);
+}
+
+static void run_call(const Call *c) {
+    const int reduces = c->what == LOGSUMEXP, has_options = c->mask.data || c->limit.data || c->sink.data || c->scale != 1;
+    const int read_along = c->x.inner == sizeof(T) && (!is_backward(c->what) || c->first.inner == sizeof(T));
+    const int along = read_along && (reduces || c->out.inner == sizeof(T));
+    const int across = c->x.outer == sizeof(T) && (!c->first.data || c->first.outer == sizeof(T)) &&
+                       (reduces || c->out.outer == sizeof(T));
+    const int whole_mask = !c->mask.data || c->mask.inner == 0 || c->mask.inner == 1;
+    const double size = ABS_OF(c->scale);
+    const int streaming = (along || across) && is_streamed(c, along, c->rows);
     if (c->n == 0 && !c->sink.data)
         for (size_t row = 0; row < c->rows && reduces; row++) *entry_at(c->out, row) = (T)-HUGE_VAL;
-    else if (c->n == 1 && !has_mask && !c->sink.data && c->scale == 1 && !is_from_output(c->what))
+    else if (c->n == 1 && !has_options && !is_from_output(c->what))
         single_entries(c);
     else if (c->n < 2 || !(size >= 0x1p-60 && size <= 0x1p60))
-        for (size_t row = 0; row < c->rows; row++) exact_row(c, row);
-    else if (across && !along && !has_mask)
+        exact_rows(c);
+    else if (across && !along && c->n < (size_t)1 << 24) /* limits are exact as floats */
         across_rows(c, streaming);
-    else if (c->n <= SHORT_ROW)
-        flat_rows(c, &f, along ? stream : NULL);
-    else if (c->n <= ROW_CHUNK || (along && (!c->mask.data || c->mask.inner == 0 || c->mask.inner == 1)))
-        along_rows(c, &f, along ? stream : NULL);
+    else if (c->n <= ROW_CHUNK || (along && whole_mask))
+        buffered_rows(c, along && streaming);
     else
-        for (size_t row = 0; row < c->rows; row++) exact_row(c, row);
-    if (streaming) stream_finish(stream);
+        exact_rows(c);
+#ifdef HAVE_STREAM
+    if (streaming) stream_end();
+#endif
 }
 
 /* [weight or grad,] x or y, [scale, sink, limit, mask,] -> out */

@@ -73,14 +73,19 @@ enum { IGNORED = -1, WRONG = -2 };
 /* Copies and checks the targets of rows. Only this copy is used afterwards: other threads may write the caller's memory.
  * Returns whether all are indices in range. */
 static int read_indices(Losses *a, size_t row, size_t rows, int64_t *index) {
+    const int64_t *at = (const int64_t *)(a->target.data + (ptrdiff_t)row * a->target.outer);
+    const size_t n = a->c.n;
     int64_t all = 0;
-    for (size_t i = 0; i < rows; i++) index[i] = NUMBER_AT(int64_t, a->target, row + i);
+    if (a->target.outer == sizeof(int64_t))
+        memcpy(index, at, rows * sizeof(int64_t));
+    else
+        for (size_t i = 0; i < rows; i++) index[i] = NUMBER_AT(int64_t, a->target, row + i);
     SETTLE(index);
     for (size_t i = 0; i < rows; i++) {
-        if (index[i] != IGNORED && (uint64_t)index[i] >= a->c.n) index[i] = WRONG;
-        a->wrong |= index[i] == WRONG;
+        index[i] = index[i] == IGNORED || (uint64_t)index[i] < n ? index[i] : WRONG;
         all |= index[i];
     }
+    for (size_t i = 0; i < rows && all < 0; i++) a->wrong |= index[i] == WRONG;
     return all >= 0;
 }
 
@@ -101,19 +106,27 @@ static void exact_loss(const Losses *a, size_t row, int64_t index) {
     loss_exactly(&l, t, a->c.out.data ? *entry_at(a->c.first, row) : 0, loss, a->c.out.data ? &out : NULL);
 }
 
-/* Of the rows of a vector: x and e of the target, the loss, and the weight over the sum. The gradient at the target is
- * `others` times this factor: the sum of the other exponentials, negative, which is small where the target dominates. */
+/* Of the rows of a vector: the logit and the exponential of the target, the sum of the other exponentials, the loss, and
+ * the weight over the sum. The gradient at the target is -others times this factor. */
 typedef struct {
-    ALIGNED T x[LANES], loss[LANES], others[LANES], scale[LANES], low[LANES], power[LANES];
+    ALIGNED T x[LANES], mine[LANES], others[LANES], loss[LANES], scale[LANES], low[LANES], power[LANES];
 } Terms;
 
-/* Returns whether a product with a moderate exponential might be subnormal. */
-static int find_terms(Terms *t, V weight, V rest, V rest_low, V top, V max, V shift, Shift by, Scale unit, size_t count) {
-    const V less = (LOAD(t->x) - shift) - max, sum = rest + top, low = rest_low - sum_excess(rest, top, sum);
-    const V e = exp_by(LOAD(t->x) - shift, unit, by);
-    Factor f = quotient_of(weight, sum, low);
-    STORE(t->loss, log_of_rest(rest, rest_low, max, unit, by) - less);
-    STORE(t->others, -SELECT(GE(less, C(0)), rest, sum - e));
+/* Where a target is not hopelessly small, its loss is log(1 + others / mine). Where it is, the largest entry is ahead of it,
+ * and the loss is max - x + log(1 + (others - top + mine) / top), with the exponential `top` of the largest. Returns
+ * whether there are rows of that kind. */
+static int find_losses(Terms *t, V max, V top) {
+    const V mine = LOAD(t->mine), others = LOAD(t->others), ratio = others / mine;
+    const M far = GE(ratio, C((T)0x1p60));
+    const V by_largest = SELECT(far, ((others - top) + mine) / top, ratio);
+    STORE(t->loss, SELECT(far, max - LOAD(t->x), C(0)) + log1p_of_parts(by_largest, C(0)));
+    return ANY(far);
+}
+
+/* Find the factors. Returns whether a product with a moderate exponential might be subnormal. */
+static int find_factors(Terms *t, const Losses *a, size_t row, size_t count) {
+    if (!a->c.out.data) return 0;
+    const Factor f = quotient_of(numbers_of(a->c.first, row, count), LOAD(t->others) + LOAD(t->mine), C(0));
     STORE(t->scale, f.scale);
     STORE(t->low, f.low);
     return has_small_factor(SELECT(FIRST(count), f.scale, C(1)));
@@ -122,56 +135,71 @@ static int find_terms(Terms *t, V weight, V rest, V rest_low, V top, V max, V sh
 /* The gradient at the target of a row */
 static T own_gradient(int apart, const Terms *t, size_t i) {
     T own[LANES];
-    STORE(own, times_factor(apart, C(t->others[i]), (Factor){C(t->scale[i]), C(t->low[i]), C(t->power[i])}));
+    STORE(own, times_factor(apart, C(-t->others[i]), (Factor){C(t->scale[i]), C(t->low[i]), C(t->power[i])}));
     return own[0];
 }
 
 static void put_losses(const Losses *a, const Terms *t, size_t row, size_t count) {
-    for (size_t i = 0; i < count && a->loss.data; i++) *entry_at(a->loss, row + i) = t->loss[i];
+    if (!a->loss.data) return;
+    if (a->loss.outer == sizeof(T))
+        STORE_SOME(entry_at(a->loss, row), LOAD(t->loss), count);
+    else
+        for (size_t i = 0; i < count; i++) *entry_at(a->loss, row + i) = t->loss[i];
 }
 
 /* The logits at the targets of rows, which are read before gradients go over them */
 static void read_logits(const Losses *a, size_t row, const int64_t *index, size_t count, T *x) {
-    for (size_t i = 0; i < LANES; i++) x[i] = 0;
-    for (size_t i = 0; i < count; i++) {
-        const Row from = row_of(a->c.x, row + i);
-        x[i] = from.at[(ptrdiff_t)index[i] * from.step];
-    }
+    const Operand logits = a->c.x;
+    const char *at = logits.data + (ptrdiff_t)row * logits.outer;
+    for (size_t i = 0; i < count; i++, at += logits.outer) x[i] = *(const T *)(at + (ptrdiff_t)index[i] * logits.inner);
+    for (size_t i = count; i < LANES; i++) x[i] = 0;
 }
 
 /* A batch of each way; 0 where a row is left to loss_exactly. Nothing is written then. */
-static int flat_losses(Losses *a, Buffers *f, Batch *b, const int32_t *row_of, size_t row, size_t count,
-                       const int64_t *index, Stream *stream) {
+static NOINLINE int flat_losses(Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
+    Batch batch, *b = &batch;
     const Call *c = &a->c;
     ALIGNED T scale[SHORT_ROWS], low[SHORT_ROWS], power[SHORT_ROWS];
-    b->g = group_of(count, c->n, row_of);
+    const int writing = c->out.data != NULL;
+    b->g = group_of(count, c->n, f->row_of);
     b->mask = NULL;
-    b->x = dense_rows(c->x, row, b, 0, f->x);
-    b->e = f->e;
+    b->x = dense_rows(c->x, row, b->g, c->n, f->x);
+    b->e = f->flat_e;
     if (!take_batch(c, b, f->x, stream)) return 0;
-    row_rests(b->e, b->g, b->sum, b->low, b->top);
-    int apart = b->apart;
+    T *e = b->e;
+    for (size_t r = 0; r < count; r++, e += c->n) {
+        b->top[r] = e[index[r]];
+        e[index[r]] = 0;
+    }
+    row_sums(b->e, b->g, b->sum);
+    int apart = b->apart, has_maxima = b->apart;
+    e = b->e;
     for (size_t r = 0; r < count; r += LANES) {
         const size_t some = count - r < LANES ? count - r : LANES;
-        const V shift = LOAD(b->shift + r);
-        Terms t;
-        read_logits(a, row + r, index + r, some, t.x);
-        apart |= find_terms(&t, c->out.data ? numbers_of(c->first, row + r, some) : C(1), LOAD(b->sum + r),
-                            LOAD(b->low + r), LOAD(b->top + r), LOAD(b->max + r) - shift, shift,
-                            (Shift){LOAD(b->bias + r), LOAD(b->floor + r)}, c->s, some);
+        Terms t = {0};
+        STORE(t.mine, SELECT(FIRST(some), LOAD(b->top + r), C(1)));
+        STORE(t.others, LOAD(b->sum + r));
+        STORE(t.x, C(0));
+        if (find_losses(&t, C(0), C(1))) {
+            read_logits(a, row + r, index + r, some, t.x);
+            if (!has_maxima) row_maxima(b->x, b->g, b->max);
+            has_maxima = 1;
+            const V shift = b->apart ? LOAD(b->shift + r) : C(0), max = LOAD(b->max + r);
+            const Shift by = b->apart ? (Shift){LOAD(b->bias + r), C(0)} : no_shift();
+            find_losses(&t, max, exp_by(max - shift, c->s, (Shift){by.bias, NOTHING}));
+        }
         put_losses(a, &t, row + r, some);
-        memcpy(scale + r, t.scale, sizeof t.scale);
-        memcpy(low + r, t.low, sizeof t.low);
-        for (size_t i = 0; i < some; i++) b->e[(r + i) * c->n + (size_t)index[r + i]] = t.others[i];
+        if (!writing) continue;
+        apart |= find_factors(&t, a, row + r, some);
+        STORE(scale + r, LOAD(t.scale));
+        STORE(low + r, LOAD(t.low));
+        for (size_t i = 0; i < some; i++, e += c->n) e[index[r + i]] = -t.others[i];
     }
-    if (!c->out.data) return 1;
+    if (!writing) return 1;
     if (apart) powers_apart(scale, low, power, count);
     const int direct = c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
     T *const to = entry_at(c->out, row), *out = stream ? stream_room(stream) : direct ? to : f->out;
-    if (apart)
-        multiply_flat(1, b, out, scale, low, power);
-    else
-        multiply_flat(0, b, out, scale, low, NULL);
+    multiply_flat(apart, b->e, out, b->g, scale, low, power);
     if (stream)
         stream_put(stream, to, count * c->n);
     else if (out != to)
@@ -179,33 +207,40 @@ static int flat_losses(Losses *a, Buffers *f, Batch *b, const int32_t *row_of, s
     return 1;
 }
 
-static int along_losses(Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
+static NOINLINE int along_losses(Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
     const Call *c = &a->c;
     Rows b;
-    V rest, low, top, max;
-    Terms t;
+    V others, low;
+    Terms t = {0};
     b.count = count;
     place_rows(c, f, row, &b, stream);
+    for (size_t i = 0; i < count; i++) b.row[i].target = (size_t)index[i];
     read_logits(a, row, index, count, t.x);
-    if (!sums_of_batch(KEPT_LESSER, c, row, &b, stream, &rest, &low, &top, &max)) return 0;
-    const Shift shift = {LOAD(b.bias), LOAD(b.floor)};
-    const int small = find_terms(&t, c->out.data ? numbers_of(c->first, row, count) : C(1), rest, low, top, max,
-                                 LOAD(b.shift), shift, c->s, count), apart = small || b.apart;
+    if (!sums_of_batch(BUT_ONE, c, row, &b, stream, &others, &low, NULL, NULL)) return 0;
+    const Shift by_k = {LOAD(b.bias), LOAD(b.floor)};
+    STORE(t.mine, SELECT(FIRST(count), exp_by(LOAD(t.x) - LOAD(b.shift), c->s, by_k), C(1)));
+    STORE(t.others, others);
+    if (find_losses(&t, C(0), C(1))) {
+        for (size_t i = 0; i < LANES; i++)
+            if (i < b.done || i >= count) b.largest[i] = i < count ? row_maximum(b.row[i], 1) : 0;
+        find_losses(&t, LOAD(b.largest), exp_by(LOAD(b.largest) - LOAD(b.shift), c->s, by_k));
+    }
+    const int small = find_factors(&t, a, row, count), apart = small || b.apart;
     put_losses(a, &t, row, count);
     if (!c->out.data) return 1;
+    Finish by = {.apart = apart};
     if (apart) powers_apart(t.scale, t.low, t.power, LANES);
-    for (size_t i = 0; i < count; i++) {
-        Finish by = {apart, {C(t.scale[i]), C(t.low[i]), C(t.power[i])}, C(0), C(0), C(0)};
-        if (b.row[i].e) b.row[i].e[index[i]] = t.others[i];
-        finish_row(c, f, &b, row, i, &by, stream);
-        const Row out = row_of(c->out, row + i);
-        if (!b.row[i].e) out.at[(ptrdiff_t)index[i] * out.step] = own_gradient(apart, &t, i);
-    }
-    if (stream) stream_put(stream, entry_at(c->out, row), count * c->n);
+    memcpy(by.scale, t.scale, sizeof t.scale);
+    memcpy(by.low, t.low, sizeof t.low);
+    memcpy(by.power, t.power, sizeof t.power);
+    for (size_t i = 0; i < count; i++)
+        if (b.row[i].e) b.row[i].e[index[i]] = -t.others[i];
+    finish_batch(c, f, &b, row, &by, stream);
+    if (!b.row[0].e) row_of(c->out, row).at[index[0]] = own_gradient(apart, &t, 0);
     return 1;
 }
 
-static int across_losses(Losses *a, size_t row, size_t width, const int64_t *index, int streamed) {
+static NOINLINE int across_losses(Losses *a, size_t row, size_t width, const int64_t *index, int streamed) {
     const Call *c = &a->c;
     const Row x = row_of(c->x, row), none = {NULL, 0}, out = c->out.data ? row_of(c->out, row) : none;
     const int streaming = streamed && is_of_lines(out), twice = tile_twice(streaming, x, out, c->n, width);
@@ -213,15 +248,27 @@ static int across_losses(Losses *a, size_t row, size_t width, const int64_t *ind
     ALIGNED T own[TILE];
     Tile t = {.n = c->n, .width = width, .apart = 0};
     TileEnd end = {.x = keeps ? out : x, .out = out, .s = c->s};
-    Terms terms[TILE_VECTORS];
-    for (size_t v = 0, i = 0; i < width; v++, i += LANES)
+    Terms terms[TILE_VECTORS] = {0};
+    for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
+        ALIGNED T place[LANES] = {0};
+        for (size_t k = 0; k < LANES && i + k < width; k++) place[k] = (T)index[i + k];
+        t.place[v] = LOAD(place);
         read_logits(a, row + i, index + i, width - i < LANES ? width - i : LANES, terms[v].x);
-    if (!take_tile(KEPT_LESSER, c, row, x, keeps ? out : none, &t)) return 0;
-    int apart = t.apart;
+    }
+    if (!take_tile(BUT_ONE, c, row, x, keeps ? out : none, &t)) return 0;
+    int apart = t.apart, has_maxima = t.apart;
     for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
         const size_t some = width - i < LANES ? width - i : LANES;
-        apart |= find_terms(terms + v, out.at ? numbers_of(c->first, row + i, some) : C(1), t.sum[v], t.low[v],
-                            t.top[v], t.max[v], t.shift[v], (Shift){t.bias[v], t.floor[v]}, c->s, some);
+        Terms *of = terms + v;
+        const Shift by = {t.bias[v], t.floor[v]};
+        STORE(of->mine, SELECT(FIRST(some), exp_by(LOAD(of->x) - t.shift[v], c->s, by), C(1)));
+        STORE(of->others, t.sum[v]);
+        if (find_losses(of, C(0), C(1))) {
+            if (!has_maxima) tile_maxima(x, &t, C(1));
+            has_maxima = 1;
+            find_losses(of, t.max[v], exp_by(t.max[v] - t.shift[v], c->s, by));
+        }
+        apart |= find_factors(of, a, row + i, some);
         put_losses(a, terms + v, row + i, some);
     }
     if (!out.at) return 1;
@@ -243,9 +290,9 @@ enum { ALONG, FLAT, ACROSS };
 
 /* `rows` of them from `row` on. Among several, one that is left to loss_exactly makes each go by itself: so that no other's
  * bits depend on it. */
-static void index_batch(int way, Losses *a, Buffers *f, Batch *b, const int32_t *row_of, size_t row, size_t rows,
-                        Stream *stream) {
-    int64_t target[TILE], index[TILE]; /* no batch has more rows than a tile */
+static NOINLINE void index_batch(int way, Losses *a, Buffers *f, size_t row, size_t rows, Stream *stream) {
+    enum { MOST = 256 }; /* rows of a tile or a batch */
+    int64_t target[MOST], index[MOST];
     const int every = read_indices(a, row, rows, target);
     int ordinary = 1;
     for (size_t i = 0; i < rows; i++) {
@@ -253,12 +300,12 @@ static void index_batch(int way, Losses *a, Buffers *f, Batch *b, const int32_t 
         if (a->c.out.data && a->c.first.outer) ordinary &= is_ordinary(*entry_at(a->c.first, row + i));
     }
     if (a->c.out.data && !a->c.first.outer) ordinary = is_ordinary(*entry_at(a->c.first, row));
-    int done = ordinary && (way == FLAT    ? flat_losses(a, f, b, row_of, row, rows, index, stream)
+    int done = ordinary && (way == FLAT    ? flat_losses(a, f, row, rows, index, stream)
                             : way == ALONG ? along_losses(a, f, row, rows, index, stream)
                                            : across_losses(a, row, rows, index, stream != NULL));
     for (size_t i = 0; i < rows && !done; i++) {
         const int alone = a->c.out.data == NULL || is_ordinary(*entry_at(a->c.first, row + i));
-        if (!alone || !(way == FLAT    ? flat_losses(a, f, b, row_of, row + i, 1, index + i, NULL)
+        if (!alone || !(way == FLAT    ? flat_losses(a, f, row + i, 1, index + i, NULL)
                         : way == ALONG ? along_losses(a, f, row + i, 1, index + i, NULL)
                                        : across_losses(a, row + i, 1, index + i, 0)))
             exact_loss(a, row + i, target[i]);
@@ -269,27 +316,38 @@ static void index_batch(int way, Losses *a, Buffers *f, Batch *b, const int32_t 
         if (target[i] < 0) exact_loss(a, row + i, target[i]);
 }
 
-static void index_losses(int way, Losses *a) {
+/* The rows of a call, flat or along memory */
+static NOINLINE void buffered_losses(int way, Losses *a, int streaming) {
     const Call *c = &a->c;
     Buffers f;
-    Batch b;
-    ALIGNED int32_t row_of[2 * LANES * LANES];
     ALIGNED T room[ROOM + LANES];
-    const int streaming = c->out.data && is_streamed(c, way != ACROSS, a->all_rows) && (way != ALONG || c->n <= ROW_CHUNK);
     Stream pending = {{f.out, room}, 0, 0, NULL, NULL, NULL, 0}, *stream = streaming ? &pending : NULL;
-    const int kept = c->out.data && !(FAST && (streaming || c->out.data == c->x.data));
-    const size_t tile = tile_width(kept, is_large(2 * a->all_rows, c->n), c->n);
-    const size_t pitch = (c->n + PAIR - 1) / PAIR * PAIR, fit = c->n <= ROW_CHUNK ? ROOM / pitch : 1;
-    const size_t most = ROOM / (c->n * LANES) * LANES;
-    const size_t batch = way == ALONG ? (fit < LANES ? fit : LANES) : most < SHORT_ROWS ? most : (size_t)SHORT_ROWS;
-    if (way == FLAT) number_rows(row_of, c->n);
+    const size_t fit = ROOM / (c->n * LANES) * LANES, most = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
+    const size_t batch = way == ALONG ? rows_together(c, streaming) : most;
+    if (way == FLAT) number_rows(f.row_of, c->n);
     for (size_t row = 0, count; row < c->rows; row += count) {
         const size_t left = c->rows - row;
-        count = left < batch ? (way == FLAT && left > LANES ? left / LANES * LANES : left) : batch;
-        if (way == ACROSS) count = tile_rows(tile, c->out, row, c->rows);
-        index_batch(way, a, &f, &b, row_of, row, count, stream);
+        count = left >= batch ? batch : way == FLAT && left > LANES ? left / LANES * LANES : left;
+        index_batch(way, a, &f, row, count, stream);
     }
     if (streaming) stream_finish(stream);
+}
+
+static void index_losses(int way, Losses *a) {
+    const Call *c = &a->c;
+    const int streaming = c->out.data && is_streamed(c, way != ACROSS, a->all_rows) && (way != ALONG || c->n <= ROW_CHUNK);
+    const int kept = c->out.data && !(FAST && (streaming || c->out.data == c->x.data));
+    const size_t tile = tile_width(kept, is_large(2 * a->all_rows, c->n), c->n);
+    Stream lines = {{NULL, NULL}, 0, 0, NULL, NULL, NULL, 0};
+    if (way != ACROSS) {
+        buffered_losses(way, a, streaming);
+        return;
+    }
+    for (size_t row = 0, width; row < c->rows; row += width) {
+        width = tile_rows(tile, c->out, row, c->rows);
+        index_batch(ACROSS, a, NULL, row, width, streaming ? &lines : NULL);
+    }
+    if (streaming) stream_finish(&lines);
 }
 
 /* Returns whether a target was not in range. `all_rows` are those of the whole call. */
@@ -311,7 +369,7 @@ static int loss_rows(int distribution, int with_loss, int graded, char **args, c
     if (graded) c->out = (Operand){args[k], steps[k], *inner};
     const int along = c->x.inner == sizeof(T) && (!graded || c->out.inner == sizeof(T));
     const int across = c->x.outer == sizeof(T) && (!graded || c->out.outer == sizeof(T)) && !along;
-    const int way = across ? ACROSS : c->n <= SHORT_ROW ? FLAT : ALONG;
+    const int way = across && c->n < (size_t)1 << 24 ? ACROSS /* places are exact as floats */ : c->n <= SHORT_ROW ? FLAT : ALONG;
     int fast = !distribution && c->n > 1 && (way != ALONG || along || c->n <= ROW_CHUNK);
     for (size_t row = 0; row < c->rows && fast; row++) {
         fast = NUMBER_AT(double, a.smoothing, row) == 0;
