@@ -1,149 +1,96 @@
-/* hardmax, sparsemax and entmax15: one row at a time, in double. Newton's method finds the threshold, without sorting. It starts
- * below: the function is convex, so the estimates rise to the root and never pass it. */
+/* hardmax, sparsemax and entmax15. The thresholds of several rows are found at once. */
+#include "rows/sparse_threshold.h"
 
-enum { SPARSEMAX, ENTMAX15 };
+enum { SPARSE_FORWARD, SPARSE_BACKWARD, SPARSE_FROM_OUTPUT };
 
-/* The weight of an entry z above the threshold */
-static ALWAYS_INLINE f64_v above_threshold(int what, f64_v z, double tau) {
-    const f64_v over = f64_set(what == ENTMAX15 ? 0.5 : 1) * z - f64_set(tau);
-    return f64_select(f64_gt(over, f64_set(0)), over, f64_set(0));
-}
-
-static ALWAYS_INLINE double find_threshold(int what, const Logits *l) {
-    Part part;
-    double tau = -1, count = HUGE_VAL; /* it falls with every step, so that the loop ends, even where another thread writes x */
-    for (;;) {
-        Adder sum = {f64_set(0), f64_set(0)}, second = sum;
-        EACH_PART(l->n) {
-            part_from(l, start, count, &part);
-            PART_VECTORS(count) {
-                const f64_v z = f64_load(part.high + i), over = above_threshold(what, z, tau);
-                const f64_m live = f64_gt(over, f64_set(0));
-                if (what == ENTMAX15) {
-                    add_term(&sum, over * over);
-                    add_term(&second, over);
-                } else {
-                    add_term(&sum, f64_select(live, z, f64_set(0)));
-                    add_term(&second, f64_select(live, f64_set(1), f64_set(0)));
-                }
-            }
+static NOINLINE void sparse_forward(int what, Row x, size_t n, double base, double tau, Row out) {
+    double part[PIECE];
+    for (size_t start = 0, count; start < n; start += count) {
+        count = at_most(PIECE, n - start);
+        read_doubles(x, start, count, 0, part);
+        ROLLED for (size_t i = 0; i < count; i += f64_lanes) {
+            const f64_v over = above(f64_load(part + i), f64_set(base), f64_set(tau));
+            f64_store(part + i, term_of(what, over) * f64_set(1.0 / (what * what)));
         }
-        const double first = f64_total(sum.sum, sum.carry), other = f64_total(second.sum, second.carry);
-        if (what == SPARSEMAX) {
-            if (!(other < count) || !(other > 0)) return tau;
-            count = other;
-            tau = (first - 1) / count;
-        } else {
-            const double next = tau + (first - 1) / (2 * other);
-            if (!(next > tau)) return tau;
-            tau = next;
-        }
+        write_entries(out, start, count, part);
     }
 }
 
-/* The root of an entmax15, or 1 where a sparsemax is not 0: what a gradient's mean is weighted with. */
-static ALWAYS_INLINE f64_v sparse_weight(int what, int from_output, f64_v value, double tau) {
-    if (!from_output) value = above_threshold(what, value, tau);
-    if (what == ENTMAX15) return from_output ? f64_sqrt(value) : value;
-    return f64_select(f64_nan(value), value, f64_select(f64_gt(value, f64_set(0)), f64_set(1), f64_set(0)));
-}
-
-static void sparse_forward(int what, const Logits *l, Row out) {
-    Part part;
-    const int finite = l->base - l->base == 0;
-    const double tau = !finite ? 0 : what == SPARSEMAX ? find_threshold(SPARSEMAX, l) : find_threshold(ENTMAX15, l);
-    EACH_PART(l->n) {
-        part_from(l, start, count, &part);
-        PART_VECTORS(count) {
-            f64_v over = above_threshold(what, f64_load(part.high + i), tau);
-            if (what == ENTMAX15) over = over * over;
-            f64_store(part.high + i, finite ? over : f64_set(NAN_VALUE));
-        }
-        write_entries(out, start, count, part.high);
-    }
-}
-
-/* The gradient less its weighted mean, times the weight; where there is none an infinite gradient counts nothing. */
-static void sparse_backward(int what, int from_output, const Logits *l, Row grad, Row out) {
-    Part part;
+/* The gradient less its weighted mean, times the weight. Where that is 0, an infinite gradient counts 0. */
+static NOINLINE void sparse_backward(int what, int from_output, Row x, size_t n, double base, double tau,
+                                     Row grad, Row out) {
+    double weight[PIECE], slope[PIECE], mean = 0;
     Adder sum = {f64_set(0), f64_set(0)}, weights = sum;
-    double slope[PART], mean = 0;
-    const int finite = from_output || l->base - l->base == 0;
-    double tau = 0;
-    if (!from_output && finite) tau = what == SPARSEMAX ? find_threshold(SPARSEMAX, l) : find_threshold(ENTMAX15, l);
     for (int writing = 0; writing < 2; writing++) {
-        EACH_PART(l->n) {
-            if (from_output)
-                read_entries(l->x, start, count, NULL, 0, part.high);
-            else
-                part_from(l, start, count, &part);
-            read_entries(grad, start, count, NULL, 0, slope);
-            PART_VECTORS(count) {
-                f64_v weight = sparse_weight(what, from_output, f64_load(part.high + i), tau), g = f64_load(slope + i);
-                if (!finite) weight = f64_set(NAN_VALUE);
-                const f64_m live = f64_gt(weight, f64_set(0));
-                if (!writing) {
-                    add_term(&sum, f64_select(live, g * weight, f64_set(0)));
-                    add_term(&weights, weight);
-                    continue;
-                }
-                const f64_v none = f64_select(f64_nan(weight), weight, f64_set(0));
-                f64_store(part.high + i, f64_select(live, weight * (g - f64_set(mean)), none));
+        for (size_t start = 0, count; start < n; start += count) {
+            count = at_most(PIECE, n - start);
+            const int read = !writing || n > PIECE; /* else the buffers have the row still */
+            if (read) read_doubles(x, start, count, from_output ? 0 : -HUGE_VAL, weight);
+            if (read) read_doubles(grad, start, count, 0, slope);
+            ROLLED for (size_t i = 0; i < count; i += f64_lanes) {
+                f64_v w = f64_load(weight + i), g = f64_load(slope + i) - f64_set(mean);
+                if (read && !from_output)
+                    w = weight_of(what, above(w, f64_set(base), f64_set(tau))) * f64_set(1.0 / what);
+                else if (read)
+                    w = what == ENTMAX15 ? f64_sqrt(w) : weight_of(what, f64_max(f64_set(0), w));
+                g = f64_select(f64_gt(w, f64_set(0)), w * g, f64_set(0) + w);
+                f64_store(weight + i, writing ? g : w);
+                if (writing) continue;
+                add_to(&sum, g);
+                add_to(&weights, w);
             }
-            if (writing) write_entries(out, start, count, part.high);
+            if (writing) write_entries(out, start, count, weight);
         }
-        if (!writing) mean = f64_total(sum.sum, sum.carry) / f64_total(weights.sum, weights.carry);
+        if (!writing) mean = total_in(sum) / total_in(weights);
     }
 }
 
-enum { HARDMAX = 2, SPARSE_FORWARD = 0, SPARSE_BACKWARD, SPARSE_FROM_OUTPUT };
+/* 1 at the first of the largest */
+static void hardmax_row(Row x, size_t n, Row out) {
+    V top;
+    const double base = find_peak(x, n, &top);
+    for (size_t j = 0, found = 0; j < n; j++) {
+        const int is_first = !found && x.at[(ptrdiff_t)j * x.step] == base;
+        out.at[(ptrdiff_t)j * out.step] = (T)(base == base ? is_first : base);
+        found |= (size_t)is_first;
+    }
+}
 
 /* x -> out, or grad, x or y -> out */
-static void sparse_rows(int what, int pass, char **args, const intptr_t *dimensions, const intptr_t *steps) {
+static ALWAYS_INLINE void sparse_rows(int what, int pass, char **args, const intptr_t *dimensions,
+                                      const intptr_t *steps) {
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int operands = pass == SPARSE_FORWARD ? 2 : 3;
     const FloatState callers = enter_default_state();
     Operand a[3];
     for (int k = 0; k < operands; k++) a[k] = (Operand){args[k], steps[k], steps[operands + k]};
+    const Operand logits = a[operands - 2]; /* or y */
+    double base[COLUMNS] = {0}, tau[COLUMNS] = {0};
     for (size_t row = 0; row < rows; row++) {
-        Logits l = logits_of(row_of(a[operands - 2], row), n);
-        const Row first = row_of(a[0], row), out = row_of(a[operands - 1], row);
-        if (pass != SPARSE_FROM_OUTPUT) find_largest(&l, -HUGE_VAL);
+        const size_t r = row % COLUMNS;
+        const Row x = row_of(logits, row), out = row_of(a[operands - 1], row);
+        if (what != HARDMAX && pass != SPARSE_FROM_OUTPUT && r == 0)
+            find_thresholds(what, logits, row, at_most(COLUMNS, rows - row), n, base, tau);
         if (what == HARDMAX)
-            for (size_t j = 0; j < n; j++)
-                out.at[(ptrdiff_t)j * out.step] = l.base - l.base != 0 ? (T)NAN_VALUE : j == l.first ? 1 : 0;
+            hardmax_row(x, n, out);
         else if (pass == SPARSE_FORWARD)
-            sparse_forward(what, &l, out);
+            sparse_forward(what, x, n, base[r], tau[r], out);
         else
-            sparse_backward(what, pass == SPARSE_FROM_OUTPUT, &l, first, out);
+            sparse_backward(what, pass == SPARSE_FROM_OUTPUT, x, n, base[r], tau[r], row_of(a[0], row), out);
     }
     restore_state(callers);
 }
-static void hardmax_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    sparse_rows(HARDMAX, SPARSE_FORWARD, args, dimensions, steps);
-}
-static void sparsemax_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    sparse_rows(SPARSEMAX, SPARSE_FORWARD, args, dimensions, steps);
-}
-static void sparsemax_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    sparse_rows(SPARSEMAX, SPARSE_BACKWARD, args, dimensions, steps);
-}
-static void sparsemax_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    sparse_rows(SPARSEMAX, SPARSE_FROM_OUTPUT, args, dimensions, steps);
-}
-static void entmax15_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    sparse_rows(ENTMAX15, SPARSE_FORWARD, args, dimensions, steps);
-}
-static void entmax15_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    sparse_rows(ENTMAX15, SPARSE_BACKWARD, args, dimensions, steps);
-}
-static void entmax15_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    sparse_rows(ENTMAX15, SPARSE_FROM_OUTPUT, args, dimensions, steps);
-}
+
+#define SPARSE_LOOP(name, what, pass) \
+    static void name(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \
+        (void)data; \
+        sparse_rows(what, pass, args, dimensions, steps); \
+    }
+SPARSE_LOOP(hardmax_loop, HARDMAX, SPARSE_FORWARD)
+SPARSE_LOOP(sparsemax_loop, SPARSEMAX, SPARSE_FORWARD)
+SPARSE_LOOP(sparsemax_backward_loop, SPARSEMAX, SPARSE_BACKWARD)
+SPARSE_LOOP(sparsemax_backward_from_output_loop, SPARSEMAX, SPARSE_FROM_OUTPUT)
+SPARSE_LOOP(entmax15_loop, ENTMAX15, SPARSE_FORWARD)
+SPARSE_LOOP(entmax15_backward_loop, ENTMAX15, SPARSE_BACKWARD)
+SPARSE_LOOP(entmax15_backward_from_output_loop, ENTMAX15, SPARSE_FROM_OUTPUT)
+#undef SPARSE_LOOP
