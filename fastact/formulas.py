@@ -1062,6 +1062,16 @@ def _share(t, loss):
     return where(abs(t) > 0, t * loss, t)
 
 
+def _against(logits, target, pos_weight):
+    """The weight of the label that the logit speaks against."""
+    return where(logits < 0, _share(target, pos_weight), 1 - target)
+
+
+def _both_labels(target, pos_weight):
+    """The sum of the weights of both labels."""
+    return _share(target, pos_weight) + (1 - target)
+
+
 @activation(
     source="D. R. Cox (1958), The regression analysis of binary sequences", operands=2, wide=True, public=False
 )  # fused.py makes binary_cross_entropy_with_logits of it
@@ -1070,10 +1080,13 @@ def binary_cross_entropy(logits, target, pos_weight=1.0):
 
     The surprise at a label of 0 or 1, or between, whose probability is the sigmoid of the logit.
     """
-    return _share(target, pos_weight * softplus(-logits, 1)) + _share(1 - target, softplus(logits, 1))
+    distance = abs(logits)
+    against = _share(_against(logits, target, pos_weight), distance)
+    return against + times_softplus(_both_labels(target, pos_weight), -distance)
 
 
 @binary_cross_entropy.derivative(of=["logits"])
 def binary_cross_entropy_backward(grad, logits, target, pos_weight):
     """(1 - target) * sigmoid(logits) - pos_weight * target * sigmoid(-logits)"""
-    return grad * ((1 - target) * times_sigmoid(1, logits) - target * times_sigmoid(pos_weight, -logits))
+    slope = _against(logits, target, pos_weight) - times_sigmoid(_both_labels(target, pos_weight), -abs(logits))
+    return grad * where(logits < 0, 0 - slope, slope)  # a zero is 0 for both

@@ -33,6 +33,9 @@ WRITTEN_BY_HAND = {
     "softcap": "softcap.h",
     "softcap_backward": "softcap.h",
     "snake_backward": "snake.h",
+    "binary_cross_entropy": "cross_entropy.h",
+    "binary_cross_entropy_backward": "cross_entropy.h",
+    "binary_cross_entropy_both": "cross_entropy.h",
 }
 OUTSIDE_BY_HAND = dict.fromkeys(
     ("gelu", "gelu_backward", "gelu_tanh", "gelu_tanh_backward", "logit", "geglu_backward", "geglu_tanh_backward"), "tails.h"
@@ -108,7 +111,7 @@ def row(name, has_general):
 
     With two inputs memory is as slow as the polynomials of AVX-512. A function that often leaves its table is slower than both.
     """
-    activation, backward = ACTIVATIONS[name.removesuffix("_backward")], name.endswith("_backward")
+    activation, backward = ACTIVATIONS[name.removesuffix("_backward").removesuffix("_both")], name.endswith("_backward")
     of_table = KERNELS.get(name, (name,))[0]
     memory_bound = len(activation.operands) + backward >= 2 and of_table not in OUTSIDE_BY_HAND
     general = f"(any_block *){name}_fitted_general" if has_general else "NULL"

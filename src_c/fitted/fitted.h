@@ -105,4 +105,5 @@ static ALWAYS_INLINE void fitted_general(int arrays, float standard, Block *fitt
 #include "fitted/scaled.h"
 #include "fitted/softcap.h"
 #include "fitted/snake.h"
+#include "fitted/cross_entropy.h"
 #include "fitted/generated/kernels.h"

@@ -415,5 +415,8 @@ static const Fitted fitted_kernels[] = {
     {"softcap", 0, (any_block *)softcap_fitted, (any_block *)softcap_fitted_general},
     {"softcap_backward", FITTED_MEMORY_BOUND, (any_block *)softcap_backward_fitted, (any_block *)softcap_backward_fitted_general},
     {"snake_backward", FITTED_MEMORY_BOUND, (any_block *)snake_backward_fitted, (any_block *)snake_backward_fitted_general},
+    {"binary_cross_entropy", FITTED_MEMORY_BOUND, (any_block *)binary_cross_entropy_fitted, (any_block *)binary_cross_entropy_fitted_general},
+    {"binary_cross_entropy_backward", FITTED_MEMORY_BOUND, (any_block *)binary_cross_entropy_backward_fitted, (any_block *)binary_cross_entropy_backward_fitted_general},
+    {"binary_cross_entropy_both", FITTED_MEMORY_BOUND, (any_block *)binary_cross_entropy_both_fitted, (any_block *)binary_cross_entropy_both_fitted_general},
     {0},
 };
