@@ -98,21 +98,41 @@ static size_t whole_vectors(const Call *c, size_t n) {
     return start + whole;
 }
 
+/* The same where some arrays are one number for all elements, which goes to a buffer once. */
+static size_t whole_vectors_of_numbers(const Call *c, size_t n) {
+    T buffer[MAX_INPUTS][CHUNK];
+    const size_t whole = n - n % (size_t)c->kernel->lanes;
+    const T *in[MAX_INPUTS];
+    T *out[MAX_OUTPUTS];
+    for (int j = 0; j < c->arrays; j++)
+        for (size_t i = 0; i < CHUNK && i < whole && c->steps[j] == 0; i++) buffer[j][i] = *(const T *)c->args[j];
+    for (size_t start = 0; start < whole; start += CHUNK) {
+        for (int j = 0; j < c->arrays; j++) in[j] = c->steps[j] == 0 ? buffer[j] : (const T *)c->args[j] + start;
+        for (int k = 0; k < c->kernel->outputs; k++) out[k] = output(c, k) + start;
+        c->block(in, c->parameter, out, whole - start < CHUNK ? whole - start : CHUNK);
+    }
+    return whole;
+}
+
 void ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
     const Elementwise *kernel = data;
     const size_t n = (size_t)dimensions[0];
     const FloatState callers = enter_default_state();
 
     Call c = {kernel, NULL, kernel->arrays, kernel->arrays + kernel->parameters, args, steps, {0}};
-    int uniform = 1, contiguous = 1;
+    int uniform = 1, contiguous = 1, numbers = 0;
     for (int p = 0; p < kernel->parameters && n; p++) {
         c.parameter[p] = *(const T *)args[kernel->arrays + p];
         uniform &= steps[kernel->arrays + p] == 0;
     }
     if (!uniform) c.arrays = c.inputs;
     c.block = (Block *)(uniform ? kernel->uniform : kernel->general);
-    for (int j = 0; j < c.arrays; j++) contiguous &= steps[j] == sizeof(T);
+    for (int j = 0; j < c.arrays; j++) {
+        contiguous &= steps[j] == sizeof(T) || steps[j] == 0;
+        numbers |= steps[j] == 0;
+    }
     for (int k = 0; k < kernel->outputs; k++) contiguous &= steps[c.inputs + k] == sizeof(T);
-    through_buffers(&c, contiguous ? whole_vectors(&c, n) : 0, n);
+    const size_t done = !contiguous ? 0 : numbers ? whole_vectors_of_numbers(&c, n) : whole_vectors(&c, n);
+    through_buffers(&c, done, n);
     restore_state(callers);
 }
