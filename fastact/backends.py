@@ -205,7 +205,9 @@ def _is_ufunc(evaluator):
 def in_c(call, document):
     """A builtin public function for `call`, with a fast path in front where a ufunc computes the whole result."""
     if _is_ufunc(call.default[0]) and _is_ufunc(call.default[1] or call.default[0]) and call.has_shortcut:
-        shortcut = _core.row_shortcut if isinstance(call, row_calls.RowCall) else _core.shortcut
+        shortcut = _core.shortcut
+        if isinstance(call, (row_calls.RowCall, losses.LossCall)):
+            shortcut = _core.row_shortcut if isinstance(call, row_calls.RowCall) else _core.loss_shortcut
         call.function = shortcut(call, document)
     else:
         call.function = _core.rules(call, document)

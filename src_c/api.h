@@ -43,16 +43,21 @@ typedef struct {
     loss_part *part; /* NULL where the function is no loss of indices */
 } RowKernel;
 
+/* Whether one of n numbers is less than `low` or more than `high`. NaN is neither. */
+typedef int comparison(const void *numbers, size_t n, double low, double high);
+
 /* The `data` of the elementwise loop: the blocks of one kernel. `stream` is NULL where its results are never streamed. */
 typedef struct {
     int arrays, parameters, outputs, lanes;
     any_block *uniform, *general, *stream;
+    comparison *out_of_range;
 } Elementwise;
 
 /* All kernels of one instruction set in one precision. A row without a name ends each table. `stream` is a function that applies
  * a block and writes its results past the caches; NULL where the set has no such stores. */
 typedef struct {
     int lanes;
+    comparison *out_of_range;
     any_block *stream;
     const Kernel *kernels;
     const Fitted *fitted;

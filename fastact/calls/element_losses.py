@@ -21,26 +21,16 @@ class ElementLossCall(LossCall):
     evaluator : callable
         It computes the loss, the gradient, or both.
     usual : tuple of float
-        The default parameters of the evaluator, which follow the arrays. `grad` is the first of them if it has both results.
+        The defaults of the loss's own parameters.
     slack : float or None
         By how much a label may be out of 0..1; None where the target has no labels.
     """
 
     def __init__(self, loss, kind, evaluators):
-        super().__init__(loss, kind, evaluators)
         self.evaluator = evaluators[loss.evaluator + SUFFIXES[kind]]
-        numbers = [1.0 if default is None else float(default) for default in loss.parameters.values()]
-        self.usual = (*([1.0] if kind == "both" else []), *numbers)
+        super().__init__(loss, kind, evaluators, self.evaluator)
+        self.usual = tuple(1.0 if default is None else float(default) for default in loss.parameters.values())
         self.slack = SLACK if loss.labels else None
-        self.mean_of_elements = evaluators.get("mean_of_elements") if isinstance(self.evaluator, np.ufunc) else None
-
-    def __call__(self, *args, **kwargs):
-        """The mean loss of plain arrays goes to the core at once; any other call is checked by all rules."""
-        if self.mean_of_elements and self.kind != "backward" and len(args) == 2 and not kwargs.keys() - {"out"}:
-            result = self.mean_of_elements(self.evaluator, self.slack, args, self.usual, kwargs.get("out"))
-            if result is not None:
-                return result
-        return super().__call__(*args, **kwargs)
 
     def by_blocks(self, inputs, reduction, loop, out):
         """The loss, or the loss and the gradient, of the evaluator's inputs, which broadcast to the shape of the first one."""

@@ -49,9 +49,9 @@ class LossCall(Call):
 
     compute: Any  # of (grad, logits, target, options, out): each kind of loss has its own
 
-    def __init__(self, loss, kind, evaluators):
+    def __init__(self, loss, kind, evaluators, evaluator):
         operands = (*(["grad"] if kind == "backward" else []), loss.first, "target")
-        super().__init__(loss.names()[kind], operands, loss.all_parameters, {None: (None, None)})
+        super().__init__(loss.names()[kind], operands, loss.all_parameters, {None: (evaluator, None)})
         self.kind, self.first, self.own, self.by_name = kind, loss.first, loss.parameters, loss.by_name
         self.conditions = [compile(text, text, "eval") for text in loss.requires]
         self.sum = evaluators.get("sum", sum_quietly)
@@ -154,21 +154,10 @@ class RowLossCall(LossCall):
     instead = {"target": "ignore_index in their place, target.filled(-100)"}  # noqa: RUF012
 
     def __init__(self, loss, kind, evaluators):
-        super().__init__(loss, kind, evaluators)
         self.index_evaluator = evaluators[loss.name + SUFFIXES[kind]]
+        super().__init__(loss, kind, evaluators, self.index_evaluator)
         self.distribution_evaluator = evaluators[f"{loss.name}_distribution{SUFFIXES[kind]}"]
-        # mean_of_losses calls the loop of a ufunc
-        self.mean_of_losses = evaluators.get("mean_of_losses") if isinstance(self.index_evaluator, np.ufunc) else None
         self.usual, self.weighted = tuple(map(float, loss.parameters.values())), loss.weighted
-
-    def __call__(self, *args, **kwargs):
-        """The mean loss of plain arrays goes to the core at once; any other call is checked by all rules."""
-        if self.mean_of_losses and len(args) == len(self.operands) and not kwargs.keys() - {"out", "axis"}:
-            axis, out = kwargs.get("axis", -1), kwargs.get("out")
-            result = self.mean_of_losses(self.index_evaluator, self.kind, args, self.usual, axis, out)
-            if result is not None:
-                return result
-        return super().__call__(*args, **kwargs)
 
     def compute(self, grad, logits, target, options, out):
         """Check everything, then compute in blocks of rows."""

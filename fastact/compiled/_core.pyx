@@ -7,13 +7,13 @@
 | ufuncs.pxi | `load`, which makes the ufuncs and gufuncs of one instruction set |
 | elements.pxi | `shortcut`, the fast path of elementwise functions |
 | rows.pxi | `row_shortcut`, the fast path of functions along an axis |
-| means.pxi | mean losses, and steps of optimizers |
+| losses.pxi | `loss_shortcut`, the fast path of losses |
+| means.pxi | the losses of plain arrays |
+| steps.pxi | steps of optimizers |
 
 A fast path takes a call whose arguments are plain arrays and numbers. It hands any other call over to the Call objects of the
 folder calls/. Only these raise errors.
 """
-
-import functools
 
 from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject
@@ -156,4 +156,6 @@ cdef object builtin(call, Rules self, void *function, str document):
 include "ufuncs.pxi"
 include "elements.pxi"
 include "rows.pxi"
+include "losses.pxi"
 include "means.pxi"
+include "steps.pxi"

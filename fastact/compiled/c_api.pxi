@@ -9,6 +9,7 @@ cdef extern from "api.h":
         int arrays, parameters, outputs, memory_bound
         any_block *uniform
         any_block *general
+    ctypedef int comparison(const void *, size_t, double, double) noexcept nogil
     ctypedef struct Fitted:
         const char *name
         int memory_bound
@@ -25,8 +26,10 @@ cdef extern from "api.h":
         any_block *uniform
         any_block *general
         any_block *stream
+        comparison *out_of_range
     ctypedef struct Kernels:
         int lanes
+        comparison *out_of_range
         any_block *stream
         const Kernel *kernels
         const Fitted *fitted

@@ -36,7 +36,7 @@ def all_of(names, conditions):
     """The conditions as one function, which is much faster than Call.demand but cannot say what is wrong; None without any."""
     if not conditions:
         return None
-    text = " and ".join([f"({condition.co_filename})" for condition in conditions])
+    text = " & ".join([f"({condition.co_filename})" for condition in conditions])
     return eval(f"lambda {', '.join(names)}: {text}", {"__builtins__": {}})
 
 

@@ -1,84 +1,152 @@
-"""Mean losses and steps of optimizers on plain arrays, by loops alone; part of _core.pyx. Any other call is left to calls/."""
+"""Losses on plain arrays, by loops alone; part of _core.pyx. losses.pxi has the fast path before it."""
 
 
 cdef enum:
     SUMMED = 2048  # losses in the buffer, which has 16 KiB at most
 
 
-cdef bint are_labels(cnp.ndarray target, double slack):
-    """Whether all numbers of a plain array are from 0 to 1, give or take `slack`, or NaN."""
-    cdef float *floats = <float *>cnp.PyArray_DATA(target)
-    cdef double *doubles = <double *>cnp.PyArray_DATA(target)
-    cdef float least = -slack, most = 1 + slack
-    cdef cnp.npy_intp i, count = cnp.PyArray_SIZE(target)
-    cdef int wrong = 0
-    if cnp.PyArray_TYPE(target) == cnp.NPY_FLOAT32:
-        for i in range(count):
-            wrong |= (floats[i] < least) | (floats[i] > most)
-    else:
-        for i in range(count):
-            wrong |= (doubles[i] < -slack) | (doubles[i] > 1 + slack)
-    return not wrong
+ctypedef struct Operands:
+    int count
+    char *first[MAX_INPUTS + 2]
+    cnp.npy_intp step[MAX_INPUTS + 2]  # the bytes from one element to the next, 0 for a number
+    cnp.npy_intp move[MAX_INPUTS + 2]  # how far the next block of elements lies ahead, for each element of this one
 
 
-def mean_of_elements(evaluator_of_sums, evaluator, slack, tuple args, tuple parameters, out):
-    """The mean loss of plain arrays, with its gradient if the evaluator has two results; None where an array is not plain.
+cdef void add(Operands *operands, char *first, cnp.npy_intp step, cnp.npy_intp move) noexcept:
+    """Add an operand of the loop."""
+    operands.first[operands.count], operands.step[operands.count], operands.move[operands.count] = first, step, move
+    operands.count += 1
 
-    `parameters` are the evaluator's. With a gradient the first one is its factor, and is divided by the number of entries. `slack`
-    says how far labels may be out of range; None where the target has no labels. The losses are summed in a small buffer.
+
+cdef void add_plain(Operands *operands, PyObject *array) noexcept:
+    """Add a contiguous array."""
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>array)
+    add(operands, <char *>cnp.PyArray_DATA(<cnp.ndarray>array), item, item)
+
+
+cdef void add_number(Operands *operands, double *place, double value, int dtype) noexcept:
+    """Add a number, which is kept at `place`."""
+    place[0] = value
+    if dtype == cnp.NPY_FLOAT32:
+        (<float *>place)[0] = nearest_float(value)
+    add(operands, <char *>place, 0, 0)
+
+
+cdef class Repeated:
+    """An array that broadcasts over the elements: the numbers from element i on stand from index i % period on."""
+
+    cdef cnp.ndarray array
+    cdef cnp.npy_intp period, count
+
+    def __init__(self, cnp.ndarray array, cnp.npy_intp elements):
+        self.period, self.array = cnp.PyArray_SIZE(array), array
+        if self.period < min(SUMMED, elements):  # so many copies that each block finds its numbers in one piece
+            self.array = np.resize(array, min(self.period + SUMMED, elements))
+        self.count = cnp.PyArray_SIZE(self.array)
+
+
+cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarray weight):
+    """The loss of elements, its gradient, or both; None where an array is not plain.
+
+    `weight` is None, or the array of the last parameter. Losses that are reduced are summed in a small buffer.
     """
-    cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
-    cdef bint graded = ufunc.nout == 2
-    cdef PyObject *outputs = PyTuple_GET_ITEM(<PyObject *>args, 0)
-    cdef PyObject *target = PyTuple_GET_ITEM(<PyObject *>args, 1)
-    cdef int dtype = float_type(outputs), k
-    if dtype < 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>outputs) or cnp.PyArray_SIZE(<cnp.ndarray>outputs) == 0:
+    cdef PyUFuncObject *ufunc = <PyUFuncObject *>self.evaluator
+    cdef cnp.ndarray outputs = <cnp.ndarray>given.first
+    cdef int dtype = cnp.PyArray_TYPE(outputs), which = 0 if dtype == cnp.NPY_FLOAT32 else 1, repeats = -1, k
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(outputs), count = cnp.PyArray_SIZE(outputs), i = 0, period, filled
+    cdef bint backward = not self.summed, sums = self.summed and given.reduction != EACH, by_element = False
+    cdef const Elementwise *kernel = <const Elementwise *>ufunc.data[which]
+    cdef double factor = 1.0
+    if not safe_with(given.target, given.first) or (cnp.PyArray_NDIM(outputs) == 0 and not sums):
         return None
-    if not safe_with(target, outputs) or (slack is not None and not are_labels(<cnp.ndarray>target, slack)):
-        return None
-    if graded and out is None:
-        out = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>outputs), cnp.PyArray_DIMS(<cnp.ndarray>outputs), dtype, 0)
-    elif graded:
-        if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out):
+    losses, slopes = None, None
+    if self.summed and not sums:
+        losses = array_for_result(given, Py_None if self.graded else given.out, weight)
+        if losses is None:
             return None
-        if not safe_with(outputs, <PyObject *>out) or not safe_with(target, <PyObject *>out):
-            return None
-    elif out is not None:
+    elif not self.graded and given.out != Py_None:
         return None
+    if self.graded:
+        slopes = array_for_result(given, given.out, weight)
+        if slopes is None:
+            return None
+    if backward:  # the gradient with respect to the loss of each element: an array, or a number
+        by_element = given.reduction == EACH and float_type(given.grad) >= 0
+        factor = 1.0 if by_element else plain_number(given.grad, dtype)
+        if factor != factor or (by_element and not safe_with(given.grad, given.first)):
+            return None
+        if by_element and not safe_with(given.grad, <PyObject *>slopes):
+            return None
+    if self.slack == self.slack:
+        if kernel.out_of_range(cnp.PyArray_DATA(<cnp.ndarray>given.target), count, -self.slack, 1 + self.slack):
+            return None
 
-    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outputs), count = cnp.PyArray_SIZE(<cnp.ndarray>outputs), i = 0
-    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1, n = len(parameters)
-    cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
-    cdef double[SUMMED] losses
-    cdef double numbers[MAX_PARAMETERS]
-    cdef float rounded[MAX_PARAMETERS]
+    cdef Operands operands
+    cdef double[MAX_PARAMETERS] numbers
+    cdef double[SUMMED] buffer
     cdef double part, total = 0
-    cdef char *first[MAX_INPUTS + 2]
     cdef char *at[MAX_INPUTS + 2]
-    cdef cnp.npy_intp steps[MAX_INPUTS + 2]
-    cdef char **sum_at = [<char *>losses, <char *>&part]
-    cdef cnp.npy_intp *sum_counts = [1, 0]
+    cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>self.sum).functions[which]
+    cdef char **sum_at = [<char *>buffer, <char *>&part]
+    cdef cnp.npy_intp *counts = [1, count]
     cdef cnp.npy_intp *sum_steps = [0, 0, item]
-    first[0], first[1] = <char *>cnp.PyArray_DATA(<cnp.ndarray>outputs), <char *>cnp.PyArray_DATA(<cnp.ndarray>target)
-    steps[0] = steps[1] = item
-    for k in range(n):
-        numbers[k] = parameters[k] / (count if graded and k == 0 else 1)
-        rounded[k] = nearest_float(numbers[k])
-        first[2 + k], steps[2 + k] = <char *>&rounded[k] if which == 0 else <char *>&numbers[k], 0
-    first[2 + n], steps[2 + n] = <char *>losses, item
-    if graded:
-        first[3 + n], steps[3 + n] = <char *>cnp.PyArray_DATA(<cnp.ndarray>out), item
+    cdef Repeated repeated
+    operands.count = 0
+    if by_element:
+        add_plain(&operands, given.grad)
+    elif backward:
+        add_number(&operands, &numbers[self.own], factor / (count if given.reduction == MEAN else 1), dtype)
+    add_plain(&operands, given.first)
+    add_plain(&operands, given.target)
+    if self.graded and not backward:
+        add_number(&operands, &numbers[self.own], 1.0 / (count if given.reduction == MEAN else 1), dtype)
+    for k in range(self.own):
+        add_number(&operands, &numbers[k], given.numbers[k], dtype)
+    if weight is not None:
+        repeated = Repeated(weight, count)
+        period, filled, repeats = repeated.period, repeated.count, operands.count - 1
+        operands.first[repeats], operands.step[repeats] = <char *>cnp.PyArray_DATA(repeated.array), item
+    if sums:
+        add(&operands, <char *>buffer, item, 0)
+    elif self.summed:
+        add_plain(&operands, <PyObject *>losses)
+    if self.graded:
+        add_plain(&operands, <PyObject *>slopes)
     with nogil:
         while i < count:
-            sum_counts[1] = min(SUMMED, count - i)
-            for k in range(3 + n + graded):
-                at[k] = first[k] + (0 if 2 <= k <= 2 + n else i * item)
-            loop(at, sum_counts + 1, steps, ufunc.data[which])
-            sum_loop(sum_at, sum_counts, sum_steps, NULL)
-            total += part
-            i += SUMMED
-    loss = number(total / count, dtype)[()]
-    return (loss, out) if graded else loss
+            counts[1] = count - i
+            if sums or repeats >= 0:
+                counts[1] = min(SUMMED, counts[1])
+            for k in range(operands.count):
+                at[k] = operands.first[k] + i * operands.move[k]
+            if repeats >= 0:
+                at[repeats] += i % period * item
+                counts[1] = min(counts[1], filled - i % period)
+            loop(at, counts + 1, operands.step, ufunc.data[which])
+            if sums:
+                sum_loop(sum_at, counts, sum_steps, NULL)
+                total += part
+            i += counts[1]
+    if sums:
+        losses = number(total / count if given.reduction == MEAN else total, dtype)[()]
+    return result_of(self, losses, slopes)
+
+
+cdef object array_for_result(LossArguments *given, PyObject *out, cnp.ndarray weight):
+    """`out`, or a new array if it is None. None if it is not plain, or shares memory with an operand without being it."""
+    cdef cnp.ndarray like = <cnp.ndarray>given.first
+    if out == Py_None:
+        return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), cnp.PyArray_TYPE(like), 0)
+    if float_type(out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or not safe_with(given.first, out):
+        return None
+    if not safe_with(given.target, out) or (weight is not None and not disjoint(<PyObject *>weight, out)):
+        return None
+    return <object>out
+
+
+cdef object result_of(LossShortcut self, losses, slopes):
+    """What the function returns."""
+    return (losses, slopes) if self.summed and self.graded else losses if self.summed else slopes
 
 
 ctypedef struct Cursor:
@@ -104,35 +172,46 @@ cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
     return signs >= 0
 
 
-def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple parameters, axis_, out):
-    """The mean loss of plain rows, its gradient, or both; None where an array is not plain.
+cdef object loss_of_rows(LossShortcut self, LossArguments *given):
+    """The loss of rows, its gradient, or both; None where an array is not plain.
 
-    `parameters` are the evaluator's. The losses are summed in a small buffer. A loss_part knows the number of all rows, so
-    that it bypasses the caches where all gradients together, and not just those of a block, are too large for them.
+    Losses that are reduced are summed in a small buffer. A loss_part knows the number of all rows, so that it bypasses the caches
+    where all gradients together, and not just those of a block, are too large for them.
     """
-    cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
-    cdef bint graded = kind != "loss", summed = kind != "backward"
-    cdef PyObject *logits = PyTuple_GET_ITEM(<PyObject *>args, not summed)
-    cdef PyObject *target = PyTuple_GET_ITEM(<PyObject *>args, 1 + (not summed))
-    cdef int dtype = float_type(logits), dimensions, axis, k, n_parameters = len(parameters)
-    cdef int losses_at = graded + 2 + n_parameters, operands = losses_at + summed + graded
-    if dtype < 0 or not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>logits) or cnp.PyArray_SIZE(<cnp.ndarray>logits) == 0:
+    cdef PyUFuncObject *ufunc = <PyUFuncObject *>self.evaluator
+    cdef bint graded = self.graded, summed = self.summed, reduced = given.reduction != EACH, sums = summed and reduced
+    cdef PyObject *logits = given.first
+    cdef PyObject *target = given.target
+    cdef PyObject *grad = given.grad
+    cdef int dtype = cnp.PyArray_TYPE(<cnp.ndarray>logits), dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits), axis, k
+    cdef int losses_at = graded + 2 + self.own, operands = losses_at + summed + graded
+    cdef double factor = 1.0
+    if not -dimensions <= given.axis < dimensions or (dimensions == 1 and not reduced):
         return None
-    dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits)
-    if type(axis_) is not int or not -dimensions <= axis_ < dimensions or not (summed or type(args[0]) is float):
+    axis = given.axis % dimensions
+    if 0 <= given.ignored < cnp.PyArray_DIM(<cnp.ndarray>logits, axis) or not are_indices(target, logits, axis):
         return None
-    axis = axis_ % dimensions
-    if not are_indices(target, logits, axis):
-        return None
-    if graded and out is None:
-        out = cnp.PyArray_EMPTY(dimensions, cnp.PyArray_DIMS(<cnp.ndarray>logits), dtype, 0)
-    elif graded:
-        if float_type(<PyObject *>out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>out) or not safe_with(logits, <PyObject *>out):
+    losses, slopes = None, None
+    if graded:
+        slopes = <object>given.out
+        if given.out == Py_None:
+            slopes = cnp.PyArray_EMPTY(dimensions, cnp.PyArray_DIMS(<cnp.ndarray>logits), dtype, 0)
+        elif float_type(given.out) < 0 or not cnp.PyArray_ISCARRAY(<cnp.ndarray>given.out):
             return None
-        if not disjoint(target, <PyObject *>out):
+        elif not safe_with(logits, given.out) or not disjoint(target, given.out):
             return None
-    elif out is not None:
+    elif given.out != Py_None:
         return None
+    if summed and not reduced:
+        losses = cnp.PyArray_EMPTY(dimensions - 1, cnp.PyArray_DIMS(<cnp.ndarray>target), dtype, 0)
+    if graded and not summed and not reduced:
+        if not is_like(grad, dtype, dimensions - 1, cnp.PyArray_DIMS(<cnp.ndarray>target)) or not disjoint(grad, <PyObject *>slopes):
+            return None
+    elif graded and not summed:
+        factor = plain_number(grad, cnp.NPY_FLOAT64)
+        grad = NULL
+        if factor != factor:
+            return None
 
     cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>logits), in_all = cnp.PyArray_SIZE(<cnp.ndarray>target), n, after = 1, step, in_block, outer, row
     for k in range(axis + 1, dimensions):
@@ -141,14 +220,14 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
     in_block, step = (in_all, n * item) if after == 1 else (after, item)
     cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
     cdef loss_part *part_of_loss = (<const RowKernel *>ufunc.data[which]).part
-    cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>evaluator_of_sums).functions[which]
-    cdef double[SUMMED] losses
+    cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>self.sum).functions[which]
+    cdef double[SUMMED] buffer
     cdef double[MAX_PARAMETERS] numbers
     cdef double part, total = 0
-    cdef cnp.ndarray weight = number((1.0 if summed else args[0]) / in_all, dtype)
+    cdef cnp.ndarray weight = number(factor / (in_all if given.reduction == MEAN else 1), dtype)
     cdef Cursor[5 + MAX_PARAMETERS] cursors
     cdef char *at[5 + MAX_PARAMETERS]
-    cdef char **sum_at = [<char *>losses, <char *>&part]
+    cdef char **sum_at = [<char *>buffer, <char *>&part]
     cdef int wrong = 0
     cdef cnp.npy_intp[7 + MAX_PARAMETERS] steps
     cdef cnp.npy_intp *counts = [0, n]
@@ -156,14 +235,18 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
     cdef cnp.npy_intp *sum_steps = [0, 0, item]
     cursors[graded] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>logits), in_block * n * item, step)
     cursors[graded + 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>target), in_block * sizeof(cnp.npy_int64), sizeof(cnp.npy_int64))
-    for k in range(n_parameters):
-        numbers[k] = parameters[k]
+    for k in range(self.own):
+        numbers[k] = given.numbers[k]
         cursors[graded + 2 + k] = Cursor(<char *>&numbers[k], 0, 0)
-    if summed:
-        cursors[losses_at] = Cursor(<char *>losses, 0, 0)
+    if sums:
+        cursors[losses_at] = Cursor(<char *>buffer, 0, 0)
+    elif summed:
+        cursors[losses_at] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>losses), in_block * item, item)
     if graded:
         cursors[0] = Cursor(<char *>cnp.PyArray_DATA(weight), 0, 0)
-        cursors[operands - 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>out), in_block * n * item, step)
+        if grad != NULL and not summed:
+            cursors[0] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>grad), in_block * item, item)
+        cursors[operands - 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>slopes), in_block * n * item, step)
     steps[operands] = steps[operands + 1] = after * item
     for k in range(operands):
         steps[k] = item if summed and k == losses_at else cursors[k].row
@@ -175,48 +258,12 @@ def mean_of_losses(evaluator_of_sums, evaluator, str kind, tuple args, tuple par
                 for k in range(operands):
                     at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
                 wrong |= part_of_loss(at, <const intptr_t *>counts, <const intptr_t *>steps, in_all)
-                if summed:
+                if sums:
                     sum_loop(sum_at, sum_counts, sum_steps, NULL)
                     total += part
                 row += SUMMED
     if wrong:
         raise IndexError(f"cross_entropy needs target indices in 0..{n - 1}: another thread has written others during the call")
-    if not summed:
-        return out
-    loss = number(total / in_all, dtype)[()]
-    return (loss, out) if graded else loss
-
-
-def step_in_place(evaluator, tuple arrays, tuple coefficients):
-    """A step of an optimizer, if all arrays are plain and share no memory; else False. It writes all arrays but the second."""
-    cdef PyUFuncObject *ufunc = <PyUFuncObject *>evaluator
-    cdef PyObject *first = PyTuple_GET_ITEM(<PyObject *>arrays, 0)
-    cdef PyObject *array
-    cdef int dtype = float_type(first), n = len(arrays), k, j
-    if dtype < 0:
-        return False
-    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
-    cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>first), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>first)
-    cdef char *at[MAX_INPUTS + MAX_OUTPUTS]
-    cdef cnp.npy_intp steps[MAX_INPUTS + MAX_OUTPUTS]
-    cdef double numbers[MAX_PARAMETERS]
-    cdef float rounded[MAX_PARAMETERS]
-    for k in range(n):
-        array = PyTuple_GET_ITEM(<PyObject *>arrays, k)
-        if float_type(array) != dtype or not PyArray_SAMESHAPE(<cnp.ndarray>array, <cnp.ndarray>first):
-            return False
-        if not (cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array) if k == 1 else cnp.PyArray_ISCARRAY(<cnp.ndarray>array)):
-            return False
-        for j in range(k):
-            if not disjoint(array, PyTuple_GET_ITEM(<PyObject *>arrays, j)):
-                return False
-        at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>array)
-        steps[k] = item
-    for k in range(len(coefficients)):
-        numbers[k] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(<PyObject *>coefficients, k))
-        rounded[k] = nearest_float(numbers[k])
-        at[n + k], steps[n + k] = <char *>&rounded[k] if which == 0 else <char *>&numbers[k], 0
-    for k in range(ufunc.nout):
-        at[ufunc.nin + k], steps[ufunc.nin + k] = at[k + (k > 0)], item
-    call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)
-    return True
+    if sums:
+        losses = number(total / in_all if given.reduction == MEAN else total, dtype)[()]
+    return result_of(self, losses, slopes)

@@ -24,9 +24,7 @@ def load(str name, dict documents):
         ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop, row_of_double.loop, <void *>row, <void *>row_of_double)
         row += 1
         row_of_double += 1
-    ufuncs["mean_of_elements"] = functools.partial(mean_of_elements, ufuncs["sum"])
     ufuncs["step_in_place"] = step_in_place
-    ufuncs["mean_of_losses"] = functools.partial(mean_of_losses, ufuncs["sum"])
     return ufuncs
 
 
@@ -35,7 +33,7 @@ cdef void *elementwise(const Kernel *kernel, const Kernels *kernels) except NULL
     cdef Elementwise *made = <Elementwise *>forever(sizeof(Elementwise))
     cdef const Fitted *fitted = kernels.fitted
     made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, kernels.lanes
-    made.uniform, made.general = kernel.uniform, kernel.general
+    made.uniform, made.general, made.out_of_range = kernel.uniform, kernel.general, kernels.out_of_range
     made.stream = kernels.stream if kernel.memory_bound else NULL
     while fitted.name != NULL:
         if <bytes>fitted.name == <bytes>kernel.name:

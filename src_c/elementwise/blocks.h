@@ -41,6 +41,24 @@ static ALWAYS_INLINE void wide_block(WideFormula *formula, int arrays, int param
     }
 }
 
+static int out_of_range(const void *numbers, size_t n, double low, double high) {
+    enum { SIDE_BY_SIDE = 4 };
+    const T *const x = numbers;
+    V least[SIDE_BY_SIDE], most[SIDE_BY_SIDE];
+    size_t i = 0;
+    int found = 0;
+    for (int k = 0; k < SIDE_BY_SIDE; k++) least[k] = C(low), most[k] = C(high);
+    for (; i + SIDE_BY_SIDE * LANES <= n; i += SIDE_BY_SIDE * LANES)
+        for (int k = 0; k < SIDE_BY_SIDE; k++) {
+            const V a = LOAD(x + i + (size_t)k * LANES);
+            least[k] = MIN(a, least[k]); /* the second operand where a is NaN */
+            most[k] = MAX(a, most[k]);
+        }
+    for (int k = 0; k < SIDE_BY_SIDE; k++) found |= ANY(GT(C(low), least[k])) | ANY(GT(most[k], C(high)));
+    for (; i < n; i++) found |= (x[i] < (T)low) | (x[i] > (T)high);
+    return found;
+}
+
 /* Apply a block to large arrays. Its results go to a buffer in the first cache, and from there past the caches to memory. The
  * outputs begin at the start of a line. Two buffers take turns: so a block need not wait until its results before are read. */
 #ifdef HAVE_STREAM_LINE

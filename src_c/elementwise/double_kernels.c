@@ -10,4 +10,4 @@
 
 static const Fitted fitted_kernels[] = {{0}}; /* tables serve floats alone */
 
-const Kernels TABLE = {LANES, STREAM_BLOCK, kernels, fitted_kernels};
+const Kernels TABLE = {LANES, out_of_range, STREAM_BLOCK, kernels, fitted_kernels};
