@@ -20,12 +20,17 @@ typedef struct {
     any_block *uniform, *general;
 } Kernel;
 
+/* A gated pair of the halves of rows of 2 count numbers; in[0] and in[1] are the halves of the first row, and count is a multiple
+ * of the lanes. Only kernels of float have it. */
+typedef void halves_block(const float *const *in, float *out, size_t rows, size_t count);
+
 /* A faster form of a kernel, for its default parameters, whose `memory_bound` joins that of the kernel. `general` is NULL where
- * there are no parameters. */
+ * there are no parameters, `halves` where the public function splits no array. */
 typedef struct {
     const char *name;
     int memory_bound;
     any_block *uniform, *general;
+    halves_block *halves;
 } Fitted;
 
 /* The inner loop of a NumPy ufunc or gufunc. */
@@ -50,6 +55,7 @@ typedef int comparison(const void *numbers, size_t n, double low, double high);
 typedef struct {
     int arrays, parameters, outputs, lanes;
     any_block *uniform, *general, *stream;
+    halves_block *halves; /* or NULL */
     comparison *out_of_range;
 } Elementwise;
 

@@ -10,11 +10,13 @@ cdef extern from "api.h":
         any_block *uniform
         any_block *general
     ctypedef int comparison(const void *, size_t, double, double) noexcept nogil
+    ctypedef void halves_block(const float *const *, float *, size_t, size_t) noexcept nogil
     ctypedef struct Fitted:
         const char *name
         int memory_bound
         any_block *uniform
         any_block *general
+        halves_block *halves
     ctypedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) noexcept nogil
     ctypedef struct RowKernel:
         const char *name
@@ -26,6 +28,7 @@ cdef extern from "api.h":
         any_block *uniform
         any_block *general
         any_block *stream
+        halves_block *halves
         comparison *out_of_range
     ctypedef struct Kernels:
         int lanes

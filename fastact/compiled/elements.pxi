@@ -252,8 +252,12 @@ cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyU
     return first, number(total, dtype)[()]
 
 
+cdef enum:
+    LONG_ROW = 65536  # elements of a half from which on one call for each row costs nothing, and may stream the result
+
+
 cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, PyUFuncObject *ufunc):
-    """The result of HalvesCall along the last axis, by a call of the loop for each row; None where an array is not plain."""
+    """The result of HalvesCall along the last axis, without NumPy; None where an array is not plain."""
     cdef PyObject *x = operands[self.operands - 1]
     cdef bint backward = self.operands == 2
     cdef int dtype = float_type(x), dimensions = 0 if dtype < 0 else cnp.PyArray_NDIM(<cnp.ndarray>x), k, n_arrays
@@ -265,7 +269,12 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
     cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>x)
     memcpy(half, whole, dimensions * sizeof(cnp.npy_intp))
     half[dimensions - 1] = count
-    if 2 * count != whole[dimensions - 1] or (rows > 64 and count < 256):  # NumPy needs fewer calls for many short rows
+    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
+    cdef const Elementwise *kernel = <const Elementwise *>ufunc.data[which]
+    cdef bint at_once = kernel.halves != NULL and count % kernel.lanes == 0 and count < LONG_ROW
+    if 2 * count != whole[dimensions - 1]:
+        return None
+    if rows > 64 and count < 256 and not at_once:  # NumPy needs fewer calls for many short rows
         return None
     result = <object>out if out != Py_None else cnp.PyArray_EMPTY(dimensions, whole if backward else half, dtype, 0)
     cdef PyObject *to = <PyObject *>result
@@ -285,22 +294,32 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
         for k in range(parts):
             at[n_arrays], halves[n_arrays] = <char *>cnp.PyArray_DATA(array) + k * count * item, parts
             n_arrays += 1
-    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
+    if not at_once:
+        kernel = NULL
     if rows * count * item < WITH_THE_LOCK:
-        call_rows(ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
+        call_rows(kernel, ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
     else:
         with nogil:
-            call_rows(ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
+            call_rows(kernel, ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
     return result
 
 
 cdef void call_rows(
-    PyUFuncGenericFunction loop, char **at, int *halves, int n_arrays, cnp.npy_intp rows, cnp.npy_intp *count, cnp.npy_intp *steps,
-    void *data, cnp.npy_intp item
+    const Elementwise *kernel, PyUFuncGenericFunction loop, char **at, int *halves, int n_arrays, cnp.npy_intp rows,
+    cnp.npy_intp *count, cnp.npy_intp *steps, void *data, cnp.npy_intp item
 ) noexcept nogil:
-    """Call a loop of `count` elements for each row; the next row of an array lies `halves` times as many elements further."""
+    """Call a loop of `count` elements for each row; the next row of an array lies `halves` times as many elements further.
+
+    If `kernel` is not NULL, its function of the halves of rows takes all of them at once.
+    """
     cdef cnp.npy_intp row
     cdef int k
+    cdef FloatState callers
+    if kernel != NULL:
+        callers = enter_default_state()
+        kernel.halves(<const float **>at, <float *>at[2], rows, count[0])
+        restore_state(callers)
+        return
     for row in range(rows):
         loop(at, count, steps, data)
         for k in range(n_arrays):

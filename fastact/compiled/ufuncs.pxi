@@ -34,10 +34,10 @@ cdef void *elementwise(const Kernel *kernel, const Kernels *kernels) except NULL
     cdef const Fitted *fitted = kernels.fitted
     made.arrays, made.parameters, made.outputs, made.lanes = kernel.arrays, kernel.parameters, kernel.outputs, kernels.lanes
     made.uniform, made.general, made.out_of_range = kernel.uniform, kernel.general, kernels.out_of_range
-    made.stream = kernels.stream if kernel.memory_bound else NULL
+    made.stream, made.halves = kernels.stream if kernel.memory_bound else NULL, NULL
     while fitted.name != NULL:
         if <bytes>fitted.name == <bytes>kernel.name:
-            made.uniform = fitted.uniform
+            made.uniform, made.halves = fitted.uniform, fitted.halves
             if fitted.memory_bound:
                 made.stream = kernels.stream
             if fitted.general != NULL:

@@ -85,7 +85,10 @@ def kernels():
         kind = "GATED_PAIR" if len(activation.operands) == 2 else "ONE"
         call = f"fitted_block({kind}, {arrays}, {argument}, {output}, in, parameter, out, n)"
         by = SCALED.get(name.removesuffix("_backward"))
-        if by:
+        if activation.halves:
+            text += of_halves(name, argument, output)
+            rows.append(row(name, False, f"{name}_halves"))
+        elif by:
             text += kernel(f"{name}_fitted_standard", f"    {call};\n")
             output = f"(Output){{FIT_{table}, TAIL_none, {name}_composed, {factors}}}"
             text += scaled(name, arrays, by, standard(activation), output)
@@ -106,7 +109,7 @@ def kernels():
     return text + "\nstatic const Fitted fitted_kernels[] = {\n    " + ",\n    ".join([*rows, "{0}"]) + ",\n};\n"
 
 
-def row(name, has_general):
+def row(name, has_general, halves="NULL"):
     """The row of a kernel in the table of all fitted kernels.
 
     With two inputs memory is as slow as the polynomials of AVX-512. A function that often leaves its table is slower than both.
@@ -115,7 +118,7 @@ def row(name, has_general):
     of_table = KERNELS.get(name, (name,))[0]
     memory_bound = len(activation.operands) + backward >= 2 and of_table not in OUTSIDE_BY_HAND
     general = f"(any_block *){name}_fitted_general" if has_general else "NULL"
-    return f'{{"{name}", {"FITTED_MEMORY_BOUND" if memory_bound else 0}, (any_block *){name}_fitted, {general}}}'
+    return f'{{"{name}", {"FITTED_MEMORY_BOUND" if memory_bound else 0}, (any_block *){name}_fitted, {general}, {halves}}}'
 
 
 def output_of(table, factors, outside):
@@ -127,6 +130,13 @@ def output_of(table, factors, outside):
 def kernel(name, body):
     """The C of one block."""
     return f"\nstatic void {name}(const float *const *in, const float *parameter, float *const *out, size_t n) {{\n{body}}}\n"
+
+
+def of_halves(name, argument, output):
+    """The blocks of a gated pair: of the halves of rows, and of two arrays, which are the halves of one row."""
+    text = f"\nstatic void {name}_halves(const float *const *in, float *out, size_t rows, size_t count) {{\n"
+    text += f"    fitted_halves({argument}, {output}, in, out, rows, count);\n}}\n"
+    return text + kernel(f"{name}_fitted", f"    (void)parameter;\n    {name}_halves(in, out[0], 1, n);\n")
 
 
 def at_default(name, arrays, value):

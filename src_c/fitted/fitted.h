@@ -55,17 +55,26 @@ static ALWAYS_INLINE Fit sigmoid_tail_fit(void) {
 
 #include "fitted/gated.h"
 
-/* The outputs at the v-th vectors of the inputs, from its segment and u */
+/* The outputs at the v-th vectors of the inputs, from its segment and u. The caller corrects the `irregular` ones. */
 static ALWAYS_INLINE void fitted_values(int kind, Output output, f32_segment segment, f32_v u, int arrays, int argument,
-                                        f32_v (*const a)[GROUP], int v, f32_v *y) {
+                                        f32_v (*const a)[GROUP], int v, f32_v *y, f32_m *irregular) {
     Found found;
     find_polynomials(output.fit, 1, &segment, &u, a[argument] + v, NULL, &found);
     if (kind == ONE) y[0] = times_factors(output.fit.value(output.fit, found), output.factors, arrays, a, v);
-    if (kind == GATED_PAIR) y[0] = gated_pair(output.fit, found, a[1 - argument][v]);
+    if (kind == GATED_PAIR) y[0] = gated_pair(output.fit, found, a[1 - argument][v], irregular);
     if (kind == SIGMOID_SLOPES) gated_slopes(kind, output.fit, found, a[0][v], a[1][v], y, y + 1);
     if (kind == GATE_SLOPES) gated_slopes(kind, output.fit, found, a[0][v], a[2][v], y + 1, y);
 }
+static ALWAYS_INLINE f32_v corrected_pair(Output output, f32_segment segment, f32_v u, int argument, f32_v (*const a)[GROUP],
+                                          int v) {
+    Found found;
+    f32_m irregular;
+    find_polynomials(output.fit, 1, &segment, &u, a[argument] + v, NULL, &found);
+    const f32_v y = gated_pair(output.fit, found, a[1 - argument][v], &irregular);
+    return f32_select(irregular, irregular_pair(output.fit, found, a[1 - argument][v]), y);
+}
 
+/* Both have fitted_block, and fitted_halves for a gated pair of the halves of rows: in[0] and in[1] are those of the first row. */
 #ifdef HAVE_TABLE_ROWS
 #include "fitted/memory.h"
 #else

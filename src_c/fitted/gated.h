@@ -1,24 +1,28 @@
 /* The products of gated pairs with their other operand. Two rounded products would be off by more than is promised. A group computes
  * its few irregular elements a second time, in a way that is right for them. */
 
-/* s = sigmoid(x), or a gate x s(x), times the other operand. p_rest and `rest` are the rounding errors of p and of `below`. The irregular
- * elements are those of a small gate, which would lose digits, and those where inf - inf gave NaN. */
-static ALWAYS_INLINE f32_v gated_pair(Fit fit, Found f, f32_v factor) {
-    const f32_v whole = f32_max(f32_set(0), f.x), p = polynomial_of(f), p_rest = f32_fma(f.d, f.q, f.c0 - p);
-    const f32_m right = f32_ge(f.x, f32_set(0)), small = f32_gt(f32_set(0x1p-60f), f.u);
+/* s = sigmoid(x), or a gate x s(x), times the other operand. p_rest and `rest` are the rounding errors of p and of `below`. The
+ * irregular elements are those of a small gate, which would lose digits, and those where inf - inf gave NaN. */
+static ALWAYS_INLINE f32_m small_gate(Found f) { return f32_gt(f32_set(0x1p-60f), f.u); }
+static ALWAYS_INLINE f32_v gated_pair(Fit fit, Found f, f32_v factor, f32_m *irregular) {
+    const f32_v p = polynomial_of(f), p_rest = f32_fma(f.d, f.q, f.c0 - p);
+    f32_v y;
     if (fit.value == above) {
         const f32_v below = f.u * p, rest = f32_fma(f.u, p_rest, f32_fma(f.u, p, -below));
-        const f32_v y = f32_fma(whole, factor, -f32_fma(below, factor, rest * factor));
-        const f32_m irregular = small | f32_nan(y);
-        if (!__builtin_expect(f32_any(irregular), 0)) return y;
-        const f32_v again = f32_select(small, f.x * (f32_set(0.5f) * factor), (whole - below) * factor);
-        return f32_select(irregular, again, y);
+        y = f32_fma(f32_max(f32_set(0), f.x), factor, -f32_fma(below, factor, rest * factor));
+        *irregular = small_gate(f) | f32_nan(y);
+    } else {
+        const f32_v product = f32_fma(p, factor, p_rest * factor);
+        y = f32_select(f32_ge(f.x, f32_set(0)), factor - product, product);
+        *irregular = f32_nan(y);
     }
-    const f32_v product = f32_fma(p, factor, p_rest * factor);
-    const f32_v y = f32_select(right, factor - product, product);
-    const f32_m irregular = f32_nan(y);
-    if (!__builtin_expect(f32_any(irregular), 0)) return y;
-    return f32_select(irregular, f32_select(right, f32_set(1) - p, p) * factor, y);
+    return y;
+}
+static ALWAYS_INLINE f32_v irregular_pair(Fit fit, Found f, f32_v factor) {
+    const f32_v p = polynomial_of(f);
+    if (fit.value == above)
+        return f32_select(small_gate(f), f.x * (f32_set(0.5f) * factor), (f32_max(f32_set(0), f.x) - f.u * p) * factor);
+    return f32_select(f32_ge(f.x, f32_set(0)), f32_set(1) - p, p) * factor;
 }
 
 /* y a b for |y| < 2. The larger factor comes first, and y is halved: no product on the way leaves the range of floats. */

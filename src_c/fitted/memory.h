@@ -144,7 +144,9 @@ static ALWAYS_INLINE void fitted_vector(int kind, int arrays, int argument, Outp
     f32_v a[MAX_ARRAYS][GROUP], u, y[MAX_OUTPUTS];
     for (int j = 0; j < arrays; j++) a[j][0] = f32_load(in[j]);
     (void)fit.segment(fit, a[argument][0], &u);
-    fitted_values(kind, output, segment, u, arrays, argument, a, 0, y);
+    f32_m irregular = {0};
+    fitted_values(kind, output, segment, u, arrays, argument, a, 0, y, &irregular);
+    if (__builtin_expect(f32_any(irregular), 0)) y[0] = corrected_pair(output, segment, u, argument, a, 0);
     for (int k = 0; k < outputs_of(kind); k++) f32_store(out[k], y[k]);
 }
 
@@ -173,5 +175,13 @@ static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, Outpu
         }
         if (any && tail.kind) tails_outside(&tail, argument, output.factors, &outside, to[0]);
         if (any && !tail.kind && output.outside) others_outside(output.outside, outputs, parameter, &outside, to);
+    }
+}
+
+static ALWAYS_INLINE void fitted_halves(int argument, Output output, const float *const *in, float *out, size_t rows,
+                                        size_t count) {
+    for (size_t row = 0; row < rows; row++) {
+        const float *const from[] = {in[0] + 2 * row * count, in[1] + 2 * row * count};
+        fitted_block(GATED_PAIR, 2, argument, output, from, NULL, (float *const[]){out + row * count}, count);
     }
 }

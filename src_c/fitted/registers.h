@@ -39,22 +39,41 @@ typedef struct {
     size_t gathered, vectors;
 } Counts;
 
+/* Where the inputs are halves of rows, a half has `count` elements, of which `left` are left, and the inputs are `skipped` elements
+ * ahead of the output. A `count` of 0 says that the inputs are whole arrays. */
+typedef struct {
+    size_t count, left, skipped;
+} Place;
+static ALWAYS_INLINE void next_vector(Place *place) {
+    place->left -= f32_lanes;
+    const int ends = place->left == 0;
+    place->skipped += ends ? place->count : 0;
+    place->left = ends ? place->count : place->left;
+}
+
 /* `group` vectors from element `at`, where x = in[argument]. One branch serves all of them: a branch for each would be
  * mispredicted. */
 static ALWAYS_INLINE void fitted_group(int group, int kind, int arrays, int argument, Output output, const float *const *in,
-                                       float *const *out, size_t at, size_t i, Late *late, Counts *counts) {
+                                       float *const *out, size_t at, size_t i, Place *place, Late *late, Counts *counts) {
     const Fit fit = output.fit;
     f32_v a[MAX_ARRAYS][GROUP], u;
-    f32_m any = {0}, *mask = late->mask + i / f32_lanes;
+    f32_m any = {0}, *mask = late->mask + i / f32_lanes, irregular = {0};
     for (int v = 0; v < group; v++) {
-        for (int j = 0; j < arrays; j++) a[j][v] = f32_load(in[j] + at + v * f32_lanes);
+        for (int j = 0; j < arrays; j++) a[j][v] = f32_load(in[j] + place->skipped + at + v * f32_lanes);
+        if (place->count) next_vector(place);
         any |= mask[v] = fit.uncovered(fit, a[argument][v]);
     }
     for (int v = 0; v < group; v++) { /* one vector at a time: the table then stays in registers */
         const f32_segment segment = f32_find(fit.table, fit.segment(fit, a[argument][v], &u));
         f32_v y[MAX_OUTPUTS];
-        fitted_values(kind, output, segment, u, arrays, argument, a, v, y);
+        f32_m of_vector = {0};
+        fitted_values(kind, output, segment, u, arrays, argument, a, v, y, &of_vector);
+        irregular |= of_vector;
         for (int k = 0; k < outputs_of(kind); k++) f32_store(out[k] + at + v * f32_lanes, y[k]);
+    }
+    for (int v = 0; v < group && __builtin_expect(f32_any(irregular), 0); v++) {
+        const f32_segment segment = f32_find(fit.table, fit.segment(fit, a[argument][v], &u));
+        f32_store(out[0] + at + v * f32_lanes, corrected_pair(output, segment, u, argument, a, v));
     }
     if (!__builtin_expect(f32_any(any), 0)) return;
     for (int v = 0; v < group; v++) {
@@ -105,9 +124,8 @@ static ALWAYS_INLINE void fitted_outside(Block *outside, int arrays, int outputs
     }
 }
 
-/* out[0] = f(in[argument]) times its factors, or the outputs of a gated pair */
-static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, Output output, const float *const *in,
-                                       const float *parameter, float *const *out, size_t n) {
+static ALWAYS_INLINE void fitted_chunks(int kind, int arrays, int argument, Output output, const float *const *in,
+                                        const float *parameter, float *const *out, size_t n, Place place) {
     Late late;
     const Tail tail = output.tail;
     for (size_t start = 0; start < n; start += FITTED_CHUNK) {
@@ -115,12 +133,24 @@ static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, Outpu
         size_t i = 0;
         Counts counts = {0, 0};
         for (; i + GROUP * f32_lanes <= m; i += GROUP * f32_lanes)
-            fitted_group(GROUP, kind, arrays, argument, output, in, out, start + i, i, &late, &counts);
-        for (; i < m; i += f32_lanes) fitted_group(1, kind, arrays, argument, output, in, out, start + i, i, &late, &counts);
+            fitted_group(GROUP, kind, arrays, argument, output, in, out, start + i, i, &place, &late, &counts);
+        for (; i < m; i += f32_lanes)
+            fitted_group(1, kind, arrays, argument, output, in, out, start + i, i, &place, &late, &counts);
         if (!counts.vectors) continue;
         if (output.tail.kind)
             fitted_tail(&tail, &late, out[0] + start, m);
         else
             fitted_outside(output.outside, arrays, outputs_of(kind), parameter, &late, counts, out, start);
     }
+}
+
+/* out[0] = f(in[argument]) times its factors, or the outputs of a gated pair */
+static ALWAYS_INLINE void fitted_block(int kind, int arrays, int argument, Output output, const float *const *in,
+                                       const float *parameter, float *const *out, size_t n) {
+    fitted_chunks(kind, arrays, argument, output, in, parameter, out, n, (Place){0});
+}
+
+static ALWAYS_INLINE void fitted_halves(int argument, Output output, const float *const *in, float *out, size_t rows,
+                                        size_t count) {
+    fitted_chunks(GATED_PAIR, 2, argument, output, in, NULL, (float *const[]){out}, rows * count, (Place){count, count, 0});
 }
