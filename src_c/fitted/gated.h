@@ -5,14 +5,14 @@
  * irregular elements are those of a small gate, which would lose digits, and those where inf - inf gave NaN. */
 static ALWAYS_INLINE f32_m small_gate(Found f) { return f32_gt(f32_set(0x1p-60f), f.u); }
 static ALWAYS_INLINE f32_v gated_pair(Fit fit, Found f, f32_v factor, f32_m *irregular) {
-    const f32_v p = polynomial_of(f), p_rest = f32_fma(f.d, f.q, f.c0 - p);
     f32_v y;
     if (fit.value == above) {
+        const f32_v p = polynomial_of(f), p_rest = f32_fma(f.d, f.q, f.c0 - p);
         const f32_v below = f.u * p, rest = f32_fma(f.u, p_rest, f32_fma(f.u, p, -below));
         y = f32_fma(f32_max(f32_set(0), f.x), factor, -f32_fma(below, factor, rest * factor));
         *irregular = small_gate(f) | f32_nan(y);
     } else {
-        const f32_v product = f32_fma(p, factor, p_rest * factor);
+        const f32_v product = polynomial_times(factor, f);
         y = f32_select(f32_ge(f.x, f32_set(0)), factor - product, product);
         *irregular = f32_nan(y);
     }
