@@ -105,7 +105,7 @@ def beside_torch(name, calls, shapes):
             ratio = times["PyTorch"] / times["fastact"]
             mark, aim = "!" if target and ratio < target else " ", f"target {target}" if target else "no target"
             listed = "  ".join(f"{library} {1e6 * time:.1f}" for library, time in times.items())
-            print(f"{mark} {name + title:60}{shape!s:14}{ratio:6.2f} ({aim})   {listed} us", flush=True)
+            print(f"{mark} {name + title:64}{shape!s:14}{ratio:6.2f} ({aim})   {listed} us", flush=True)
 
 
 def short_calls():
