@@ -2,7 +2,8 @@
  * Let a be the weight of the label that x speaks against, and b the sum of the weights of both labels. The loss is a |x| + b l,
  * whose terms are not negative, and its derivative is +-(a - b q). Both are computed in doubles and rounded once.
  *
- * Beyond the tables, and for an infinite pos_weight, we take the composed formulas. */
+ * Beyond the tables both l and q are e^-|x|, to less than a float can show. For infinite logits and weights we take the composed
+ * formulas. */
 
 /* An operand in an array, or a number where `at` is NULL */
 typedef struct {
@@ -32,16 +33,17 @@ static ALWAYS_INLINE void entropy_group(int group, Entropy e, const float *const
     const Fit losses = softplus_tail_fit(), slopes = sigmoid_tail_fit();
     float computed[2][GROUP * f32_lanes];
     f32_v x[GROUP], l[GROUP], q[GROUP];
-    f32_m any = {0}, far[GROUP];
+    f32_m any_far = {0}, any_infinite = {0}, infinite[GROUP];
     for (int v = 0; v < group; v++) {
         x[v] = f32_load(in[e.first] + i + v * f32_lanes);
-        far[v] = losses.uncovered(losses, x[v]) | f32_gt(float_operand(e.weight, i + v * f32_lanes), f32_set(0x1.fffffep127f));
-        any |= far[v];
+        infinite[v] = f32_gt(f32_max(f32_abs(x[v]), float_operand(e.weight, i + v * f32_lanes)), f32_set(0x1.fffffep127f));
+        any_infinite |= infinite[v];
+        any_far |= losses.uncovered(losses, x[v]);
     }
-    const int some_far = __builtin_expect(f32_any(any), 0);
+    const int some_far = __builtin_expect(f32_any(any_far), 0), some_infinite = __builtin_expect(f32_any(any_infinite), 0);
     if (e.loss) fitted_values_beside(losses, group, x, NULL, l);
     if (e.slope) fitted_values_beside(slopes, group, x, NULL, q);
-    if (some_far) {
+    if (some_infinite) {
         const float *from[MAX_INPUTS];
         for (int j = 0; j < e.arrays; j++) from[j] = in[j] + i;
         e.composed(from, parameter, (float *const[]){computed[0], computed[1]}, (size_t)group * f32_lanes);
@@ -53,19 +55,28 @@ static ALWAYS_INLINE void entropy_group(int group, Entropy e, const float *const
             const f64_v target = f64_load_floats(in[e.first + 1] + at), grad = operand(e.grad, at);
             const f64_v of_one = target * operand(e.weight, at), of_zero = f64_set(1) - target, both = of_one + of_zero;
             const f64_m negative = f64_gt(f64_set(0), z);
-            const f64_v against = f64_select(negative, of_one, of_zero);
+            const f64_v against = f64_select(negative, of_one, of_zero), size = f64_abs(z);
+            f64_v rest, share, tail = f64_set(0);
+            f64_m far = {0};
+            if (some_far) {
+                far = f64_gt(size, f64_set(losses.high));
+                tail = short_exp(-size);
+            }
             if (e.loss) {
-                const f64_v rest = half ? f32_second_half(l[v]) : f32_first_half(l[v]);
-                f64_store_floats(out[0] + at, f64_fma(against, f64_abs(z), both * rest));
+                rest = half ? f32_second_half(l[v]) : f32_first_half(l[v]);
+                if (some_far) rest = f64_select(far, tail, rest);
+                f64_store_floats(out[0] + at, f64_fma(against, size, both * rest));
             }
             if (e.slope) {
-                const f64_v slope = f64_fma(both, -(half ? f32_second_half(q[v]) : f32_first_half(q[v])), against);
+                share = half ? f32_second_half(q[v]) : f32_first_half(q[v]);
+                if (some_far) share = f64_select(far, tail, share);
+                const f64_v slope = f64_fma(both, -share, against);
                 f64_store_floats(out[e.loss] + at, f64_select(negative, f64_set(0) - slope, slope) * grad);
             }
         }
-        for (int k = 0; k < e.loss + e.slope && some_far; k++) {
+        for (int k = 0; k < e.loss + e.slope && some_infinite; k++) {
             float *to = out[k] + i + v * f32_lanes;
-            f32_store(to, f32_select(far[v], f32_load(computed[k] + v * f32_lanes), f32_load(to)));
+            f32_store(to, f32_select(infinite[v], f32_load(computed[k] + v * f32_lanes), f32_load(to)));
         }
     }
 }
