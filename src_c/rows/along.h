@@ -63,7 +63,7 @@ static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int who
 }
 
 /* Ask for what stands further ahead, in this row or the next. */
-enum { AHEAD = 1024 };
+enum { AHEAD = 2 * ROW_CHUNK };
 static ALWAYS_INLINE void pair_ahead(const T *p) {
     for (size_t i = 0; i < PAIR; i += LINE) PREFETCH(p + AHEAD + i);
 }
@@ -266,7 +266,6 @@ static ALWAYS_INLINE void multiply_by(int apart, Results r, const Finish *f) {
         for (; i + PAIR <= n; i += PAIR) {
             STORE(to + i, times_factor(apart, LOAD(e + i), factor));
             STORE(to + i + LANES, times_factor(apart, LOAD(e + i + LANES), factor));
-            stream_some(r.stream, LANES);
         }
         for (; i < n; i += LANES) {
             const size_t left = n - i;
@@ -294,7 +293,6 @@ static ALWAYS_INLINE void subtract_by(int exactly, int masked, Results r, const 
                 if (masked) y = SELECT(KEPT(row.mask + k, LANES), y, NOTHING);
                 STORE(to + k, y);
             }
-            stream_some(r.stream, PAIR);
         }
         for (; i < row.n; i += LANES) {
             const size_t left = row.n - i;
@@ -322,40 +320,43 @@ static ALWAYS_INLINE V probability(int log, int from, V p, V inverse, Scale unit
     return log ? lifted_exp(p, unit) : p;
 }
 
-/* p (scale grad - mean), or scale grad - p mean; p and grad are 0 where the mask is. */
-static ALWAYS_INLINE void gradients_by(int log, int from, int masked, Results r, const Finish *f, V scale) {
-    const Scale unit = scale_by(1);
+/* p (scale grad - mean), or scale grad - p mean; 0 where the mask is */
+static ALWAYS_INLINE void gradient_vector(int log, int from, int masked, int whole, const T *x, const T *grads,
+                                          const char *mask, T *to, size_t left, V inverse, V scale, V mean, Scale unit) {
     const V none = log && from == FROM_OUTPUT ? NOTHING : C(0);
+    V p = load_lanes(whole, x, left, none), grad = load_lanes(whole, grads, left, C(0));
+    if (masked) {
+        const M kept = KEPT(mask, left);
+        p = SELECT(kept, p, none);
+        grad = SELECT(kept, grad, C(0));
+    }
+    V y = gradient_of(log, probability(log, from, p, inverse, unit), grad, scale, mean);
+    if (masked) y = SELECT(KEPT(mask, left), y, C(0)); /* not -0, nor NaN */
+    store_lanes(whole, to, y, left);
+}
+
+/* The gradients of some entries of a row, from `x`: its exponentials or the output */
+static ALWAYS_INLINE void gradients_by(int log, int from, int masked, const T *x, Span row, T *to, V inverse, V scale,
+                                       V mean) {
+    const Scale unit = scale_by(1);
+    size_t i = 0;
+    for (; i + LANES <= row.n; i += LANES) {
+        gradient_vector(log, from, masked, 1, x + i, row.grad + i, row.mask + i, to + i, LANES, inverse, scale, mean, unit);
+    }
+    if (i < row.n)
+        gradient_vector(log, from, masked, 0, x + i, row.grad + i, row.mask + i, to + i, row.n - i, inverse, scale, mean, unit);
+}
+static ALWAYS_INLINE void gradients_of_rows(int log, int masked, Results r, const Finish *f, V scale) {
     for (size_t k = 0; k < r.count; k++) {
         const V inverse = C(f->scale[r.first + k]), mean = C(f->means[r.first + k]);
-        const Span row = r.row[k];
-        const T *x = from == FROM_OUTPUT ? row.x : row.e;
-        T *to = r.to[k];
-        for (size_t i = 0; i < row.n; i += LANES) {
-            const size_t left = row.n - i;
-            const int whole = left >= LANES;
-            V p = load_lanes(whole, x + i, left, none), grad = load_lanes(whole, row.grad + i, left, C(0));
-            if (masked) {
-                const M kept = KEPT(row.mask + i, left);
-                p = SELECT(kept, p, none);
-                grad = SELECT(kept, grad, C(0));
-            }
-            p = probability(log, from, p, inverse, unit);
-            V y = gradient_of(log, p, grad, scale, mean);
-            if (masked) y = SELECT(KEPT(row.mask + i, left), y, C(0)); /* not -0, nor NaN */
-            store_lanes(whole, to + i, y, left);
-            stream_some(r.stream, LANES);
-        }
+        gradients_by(log, FROM_EXPONENTIALS, masked, r.row[k].e, r.row[k], r.to[k], inverse, scale, mean);
     }
 }
-static ALWAYS_INLINE void gradients_from(int log, int from, Results r, const Finish *f, V scale) {
-    r.row[0].mask ? gradients_by(log, from, 1, r, f, scale) : gradients_by(log, from, 0, r, f, scale);
-}
-static NOINLINE void gradient_rows(int log, int from, Results r, const Finish *f, V scale) {
+static NOINLINE void gradient_rows(int log, Results r, const Finish *f, V scale) {
     if (log)
-        from == FROM_OUTPUT ? gradients_from(1, FROM_OUTPUT, r, f, scale) : gradients_from(1, FROM_EXPONENTIALS, r, f, scale);
+        r.row[0].mask ? gradients_of_rows(1, 1, r, f, scale) : gradients_of_rows(1, 0, r, f, scale);
     else
-        from == FROM_OUTPUT ? gradients_from(0, FROM_OUTPUT, r, f, scale) : gradients_from(0, FROM_EXPONENTIALS, r, f, scale);
+        r.row[0].mask ? gradients_of_rows(0, 1, r, f, scale) : gradients_of_rows(0, 0, r, f, scale);
 }
 
 static void finish_entries(const Call *c, Results r, const Finish *f) {
@@ -364,7 +365,7 @@ static void finish_entries(const Call *c, Results r, const Finish *f) {
     else if (c->what == LOG_SOFTMAX)
         subtract_rows(c, r, f);
     else
-        gradient_rows(is_log(c->what), is_from_output(c->what), r, f, c->s.factor);
+        gradient_rows(is_log(c->what), r, f, c->s.factor);
     for (size_t k = 0; k < r.count && r.row[0].mask; k++) {
         const T scale = f->scale[r.first + k];
         for (size_t j = 0; j < r.row[k].n && !(scale - scale == 0); j++)
@@ -372,39 +373,14 @@ static void finish_entries(const Call *c, Results r, const Finish *f) {
     }
 }
 
-/* The sum of the gradients, or of their products with y, by lanes */
-static ALWAYS_INLINE V dot_by(int log, int masked, Span row) {
-    V total = C(0), carry = C(0), dot[2];
-    for (size_t i = 0; i < row.n;) {
-        const size_t end = i + 4 * PAIR < row.n ? i + 4 * PAIR : row.n;
-        for (dot[0] = dot[1] = C(0); i < end; i += PAIR) {
-            pair_ahead(row.grad + i);
-            if (!log) pair_ahead(row.x + i);
-            for (size_t k = 0; k < 2; k++) {
-                const size_t at = i + k * LANES, left = at < row.n ? row.n - at : 0;
-                V grad = load_lanes(left >= LANES, row.grad + at, left, C(0));
-                V y = log ? C(1) : load_lanes(left >= LANES, row.x + at, left, C(0));
-                if (masked) {
-                    const M kept = KEPT(row.mask + at, left);
-                    grad = SELECT(kept, grad, C(0));
-                    y = SELECT(kept, y, C(0));
-                }
-                dot[k] = FMA(y, grad, dot[k]);
-            }
-        }
-        total = add_carried(total, dot[0] + dot[1], &carry);
-    }
-    return total;
-}
-static ALWAYS_INLINE void dots_by(int log, int masked, const Rows *b, V *dots) {
-    for (size_t i = 0; i < b->count; i++) dots[i] = dot_by(log, masked, b->row[i]);
-}
-static NOINLINE void dot_rows(int log, const Rows *b, V *dots) {
-    const int masked = b->row[0].mask != NULL;
-    if (log)
-        masked ? dots_by(1, 1, b, dots) : dots_by(1, 0, b, dots);
-    else
-        masked ? dots_by(0, 1, b, dots) : dots_by(0, 0, b, dots);
+/* Let a row be of copies where entries, gradients or the mask are not contiguous. */
+static void copy_strided(Entries e, Row grad, T *room, T *grads, char *bytes, Span *row) {
+    for (size_t j = 0; j < e.n && e.step != 1; j++) room[j] = e.x[(ptrdiff_t)j * e.step];
+    for (size_t j = 0; j < e.n && grad.at && grad.step != 1; j++) grads[j] = grad.at[(ptrdiff_t)j * grad.step];
+    for (size_t j = 0; j < e.n && e.mask && e.mask_step != 1; j++) bytes[j] = e.mask[(ptrdiff_t)j * e.mask_step];
+    if (e.step != 1) row->x = room;
+    if (grad.at && grad.step != 1) row->grad = grads;
+    if (e.mask && e.mask_step != 1) row->mask = bytes;
 }
 
 /* Where rows are read from, and where their exponentials go. A row that is not contiguous is copied. */
@@ -419,12 +395,7 @@ static void place_rows(const Call *c, Buffers *f, size_t first, Rows *b, Stream 
         char *const bytes = f->mask + (fits ? i * pitch : 0);
         const Row grad = graded ? row_of(c->first, first + i) : (Row){NULL, 1};
         *row = (Span){e.x, grad.at, e.mask, fits && room < f->e + 2 * ROOM ? room : in_out ? entry_at(c->out, first + i) : NULL, e.n, 0};
-        for (size_t j = 0; j < e.n && e.step != 1; j++) room[j] = e.x[(ptrdiff_t)j * e.step];
-        for (size_t j = 0; j < e.n && grad.step != 1; j++) grads[j] = grad.at[(ptrdiff_t)j * grad.step];
-        for (size_t j = 0; j < e.n && e.mask && e.mask_step != 1; j++) bytes[j] = e.mask[(ptrdiff_t)j * e.mask_step];
-        if (e.step != 1) row->x = room;
-        if (grad.step != 1) row->grad = grads;
-        if (e.mask && e.mask_step != 1) row->mask = bytes;
+        copy_strided(e, grad, room, grads, bytes, row);
     }
 }
 
@@ -442,7 +413,7 @@ static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t fi
         part.e = f->e;
         if (part.grad) part.grad += start;
         if (part.mask) part.mask += start;
-        if (c->what != LOG_SOFTMAX && !is_from_output(c->what))
+        if (c->what != LOG_SOFTMAX)
             add_row_by(ALL, c, part, (Shift){C(b->bias[i]), C(b->floor[i])}, stream, &lanes);
         finish_entries(c, (Results){&part, &to, i, 1, stream}, by);
         if (stream) stream_put(stream, out + start, part.n);
@@ -452,7 +423,7 @@ static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t fi
 /* The results of a batch, to the room of a stream, to memory, or through a buffer. Entries beyond the limit are masked. */
 static void finish_batch(const Call *c, Buffers *f, const Rows *b, size_t first, const Finish *by, Stream *stream) {
     const T masked = c->what == LOG_SOFTMAX ? (T)-HUGE_VAL : 0;
-    const int chunks = c->n > ROW_CHUNK && (stream || (!b->row[0].e && c->what != LOG_SOFTMAX && !is_from_output(c->what)));
+    const int chunks = c->n > ROW_CHUNK && (stream || (!b->row[0].e && c->what != LOG_SOFTMAX));
     const int direct = c->out.inner == sizeof(T);
     T *to[LANES];
     for (size_t i = 0; i < b->count; i++) {
@@ -473,19 +444,49 @@ static void finish_batch(const Call *c, Buffers *f, const Rows *b, size_t first,
     if (stream && !chunks) stream_put(stream, entry_at(c->out, first), b->count * c->n);
 }
 
+/* The sum of the gradients, or of their products with y, by lanes */
+static ALWAYS_INLINE void add_dots(int log, int masked, int whole, Span row, size_t i, V *dot) {
+    for (size_t k = 0; k < 2; k++, i += LANES) {
+        const size_t left = whole ? (size_t)LANES : i < row.n ? row.n - i : 0;
+        V grad = load_lanes(whole, row.grad + i, left, C(0)), y = C(1);
+        if (!log) y = load_lanes(whole, row.x + i, left, C(0));
+        if (masked) {
+            const M kept = KEPT(row.mask + i, left);
+            grad = SELECT(kept, grad, C(0));
+            y = SELECT(kept, y, C(0));
+        }
+        dot[k] = FMA(y, grad, dot[k]);
+    }
+}
+static ALWAYS_INLINE V dot_by(int log, int masked, Span row) {
+    V total = C(0), carry = C(0);
+    size_t i = 0;
+    while (i < row.n) {
+        const size_t end = i + 8 * PAIR <= row.n ? i + 8 * PAIR : row.n;
+        V dot[2] = {C(0), C(0)};
+        for (; i + PAIR <= end; i += PAIR) {
+            add_dots(log, masked, 1, row, i, dot);
+        }
+        if (i < end) add_dots(log, masked, 0, row, i, dot), i = end;
+        total = add_carried(total, dot[0] + dot[1], &carry);
+    }
+    return total;
+}
+static NOINLINE V sum_row(Span row) { return row.mask ? dot_by(1, 1, row) : dot_by(1, 0, row); }
+
 /* The means of the gradients, times the scale. 0 where a row is left to exact_row. */
 static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
-    const int log = is_log(c->what), from_output = is_from_output(c->what);
     V dots[LANES];
     for (size_t i = 0; i < LANES; i++) dots[i] = C(0);
-    for (size_t i = 0; i < b->count && !log && !from_output; i++) dots[i] = b->dot[i];
-    if (log || from_output) dot_rows(log, b, dots);
+    for (size_t i = 0; i < b->count; i++)
+        if (is_log(c->what))
+            dots[i] = sum_row(b->row[i]);
+        else
+            dots[i] = b->dot[i];
     V m = sums_of(0, 0, dots);
-    if (!log && !from_output) m = SELECT(GT(sum, C(0)), m / sum, m);
+    if (!is_log(c->what)) m = SELECT(GT(sum, C(0)), m / sum, m);
     *mean = SELECT(FIRST(b->count), m * c->s.factor, C(0));
-    if (is_left(log && from_output, *mean)) return 0;
-    if (log && from_output) *mean = *mean * C(LOWER);
-    return 1;
+    return !is_left(0, *mean);
 }
 
 /* The sums of a batch in two parts, with the sinks. 0 where a row is left to exact_row. */
@@ -515,7 +516,7 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
         for (size_t i = 0; i < count && c->what == LOGSUMEXP; i++)
             put_logsumexp(c, first + i, by.max[i] + b.shift[i], by.log[i]);
         if (c->what == LOGSUMEXP) return 1;
-    } else if (!is_from_output(c->what)) {
+    } else {
         if (c->what == WEIGHTED) weight = numbers_of(c->first, first, count);
         for (size_t i = 0; i < count && c->what == WEIGHTED; i++)
             if (!is_ordinary(*entry_at(c->first, first + i))) return 0;

@@ -195,11 +195,11 @@ static inline int is_ordinary(T weight) {
     return weight == 0 || !(size <= (T)0x1p-32 || size >= (T)0x1p16);
 }
 
-/* e^x 2^LIFT, which is normal for every x whose exponential is not 0. Beyond the largest, which no logarithm of a
- * probability reaches, it is infinite. */
+/* e^x 2^LIFT, which is normal for every x whose exponential is not 0. Far beyond any logarithm of a probability it is
+ * infinite: x stops a quarter of a step above the power of two that is. */
 static ALWAYS_INLINE V lifted_exp(V x, Scale unit) {
-    const V e = exp_by(x, unit, (Shift){C(ROUNDER + STEPS * LIFT), C(STEPS * (1 - MAX_EXPONENT - LIFT))});
-    return SELECT(GT(x, C((MAX_EXPONENT - LIFT) * LN2)), C(HUGE_VAL), e);
+    const V largest = C((MAX_EXPONENT + 1 - LIFT + 0.25 / STEPS) * LN2);
+    return exp_by(MIN(largest, x), unit, (Shift){C(ROUNDER + STEPS * LIFT), C(STEPS * (1 - MAX_EXPONENT - LIFT))});
 }
 
 /* (x - max) scale - log; `exactly` if the factor is the scale */

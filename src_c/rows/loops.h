@@ -39,6 +39,8 @@ static NOINLINE void buffered_rows(const Call *c, int streaming) {
         held_rows(c, stream);
     else if (c->n <= SHORT_ROW && !(c->n >= TAKEN_APART && needs_rest(c->what)))
         flat_rows(c, &f, stream);
+    else if (is_from_output(c->what))
+        rows_from_output(c, &f, stream);
     else
         along_rows(c, &f, stream);
     if (streaming) stream_finish(stream);

@@ -10,7 +10,7 @@
 #include "rows/exact.h"
 #include "rows/flat.h"
 #include "rows/along.h"
-#include "rows/held.h"
+#include "rows/output.h"
 #include "rows/across.h"
 #include "rows/loops.h"
 #include "rows/sparse.h"

@@ -1,0 +1,91 @@
+/* Backward passes from y. */
+
+#ifdef HELD_VECTORS
+/* Of softmax, rows that fit the registers together with their gradients: each entry is loaded once. */
+static inline int is_held(const Call *c) {
+    return c->what == SOFTMAX_FROM_OUTPUT && c->n > LANES + LANES / 2 && c->n <= HELD_VECTORS * LANES && !c->mask.data &&
+           !c->limit.data && c->first.inner == sizeof(T) && c->x.inner == sizeof(T) && c->out.inner == sizeof(T);
+}
+
+/* A row of so many vectors; 0 where it is left to exact_row. */
+static ALWAYS_INLINE int held_row(size_t vectors, const T *grad, const T *y, T *out, size_t n, V scale) {
+    const size_t last = (vectors - 1) * LANES;
+    V p[HELD_VECTORS], slope[HELD_VECTORS], dots[2] = {C(0), C(0)};
+    UNROLLED for (size_t k = 0; k < vectors; k++) {
+        p[k] = load_lanes(k * LANES < last, y + k * LANES, n - k * LANES, C(0));
+        slope[k] = load_lanes(k * LANES < last, grad + k * LANES, n - k * LANES, C(0));
+        dots[k % 2] = FMA(p[k], slope[k], dots[k % 2]);
+        PREFETCH(grad + k * LANES + AHEAD);
+        PREFETCH(y + k * LANES + AHEAD);
+    }
+    const V mean = sum_in_every_lane(dots[0] + dots[1]) * scale;
+    if (is_left(0, mean)) return 0;
+    UNROLLED for (size_t k = 0; k < vectors; k++)
+        store_lanes(k * LANES < last, out + k * LANES, gradient_of(0, p[k], slope[k], scale, mean), n - k * LANES);
+    return 1;
+}
+
+static ALWAYS_INLINE void held_by(size_t vectors, const Call *c, Stream *stream) {
+    const size_t n = c->n, batch = stream ? ROOM / n : c->rows;
+    const V scale = c->s.factor;
+    for (size_t row = 0, count; row < c->rows; row += count) {
+        count = c->rows - row < batch ? c->rows - row : batch;
+        for (size_t r = 0; r < count; r++) {
+            T *out = stream ? stream_room(stream) + r * n : entry_at(c->out, row + r);
+            if (!held_row(vectors, entry_at(c->first, row + r), entry_at(c->x, row + r), out, n, scale)) {
+                Call alone = *c;
+                alone.out.data = (char *)out - (ptrdiff_t)(row + r) * c->out.outer;
+                exact_row(&alone, row + r);
+            }
+            stream_some(stream, n / LANES * LANES);
+        }
+        if (stream) stream_put(stream, entry_at(c->out, row), count * n);
+    }
+}
+static NOINLINE void held_rows(const Call *c, Stream *stream) {
+    switch ((c->n + LANES - 1) / LANES) {
+        case 2: held_by(2, c, stream); return;
+        case 3: held_by(3, c, stream); return;
+        case 4: held_by(4, c, stream); return;
+        case 5: held_by(5, c, stream); return;
+        case 6: held_by(6, c, stream); return;
+        case 7: held_by(7, c, stream); return;
+        case 8: held_by(8, c, stream); return;
+    }
+}
+#else
+static inline int is_held(const Call *c) { return (void)c, 0; }
+static inline void held_rows(const Call *c, Stream *stream) { (void)c, (void)stream; }
+#endif
+
+/* Rows of any length from y, one by one: nothing is to be shared */
+static ALWAYS_INLINE int row_from_output(int log, int masked, Span row, T *to, V scale) {
+    const V mean = C(SUM_OF_LANES(dot_by(log, masked, row))) * scale;
+    if (is_left(log, mean)) return 0;
+    gradients_by(log, FROM_OUTPUT, masked, row.x, row, to, C(1), scale, mean * C(log ? LOWER : 1));
+    return 1;
+}
+static NOINLINE int softmax_row_from_output(Span row, T *to, V scale) {
+    return row.mask ? row_from_output(0, 1, row, to, scale) : row_from_output(0, 0, row, to, scale);
+}
+static NOINLINE int log_softmax_row_from_output(Span row, T *to, V scale) {
+    return row.mask ? row_from_output(1, 1, row, to, scale) : row_from_output(1, 0, row, to, scale);
+}
+
+/* Rows that are contiguous, or fit the buffers */
+static NOINLINE void rows_from_output(const Call *c, Buffers *f, Stream *stream) {
+    for (size_t r = 0; r < c->rows; r++) {
+        const Row grad = row_of(c->first, r), out = row_of(c->out, r);
+        const Entries e = entries_of(c, r);
+        Span row = {e.x, grad.at, e.mask, NULL, e.n, 0};
+        T *to = stream && c->n <= ROOM ? stream_room(stream) : out.step == 1 ? out.at : f->out;
+        copy_strided(e, grad, f->e, f->grad, f->mask, &row);
+        if (c->what == SOFTMAX_FROM_OUTPUT ? softmax_row_from_output(row, to, c->s.factor)
+                                           : log_softmax_row_from_output(row, to, c->s.factor)) {
+            fill_entries(to, 1, e.n, c->n, 0);
+            if (stream && c->n <= ROOM) stream_put(stream, out.at, c->n);
+            for (size_t j = 0; j < c->n && out.step != 1; j++) out.at[(ptrdiff_t)j * out.step] = to[j];
+        } else
+            exact_row(c, r);
+    }
+}
