@@ -69,7 +69,9 @@ static inline V sinks_of(const Call *c, size_t row, size_t count) {
 }
 
 static void fill_entries(T *to, ptrdiff_t step, size_t start, size_t end, T value) {
-    for (size_t j = start; j < end; j++) to[(ptrdiff_t)j * step] = value;
+    size_t j = start;
+    for (; step == 1 && j + LANES <= end; j += LANES) STORE(to + j, C(value));
+    for (; j < end; j++) to[(ptrdiff_t)j * step] = value;
 }
 
 /* Buffers of a call: exponentials, and copies of operands that are not dense. Short rows need less room, and the numbers of
