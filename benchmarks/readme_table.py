@@ -6,8 +6,9 @@ Formulas come from the declarations, figures from the records in this folder, ea
 - speed.json and speed_avx2.json: CONTRIBUTING.md has the two commands
 - rows.json, the softmax family beside other libraries: `python benchmarks/rows.py --write`
 - networks.json: `python benchmarks/networks.py --write`
+- row_options.json, masks and scales: `python benchmarks/row_options.py --write`, and the same with FASTACT_SIMD=avx2
 
-tests/docs/test_readme.py fails where one of the two documents is out of date.
+tests/docs/test_readme.py fails where one of the documents is out of date.
 """
 
 import json
@@ -26,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import peers
 
 HERE = Path(__file__).parent
-DOCUMENTS = (HERE.parent / "README.md", HERE / "README.md")
+DOCUMENTS = (HERE.parent / "README.md", HERE / "README.md", HERE.parent / "docs" / "how-to" / "attention.md")
 UNKNOWN = "not measured"
 # The number of elements in the table of speeds. They fit into the cache, and a call's own time does not count beside them.
 SIZE = 256 << 10
@@ -206,9 +207,39 @@ def beside(times, scale, unit):
     return f"{ours}({', '.join(others)})"
 
 
+def attended(simd, dtype, other):
+    """How many times as fast scaled, causal attention weights are as in another library."""
+    return recorded("row_options.json")[simd][f"{dtype}, attention, {other}"]
+
+
+def scores():
+    """The figure of attention."""
+    beside_numpy, beside_torch = (attended("avx512", "float32", other) for other in ("NumPy", "PyTorch"))
+    return (
+        f"- **Attention at the speed of plain softmax.** Scaled, causal weights of (12, 256, 256) scores take {beside_numpy['us']:.0f} us, "
+        f"{beside_numpy['times_as_fast']:.1f} times as fast as NumPy's line and {beside_torch['times_as_fast']:.1f} times as fast as "
+        "PyTorch's."
+    )
+
+
+def attention():
+    """The table of docs/how-to/attention.md."""
+    lines = [
+        [
+            f"{dtype}, {label}",
+            f"{attended(simd, dtype, 'NumPy')['us']:.0f} us",
+            *(f"{attended(simd, dtype, other)['times_as_fast']:.1f}" for other in ("NumPy", "PyTorch")),
+        ]
+        for simd, label in (("avx512", "AVX-512"), ("avx2", "AVX2"))
+        for dtype in ("float32", "float64")
+    ]
+    return rows(["", "fastact", "times as fast as NumPy", "times as fast as PyTorch"], lines)
+
+
 def figures():
     """The figures of README.md."""
-    wrapped = (textwrap.wrap(text, 130, subsequent_indent="  ", break_on_hyphens=False) for text in (fast(), right(), small()))
+    texts = (fast(), right(), scores(), small())
+    wrapped = (textwrap.wrap(text, 130, subsequent_indent="  ", break_on_hyphens=False) for text in texts)
     return "".join(f"{line}\n" for lines in wrapped for line in lines) + "\n" + sets_and_dtypes()
 
 
@@ -233,6 +264,7 @@ PARTS = {
     "speeds": speeds,
     "plain lines": plain_lines,
     "rows": rows_beside_others,
+    "attention": attention,
 }
 
 

@@ -25,7 +25,9 @@ def test_examples_run(examples, tmp_path, monkeypatch):
     exec(compile("\n".join(examples), "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("document", [README, TABLES], ids=["README", "benchmarks"])
+@pytest.mark.parametrize(
+    "document", [README, TABLES, ROOT / "docs" / "how-to" / "attention.md"], ids=["README", "benchmarks", "attention"]
+)
 def test_made_parts_are_current(document):
     """`python benchmarks/readme_table.py` would change nothing."""
     made = types.SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks" / "readme_table.py")))
