@@ -40,8 +40,8 @@ typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t 
  * range. */
 typedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows);
 
-/* One function along an axis, with the signature of its gufunc; it is the `data` of its loop. In it "f" is the float of the loop, "d" a double, "q" an int64
- * and "?" a bool, as in fastact/rows.py. */
+/* One function along an axis, with the signature of its gufunc. It is the `data` of its loop. In a signature "f" is the float
+ * of the loop, "d" a double, "q" an int64 and "?" a bool, as in fastact/numpy_backend/evaluators.py. */
 typedef struct {
     const char *name, *signature;
     inner_loop *loop;

@@ -1,5 +1,5 @@
-/* The logits of one row in double: scaled, masked, minus the largest. The masked functions, the losses of distributions and the
- * sparse functions use them. fastact/numpy_backend/logits.py has the same in NumPy. For float64 the rounding errors are kept,
+/* The logits of one row in double: scaled, masked, minus the largest. exact.h uses them, and loss.h for the losses that go row
+ * by row. fastact/numpy_backend/logits.py has the same in NumPy. For float64 the rounding errors are kept,
  * since exp would amplify them. A row comes in chunks, and may have any stride. */
 
 enum { PART = 512 }; /* entries of a chunk: 4 KiB of doubles */

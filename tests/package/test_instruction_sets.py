@@ -44,7 +44,7 @@ def found(header):
     """The operations and the macros that a header defines."""
     functions = re.findall(r"^static inline .*?\b((?:f32|f64)_\w+|stream_\w+)\(", text_of(header), re.M)
     assert len(functions) == len(set(functions))
-    return set(functions), set(re.findall(r"^#define (HAVE_\w+|TURNS_\w+|HELD_\w+)", text_of(header), re.M))
+    return set(functions), set(re.findall(r"^#define (HAVE_\w+|TURNS_\w+|HELD_\w+|LOOKUPS_\w+)", text_of(header), re.M))
 
 
 @pytest.mark.parametrize("header", HEADERS)
