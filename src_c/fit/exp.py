@@ -120,12 +120,15 @@ def eighths():
 
 
 def powers():
-    """The second part of constants.h, for the rows: 2^y by a table of 2^(j / steps) and a polynomial, for sets with look-ups; and log."""
-    text = "\n/* For sets with look-ups: 2^(y / steps) = 2^(s / steps) (1 + r (q[0] + q[1] r + ...)), where s is the whole number nearest "
-    text += "to y and r = y - s. powers[j] is 2^(j / steps), and powers_error its rounding error, divided by it. powers_bits[j] are its "
-    text += (
-        "bits, less j << shift: plus (s << shift) they are those of 2^(s / steps). moderate_bits do so for s + steps * lift. */\n"
+    """The second part of constants.h, for the rows: 2^y by a table of 2^(j / steps) and a polynomial; and log."""
+    text = (
+        "\n/* For sets with look-ups: 2^(y / steps) = 2^(s / steps) (1 + r (q[0] + q[1] r + ...)), where s is the whole number "
     )
+    text += "nearest to y and r = y - s. powers[j] is 2^(j / steps), and powers_error its rounding error, divided by it. "
+    text += (
+        "powers_bits[j] are its bits, less j << shift: plus (s << shift) they are those of 2^(s / steps). moderate_bits do so "
+    )
+    text += "for s + steps * lift. */\n"
     for real, kind, unsigned, steps, degree, lift in (
         ("f32", np.float32, np.uint32, 16, 2, 64),
         ("f32", np.float32, np.uint32, 8, 3, 64),
