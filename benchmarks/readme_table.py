@@ -214,11 +214,11 @@ def attended(simd, dtype, other):
 
 def scores():
     """The figure of attention."""
-    beside_numpy, beside_torch = (attended("avx512", "float32", other) for other in ("NumPy", "PyTorch"))
+    numpy, torch = (attended("avx512", "float32", other) for other in ("NumPy", "PyTorch"))
     return (
-        f"- **Attention at the speed of plain softmax.** Scaled, causal weights of (12, 256, 256) scores take {beside_numpy['us']:.0f} us, "
-        f"{beside_numpy['times_as_fast']:.1f} times as fast as NumPy's line and {beside_torch['times_as_fast']:.1f} times as fast as "
-        "PyTorch's."
+        "- **Attention at the speed of plain softmax.** Scaled, causal weights of (12, 256, 256) scores take "
+        f"{numpy['us']:.0f} us, {numpy['times_as_fast']:.1f} times as fast as NumPy's line and {torch['times_as_fast']:.1f} times "
+        "as fast as PyTorch's."
     )
 
 
