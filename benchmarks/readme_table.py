@@ -217,8 +217,8 @@ def scores():
     numpy, torch = (attended("avx512", "float32", other) for other in ("NumPy", "PyTorch"))
     return (
         "- **Attention at the speed of plain softmax.** Scaled, causal weights of (12, 256, 256) scores take "
-        f"{numpy['us']:.0f} us, {numpy['times_as_fast']:.1f} times as fast as NumPy's line and {torch['times_as_fast']:.1f} times "
-        "as fast as PyTorch's."
+        f"{numpy['us']:.0f} us, {numpy['times_as_fast']:.1f} times as fast as NumPy's line and {torch['times_as_fast']:.1f} "
+        "times as fast as PyTorch's."
     )
 
 
