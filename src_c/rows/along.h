@@ -20,7 +20,7 @@ typedef struct {
     const T *x, *grad;
     const char *mask;
     T *e; /* where exponentials are kept, or NULL */
-    size_t n, target; /* the one entry that is left out */
+    size_t n, target, ahead; /* the one entry that is left out; and how far ahead memory is asked for */
 } Span;
 
 static ALWAYS_INLINE V zero_where(int none, M m, V a) { return none ? SELECT(m, C(0), a) : SELECT(m, a, C(0)); }
@@ -62,10 +62,10 @@ static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int who
     a->sum = add_carried(a->sum, v[0] + v[1], &a->carry);
 }
 
-/* Ask for what stands further ahead, in this row or the next. */
-enum { AHEAD = 2 * ROW_CHUNK };
-static ALWAYS_INLINE void pair_ahead(const T *p) {
-    for (size_t i = 0; i < PAIR; i += LINE) PREFETCH(p + AHEAD + i);
+/* Ask for what stands further ahead, in this row or the next: further where it comes from memory. */
+enum { AHEAD = 2 * ROW_CHUNK, FAR_AHEAD = 8 * ROW_CHUNK };
+static ALWAYS_INLINE void pair_ahead(const T *p, size_t ahead) {
+    for (size_t i = 0; i < PAIR; i += LINE) PREFETCH(p + ahead + i);
 }
 
 /* A row; 0 where it is not moderate. */
@@ -80,8 +80,8 @@ static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row,
     while (i + PAIR <= row.n) {
         const size_t end = i + 8 * PAIR <= row.n ? i + 8 * PAIR : row.n - PAIR + 1;
         for (; i < end; i += PAIR) {
-            pair_ahead(row.x + i);
-            if (what == ALL_AND_DOT) pair_ahead(row.grad + i);
+            pair_ahead(row.x + i, row.ahead);
+            if (what == ALL_AND_DOT) pair_ahead(row.grad + i, row.ahead);
             if (to_memory)
                 for (size_t k = 0; k < PAIR; k += LINE) PREFETCH_TO_WRITE(row.e + i + AHEAD + k);
             add_pair(moderately, masked, what, 1, row, i, s, by, &seen, &a, dot);
@@ -394,7 +394,7 @@ static void place_rows(const Call *c, Buffers *f, size_t first, Rows *b, Stream 
         T *const room = f->e + (fits ? i * pitch : 0), *const grads = f->grad + (fits ? i * pitch : 0);
         char *const bytes = f->mask + (fits ? i * pitch : 0);
         const Row grad = graded ? row_of(c->first, first + i) : (Row){NULL, 1};
-        *row = (Span){e.x, grad.at, e.mask, fits && room < f->e + 2 * ROOM ? room : in_out ? entry_at(c->out, first + i) : NULL, e.n, 0};
+        *row = (Span){e.x, grad.at, e.mask, fits && room < f->e + 2 * ROOM ? room : in_out ? entry_at(c->out, first + i) : NULL, e.n, 0, c->is_large ? FAR_AHEAD : AHEAD};
         copy_strided(e, grad, room, grads, bytes, row);
     }
 }
@@ -465,6 +465,8 @@ static ALWAYS_INLINE V dot_by(int log, int masked, Span row) {
         const size_t end = i + 8 * PAIR <= row.n ? i + 8 * PAIR : row.n;
         V dot[2] = {C(0), C(0)};
         for (; i + PAIR <= end; i += PAIR) {
+            if (row.ahead == FAR_AHEAD) pair_ahead(row.grad + i, FAR_AHEAD);
+            if (row.ahead == FAR_AHEAD && !log) pair_ahead(row.x + i, FAR_AHEAD);
             add_dots(log, masked, 1, row, i, dot);
         }
         if (i < end) add_dots(log, masked, 0, row, i, dot), i = end;

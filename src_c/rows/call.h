@@ -22,6 +22,7 @@ typedef struct {
     Operand sink, limit, mask; /* without data where the call has none */
     double scale;
     Scale s, size; /* of the scale, and of its size */
+    int is_large; /* whether the arrays of the whole call leave the caches */
     int *wide; /* how many batches go by K at once, since one before was not moderate */
 } Call;
 

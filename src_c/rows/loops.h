@@ -102,6 +102,7 @@ static void family_rows(int what, int optioned, char **args, const intptr_t *dim
         if (optioned) c.scale = NUMBER_AT(double, scale, row);
         c.s = scale_by(c.scale);
         c.size = scale_by(ABS_OF(c.scale));
+        c.is_large = is_large(rows, c.n);
         run_call(&c);
         c.first.data += c.first.outer;
         c.x.data += c.x.outer;

@@ -361,6 +361,7 @@ static int loss_rows(int distribution, int with_loss, int graded, char **args, c
     Call *c = &a.c;
     *c = (Call){.what = LOSS, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1, .wide = &wide};
     c->s = c->size = scale_by(1);
+    c->is_large = is_large(all_rows, c->n);
     if (graded) c->first = (Operand){args[k], steps[k], 0}, k++;
     c->x = (Operand){args[k], steps[k], *inner++}, k++;
     a.target = (Operand){args[k], steps[k], distribution ? *inner++ : 0}, k++;

@@ -77,7 +77,7 @@ static NOINLINE void rows_from_output(const Call *c, Buffers *f, Stream *stream)
     for (size_t r = 0; r < c->rows; r++) {
         const Row grad = row_of(c->first, r), out = row_of(c->out, r);
         const Entries e = entries_of(c, r);
-        Span row = {e.x, grad.at, e.mask, NULL, e.n, 0};
+        Span row = {e.x, grad.at, e.mask, NULL, e.n, 0, c->is_large ? FAR_AHEAD : AHEAD};
         T *to = stream && c->n <= ROOM ? stream_room(stream) : out.step == 1 ? out.at : f->out;
         copy_strided(e, grad, f->e, f->grad, f->mask, &row);
         if (c->what == SOFTMAX_FROM_OUTPUT ? softmax_row_from_output(row, to, c->s.factor)
