@@ -30,7 +30,7 @@ static inline size_t tile_block(Row t) {
 typedef struct {
     size_t n, width;
     int apart; /* not moderately */
-    V sum[TILE_VECTORS], low[TILE_VECTORS], top[TILE_VECTORS], max[TILE_VECTORS];
+    V sum[TILE_VECTORS], low[TILE_VECTORS], max[TILE_VECTORS];
     V bias[TILE_VECTORS], floor[TILE_VECTORS], shift[TILE_VECTORS];
     V place[TILE_VECTORS]; /* of the entry that a sum leaves out */
     Operand mask; /* without data where there is none; entries from the limit on are masked, too */
@@ -69,50 +69,49 @@ static ALWAYS_INLINE void tile_store(int whole, int streaming, Row t, size_t j, 
 
 /* The same, of the rows of one vector */
 typedef struct {
-    V sum, low, top, max, place;
+    V sum, low, max, place;
     int inside; /* whether an entry to leave out may be near */
 } TileSums;
 
-/* `count` entries of the rows of a vector, from j on; kept if there is an `out` */
+/* One or two entries of the rows of a vector, from j on; kept if there is an `out` */
 static ALWAYS_INLINE void tile_entries(int moderately, int masked, int what, int whole, int singly, int count, Row x, Row out, size_t j,
                                        size_t i, size_t width, V shift, Scale s, Shift by, TileSums *t, V *seen, const Tile *tile,
                                        size_t v, V none) {
-    V e[4] = {C(0), C(0), C(0), C(0)};
+    V e[2] = {C(0), C(0)};
     for (int k = 0; k < count; k++) {
         e[k] = tile_load(whole, x, j + k, i, width);
         if (!moderately) e[k] = e[k] - shift;
         if (masked) e[k] = only_kept(tile, j + k, i, v, e[k], none);
         if (what == LESSER_OF_NEGATIVE) e[k] = -e[k];
     }
-    for (int k = 0; k < count && (what == LESSER || what == LESSER_OF_NEGATIVE); k += 2) {
-        V *greater = count > 1 ? e + k + 1 : e; /* by pairs, since what waits for the largest is slow */
-        if (count > 1) e[k] = take_lesser(e[k], greater);
+    if (what >= LESSER) {
+        V *greater = e + count - 1; /* of a pair first, since what waits for the largest is slow */
+        if (count > 1) e[0] = take_lesser(e[0], greater);
         *greater = take_lesser(*greater, &t->max);
     }
-    for (int k = 0; k < count; k += 2) exps(moderately, count > 1 ? 2 : 1, e + k, s, by, seen);
+    exps(moderately, count, e, s, by, seen);
     for (int k = 0; k < count; k++) {
         if (out.at) tile_store(whole, 0, out, j + k, i, width, e[k]);
         if (what == BUT_ONE && t->inside)
             e[k] = SELECT(GE(t->place, C(j + k)), SELECT(GE(C(j + k), t->place), C(0), e[k]), e[k]);
     }
-    for (int k = 0; k < count; k += 2)
-        if (singly && what >= LESSER) { /* 100 entries, one of which is far ahead, were off by 2.2 ULP */
-            t->sum = add_exactly(t->sum, e[k], &t->low);
-            if (count > 1) t->sum = add_exactly(t->sum, e[k + 1], &t->low);
-        } else if (singly) /* 9 entries were off by 4.06 ULP */
-            t->sum = add_carried(add_carried(t->sum, e[k], &t->low), e[k + 1], &t->low);
-        else if (what >= LESSER)
-            t->sum = add_exactly(t->sum, e[k] + e[k + 1], &t->low);
-        else
-            t->sum = add_carried(t->sum, e[k] + e[k + 1], &t->low);
+    if (singly && what >= LESSER) { /* 100 entries, one of which is far ahead, were off by 2.2 ULP */
+        t->sum = add_exactly(t->sum, e[0], &t->low);
+        if (count > 1) t->sum = add_exactly(t->sum, e[1], &t->low);
+    } else if (singly) /* 9 entries were off by 4.06 ULP */
+        t->sum = add_carried(add_carried(t->sum, e[0], &t->low), e[1], &t->low);
+    else if (what >= LESSER)
+        t->sum = add_exactly(t->sum, e[0] + e[1], &t->low);
+    else
+        t->sum = add_carried(t->sum, e[0] + e[1], &t->low);
 }
 
 static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, int whole, int singly, Row x, Row out, size_t j,
                                          size_t end, size_t i, Tile *t, size_t v, Scale s, V none) {
-    const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
+    const int lesser = what >= LESSER;
     const V shift = moderately ? C(0) : t->shift[v];
     const Shift by = {t->bias[v], t->floor[v]};
-    TileSums sums = {t->sum[v], t->low[v], t->top[v], t->max[v], C(0), 0};
+    TileSums sums = {t->sum[v], t->low[v], t->max[v], C(0), 0};
     V seen = C(0);
     if (what == BUT_ONE) {
         sums.place = t->place[v];
@@ -130,7 +129,6 @@ static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, i
         tile_entries(moderately, masked, what, whole, singly, 1, x, out, j, i, t->width, shift, s, by, &sums, &seen, t, v, none);
     t->sum[v] = sums.sum;
     t->low[v] = sums.low;
-    t->top[v] = sums.top;
     t->max[v] = sums.max;
     return !moderately || is_moderate(seen);
 }
@@ -139,10 +137,10 @@ static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, i
 static ALWAYS_INLINE int tile_sums(int moderately, int masked, int what, Row x, Row out, Tile *t, Scale s, V none) {
     const size_t block = what >= LESSER || out.at ? tile_block(x) : (size_t)TILE_BLOCK, n = t->n, width = t->width;
     const int singly = n <= (what >= LESSER ? 512 : 64);
-    const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
+    const int lesser = what >= LESSER;
     V seen = C(0);
     for (size_t v = 0; v * LANES < width; v++) {
-        t->sum[v] = t->low[v] = t->top[v] = C(0);
+        t->sum[v] = t->low[v] = C(0);
         if (lesser) t->max[v] = NOTHING;
         if (!moderately) continue;
         t->bias[v] = C(ROUNDER);
@@ -157,10 +155,8 @@ static ALWAYS_INLINE int tile_sums(int moderately, int masked, int what, Row x, 
                 return 0;
     }
     for (size_t v = 0; v * LANES < width; v++) {
-        if (lesser) {
-            t->top[v] = t->max[v];
-            exps(moderately, 1, t->top + v, s, (Shift){t->bias[v], t->floor[v]}, &seen);
-        }
+        V top = t->max[v];
+        if (lesser && moderately) exps(1, 1, &top, s, no_shift(), &seen); /* whether it is moderate, too */
         const V rounded = t->sum[v] - t->low[v];
         t->low[v] = (t->sum[v] - rounded) - t->low[v];
         t->sum[v] = rounded;
@@ -230,11 +226,8 @@ static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile
         }
         tile_sums_by_k(what, x, out, t, c, sign * NOTHING);
     }
-    for (size_t v = 0; v * LANES < t->width && c->sink.data; v++) {
-        const V e = exp_by(sink[v], unit, (Shift){t->bias[v], t->floor[v]}), all = t->sum[v] + e;
-        t->low[v] = t->low[v] - sum_excess(t->sum[v], e, all);
-        t->sum[v] = all;
-    }
+    for (size_t v = 0; v * LANES < t->width && c->sink.data; v++)
+        add_sinks(exp_by(sink[v], unit, (Shift){t->bias[v], t->floor[v]}), t->sum + v, t->low + v);
     return 1;
 }
 
@@ -396,7 +389,6 @@ static NOINLINE int across_tile(const Call *c, size_t first, size_t width, int s
         if (!from_output) {
             const V weight = c->what == WEIGHTED ? numbers_of(c->first, first + i, count) : C(1);
             f.factor[v] = quotient_of(weight, t.sum[v], t.low[v]);
-            f.factor[v].scale = SELECT(LE(t.sum[v], C(0)), C(0), f.factor[v].scale); /* a row without any entry is 0 */
         }
         apart |= !from_output && has_small_factor(SELECT(FIRST(count), f.factor[v].scale, C(1)));
         if (!is_backward(c->what)) continue;
@@ -430,8 +422,7 @@ static NOINLINE int across_tile(const Call *c, size_t first, size_t width, int s
 
 /* How many of the rows from `row` on make a tile. Of many tiles all but the first start with a whole line. */
 static size_t tile_rows(size_t tile, Operand out, size_t row, size_t rows) {
-    const size_t beyond = (uintptr_t)out.data / sizeof(T) % LINE, before = beyond ? LINE - beyond : 0;
-    const size_t head = row == 0 && rows >= 4 * tile ? before : 0;
+    const size_t head = row == 0 && rows >= 4 * tile ? before_line(out.data) : 0;
     return head ? tile - LINE + head : rows - row < tile ? rows - row : tile;
 }
 

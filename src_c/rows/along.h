@@ -1,5 +1,6 @@
-/* Contiguous rows of more than two vectors. Up to LANES of them, as many as fit a buffer, go together: their sums are
- * accumulated by lanes, folded at once, and the rows are finished. A row that is longer than a buffer goes by itself. */
+/* Rows along memory that are longer than those of flat.h. Up to LANES of them, as many as fit a buffer, go together: their
+ * sums are accumulated by lanes and folded at once, and the rows are finished. A row that is longer than a buffer goes by
+ * itself. */
 
 /* Sums by lanes. Of log_softmax and its like: the sum of all but the largest entry of each lane, and these, of two vectors
  * side by side; at last `max` is the largest of both, and `top` its exponential. */
@@ -28,7 +29,7 @@ static ALWAYS_INLINE V zero_where(int none, M m, V a) { return none ? SELECT(m, 
 /* Two vectors of a row, from entry i on; the last two may be partial. */
 static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int whole, Span row, size_t i, Scale s, Shift by,
                                    V *seen, Lanes *a, V *dot) {
-    const int counted = masked || !whole, lesser = what == LESSER || what == LESSER_OF_NEGATIVE;
+    const int counted = masked || !whole, lesser = what >= LESSER;
     V v[2];
     M counts[2];
     for (size_t k = 0; k < 2; k++, i += LANES) {
@@ -71,7 +72,7 @@ static ALWAYS_INLINE void pair_ahead(const T *p, size_t ahead) {
 /* A row; 0 where it is not moderate. */
 static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row, Scale s, Shift by, Stream *stream,
                                  Lanes *lanes) {
-    const int lesser = what == LESSER || what == LESSER_OF_NEGATIVE, to_memory = row.e && row.n > ROW_CHUNK;
+    const int lesser = what >= LESSER;
     Lanes a = {C(0), C(0), {NOTHING, NOTHING}, NOTHING, C(0)};
     V seen = C(0), dot[2] = {C(0), C(0)}, dot_carry = C(0);
     size_t i = 0;
@@ -82,8 +83,6 @@ static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row,
         for (; i < end; i += PAIR) {
             pair_ahead(row.x + i, row.ahead);
             if (what == ALL_AND_DOT) pair_ahead(row.grad + i, row.ahead);
-            if (to_memory)
-                for (size_t k = 0; k < PAIR; k += LINE) PREFETCH_TO_WRITE(row.e + i + AHEAD + k);
             add_pair(moderately, masked, what, 1, row, i, s, by, &seen, &a, dot);
             stream_some(stream, PAIR);
         }
@@ -191,12 +190,11 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
         b->bias[i] = (T)ROUNDER;
         if (c->sink.data && !(ABS_OF(sink_of(c, first + i)) < MODERATE_POWER * LN2)) b->done = b->count;
     }
-    if (over || b->done || *c->wide)
+    if (over || b->done)
         b->done = 0;
     else
         add_moderately(what, c, b, stream);
     b->apart = b->done < b->count;
-    *c->wide = b->apart && !over ? 8 : *c->wide - (*c->wide > 0);
     for (size_t i = b->done; i < b->count; i++) {
         Span row = b->row[i];
         T max = row_maximum(row, sign), largest = max * (T)ABS_OF(c->scale), parts[2][LANES];
@@ -223,13 +221,12 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
 }
 
 /* The sums of a batch in two parts, and the largest exponentials and entries where they are left out */
-static NOINLINE void fold_batch(int what, int alone, Rows *b, V *sum, V *low, V *top, V *max) {
+static NOINLINE void fold_batch(int what, int alone, Rows *b, V *sum, V *low, V *max) {
     if (alone) { /* a fold would take longer */
-        T rest, largest = 0;
+        T rest;
         *sum = C(what < LESSER ? total_parts(b->sum[0], b->carry[0], &rest)
-                               : rest_in_parts(b->top[0], b->sum[0], b->carry[0], &rest, &largest));
+                               : rest_in_parts(b->top[0], b->sum[0], b->carry[0], &rest));
         *low = C(rest);
-        if (what >= LESSER) *top = C(largest);
         if (what >= LESSER) *max = C(LARGEST_LANE(b->max[0]));
         return;
     }
@@ -238,7 +235,7 @@ static NOINLINE void fold_batch(int what, int alone, Rows *b, V *sum, V *low, V 
         *sum = sums_in_parts(0, 0, 1, b->sum, b->carry, low);
         return;
     }
-    *sum = sums_of_rest(0, 0, 1, b->top, b->sum, b->carry, low, top);
+    *sum = sums_of_rest(0, 0, 1, b->top, b->sum, b->carry, low);
     *max = maxima_of(0, 0, b->max);
 }
 
@@ -253,7 +250,6 @@ typedef struct {
     const Span *row;
     T *const *to;
     size_t first, count;
-    Stream *stream;
 } Results;
 
 static ALWAYS_INLINE void multiply_by(int apart, Results r, const Finish *f) {
@@ -340,9 +336,8 @@ static ALWAYS_INLINE void gradients_by(int log, int from, int masked, const T *x
                                        V mean) {
     const Scale unit = scale_by(1);
     size_t i = 0;
-    for (; i + LANES <= row.n; i += LANES) {
+    for (; i + LANES <= row.n; i += LANES)
         gradient_vector(log, from, masked, 1, x + i, row.grad + i, row.mask + i, to + i, LANES, inverse, scale, mean, unit);
-    }
     if (i < row.n)
         gradient_vector(log, from, masked, 0, x + i, row.grad + i, row.mask + i, to + i, row.n - i, inverse, scale, mean, unit);
 }
@@ -383,9 +378,11 @@ static void copy_strided(Entries e, Row grad, T *room, T *grads, char *bytes, Sp
     if (e.mask && e.mask_step != 1) row->mask = bytes;
 }
 
+static inline size_t whole_pairs(size_t n) { return (n + PAIR - 1) / PAIR * PAIR; }
+
 /* Where rows are read from, and where their exponentials go. A row that is not contiguous is copied. */
 static void place_rows(const Call *c, Buffers *f, size_t first, Rows *b, Stream *stream) {
-    const size_t pitch = (c->n + PAIR - 1) / PAIR * PAIR;
+    const size_t pitch = whole_pairs(c->n);
     const int keeps = c->what == SOFTMAX || c->what == WEIGHTED || (c->what == LOSS && c->out.data);
     const int fits = c->n <= ROW_CHUNK, in_out = keeps && !fits && c->n < LONG_ROW && !stream, graded = is_backward(c->what);
     for (size_t i = 0; i < b->count; i++) {
@@ -415,7 +412,7 @@ static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t fi
         if (part.mask) part.mask += start;
         if (c->what != LOG_SOFTMAX)
             add_row_by(ALL, c, part, (Shift){C(b->bias[i]), C(b->floor[i])}, stream, &lanes);
-        finish_entries(c, (Results){&part, &to, i, 1, stream}, by);
+        finish_entries(c, (Results){&part, &to, i, 1}, by);
         if (stream) stream_put(stream, out + start, part.n);
     }
 }
@@ -431,14 +428,14 @@ static void finish_batch(const Call *c, Buffers *f, const Rows *b, size_t first,
         if (chunks)
             finish_by_chunks(c, f, b, first, i, by, stream);
         else if (!direct)
-            finish_entries(c, (Results){b->row + i, to + i, i, 1, NULL}, by);
+            finish_entries(c, (Results){b->row + i, to + i, i, 1}, by);
         if (!direct) {
             const Row out = row_of(c->out, first + i);
             for (size_t j = 0; j < b->row[i].n; j++) out.at[(ptrdiff_t)j * out.step] = to[i][j];
             fill_entries(out.at, out.step, b->row[i].n, c->n, masked);
         }
     }
-    if (direct && !chunks) finish_entries(c, (Results){b->row, to, 0, b->count, stream}, by);
+    if (direct && !chunks) finish_entries(c, (Results){b->row, to, 0, b->count}, by);
     for (size_t i = 0; i < b->count && direct; i++)
         fill_entries(chunks ? entry_at(c->out, first + i) : to[i], 1, b->row[i].n, c->n, masked);
     if (stream && !chunks) stream_put(stream, entry_at(c->out, first), b->count * c->n);
@@ -492,13 +489,11 @@ static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
 }
 
 /* The sums of a batch in two parts, with the sinks. 0 where a row is left to exact_row. */
-static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream *stream, V *sum, V *low, V *top, V *max) {
+static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream *stream, V *sum, V *low, V *max) {
     if (!add_batch(what, c, first, b, stream)) return 0;
-    fold_batch(what, c->n > ROW_CHUNK, b, sum, low, top, max);
+    fold_batch(what, c->n > ROW_CHUNK, b, sum, low, max);
     if (!c->sink.data) return 1;
-    const V e = exp_by(sinks_of(c, first, b->count), scale_by(1), (Shift){LOAD(b->bias), LOAD(b->floor)}), all = *sum + e;
-    *low = *low - sum_excess(*sum, e, all);
-    *sum = all;
+    add_sinks(exp_by(sinks_of(c, first, b->count), scale_by(1), (Shift){LOAD(b->bias), LOAD(b->floor)}), sum, low);
     return 1;
 }
 
@@ -506,13 +501,13 @@ static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream 
 static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t count, Stream *stream) {
     Rows b;
     Finish by = {.apart = 0};
-    V sum = C(1), rest, top, max, mean = C(0), weight = C(1);
+    V sum = C(1), rest, max, mean = C(0), weight = C(1);
     Factor factor = {C(1), C(0), C(0)};
     b.count = count;
     place_rows(c, f, first, &b, stream);
     for (size_t i = 0; i < LANES; i++) b.bias[i] = b.floor[i] = 0;
     if (needs_rest(c->what)) {
-        if (!sums_of_batch(c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER, c, first, &b, stream, &sum, &rest, &top, &max)) return 0;
+        if (!sums_of_batch(c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER, c, first, &b, stream, &sum, &rest, &max)) return 0;
         STORE(by.log, log_of_rest(sum, rest, max, c->size, (Shift){LOAD(b.bias), C(0)}));
         STORE(by.max, max);
         for (size_t i = 0; i < count && c->what == LOGSUMEXP; i++)
@@ -522,10 +517,9 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
         if (c->what == WEIGHTED) weight = numbers_of(c->first, first, count);
         for (size_t i = 0; i < count && c->what == WEIGHTED; i++)
             if (!is_ordinary(*entry_at(c->first, first + i))) return 0;
-        if (!sums_of_batch(c->what == SOFTMAX_BACKWARD ? ALL_AND_DOT : ALL, c, first, &b, stream, &sum, &rest, NULL, NULL))
+        if (!sums_of_batch(c->what == SOFTMAX_BACKWARD ? ALL_AND_DOT : ALL, c, first, &b, stream, &sum, &rest, NULL))
             return 0;
         factor = quotient_of(weight, sum, rest);
-        factor.scale = SELECT(LE(sum, C(0)), C(0), factor.scale); /* a row without any entry is 0 */
         by.apart = !is_backward(c->what) && (b.apart || has_small_factor(SELECT(FIRST(count), factor.scale, C(1))));
     }
     if (is_backward(c->what) && !means_of(c, &b, sum, &mean)) return 0;
@@ -539,11 +533,9 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
 
 /* How many rows go together: as many as the buffers hold; or as L1, where they are only read */
 static size_t rows_together(const Call *c, int streaming) {
-    const size_t pitch = (c->n + PAIR - 1) / PAIR * PAIR;
     const int reads = c->what == LOG_SOFTMAX || c->what == LOGSUMEXP, graded = is_backward(c->what);
-    const int copied = c->x.inner != sizeof(T) || (graded && c->first.inner != sizeof(T)) || (c->mask.data && c->mask.inner > 1) ||
-                       c->mask.inner < 0;
-    const size_t room = (copied || streaming ? 1 : reads ? 4 : 2) * (size_t)ROOM, fit = c->n <= ROW_CHUNK ? room / pitch : 1;
+    const int copied = c->x.inner != sizeof(T) || (graded && c->first.inner != sizeof(T)) || !has_whole_mask(c);
+    const size_t room = (copied || streaming ? 1 : reads ? 4 : 2) * (size_t)ROOM, fit = c->n <= ROW_CHUNK ? room / whole_pairs(c->n) : 1;
     return fit < LANES ? fit : LANES;
 }
 

@@ -23,7 +23,6 @@ typedef struct {
     double scale;
     Scale s, size; /* of the scale, and of its size */
     int is_large; /* whether the arrays of the whole call leave the caches */
-    int *wide; /* how many batches go by K at once, since one before was not moderate */
 } Call;
 
 /* A row as it is read: the entries from `n` on are masked, and those whose byte in the mask is 0. */
@@ -50,6 +49,9 @@ static inline Entries entries_of(const Call *c, size_t row) {
     }
     return e;
 }
+
+/* Whether the mask of a row is contiguous bytes, or one for all entries */
+static inline int has_whole_mask(const Call *c) { return !c->mask.data || c->mask.inner == 0 || c->mask.inner == 1; }
 
 static inline double sink_of(const Call *c, size_t row) {
     return c->sink.data ? NUMBER_AT(double, c->sink, row) : -HUGE_VAL;

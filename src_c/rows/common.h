@@ -19,6 +19,9 @@ static inline Row row_of(Operand a, size_t row) {
 enum { ROOM = 8192 / sizeof(T) }; /* entries of a buffer. All buffers of a call fit a thread of 128 KiB of stack. */
 enum { ROW_CHUNK = 1024, PAIR = 2 * LANES, LINE = 64 / sizeof(T) };
 
+/* How many entries stand before the first whole line of memory */
+static inline size_t before_line(const void *p) { return (LINE - (uintptr_t)p / sizeof(T) % LINE) % LINE; }
+
 #define NOTHING C(-HUGE_VAL)
 #define ABS_OF(a) ((a) < 0 ? -(a) : (a))
 #define LN2 0.6931471805599453
@@ -82,6 +85,13 @@ static inline V add_exactly(V s, V term, V *carry) {
     const V next = s + term;
     *carry = *carry + sum_excess(s, term, next);
     return next;
+}
+
+/* The exponentials of sinks join the sums of their rows. */
+static inline void add_sinks(V sinks, V *sum, V *low) {
+    const V all = *sum + sinks;
+    *low = *low - sum_excess(*sum, sinks, all);
+    *sum = all;
 }
 
 /* The lesser of an entry and the largest before it, which then is the greater. NaN becomes the lesser. */

@@ -129,7 +129,7 @@ typedef struct {
 #define LOW_FACTORS 0
 #endif
 
-/* weight / (sum + sum_low) */
+/* weight / (sum + sum_low), and 0 for a row without any entry, whose sum is 0 */
 static inline Factor quotient_of(V weight, V sum, V sum_low) {
 #ifdef HAVE_FMA
     const V inverse = C(1) / sum; /* one division, which takes as long as 10 multiplications */
@@ -138,7 +138,7 @@ static inline Factor quotient_of(V weight, V sum, V sum_low) {
     const M is_finite = LT(ABS(low), ABS(f.scale)); /* or low is NaN */
     const V rounded = f.scale + low;
     f.low = SELECT(is_finite, (f.scale - rounded) + low, C(0));
-    f.scale = SELECT(is_finite, rounded, f.scale);
+    f.scale = SELECT(LE(sum, C(0)), C(0), SELECT(is_finite, rounded, f.scale));
     return f;
 #else /* in double: with the roundings of the sum and of the quotient, entries were off by up to 5.1 ULP */
     T over[LANES], parts[2][LANES];
@@ -147,7 +147,7 @@ static inline Factor quotient_of(V weight, V sum, V sum_low) {
     STORE(parts[1], sum_low);
     for (int i = 0; i < LANES; i += f64_lanes)
         STORE_DOUBLES(over + i, LOAD_DOUBLES(over + i) / (LOAD_DOUBLES(parts[0] + i) + LOAD_DOUBLES(parts[1] + i)));
-    return (Factor){LOAD(over), C(0), C(0)};
+    return (Factor){SELECT(LE(sum, C(0)), C(0), LOAD(over)), C(0), C(0)};
 #endif
 }
 

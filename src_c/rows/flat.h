@@ -30,41 +30,40 @@ static void number_rows(int32_t *row, size_t n) {
  * not negative, or of all but a largest, with what rounding takes off. */
 enum { SUM, DOT, LARGEST, TOTAL, REST };
 
-static ALWAYS_INLINE V reduced(int what, int folds, int odd, int has_two, V *r, V *rest, V *carry, V *low, V *top) {
+static ALWAYS_INLINE V reduced(int what, int folds, int odd, int has_two, V *r, V *rest, V *carry, V *low) {
     if (what == LARGEST) return maxima_of(folds, odd, r);
     if (what == TOTAL) return sums_in_parts(folds, odd, has_two, r, carry, low);
-    if (what == REST) return sums_of_rest(folds, odd, has_two, r, rest, carry, low, top);
+    if (what == REST) return sums_of_rest(folds, odd, has_two, r, rest, carry, low);
     return sums_of(folds, odd, r);
 }
 
-/* Where these go: the number of each row; of sums of exponentials, what rounding takes off; and the largest of a rest */
+/* Where these go: the number of each row; and of sums of exponentials, what rounding takes off */
 typedef struct {
-    T *result, *low, *top;
+    T *result, *low;
 } Reduced;
 
-static ALWAYS_INLINE void put_reduced(int what, Reduced to, size_t at, V result, V low, V top) {
+static ALWAYS_INLINE void put_reduced(int what, Reduced to, size_t at, V result, V low) {
     STORE(to.result + at, result);
     if (what >= TOTAL) STORE(to.low + at, low);
-    if (what == REST) STORE(to.top + at, top);
 }
 
 #ifdef TURNS
-static ALWAYS_INLINE V turned_rows(int what, int folds, int odd, const T *p, const T *q, V *low, V *top) {
+static ALWAYS_INLINE V turned_rows(int what, int folds, int odd, const T *p, const T *q, V *low) {
     V r[TURNED], rest[TURNED], carry[TURNED];
     carry[0] = C(0); /* of 2 entries, which meet at once */
     UNROLLED for (int i = 0; i < odd << folds; i++) {
         r[i] = LOAD(p + LANES * i);
         if (what == DOT) r[i] = r[i] * LOAD(q + LANES * i);
     }
-    return reduced(what, folds, odd, 0, r, rest, carry, low, top);
+    return reduced(what, folds, odd, 0, r, rest, carry, low);
 }
 
 /* The constants of a turn stay in registers while it goes through all groups. */
 static ALWAYS_INLINE void turned(int what, int folds, int odd, const T *p, const T *q, Group g, Reduced to) {
     for (size_t at = 0; at < g.rows; at += LANES, p += g.n * LANES, q += g.n * LANES) {
-        V low = C(0), top = C(0);
-        const V all = turned_rows(what, folds, odd, p, q, &low, &top);
-        put_reduced(what, to, at, all, low, top);
+        V low = C(0);
+        const V all = turned_rows(what, folds, odd, p, q, &low);
+        put_reduced(what, to, at, all, low);
     }
 }
 
@@ -117,7 +116,7 @@ static ALWAYS_INLINE void add_vectors(int what, const T *p, const T *q, size_t n
 
 /* `count` rows of up to LANES, each of one vector or of several, the last of which may be partial. The pointers walk from
  * row to row: GCC would keep the addresses by index in memory. */
-static ALWAYS_INLINE V short_rows(int what, int several, const T *p, const T *q, size_t n, size_t count, V *low, V *top) {
+static ALWAYS_INLINE V short_rows(int what, int several, const T *p, const T *q, size_t n, size_t count, V *low) {
     const V fill = what == LARGEST ? NOTHING : C(0);
     V r[LANES], rest[LANES], carry[LANES];
     for (size_t i = count; i < LANES; i++) r[i] = rest[i] = carry[i] = C(0);
@@ -131,37 +130,37 @@ static ALWAYS_INLINE V short_rows(int what, int several, const T *p, const T *q,
             if (what == DOT) r[i] = r[i] * LOAD_SOME(q, n, fill);
             carry[i] = rest[i] = C(0);
         }
-    return reduced(what, 0, 0, several, r, rest, carry, low, top);
+    return reduced(what, 0, 0, several, r, rest, carry, low);
 }
 
 static ALWAYS_INLINE void reduce_rows(int what, const T *p, const T *q, Group g, Reduced to) {
     if (is_turned(g.n) && turn_rows(what, p, q, g, to)) return;
     for (size_t at = 0; at < g.rows; at += LANES, p += g.n * LANES, q += g.n * LANES) {
         const size_t left = g.rows - at < LANES ? g.rows - at : LANES;
-        V all, low = C(0), top = C(0);
+        V all, low = C(0);
         if (g.n > LANES && left == LANES)
-            all = short_rows(what, 1, p, q, g.n, LANES, &low, &top);
+            all = short_rows(what, 1, p, q, g.n, LANES, &low);
         else if (g.n > LANES)
-            all = short_rows(what, 1, p, q, g.n, left, &low, &top);
+            all = short_rows(what, 1, p, q, g.n, left, &low);
         else if (left == LANES)
-            all = short_rows(what, 0, p, q, g.n, LANES, &low, &top);
+            all = short_rows(what, 0, p, q, g.n, LANES, &low);
         else
-            all = short_rows(what, 0, p, q, g.n, left, &low, &top);
-        put_reduced(what, to, at, all, low, top);
+            all = short_rows(what, 0, p, q, g.n, left, &low);
+        put_reduced(what, to, at, all, low);
     }
 }
-static NOINLINE void row_sums(const T *p, Group g, T *result) { reduce_rows(SUM, p, p, g, (Reduced){result, NULL, NULL}); }
+static NOINLINE void row_sums(const T *p, Group g, T *result) { reduce_rows(SUM, p, p, g, (Reduced){result, NULL}); }
 static NOINLINE void row_dots(const T *p, const T *q, Group g, T *result) {
-    reduce_rows(DOT, p, q, g, (Reduced){result, NULL, NULL});
+    reduce_rows(DOT, p, q, g, (Reduced){result, NULL});
 }
 static NOINLINE void row_maxima(const T *p, Group g, T *result) {
-    reduce_rows(LARGEST, p, p, g, (Reduced){result, NULL, NULL});
+    reduce_rows(LARGEST, p, p, g, (Reduced){result, NULL});
 }
 static NOINLINE void row_totals(const T *p, Group g, T *result, T *low) {
-    reduce_rows(TOTAL, p, p, g, (Reduced){result, low, NULL});
+    reduce_rows(TOTAL, p, p, g, (Reduced){result, low});
 }
-static NOINLINE void row_rests(const T *p, Group g, T *result, T *low, T *top) {
-    reduce_rows(REST, p, p, g, (Reduced){result, low, top});
+static NOINLINE void row_rests(const T *p, Group g, T *result, T *low) {
+    reduce_rows(REST, p, p, g, (Reduced){result, low});
 }
 
 /* A batch on its way: x, or the scaled x with its sign and -inf where it is masked; the exponentials; how they were taken;
@@ -249,14 +248,14 @@ static NOINLINE void flat_exps_by(int far, const Batch *b, Scale s) {
 /* Take the exponentials of a batch, and find the maxima where they are needed. 0 where a row is left to exact_row. */
 static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
     const Scale unit = scale_by(1);
-    int moderate = 1, far_rows = 0;
+    int far_rows = 0;
     V seen = C(0);
     for (size_t r = 0; r < b->g.rows && c->sink.data; r += LANES) {
         V e = LOAD(b->sink + r);
         exps(1, 1, &e, unit, no_shift(), &seen);
         STORE(b->top + r, e);
     }
-    moderate = is_moderate(seen) && flat_moderate(b, c->s, stream);
+    const int moderate = is_moderate(seen) && flat_moderate(b, c->s, stream);
     b->apart = !moderate;
     if (moderate && !needs_rest(c->what)) return 1;
     b->x = settle_entries(b, b->x, c->scale < 0 ? -1 : 1, (T)-HUGE_VAL, settled);
@@ -278,7 +277,7 @@ static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
     return 1;
 }
 
-/* e times weight / sum, by rows. A row without any entry is 0. */
+/* e times weight / sum, by rows */
 static ALWAYS_INLINE void multiply_by_rows(int apart, const T *e, T *out, Group g, const T *restrict scale,
                                            const T *restrict low, const T *restrict power) {
     for (size_t i = 0, at = 0; i < g.entries; at += LANES)
@@ -309,14 +308,9 @@ static NOINLINE void divide_flat(const Call *c, const Batch *b, T *out, const T 
     STORE(scale, C(0)); /* GCC cannot know that there is a row */
     for (size_t r = 0; r < rows; r += LANES) {
         V sum = LOAD(b->sum + r), rest = LOAD(b->low + r), over = C(1);
-        if (sunk) {
-            const V e = LOAD(b->top + r), all = sum + e;
-            rest = rest - sum_excess(sum, e, all);
-            sum = all;
-        }
+        if (sunk) add_sinks(LOAD(b->top + r), &sum, &rest);
         if (weight) over = LOAD_SOME(weight + r, rows - r, C(0));
-        Factor f = quotient_of(over, sum, rest);
-        if (masked) f.scale = SELECT(LE(sum, C(0)), C(0), f.scale);
+        const Factor f = quotient_of(over, sum, rest);
         const V counted = r + LANES <= rows ? f.scale : SELECT(FIRST(rows - r), f.scale, C(1));
         if (masked) wrong = wrong + (counted - counted);
         least = MIN(factor_size(counted), least);
@@ -393,6 +387,19 @@ static void scatter_rows(const Call *c, size_t row, size_t count, const T *from)
     }
 }
 
+/* Where the results of dense rows go first, and from there to where they belong */
+static T *flat_results(const Call *c, Buffers *f, size_t row, size_t count, const Stream *stream) {
+    const int direct = c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
+    return stream ? stream_room(stream) : direct ? entry_at(c->out, row) : f->out;
+}
+static void put_flat(const Call *c, size_t row, size_t count, const T *from, Stream *stream) {
+    T *const to = entry_at(c->out, row);
+    if (stream)
+        stream_put(stream, to, count * c->n);
+    else if (from != to)
+        scatter_rows(c, row, count, from);
+}
+
 /* The bytes of the mask and the limit, dense; NULL where no entry is masked */
 static const char *dense_mask(const Call *c, size_t row, Group g, Buffers *f) {
     char *buffer = f->mask;
@@ -448,8 +455,7 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, Batch *b, size_t row, 
     b->x = dense_rows(c->x, row, b->g, c->n, f->x);
     if (is_from_output(c->what)) b->x = settle_entries(b, b->x, 1, is_log(c->what) ? (T)-HUGE_VAL : 0, f->x);
     b->e = f->flat_e;
-    const int direct = c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
-    T *const to = entry_at(c->out, row), *out = stream ? stream_room(stream) : direct ? to : f->out;
+    T *const out = flat_results(c, f, row, count, stream);
     ALIGNED T log[SHORT_ROWS];
     for (size_t r = 0; r < count && c->sink.data; r += LANES) {
         const size_t left = count - r < LANES ? count - r : LANES;
@@ -467,7 +473,7 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, Batch *b, size_t row, 
             row_totals(b->e, b->g, b->sum, b->low);
             divide_flat(c, b, out, weight);
         } else {
-            row_rests(b->e, b->g, b->sum, b->low, b->top);
+            row_rests(b->e, b->g, b->sum, b->low);
             for (size_t r = 0; r < count; r += LANES) {
                 const Shift by = {LOAD(b->bias + r), C(0)};
                 const V top = LOAD(b->max + r) - LOAD(b->shift + r);
@@ -478,17 +484,14 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, Batch *b, size_t row, 
     if (c->what == LOG_SOFTMAX) subtract_flat(c, b, out, log);
     if (c->what == LOGSUMEXP)
         for (size_t r = 0; r < count; r++) put_logsumexp(c, row + r, b->max[r], log[r]);
-    else if (stream)
-        stream_put(stream, to, count * c->n);
-    else if (out != to)
-        scatter_rows(c, row, count, out);
+    else
+        put_flat(c, row, count, out, stream);
     return 1;
 }
 
 static NOINLINE void flat_rows(const Call *c, Buffers *f, Stream *stream) {
     Batch b;
-    const size_t fit = ROOM / (c->n * LANES) * LANES, most = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
-    const size_t batch = stream && is_from_output(c->what) && most > 2 * LANES ? 2 * LANES : most;
+    const size_t fit = ROOM / (c->n * LANES) * LANES, batch = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
     number_rows(f->row_of, c->n);
     for (size_t row = 0, count; row < c->rows; row += count) {
         const size_t left = c->rows - row;

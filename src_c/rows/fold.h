@@ -65,16 +65,16 @@ static inline int is_turned(size_t n) { return (void)n, 0; }
 
 enum { SUMS, MAXIMA, PARTS, RESTS };
 
-/* The sum of the lanes of `rest` less the carries, and of all lanes of `most` but a largest, which is `top` */
-static T rest_in_parts(V most, V rest, V carry, T *low, T *top) {
+/* The sum of the lanes of `rest` less the carries, and of all lanes of `most` but a largest */
+static T rest_in_parts(V most, V rest, V carry, T *low) {
     T e[LANES];
     int first = 0;
     STORE(e, most);
     for (int k = 1; k < LANES; k++) first = e[k] > e[first] ? k : first;
-    *top = e[first];
+    const T top = e[first];
     e[first] = 0;
     const V sum = add_exactly(rest, LOAD(e), &carry);
-    return total_parts(sum, carry, low) + (*top - *top); /* NaN if the largest is */
+    return total_parts(sum, carry, low) + (top - top); /* NaN if the largest is */
 }
 
 #ifdef HAVE_FOLDS
@@ -175,9 +175,9 @@ static ALWAYS_INLINE V sums_in_parts(int folds, int odd, int has_carry, V *r, V 
 }
 
 /* The sums of `rest` and, but for a largest one, of the lanes of `most`, with all that this rounds off: none is negative.
- * `carry` is of the rest already, unless there is none. `top` becomes the largest. */
-static ALWAYS_INLINE V sums_of_rest(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low, V *top) {
-    *top = fold(RESTS, has_rest, folds, odd, most, rest, carry);
+ * `carry` is of the rest already, unless there is none. */
+static ALWAYS_INLINE V sums_of_rest(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low) {
+    fold(RESTS, has_rest, folds, odd, most, rest, carry);
     const V all = in_order(folds, odd, rest[0]), off = in_order(folds, odd, carry[0]);
     const V rounded = all - off;
     *low = (all - rounded) - off;
@@ -206,15 +206,14 @@ static inline V sums_in_parts(int folds, int odd, int has_carry, const V *rows, 
     return LOAD(a);
 }
 
-static inline V sums_of_rest(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low, V *top) {
-    T a[LANES], b[LANES], largest[LANES];
+static inline V sums_of_rest(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low) {
+    T a[LANES], b[LANES];
     (void)folds, (void)odd;
     for (int i = 0; i < LANES; i++) {
         const V sum = has_rest ? rest[i] : C(0), lost = has_rest ? carry[i] : C(0);
-        a[i] = rest_in_parts(most[i], sum, lost, b + i, largest + i);
+        a[i] = rest_in_parts(most[i], sum, lost, b + i);
     }
     *low = LOAD(b);
-    *top = LOAD(largest);
     return LOAD(a);
 }
 #endif

@@ -52,7 +52,6 @@ static void run_call(const Call *c) {
     const int along = read_along && (reduces || c->out.inner == sizeof(T));
     const int across = c->x.outer == sizeof(T) && (!c->first.data || c->first.outer == sizeof(T)) &&
                        (reduces || c->out.outer == sizeof(T));
-    const int whole_mask = !c->mask.data || c->mask.inner == 0 || c->mask.inner == 1;
     const double size = ABS_OF(c->scale);
     const int streaming = (along || across) && is_streamed(c, along, c->rows);
     if (c->n == 0 && !c->sink.data)
@@ -63,7 +62,7 @@ static void run_call(const Call *c) {
         exact_rows(c);
     else if (across && !along && c->n < (size_t)1 << 24) /* limits are exact as floats */
         across_rows(c, streaming);
-    else if (c->n <= ROW_CHUNK || (along && whole_mask))
+    else if (c->n <= ROW_CHUNK || (along && has_whole_mask(c)))
         buffered_rows(c, along && streaming);
     else
         exact_rows(c);
@@ -77,8 +76,7 @@ static void family_rows(int what, int optioned, char **args, const intptr_t *dim
     const int arrays = what < WEIGHTED ? 1 : 2, operands = arrays + (optioned ? 5 : 1);
     const FloatState callers = enter_default_state();
     const intptr_t *inner = steps + operands;
-    int wide = 0;
-    Call c = {.what = what, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1, .wide = &wide};
+    Call c = {.what = what, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1};
     Operand scale = {NULL, 0, 0};
     int k = 0;
     if (arrays == 2) c.first = (Operand){args[k], steps[k], what == WEIGHTED ? 0 : *inner++}, k++;

@@ -179,7 +179,6 @@ static NOINLINE int flat_losses(Losses *a, Buffers *f, size_t row, size_t count,
         Terms t = {0};
         STORE(t.mine, SELECT(FIRST(some), LOAD(b->top + r), C(1)));
         STORE(t.others, LOAD(b->sum + r));
-        STORE(t.x, C(0));
         if (find_losses(&t, C(0), C(1))) {
             read_logits(a, row + r, index + r, some, t.x);
             if (!has_maxima) row_maxima(b->x, b->g, b->max);
@@ -197,13 +196,9 @@ static NOINLINE int flat_losses(Losses *a, Buffers *f, size_t row, size_t count,
     }
     if (!writing) return 1;
     if (apart) powers_apart(scale, low, power, count);
-    const int direct = c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
-    T *const to = entry_at(c->out, row), *out = stream ? stream_room(stream) : direct ? to : f->out;
+    T *const out = flat_results(c, f, row, count, stream);
     multiply_flat(apart, b->e, out, b->g, scale, low, power);
-    if (stream)
-        stream_put(stream, to, count * c->n);
-    else if (out != to)
-        scatter_rows(c, row, count, out);
+    put_flat(c, row, count, out, stream);
     return 1;
 }
 
@@ -216,7 +211,7 @@ static NOINLINE int along_losses(Losses *a, Buffers *f, size_t row, size_t count
     place_rows(c, f, row, &b, stream);
     for (size_t i = 0; i < count; i++) b.row[i].target = (size_t)index[i];
     read_logits(a, row, index, count, t.x);
-    if (!sums_of_batch(BUT_ONE, c, row, &b, stream, &others, &low, NULL, NULL)) return 0;
+    if (!sums_of_batch(BUT_ONE, c, row, &b, stream, &others, &low, NULL)) return 0;
     const Shift by_k = {LOAD(b.bias), LOAD(b.floor)};
     STORE(t.mine, SELECT(FIRST(count), exp_by(LOAD(t.x) - LOAD(b.shift), c->s, by_k), C(1)));
     STORE(t.others, others);
@@ -356,10 +351,10 @@ static int loss_rows(int distribution, int with_loss, int graded, char **args, c
     const FloatState callers = enter_default_state();
     const int operands = graded + 3 + with_loss + graded;
     const intptr_t *inner = steps + operands;
-    int wide = 0, k = 0;
+    int k = 0;
     Losses a = {.distribution = distribution, .all_rows = all_rows};
     Call *c = &a.c;
-    *c = (Call){.what = LOSS, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1, .wide = &wide};
+    *c = (Call){.what = LOSS, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1};
     c->s = c->size = scale_by(1);
     c->is_large = is_large(all_rows, c->n);
     if (graded) c->first = (Operand){args[k], steps[k], 0}, k++;

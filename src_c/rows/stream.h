@@ -42,8 +42,8 @@ static NOINLINE void stream_put(Stream *s, T *to, size_t count) {
         s->waiting = 0;
     }
     stream_waiting(s);
-    const size_t beyond = (uintptr_t)to / sizeof(T) % LINE, before = beyond ? LINE - beyond : 0;
-    const size_t head = before < count ? before : count, whole = (count - head) / LINE * LINE, last = count - head - whole;
+    const size_t before = before_line(to), head = before < count ? before : count;
+    const size_t whole = (count - head) / LINE * LINE, last = count - head - whole;
     memcpy(to, from, head * sizeof(T));
     s->from = from + head;
     s->to = to + head;
