@@ -36,15 +36,15 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* The same of a loss, for some of the rows of a call, which has `all_rows`. It returns 1 if a target was not an index in
- * range. */
-typedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows);
+/* The loop of a loss, for some of the rows of a call, which has `all_rows`. It returns 1 if a target was not an index in range. */
+typedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data, size_t all_rows);
 
 /* One function along an axis, with the signature of its gufunc. It is the `data` of its loop. In a signature "f" is the float
  * of the loop, "d" a double, "q" an int64 and "?" a bool, as in fastact/numpy_backend/evaluators.py. */
 typedef struct {
     const char *name, *signature;
     inner_loop *loop;
+    int what; /* which of the functions of the loop this is */
     loss_part *part; /* NULL where the function is no loss of indices */
 } RowKernel;
 

@@ -219,7 +219,7 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
     n = cnp.PyArray_DIM(<cnp.ndarray>logits, axis)
     in_block, step = (in_all, n * item) if after == 1 else (after, item)
     cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
-    cdef loss_part *part_of_loss = (<const RowKernel *>ufunc.data[which]).part
+    cdef const RowKernel *kernel = <const RowKernel *>ufunc.data[which]
     cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>self.sum).functions[which]
     cdef double[SUMMED] buffer
     cdef double[MAX_PARAMETERS] numbers
@@ -257,7 +257,7 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
                 counts[0] = sum_counts[1] = min(SUMMED, in_block - row)
                 for k in range(operands):
                     at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
-                wrong |= part_of_loss(at, <const intptr_t *>counts, <const intptr_t *>steps, in_all)
+                wrong |= kernel.part(at, <const intptr_t *>counts, <const intptr_t *>steps, kernel, in_all)
                 if sums:
                     sum_loop(sum_at, sum_counts, sum_steps, NULL)
                     total += part

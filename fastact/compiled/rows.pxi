@@ -26,6 +26,7 @@ ctypedef struct RowArray:
 
 ctypedef struct Blocks:
     PyUFuncGenericFunction loop
+    void *data
     int arrays, mask  # how many there are, and which is the mask
     RowArray[MAX_ROW_ARRAYS] array
     cnp.npy_intp blocks
@@ -223,7 +224,8 @@ cdef object rows_in_place(
         if k == each or each == last or cnp.PyArray_DATA(<cnp.ndarray>operands[k]) != cnp.PyArray_DATA(<cnp.ndarray>out):
             return None
 
-    call.loop, call.arrays, call.axes = gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], 0, 0
+    k = 0 if dtype == cnp.NPY_FLOAT32 else 1
+    call.loop, call.data, call.arrays, call.axes = gufunc.functions[k], gufunc.data[k], 0, 0
     call.counts[0], call.counts[1] = bytes_ // (n * item), n
     if masking != NULL and not find_blocks(&call, masking, x, out):
         return None
@@ -327,7 +329,7 @@ cdef void call_blocks(Blocks *call) noexcept nogil:
     for block in range(call.blocks):
         for k in range(call.arrays):
             at[k] = call.array[k].at + block * call.array[k].block
-        call.loop(at, call.counts, call.steps, NULL)
+        call.loop(at, call.counts, call.steps, call.data)
         for k in range(call.axes - 1, -1, -1):  # the mask of the next block
             call.array[call.mask].at += call.mask_steps[k]
             index[k] += 1

@@ -6,6 +6,7 @@ enum {
     SOFTMAX_BACKWARD, LOG_SOFTMAX_BACKWARD, /* grad, x */
     SOFTMAX_FROM_OUTPUT, LOG_SOFTMAX_FROM_OUTPUT, /* grad, y */
     LOSS, /* x: its parts, for loss.h */
+    OPTIONED = 16, /* together with one of the others: scale, sink, limit and mask follow the arrays */
 };
 static inline int is_from_output(int what) { return what == SOFTMAX_FROM_OUTPUT || what == LOG_SOFTMAX_FROM_OUTPUT; }
 static inline int is_backward(int what) { return what >= SOFTMAX_BACKWARD && what < LOSS; }

@@ -72,7 +72,9 @@ static void run_call(const Call *c) {
 }
 
 /* [weight or grad,] x or y, [scale, sink, limit, mask,] -> out */
-static void family_rows(int what, int optioned, char **args, const intptr_t *dimensions, const intptr_t *steps) {
+static void softmax_family_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+    const RowKernel *kernel = data;
+    const int what = kernel->what & ~OPTIONED, optioned = kernel->what != what;
     const int arrays = what < WEIGHTED ? 1 : 2, operands = arrays + (optioned ? 5 : 1);
     const FloatState callers = enter_default_state();
     const intptr_t *inner = steps + operands;
@@ -110,68 +112,4 @@ static void family_rows(int what, int optioned, char **args, const intptr_t *dim
         if (c.mask.data) c.mask.data += c.mask.outer;
     }
     restore_state(callers);
-}
-static void softmax_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(SOFTMAX, 0, args, dimensions, steps);
-}
-static void log_softmax_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOG_SOFTMAX, 0, args, dimensions, steps);
-}
-static void logsumexp_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOGSUMEXP, 0, args, dimensions, steps);
-}
-static void logsumexp_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(WEIGHTED, 0, args, dimensions, steps);
-}
-static void softmax_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(SOFTMAX_BACKWARD, 0, args, dimensions, steps);
-}
-static void softmax_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(SOFTMAX_FROM_OUTPUT, 0, args, dimensions, steps);
-}
-static void log_softmax_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOG_SOFTMAX_BACKWARD, 0, args, dimensions, steps);
-}
-static void log_softmax_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOG_SOFTMAX_FROM_OUTPUT, 0, args, dimensions, steps);
-}
-static void softmax_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(SOFTMAX, 1, args, dimensions, steps);
-}
-static void log_softmax_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOG_SOFTMAX, 1, args, dimensions, steps);
-}
-static void logsumexp_masked_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOGSUMEXP, 1, args, dimensions, steps);
-}
-static void logsumexp_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(WEIGHTED, 1, args, dimensions, steps);
-}
-static void softmax_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(SOFTMAX_BACKWARD, 1, args, dimensions, steps);
-}
-static void softmax_masked_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(SOFTMAX_FROM_OUTPUT, 1, args, dimensions, steps);
-}
-static void log_softmax_masked_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOG_SOFTMAX_BACKWARD, 1, args, dimensions, steps);
-}
-static void log_softmax_masked_backward_from_output_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    family_rows(LOG_SOFTMAX_FROM_OUTPUT, 1, args, dimensions, steps);
 }

@@ -57,6 +57,9 @@ static void loss_exactly(const Logits *l, Target t, double grad, T *loss, const 
     }
 }
 
+/* What a cross entropy gives, and whether its targets are distributions rather than indices */
+enum { WITH_LOSS = 1, WITH_GRADIENT = 2, WITH_BOTH = 3, DISTRIBUTION = 4 };
+
 /* A loss and its gradient: grad, logits, target, label_smoothing -> loss, gradient; those that are not there have no data */
 typedef struct {
     Call c; /* first, x and out are the weight, the logits and the gradient */
@@ -346,8 +349,11 @@ static void index_losses(int way, Losses *a) {
 }
 
 /* Returns whether a target was not in range. `all_rows` are those of the whole call. */
-static int loss_rows(int distribution, int with_loss, int graded, char **args, const intptr_t *dimensions,
-                     const intptr_t *steps, size_t all_rows) {
+static int cross_entropy_part(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data,
+                              size_t all_rows) {
+    const RowKernel *kernel = data;
+    const int distribution = (kernel->what & DISTRIBUTION) != 0, with_loss = (kernel->what & WITH_LOSS) != 0;
+    const int graded = (kernel->what & WITH_GRADIENT) != 0;
     const FloatState callers = enter_default_state();
     const int operands = graded + 3 + with_loss + graded;
     const intptr_t *inner = steps + operands;
@@ -382,36 +388,7 @@ static int loss_rows(int distribution, int with_loss, int graded, char **args, c
     restore_state(callers);
     return a.wrong;
 }
+
 static void cross_entropy_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    loss_rows(0, 1, 0, args, dimensions, steps, (size_t)dimensions[0]);
-}
-static int cross_entropy_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) {
-    return loss_rows(0, 1, 0, args, dimensions, steps, all_rows);
-}
-static void cross_entropy_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    loss_rows(0, 0, 1, args, dimensions, steps, (size_t)dimensions[0]);
-}
-static int cross_entropy_backward_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) {
-    return loss_rows(0, 0, 1, args, dimensions, steps, all_rows);
-}
-static void cross_entropy_both_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    loss_rows(0, 1, 1, args, dimensions, steps, (size_t)dimensions[0]);
-}
-static int cross_entropy_both_part(char **args, const intptr_t *dimensions, const intptr_t *steps, size_t all_rows) {
-    return loss_rows(0, 1, 1, args, dimensions, steps, all_rows);
-}
-static void cross_entropy_distribution_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    loss_rows(1, 1, 0, args, dimensions, steps, (size_t)dimensions[0]);
-}
-static void cross_entropy_distribution_backward_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    loss_rows(1, 0, 1, args, dimensions, steps, (size_t)dimensions[0]);
-}
-static void cross_entropy_distribution_both_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    (void)data;
-    loss_rows(1, 1, 1, args, dimensions, steps, (size_t)dimensions[0]);
+    cross_entropy_part(args, dimensions, steps, data, (size_t)dimensions[0]);
 }
