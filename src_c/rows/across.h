@@ -353,86 +353,93 @@ static inline int tile_twice(int streaming, Row x, Row out, size_t n, size_t wid
     return FAST && (streaming ? n >= 128 && is_of_lines(out) : n >= 256 && x.at == out.at);
 }
 
-/* A tile; 0 where a row is left to exact_row. Nothing is written then. */
-static NOINLINE int across_tile(const Call *c, size_t first, size_t width, int streamed) {
-    const Row x = row_of(c->x, first), out = c->what == LOGSUMEXP ? (Row){NULL, 0} : row_of(c->out, first);
-    const int streaming = streamed && is_of_lines(out) && !c->mask.data && !c->limit.data, from_output = is_from_output(c->what), log = is_log(c->what);
-    const int twice = tile_twice(streaming, x, out, c->n, width), keeps = (c->what == SOFTMAX || c->what == WEIGHTED) && !twice;
-    const int what = !needs_rest(c->what) ? ALL : c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;
-    Tile t = {.n = c->n, .width = width, .apart = 0, .mask = c->mask};
-    V limit[TILE_VECTORS];
-    if (t.mask.data) t.mask.data += (ptrdiff_t)first * c->mask.outer;
-    if (c->limit.data) t.limit = limit;
+/* How many entries of each row count, as numbers of the lanes */
+static void tile_limits(const Call *c, size_t first, size_t width, V *limit) {
     for (size_t v = 0, i = 0; i < width && c->limit.data; v++, i += LANES) {
         T limits[LANES] = {0};
         for (size_t k = 0; k < LANES && i + k < width; k++) limits[k] = (T)entries_of(c, first + i + k).n;
         limit[v] = LOAD(limits);
     }
-    TileEnd f = {.x = x, .out = out, .exactly = c->scale == (T)c->scale, .s = c->s, .scale = c->s.factor};
-    if (c->what == WEIGHTED)
-        for (size_t i = 0; i < width; i++)
-            if (!is_ordinary(*entry_at(c->first, first + i))) return 0;
-    for (size_t v = 0; v < TILE_VECTORS && from_output; v++) t.sum[v] = C(1);
-    if (!from_output && !take_tile(what, c, first, x, keeps ? out : (Row){NULL, 0}, &t)) return 0;
-    if (is_backward(c->what)) {
-        f.grad = row_of(c->first, first);
-        tile_dots(c->what, x, f.grad, &t, c->s, f.mean);
-    }
-    f.sign = C(c->scale < 0 ? -1 : 1);
-    int apart = t.apart || is_masked(&t);
-    for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
-        const size_t count = width - i < LANES ? width - i : LANES;
+}
+
+/* What the entries of a row are finished with: factors, logarithms and means. 0 where a row is left to exact_row. */
+static int tile_numbers(const Call *c, size_t first, const Tile *t, TileEnd *end, int *apart) {
+    const int from_output = is_from_output(c->what), lowered = from_output && is_log(c->what);
+    for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
+        const size_t count = t->width - i < LANES ? t->width - i : LANES;
         if (needs_rest(c->what)) {
-            f.mean[v] = log_of_rest(t.sum[v], t.low[v], t.max[v], c->size, (Shift){t.bias[v], t.floor[v]});
+            end->mean[v] = log_of_rest(t->sum[v], t->low[v], t->max[v], c->size, (Shift){t->bias[v], t->floor[v]});
             continue;
         }
         if (!from_output) {
             const V weight = c->what == WEIGHTED ? numbers_of(c->first, first + i, count) : C(1);
-            f.factor[v] = quotient_of(weight, t.sum[v], t.low[v]);
+            end->factor[v] = quotient_of(weight, t->sum[v], t->low[v]);
+            *apart |= has_small_factor(SELECT(FIRST(count), end->factor[v].scale, C(1)));
         }
-        apart |= !from_output && has_small_factor(SELECT(FIRST(count), f.factor[v].scale, C(1)));
         if (!is_backward(c->what)) continue;
-        if (c->what == SOFTMAX_BACKWARD) f.mean[v] = f.mean[v] * f.factor[v].scale;
-        f.mean[v] = SELECT(FIRST(count), f.mean[v] * c->s.factor, C(0));
-        if (is_left(log && from_output, f.mean[v])) return 0;
-        if (log && from_output) f.mean[v] = f.mean[v] * C(LOWER);
-    }
-    if (c->what == LOGSUMEXP)
-        for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
-            T max[LANES], logs[LANES];
-            STORE(max, t.max[v] + f.sign * t.shift[v]);
-            STORE(logs, f.mean[v]);
-            for (size_t k = 0; k < LANES && i + k < width; k++) put_logsumexp(c, first + i + k, max[k], logs[k]);
-        }
-    else if (c->what == LOG_SOFTMAX) {
-        f.s = c->size;
-        subtract_tile(streaming, &f, &t);
-    } else if (is_backward(c->what))
-        gradient_tile(c->what, streaming, &f, &t);
-    else {
-        for (size_t v = 0; v * LANES < width && apart; v++) f.factor[v] = power_apart(f.factor[v]);
-        if (keeps) f.x = out;
-        if (keeps)
-            multiply_tile(apart, &f, &t);
-        else
-            multiply_tile_again(apart, streaming, &f, &t);
+        if (c->what == SOFTMAX_BACKWARD) end->mean[v] = end->mean[v] * end->factor[v].scale;
+        end->mean[v] = SELECT(FIRST(count), end->mean[v] * c->s.factor, C(0));
+        if (is_left(lowered, end->mean[v])) return 0;
+        if (lowered) end->mean[v] = end->mean[v] * C(LOWER);
     }
     return 1;
 }
 
-/* How many of the rows from `row` on make a tile. Of many tiles all but the first start with a whole line. */
-static size_t tile_rows(size_t tile, Operand out, size_t row, size_t rows) {
-    const size_t head = row == 0 && rows >= 4 * tile ? before_line(out.data) : 0;
-    return head ? tile - LINE + head : rows - row < tile ? rows - row : tile;
+static void put_tile_logsumexps(const Call *c, size_t first, const Tile *t, const TileEnd *end) {
+    for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
+        T max[LANES], logs[LANES];
+        STORE(max, t->max[v] + end->sign * t->shift[v]);
+        STORE(logs, end->mean[v]);
+        for (size_t k = 0; k < LANES && i + k < t->width; k++) put_logsumexp(c, first + i + k, max[k], logs[k]);
+    }
 }
 
-static NOINLINE void across_rows(const Call *c, int streaming) {
-    const int kept = (c->what == SOFTMAX || c->what == WEIGHTED) && !(FAST && (streaming || c->x.data == c->out.data));
-    const size_t tile = tile_width(kept, is_large(2 * c->rows, c->n), c->n);
-    for (size_t row = 0, width; row < c->rows; row += width) {
-        width = tile_rows(tile, c->out, row, c->rows);
-        if (across_tile(c, row, width, streaming)) continue;
-        for (size_t r = row; r < row + width; r++) /* each by itself: no other's bits hang on it */
-            if (!across_tile(c, r, 1, 0)) exact_row(c, r);
+/* A batch is one tile. It needs no buffers, and of a stream only to know that there is one. */
+static NOINLINE int across_batch(const Call *c, Buffers *buffers, size_t first, size_t width, Stream *stream) {
+    const Row none = {NULL, 0}, x = row_of(c->x, first), out = c->what == LOGSUMEXP ? none : row_of(c->out, first);
+    const int streaming = stream && is_of_lines(out) && !c->mask.data && !c->limit.data;
+    const int keeps = (c->what == SOFTMAX || c->what == WEIGHTED) && !tile_twice(streaming, x, out, c->n, width);
+    const int what = !needs_rest(c->what) ? ALL : c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;
+    Tile t = {.n = c->n, .width = width, .apart = 0, .mask = c->mask};
+    TileEnd end = {.x = x, .out = out, .exactly = c->scale == (T)c->scale, .s = c->s, .scale = c->s.factor};
+    V limit[TILE_VECTORS];
+    (void)buffers;
+    if (t.mask.data) t.mask.data += (ptrdiff_t)first * c->mask.outer;
+    if (c->limit.data) t.limit = limit;
+    tile_limits(c, first, width, limit);
+    for (size_t i = 0; i < width && c->what == WEIGHTED; i++)
+        if (!is_ordinary(*entry_at(c->first, first + i))) return 0;
+    if (!is_from_output(c->what) && !take_tile(what, c, first, x, keeps ? out : none, &t)) return 0;
+    end.sign = C(c->scale < 0 ? -1 : 1);
+    if (is_backward(c->what)) {
+        end.grad = row_of(c->first, first);
+        tile_dots(c->what, x, end.grad, &t, c->s, end.mean);
     }
+    int apart = t.apart || is_masked(&t);
+    if (!tile_numbers(c, first, &t, &end, &apart)) return 0;
+    if (c->what == LOGSUMEXP)
+        put_tile_logsumexps(c, first, &t, &end);
+    else if (c->what == LOG_SOFTMAX) {
+        end.s = c->size;
+        subtract_tile(streaming, &end, &t);
+    } else if (is_backward(c->what))
+        gradient_tile(c->what, streaming, &end, &t);
+    else {
+        for (size_t v = 0; v * LANES < width && apart; v++) end.factor[v] = power_apart(end.factor[v]);
+        if (keeps) end.x = out;
+        if (keeps)
+            multiply_tile(apart, &end, &t);
+        else
+            multiply_tile_again(apart, streaming, &end, &t);
+    }
+    return 1;
+}
+
+/* Of many tiles, all but the first start with a whole line of the results. */
+static Batches tiles_of(const Call *c, size_t all_rows, int streaming) {
+    const int kept = c->out.data && !needs_rest(c->what) && !is_backward(c->what);
+    const int twice = FAST && (streaming || c->x.data == c->out.data);
+    const size_t most = tile_width(kept && !twice, is_large(2 * all_rows, c->n), c->n);
+    const size_t head = all_rows >= 4 * most ? before_line(c->out.data) : 0;
+    return (Batches){most, head ? most - LINE + head : most};
 }

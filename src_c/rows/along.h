@@ -497,7 +497,6 @@ static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream 
     return 1;
 }
 
-/* A batch; 0 where a row is left to exact_row. Nothing is written then. */
 static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t count, Stream *stream) {
     Rows b;
     Finish by = {.apart = 0};
@@ -532,19 +531,10 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
 }
 
 /* How many rows go together: as many as the buffers hold; or as L1, where they are only read */
-static size_t rows_together(const Call *c, int streaming) {
+static Batches batches_along(const Call *c, int streaming) {
     const int reads = c->what == LOG_SOFTMAX || c->what == LOGSUMEXP, graded = is_backward(c->what);
     const int copied = c->x.inner != sizeof(T) || (graded && c->first.inner != sizeof(T)) || !has_whole_mask(c);
     const size_t room = (copied || streaming ? 1 : reads ? 4 : 2) * (size_t)ROOM, fit = c->n <= ROW_CHUNK ? room / whole_pairs(c->n) : 1;
-    return fit < LANES ? fit : LANES;
-}
-
-static NOINLINE void along_rows(const Call *c, Buffers *f, Stream *stream) {
-    const size_t together = rows_together(c, stream != NULL);
-    for (size_t row = 0, count; row < c->rows; row += count) {
-        count = c->rows - row < together ? c->rows - row : together;
-        if (along_batch(c, f, row, count, stream)) continue;
-        for (size_t r = row; r < row + count; r++) /* each by itself: no other's bits hang on it */
-            if (count == 1 || !along_batch(c, f, r, 1, NULL)) exact_row(c, r);
-    }
+    const size_t most = fit < LANES ? fit : LANES;
+    return (Batches){most, most};
 }

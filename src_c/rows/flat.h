@@ -448,8 +448,8 @@ static int backward_flat(const Call *c, Buffers *f, Batch *b, const T *grad, T *
     return 1;
 }
 
-/* One batch; 0 where a row is left to exact_row. Nothing is written then. */
-static NOINLINE int flat_batch(const Call *c, Buffers *f, Batch *b, size_t row, size_t count, Stream *stream) {
+static NOINLINE int flat_batch(const Call *c, Buffers *f, size_t row, size_t count, Stream *stream) {
+    Batch batch, *b = &batch;
     b->g = group_of(count, c->n, f->row_of);
     b->mask = dense_mask(c, row, b->g, f);
     b->x = dense_rows(c->x, row, b->g, c->n, f->x);
@@ -489,15 +489,7 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, Batch *b, size_t row, 
     return 1;
 }
 
-static NOINLINE void flat_rows(const Call *c, Buffers *f, Stream *stream) {
-    Batch b;
-    const size_t fit = ROOM / (c->n * LANES) * LANES, batch = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
-    number_rows(f->row_of, c->n);
-    for (size_t row = 0, count; row < c->rows; row += count) {
-        const size_t left = c->rows - row;
-        count = left >= batch ? batch : left >= LANES ? left / LANES * LANES : left;
-        if (flat_batch(c, f, &b, row, count, stream)) continue;
-        for (size_t r = row; r < row + count; r++) /* each by itself: no other's bits hang on it */
-            if (count == 1 || !flat_batch(c, f, &b, r, 1, NULL)) exact_row(c, r);
-    }
+static Batches flat_batches(size_t n) {
+    const size_t fit = ROOM / (n * LANES) * LANES, most = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
+    return (Batches){most, most};
 }

@@ -6,7 +6,7 @@ static int is_streamed(const Call *c, int along, size_t rows) {
 #ifdef HAVE_STREAM
     if (c->what == LOGSUMEXP || !is_large(rows, c->n) || (uintptr_t)c->out.data % sizeof(T)) return 0;
     if (c->out.data == c->x.data || c->out.data == c->first.data) return 0;
-    return !along || (c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && !(c->limit.data && c->n > ROW_CHUNK));
+    return !along || (c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && !(c->limit.data && c->n > ROW_CHUNK));
 #else
     return (void)c, (void)along, (void)rows, 0;
 #endif
@@ -37,12 +37,13 @@ static NOINLINE void buffered_rows(const Call *c, int streaming) {
     f.mask_rows = 0;
     if (is_held(c))
         held_rows(c, stream);
-    else if (c->n <= SHORT_ROW && !(c->n >= TAKEN_APART && needs_rest(c->what)))
-        flat_rows(c, &f, stream);
-    else if (is_from_output(c->what))
+    else if (c->n <= SHORT_ROW && !(c->n >= TAKEN_APART && needs_rest(c->what))) {
+        number_rows(f.row_of, c->n);
+        rows_in_batches(flat_batch, c, &f, flat_batches(c->n), stream);
+    } else if (is_from_output(c->what))
         rows_from_output(c, &f, stream);
     else
-        along_rows(c, &f, stream);
+        rows_in_batches(along_batch, c, &f, batches_along(c, streaming), stream);
     if (streaming) stream_finish(stream);
 }
 
@@ -53,6 +54,7 @@ static void run_call(const Call *c) {
     const int across = c->x.outer == sizeof(T) && (!c->first.data || c->first.outer == sizeof(T)) &&
                        (reduces || c->out.outer == sizeof(T));
     const double size = ABS_OF(c->scale);
+    Stream lines = {{NULL, NULL}, 0, 0, NULL, NULL, NULL, 0}; /* of tiles, which need no room */
     const int streaming = (along || across) && is_streamed(c, along, c->rows);
     if (c->n == 0 && !c->sink.data)
         for (size_t row = 0; row < c->rows && reduces; row++) *entry_at(c->out, row) = (T)-HUGE_VAL;
@@ -61,7 +63,7 @@ static void run_call(const Call *c) {
     else if (c->n < 2 || !(size >= 0x1p-60 && size <= 0x1p60))
         exact_rows(c);
     else if (across && !along && c->n < (size_t)1 << 24) /* limits are exact as floats */
-        across_rows(c, streaming);
+        rows_in_batches(across_batch, c, NULL, tiles_of(c, c->rows, streaming), streaming ? &lines : NULL);
     else if (c->n <= ROW_CHUNK || (along && has_whole_mask(c)))
         buffered_rows(c, along && streaming);
     else

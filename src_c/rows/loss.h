@@ -158,8 +158,13 @@ static void read_logits(const Losses *a, size_t row, const int64_t *index, size_
     for (size_t i = count; i < LANES; i++) x[i] = 0;
 }
 
-/* A batch of each way; 0 where a row is left to loss_exactly. Nothing is written then. */
-static NOINLINE int flat_losses(Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
+/* Whether the gradient of a row is of a size that leaves its products normal */
+static inline int has_ordinary_weight(const Call *c, size_t row) {
+    return !c->out.data || is_ordinary(*entry_at(c->first, row));
+}
+
+/* A batch by each of three ways; 0 where a row is left to loss_exactly. Nothing is written then. */
+static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
     Batch batch, *b = &batch;
     const Call *c = &a->c;
     ALIGNED T scale[SHORT_ROWS], low[SHORT_ROWS], power[SHORT_ROWS];
@@ -205,7 +210,7 @@ static NOINLINE int flat_losses(Losses *a, Buffers *f, size_t row, size_t count,
     return 1;
 }
 
-static NOINLINE int along_losses(Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
+static NOINLINE int along_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
     const Call *c = &a->c;
     Rows b;
     V others, low;
@@ -238,12 +243,14 @@ static NOINLINE int along_losses(Losses *a, Buffers *f, size_t row, size_t count
     return 1;
 }
 
-static NOINLINE int across_losses(Losses *a, size_t row, size_t width, const int64_t *index, int streamed) {
+static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row, size_t width, const int64_t *index,
+                                  Stream *stream) {
     const Call *c = &a->c;
     const Row x = row_of(c->x, row), none = {NULL, 0}, out = c->out.data ? row_of(c->out, row) : none;
-    const int streaming = streamed && is_of_lines(out), twice = tile_twice(streaming, x, out, c->n, width);
+    const int streaming = stream && is_of_lines(out), twice = tile_twice(streaming, x, out, c->n, width);
     const int keeps = out.at && !twice;
     ALIGNED T own[TILE];
+    (void)buffers;
     Tile t = {.n = c->n, .width = width, .apart = 0};
     TileEnd end = {.x = keeps ? out : x, .out = out, .s = c->s};
     Terms terms[TILE_VECTORS] = {0};
@@ -284,68 +291,58 @@ static NOINLINE int across_losses(Losses *a, size_t row, size_t width, const int
     return 1;
 }
 
-enum { ALONG, FLAT, ACROSS };
+typedef int loss_way(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream);
 
-/* `rows` of them from `row` on. Among several, one that is left to loss_exactly makes each go by itself: so that no other's
- * bits depend on it. */
-static NOINLINE void index_batch(int way, Losses *a, Buffers *f, size_t row, size_t rows, Stream *stream) {
+/* Among several rows, one that is left to loss_exactly makes each go by itself: no other's bits hang on it. */
+static NOINLINE void index_batch(loss_way *way, Losses *a, Buffers *f, size_t row, size_t rows, Stream *stream) {
     enum { MOST = 256 }; /* rows of a tile or a batch */
+    const Call *c = &a->c;
     int64_t target[MOST], index[MOST];
     const int every = read_indices(a, row, rows, target);
     int ordinary = 1;
     for (size_t i = 0; i < rows; i++) {
         index[i] = target[i] & ~(target[i] >> 63); /* 0 for a row that does not count, which is computed all the same */
-        if (a->c.out.data && a->c.first.outer) ordinary &= is_ordinary(*entry_at(a->c.first, row + i));
+        ordinary &= has_ordinary_weight(c, row + i);
     }
-    if (a->c.out.data && !a->c.first.outer) ordinary = is_ordinary(*entry_at(a->c.first, row));
-    int done = ordinary && (way == FLAT    ? flat_losses(a, f, row, rows, index, stream)
-                            : way == ALONG ? along_losses(a, f, row, rows, index, stream)
-                                           : across_losses(a, row, rows, index, stream != NULL));
-    for (size_t i = 0; i < rows && !done; i++) {
-        const int alone = a->c.out.data == NULL || is_ordinary(*entry_at(a->c.first, row + i));
-        if (!alone || !(way == FLAT    ? flat_losses(a, f, row + i, 1, index + i, NULL)
-                        : way == ALONG ? along_losses(a, f, row + i, 1, index + i, NULL)
-                                       : across_losses(a, row + i, 1, index + i, 0)))
-            exact_loss(a, row + i, target[i]);
-    }
+    const int done = ordinary && way(a, f, row, rows, index, stream);
+    for (size_t i = 0; i < rows && !done; i++)
+        if (!has_ordinary_weight(c, row + i) || !way(a, f, row + i, 1, index + i, NULL)) exact_loss(a, row + i, target[i]);
     if (every) return;
-    if (stream && way != ACROSS) stream_flush(stream); /* what is not written yet would go over what follows */
+    if (stream) stream_flush(stream); /* what is not written yet would go over what follows */
     for (size_t i = 0; i < rows; i++)
         if (target[i] < 0) exact_loss(a, row + i, target[i]);
 }
 
+static void index_batches(loss_way *way, Losses *a, Buffers *f, Batches by, Stream *stream) {
+    for (size_t row = 0, count; row < a->c.rows; row += count) {
+        count = batch_rows(by, row, a->c.rows);
+        index_batch(way, a, f, row, count, stream);
+    }
+    if (stream) stream_finish(stream);
+}
+
 /* The rows of a call, flat or along memory */
-static NOINLINE void buffered_losses(int way, Losses *a, int streaming) {
+static NOINLINE void buffered_losses(Losses *a, int streaming) {
     const Call *c = &a->c;
     Buffers f;
     ALIGNED T room[ROOM + LANES];
     Stream pending = {{f.out, room}, 0, 0, NULL, NULL, NULL, 0}, *stream = streaming ? &pending : NULL;
-    const size_t fit = ROOM / (c->n * LANES) * LANES, most = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
-    const size_t batch = way == ALONG ? rows_together(c, streaming) : most;
-    if (way == FLAT) number_rows(f.row_of, c->n);
-    for (size_t row = 0, count; row < c->rows; row += count) {
-        const size_t left = c->rows - row;
-        count = left >= batch ? batch : way == FLAT && left > LANES ? left / LANES * LANES : left;
-        index_batch(way, a, &f, row, count, stream);
-    }
-    if (streaming) stream_finish(stream);
-}
-
-static void index_losses(int way, Losses *a) {
-    const Call *c = &a->c;
-    const int streaming = c->out.data && is_streamed(c, way != ACROSS, a->all_rows) && (way != ALONG || c->n <= ROW_CHUNK);
-    const int kept = c->out.data && !(FAST && (streaming || c->out.data == c->x.data));
-    const size_t tile = tile_width(kept, is_large(2 * a->all_rows, c->n), c->n);
-    Stream lines = {{NULL, NULL}, 0, 0, NULL, NULL, NULL, 0};
-    if (way != ACROSS) {
-        buffered_losses(way, a, streaming);
+    if (c->n > SHORT_ROW) {
+        index_batches(along_losses, a, &f, batches_along(c, streaming), stream);
         return;
     }
-    for (size_t row = 0, width; row < c->rows; row += width) {
-        width = tile_rows(tile, c->out, row, c->rows);
-        index_batch(ACROSS, a, NULL, row, width, streaming ? &lines : NULL);
-    }
-    if (streaming) stream_finish(&lines);
+    number_rows(f.row_of, c->n);
+    index_batches(flat_losses, a, &f, flat_batches(c->n), stream);
+}
+
+static void index_losses(int across, Losses *a) {
+    const Call *c = &a->c;
+    Stream lines = {{NULL, NULL}, 0, 0, NULL, NULL, NULL, 0};
+    int streaming = c->out.data && is_streamed(c, !across, a->all_rows);
+    if (across)
+        index_batches(across_losses, a, NULL, tiles_of(c, a->all_rows, streaming), streaming ? &lines : NULL);
+    else
+        buffered_losses(a, streaming && c->n <= ROW_CHUNK);
 }
 
 /* Returns whether a target was not in range. `all_rows` are those of the whole call. */
@@ -371,14 +368,14 @@ static int cross_entropy_part(char **args, const intptr_t *dimensions, const int
     if (graded) c->out = (Operand){args[k], steps[k], *inner};
     const int along = c->x.inner == sizeof(T) && (!graded || c->out.inner == sizeof(T));
     const int across = c->x.outer == sizeof(T) && (!graded || c->out.outer == sizeof(T)) && !along;
-    const int way = across && c->n < (size_t)1 << 24 ? ACROSS /* places are exact as floats */ : c->n <= SHORT_ROW ? FLAT : ALONG;
-    int fast = !distribution && c->n > 1 && (way != ALONG || along || c->n <= ROW_CHUNK);
+    const int in_tiles = across && c->n < (size_t)1 << 24; /* places are exact as floats */
+    int fast = !distribution && c->n > 1 && (in_tiles || along || c->n <= ROW_CHUNK);
     for (size_t row = 0; row < c->rows && fast; row++) {
         fast = NUMBER_AT(double, a.smoothing, row) == 0;
         if (!a.smoothing.outer) break;
     }
     if (fast)
-        index_losses(way, &a);
+        index_losses(in_tiles, &a);
     else
         for (size_t row = 0; row < c->rows; row++) {
             int64_t index = 0;
