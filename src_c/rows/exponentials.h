@@ -208,12 +208,6 @@ static ALWAYS_INLINE V log_entry(int exactly, V less, Scale s, V log) {
     return FMA(less, s.factor, SELECT(GT(less, NOTHING), FMA(less, s.factor_low, -log), -log));
 }
 
-/* From the mean of the gradients times the scale: p (scale grad - mean), or scale grad - p mean */
-static ALWAYS_INLINE V gradient_of(int log, V p, V grad, V scale, V mean) {
-    if (log) return FMA(grad, scale, -(p * mean));
-    return p * FMA(grad, scale, -mean);
-}
-
 /* Whether a row is left to exact_row: its mean is not finite, since a sum has overflowed or the row has a NaN; or so small
  * that LOWER would make it subnormal. */
 static inline int is_left(int lowered, V mean) {

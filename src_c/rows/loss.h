@@ -167,7 +167,7 @@ static inline int has_ordinary_weight(const Call *c, size_t row) {
 static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
     Batch batch, *b = &batch;
     const Call *c = &a->c;
-    ALIGNED T scale[SHORT_ROWS], low[SHORT_ROWS], power[SHORT_ROWS];
+    FlatFinish by;
     const int writing = c->out.data != NULL;
     b->g = group_of(count, c->n, f->row_of);
     b->mask = NULL;
@@ -198,14 +198,15 @@ static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t 
         put_losses(a, &t, row + r, some);
         if (!writing) continue;
         apart |= find_factors(&t, a, row + r, some);
-        STORE(scale + r, LOAD(t.scale));
-        STORE(low + r, LOAD(t.low));
+        STORE(by.scale + r, LOAD(t.scale));
+        STORE(by.low + r, LOAD(t.low));
         for (size_t i = 0; i < some; i++, e += c->n) e[index[r + i]] = -t.others[i];
     }
     if (!writing) return 1;
-    if (apart) powers_apart(scale, low, power, count);
+    by.apart = apart;
+    if (apart) powers_apart(by.scale, by.low, by.power, count);
     T *const out = flat_results(c, f, row, count, stream);
-    multiply_flat(apart, b->e, out, b->g, scale, low, power);
+    multiply_flat(b, out, &by, ending_of(c));
     put_flat(c, row, count, out, stream);
     return 1;
 }
@@ -252,7 +253,7 @@ static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row,
     ALIGNED T own[TILE];
     (void)buffers;
     Tile t = {.n = c->n, .width = width, .apart = 0};
-    TileEnd end = {.x = keeps ? out : x, .out = out, .s = c->s};
+    TileEnd end = {.x = keeps ? out : x, .out = out, .all = ending_of(c), .s = c->s};
     Terms terms[TILE_VECTORS] = {0};
     for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
         ALIGNED T place[LANES] = {0};
@@ -300,10 +301,9 @@ static NOINLINE void index_batch(loss_way *way, Losses *a, Buffers *f, size_t ro
     int64_t target[MOST], index[MOST];
     const int every = read_indices(a, row, rows, target);
     int ordinary = 1;
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < rows; i++)
         index[i] = target[i] & ~(target[i] >> 63); /* 0 for a row that does not count, which is computed all the same */
-        ordinary &= has_ordinary_weight(c, row + i);
-    }
+    for (size_t i = 0; i < (c->first.outer ? rows : 1); i++) ordinary &= has_ordinary_weight(c, row + i);
     const int done = ordinary && way(a, f, row, rows, index, stream);
     for (size_t i = 0; i < rows && !done; i++)
         if (!has_ordinary_weight(c, row + i) || !way(a, f, row + i, 1, index + i, NULL)) exact_loss(a, row + i, target[i]);

@@ -1,5 +1,4 @@
 /* hardmax, sparsemax and entmax15. The thresholds of several rows are found at once. */
-#include "rows/sparse_threshold.h"
 
 enum { SPARSE_FORWARD, SPARSE_BACKWARD, SPARSE_FROM_OUTPUT };
 

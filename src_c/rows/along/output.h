@@ -59,29 +59,31 @@ static inline void held_rows(const Call *c, Stream *stream) { (void)c, (void)str
 #endif
 
 /* Rows of any length from y, one by one: nothing is to be shared */
-static ALWAYS_INLINE int row_from_output(int log, int masked, Span row, T *to, V scale) {
-    const V mean = C(SUM_OF_LANES(dot_by(log, masked, row))) * scale;
+static ALWAYS_INLINE int row_from_output(int log, int masked, Span row, T *to, Ending all) {
+    const V mean = C(SUM_OF_LANES(dot_by(log, masked, row))) * all.scale;
     if (is_left(log, mean)) return 0;
-    gradients_by(log, FROM_OUTPUT, masked, row.x, row, to, C(1), scale, mean * C(log ? LOWER : 1));
+    const Numbers n = {{C(1), C(0), C(0)}, mean * C(log ? LOWER : 1), C(0)};
+    finish_row(GRADIENT_OF_OUTPUT, log, 0, 0, masked, row.x, row, to, n, all);
     return 1;
 }
-static NOINLINE int softmax_row_from_output(Span row, T *to, V scale) {
-    return row.mask ? row_from_output(0, 1, row, to, scale) : row_from_output(0, 0, row, to, scale);
+static NOINLINE int softmax_row_from_output(Span row, T *to, Ending all) {
+    return row.mask ? row_from_output(0, 1, row, to, all) : row_from_output(0, 0, row, to, all);
 }
-static NOINLINE int log_softmax_row_from_output(Span row, T *to, V scale) {
-    return row.mask ? row_from_output(1, 1, row, to, scale) : row_from_output(1, 0, row, to, scale);
+static NOINLINE int log_softmax_row_from_output(Span row, T *to, Ending all) {
+    return row.mask ? row_from_output(1, 1, row, to, all) : row_from_output(1, 0, row, to, all);
 }
 
 /* Rows that are contiguous, or fit the buffers */
 static NOINLINE void rows_from_output(const Call *c, Buffers *f, Stream *stream) {
+    const Ending all = ending_of(c);
     for (size_t r = 0; r < c->rows; r++) {
         const Row grad = row_of(c->first, r), out = row_of(c->out, r);
         const Entries e = entries_of(c, r);
         Span row = {e.x, grad.at, e.mask, NULL, e.n, 0, c->is_large ? FAR_AHEAD : AHEAD};
         T *to = stream && c->n <= ROOM ? stream_room(stream) : out.step == 1 ? out.at : f->out;
         copy_strided(e, grad, f->e, f->grad, f->mask, &row);
-        if (c->what == SOFTMAX_FROM_OUTPUT ? softmax_row_from_output(row, to, c->s.factor)
-                                           : log_softmax_row_from_output(row, to, c->s.factor)) {
+        if (c->what == SOFTMAX_FROM_OUTPUT ? softmax_row_from_output(row, to, all)
+                                           : log_softmax_row_from_output(row, to, all)) {
             fill_entries(to, 1, e.n, c->n, 0);
             if (stream && c->n <= ROOM) stream_put(stream, out.at, c->n);
             for (size_t j = 0; j < c->n && out.step != 1; j++) out.at[(ptrdiff_t)j * out.step] = to[j];
