@@ -23,7 +23,6 @@ typedef struct {
     Operand sink, limit, mask; /* without data where the call has none */
     double scale;
     Scale s, size; /* of the scale, and of its size */
-    int is_large; /* whether the arrays of the whole call leave the caches */
 } Call;
 
 /* A row as it is read: the entries from `n` on are masked, and those whose byte in the mask is 0. */

@@ -9,7 +9,6 @@
 #define MODERATE_POWER 512
 #define RAISED 200
 #define LEAST_POWER -950
-#define SMALL_FACTOR 0x1p-460
 #define SMALL_MEAN 0x1p-960
 
 #include "rows/rows.h"

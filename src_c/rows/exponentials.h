@@ -117,7 +117,7 @@ static ALWAYS_INLINE V exp_by(V x, Scale s, Shift by) {
 }
 
 /* What exponentials are multiplied by: `scale` times 2^power. A product that is subnormal takes three times as long as
- * others, and a power of two does not. So the power is taken apart, unless no product can be so small. */
+ * others, and a power of two does not. So the power is taken apart. */
 typedef struct {
     V scale, low, power; /* `low` is what rounding took off `scale` */
 } Factor;
@@ -151,13 +151,6 @@ static inline Factor quotient_of(V weight, V sum, V sum_low) {
 #endif
 }
 
-/* Where this is less than SMALL_FACTOR, a product with a moderate exponential might be subnormal. */
-static inline V factor_size(V factor) {
-    const V size = ABS(factor);
-    return SELECT(GT(size, C(0)), size, C(1));
-}
-static inline int has_small_factor(V factor) { return ANY(LT(factor_size(factor), C(SMALL_FACTOR))); }
-
 static inline Factor power_apart(Factor f) {
 #ifdef HAVE_SCALE
     f.power = MAX(C(-2 * MAX_EXPONENT), MIN(C(2 * MAX_EXPONENT), EXPONENT(f.scale))); /* of 0 and infinity too */
@@ -167,24 +160,16 @@ static inline Factor power_apart(Factor f) {
     return f;
 }
 
-static void powers_apart(T *scale, T *low, T *power, size_t rows) {
-    for (size_t r = 0; r < rows; r += LANES) {
-        const Factor f = power_apart((Factor){LOAD(scale + r), LOAD(low + r), C(0)});
-        STORE(scale + r, f.scale);
-        STORE(low + r, f.low);
-        STORE(power + r, f.power);
-    }
-}
+static inline Factor factor_of(V weight, V sum, V sum_low) { return power_apart(quotient_of(weight, sum, sum_low)); }
 
-static ALWAYS_INLINE V times_factor(int apart, V e, Factor f) {
+static ALWAYS_INLINE V times_factor(V e, Factor f) {
     V product = e * f.scale;
 #ifdef HAVE_FMA
     if (LOW_FACTORS) product = FMA(e, f.scale, e * f.low);
 #endif
 #ifdef HAVE_SCALE
-    if (apart) return SCALE(product, f.power);
+    product = SCALE(product, f.power);
 #endif
-    (void)apart;
     return product;
 }
 
@@ -202,10 +187,11 @@ static ALWAYS_INLINE V lifted_exp(V x, Scale unit) {
     return exp_by(MIN(largest, x), unit, (Shift){C(ROUNDER + STEPS * LIFT), C(STEPS * (1 - MAX_EXPONENT - LIFT))});
 }
 
-/* (x - max) scale - log; `exactly` if the factor is the scale */
-static ALWAYS_INLINE V log_entry(int exactly, V less, Scale s, V log) {
-    if (exactly) return FMA(less, s.factor, -log);
-    return FMA(less, s.factor, SELECT(GT(less, NOTHING), FMA(less, s.factor_low, -log), -log));
+/* (x - max) scale - log, of an x that is not larger. The product of -inf and a low part that is 0 would be NaN; far below, what
+ * the low part adds is less than the last place. */
+static ALWAYS_INLINE V log_entry(V less, Scale s, V log) {
+    const V finite = MAX(C(-0x1p60), less);
+    return FMA(less, s.factor, FMA(finite, s.factor_low, -log));
 }
 
 /* Whether a row is left to exact_row: its mean is not finite, since a sum has overflowed or the row has a NaN; or so small

@@ -13,13 +13,12 @@ typedef struct {
 
 /* What is known of all rows */
 typedef struct {
-    int exactly; /* whether `size` needs no low part */
     V sign, scale; /* of the call's scale, and that itself */
     Scale size, unit;
 } Ending;
 
 static inline Ending ending_of(const Call *c) {
-    return (Ending){c->scale == (T)c->scale, C(c->scale < 0 ? -1 : 1), c->s.factor, c->size, scale_by(1)};
+    return (Ending){C(c->scale < 0 ? -1 : 1), c->s.factor, c->size, scale_by(1)};
 }
 
 /* From the mean of the gradients times the scale: p (scale grad - mean), or scale grad - p mean */
@@ -29,9 +28,9 @@ static ALWAYS_INLINE V gradient_of(int log, V p, V grad, V scale, V mean) {
 }
 
 /* `x` are exponentials, entries or y. */
-static ALWAYS_INLINE V finished(int end, int log, int apart, int exactly, V x, V grad, Numbers n, Ending all) {
-    if (end == MULTIPLY) return times_factor(apart, x, n.factor);
-    if (end == SUBTRACT) return log_entry(exactly, FMA(x, all.sign, -n.max), all.size, n.mean);
+static ALWAYS_INLINE V finished(int end, int log, V x, V grad, Numbers n, Ending all) {
+    if (end == MULTIPLY) return times_factor(x, n.factor);
+    if (end == SUBTRACT) return log_entry(FMA(x, all.sign, -n.max), all.size, n.mean);
     V p = x;
     if (end == GRADIENT) p = x * n.factor.scale;
     if (end == GRADIENT_OF_OUTPUT && log) p = lifted_exp(x, all.unit);

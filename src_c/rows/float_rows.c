@@ -10,7 +10,6 @@
 #define MODERATE_POWER 64
 #define RAISED 44
 #define LEAST_POWER -125
-#define SMALL_FACTOR 0x1p-37 /* times e^-44 and 2^-25, a relative rounding error, it is above 2^-126 */
 #define SMALL_MEAN 0x1p-99
 
 #include "rows/rows.h"

@@ -37,7 +37,7 @@ static NOINLINE void buffered_rows(const Call *c, int streaming) {
     f.mask_rows = 0;
     if (is_held(c))
         held_rows(c, stream);
-    else if (c->n <= SHORT_ROW && !(c->n >= TAKEN_APART && needs_rest(c->what))) {
+    else if (c->n <= SHORT_ROW) {
         number_rows(f.row_of, c->n);
         rows_in_batches(flat_batch, c, &f, flat_batches(c->n), stream);
     } else if (is_from_output(c->what))
@@ -63,7 +63,7 @@ static void run_call(const Call *c) {
     else if (c->n < 2 || !(size >= 0x1p-60 && size <= 0x1p60))
         exact_rows(c);
     else if (across && !along && c->n < (size_t)1 << 24) /* limits are exact as floats */
-        rows_in_batches(across_batch, c, NULL, tiles_of(c, c->rows, streaming), streaming ? &lines : NULL);
+        rows_in_batches(across_batch, c, NULL, tiles_of(c, c->rows), streaming ? &lines : NULL);
     else if (c->n <= ROW_CHUNK || (along && has_whole_mask(c)))
         buffered_rows(c, along && streaming);
     else
@@ -104,7 +104,6 @@ static void softmax_family_loop(char **args, const intptr_t *dimensions, const i
         if (optioned) c.scale = NUMBER_AT(double, scale, row);
         c.s = scale_by(c.scale);
         c.size = scale_by(ABS_OF(c.scale));
-        c.is_large = is_large(rows, c.n);
         run_call(&c);
         c.first.data += c.first.outer;
         c.x.data += c.x.outer;

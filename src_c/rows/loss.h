@@ -126,19 +126,18 @@ static int find_losses(Terms *t, V max, V top) {
     return ANY(far);
 }
 
-/* Find the factors. Returns whether a product with a moderate exponential might be subnormal. */
-static int find_factors(Terms *t, const Losses *a, size_t row, size_t count) {
-    if (!a->c.out.data) return 0;
-    const Factor f = quotient_of(numbers_of(a->c.first, row, count), LOAD(t->others) + LOAD(t->mine), C(0));
+static void find_factors(Terms *t, const Losses *a, size_t row, size_t count) {
+    if (!a->c.out.data) return;
+    const Factor f = factor_of(numbers_of(a->c.first, row, count), LOAD(t->others) + LOAD(t->mine), C(0));
     STORE(t->scale, f.scale);
     STORE(t->low, f.low);
-    return has_small_factor(SELECT(FIRST(count), f.scale, C(1)));
+    STORE(t->power, f.power);
 }
 
 /* The gradient at the target of a row */
-static T own_gradient(int apart, const Terms *t, size_t i) {
+static T own_gradient(const Terms *t, size_t i) {
     T own[LANES];
-    STORE(own, times_factor(apart, C(-t->others[i]), (Factor){C(t->scale[i]), C(t->low[i]), C(t->power[i])}));
+    STORE(own, times_factor(C(-t->others[i]), (Factor){C(t->scale[i]), C(t->low[i]), C(t->power[i])}));
     return own[0];
 }
 
@@ -180,7 +179,7 @@ static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t 
         e[index[r]] = 0;
     }
     row_sums(b->e, b->g, b->sum);
-    int apart = b->apart, has_maxima = b->apart;
+    int has_maxima = b->by_k;
     e = b->e;
     for (size_t r = 0; r < count; r += LANES) {
         const size_t some = count - r < LANES ? count - r : LANES;
@@ -191,20 +190,19 @@ static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t 
             read_logits(a, row + r, index + r, some, t.x);
             if (!has_maxima) row_maxima(b->x, b->g, b->max);
             has_maxima = 1;
-            const V shift = b->apart ? LOAD(b->shift + r) : C(0), max = LOAD(b->max + r);
-            const Shift by = b->apart ? (Shift){LOAD(b->bias + r), C(0)} : no_shift();
+            const V shift = b->by_k ? LOAD(b->shift + r) : C(0), max = LOAD(b->max + r);
+            const Shift by = b->by_k ? (Shift){LOAD(b->bias + r), C(0)} : no_shift();
             find_losses(&t, max, exp_by(max - shift, c->s, (Shift){by.bias, NOTHING}));
         }
         put_losses(a, &t, row + r, some);
         if (!writing) continue;
-        apart |= find_factors(&t, a, row + r, some);
+        find_factors(&t, a, row + r, some);
         STORE(by.scale + r, LOAD(t.scale));
         STORE(by.low + r, LOAD(t.low));
+        STORE(by.power + r, LOAD(t.power));
         for (size_t i = 0; i < some; i++, e += c->n) e[index[r + i]] = -t.others[i];
     }
     if (!writing) return 1;
-    by.apart = apart;
-    if (apart) powers_apart(by.scale, by.low, by.power, count);
     T *const out = flat_results(c, f, row, count, stream);
     multiply_flat(b, out, &by, ending_of(c));
     put_flat(c, row, count, out, stream);
@@ -229,18 +227,17 @@ static NOINLINE int along_losses(const Losses *a, Buffers *f, size_t row, size_t
             if (i < b.done || i >= count) b.largest[i] = i < count ? row_maximum(b.row[i], 1) : 0;
         find_losses(&t, LOAD(b.largest), exp_by(LOAD(b.largest) - LOAD(b.shift), c->s, by_k));
     }
-    const int small = find_factors(&t, a, row, count), apart = small || b.apart;
+    find_factors(&t, a, row, count);
     put_losses(a, &t, row, count);
     if (!c->out.data) return 1;
-    Finish by = {.apart = apart};
-    if (apart) powers_apart(t.scale, t.low, t.power, LANES);
+    Finish by;
     memcpy(by.scale, t.scale, sizeof t.scale);
     memcpy(by.low, t.low, sizeof t.low);
     memcpy(by.power, t.power, sizeof t.power);
     for (size_t i = 0; i < count; i++)
         if (b.row[i].e) b.row[i].e[index[i]] = -t.others[i];
     finish_batch(c, f, &b, row, &by, stream);
-    if (!b.row[0].e) row_of(c->out, row).at[index[0]] = own_gradient(apart, &t, 0);
+    if (!b.row[0].e) row_of(c->out, row).at[index[0]] = own_gradient(&t, 0);
     return 1;
 }
 
@@ -248,11 +245,10 @@ static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row,
                                   Stream *stream) {
     const Call *c = &a->c;
     const Row x = row_of(c->x, row), none = {NULL, 0}, out = c->out.data ? row_of(c->out, row) : none;
-    const int streaming = stream && is_of_lines(out), twice = tile_twice(streaming, x, out, c->n, width);
-    const int keeps = out.at && !twice;
+    const int streaming = stream && is_of_lines(out), keeps = out.at && c->n * width <= TILE_ENTRIES;
     ALIGNED T own[TILE];
     (void)buffers;
-    Tile t = {.n = c->n, .width = width, .apart = 0};
+    Tile t = {.n = c->n, .width = width};
     TileEnd end = {.x = keeps ? out : x, .out = out, .all = ending_of(c), .s = c->s};
     Terms terms[TILE_VECTORS] = {0};
     for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
@@ -262,7 +258,7 @@ static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row,
         read_logits(a, row + i, index + i, width - i < LANES ? width - i : LANES, terms[v].x);
     }
     if (!take_tile(BUT_ONE, c, row, x, keeps ? out : none, &t)) return 0;
-    int apart = t.apart, has_maxima = t.apart;
+    int has_maxima = t.by_k;
     for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
         const size_t some = width - i < LANES ? width - i : LANES;
         Terms *of = terms + v;
@@ -274,20 +270,19 @@ static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row,
             has_maxima = 1;
             find_losses(of, t.max[v], exp_by(t.max[v] - t.shift[v], c->s, by));
         }
-        apart |= find_factors(of, a, row + i, some);
+        find_factors(of, a, row + i, some);
         put_losses(a, terms + v, row + i, some);
     }
     if (!out.at) return 1;
     for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
         Terms *of = terms + v;
-        if (apart) powers_apart(of->scale, of->low, of->power, LANES);
         end.factor[v] = (Factor){LOAD(of->scale), LOAD(of->low), LOAD(of->power)};
-        for (size_t k = 0; k < LANES && i + k < width; k++) own[i + k] = own_gradient(apart, of, k);
+        for (size_t k = 0; k < LANES && i + k < width; k++) own[i + k] = own_gradient(of, k);
     }
     if (keeps)
-        multiply_tile(apart, &end, &t);
+        multiply_tile(&end, &t);
     else
-        multiply_tile_again(apart, streaming, &end, &t);
+        multiply_tile_again(streaming, &end, &t);
     for (size_t i = 0; i < width; i++) out.at[(ptrdiff_t)index[i] * out.step + (ptrdiff_t)i] = own[i];
     return 1;
 }
@@ -340,7 +335,7 @@ static void index_losses(int across, Losses *a) {
     Stream lines = {{NULL, NULL}, 0, 0, NULL, NULL, NULL, 0};
     int streaming = c->out.data && is_streamed(c, !across, a->all_rows);
     if (across)
-        index_batches(across_losses, a, NULL, tiles_of(c, a->all_rows, streaming), streaming ? &lines : NULL);
+        index_batches(across_losses, a, NULL, tiles_of(c, a->all_rows), streaming ? &lines : NULL);
     else
         buffered_losses(a, streaming && c->n <= ROW_CHUNK);
 }
@@ -359,7 +354,6 @@ static int cross_entropy_part(char **args, const intptr_t *dimensions, const int
     Call *c = &a.c;
     *c = (Call){.what = LOSS, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1};
     c->s = c->size = scale_by(1);
-    c->is_large = is_large(all_rows, c->n);
     if (graded) c->first = (Operand){args[k], steps[k], 0}, k++;
     c->x = (Operand){args[k], steps[k], *inner++}, k++;
     a.target = (Operand){args[k], steps[k], distribution ? *inner++ : 0}, k++;

@@ -7,7 +7,7 @@ typedef struct {
     V mean[TILE_VECTORS]; /* or the logarithms */
 } TileEnd;
 
-static ALWAYS_INLINE void finish_tile_vector(int end, int again, int apart, int log, int masked, int whole, int streaming,
+static ALWAYS_INLINE void finish_tile_vector(int end, int again, int log, int masked, int whole, int streaming,
                                              const TileEnd *f, const Tile *t, size_t j, size_t last, size_t i, size_t v) {
     const Ending all = f->all;
     const Scale s = f->s;
@@ -19,50 +19,50 @@ static ALWAYS_INLINE void finish_tile_vector(int end, int again, int apart, int 
         if (again || end == SUBTRACT) x = x - shift;
         if (again) x = exp_by(x, s, by);
         if (end >= GRADIENT) grad = tile_load(whole, f->grad, j, i, t->width);
-        V y = finished(end, log, apart, 0, x, grad, n, all);
+        V y = finished(end, log, x, grad, n, all);
         if (masked) y = only_kept(t, j, i, v, y, end == SUBTRACT ? NOTHING : C(0));
         tile_store(whole, streaming, f->out, j, i, t->width, y);
     }
 }
 
-static ALWAYS_INLINE void finish_masked(int end, int again, int apart, int log, int masked, int streaming, const TileEnd *f,
+static ALWAYS_INLINE void finish_masked(int end, int again, int log, int masked, int streaming, const TileEnd *f,
                                         const Tile *t) {
     const size_t block = end >= GRADIENT ? PAIR_BLOCK : tile_block(f->x);
     for (size_t j = 0, last; j < t->n; j = last) {
         last = j + block < t->n ? j + block : t->n;
         for (size_t v = 0, i = 0; i < t->width; v++, i += LANES)
             if (i + LANES <= t->width)
-                finish_tile_vector(end, again, apart, log, masked, 1, streaming, f, t, j, last, i, v);
+                finish_tile_vector(end, again, log, masked, 1, streaming, f, t, j, last, i, v);
             else
-                finish_tile_vector(end, again, apart, log, masked, 0, streaming, f, t, j, last, i, v);
+                finish_tile_vector(end, again, log, masked, 0, streaming, f, t, j, last, i, v);
     }
 }
-static ALWAYS_INLINE void finish_tile(int end, int again, int apart, int log, int streaming, const TileEnd *f, const Tile *t) {
+static ALWAYS_INLINE void finish_tile(int end, int again, int log, int streaming, const TileEnd *f, const Tile *t) {
     if (is_masked(t))
-        finish_masked(end, again, 1, log, 1, 0, f, t);
+        finish_masked(end, again, log, 1, 0, f, t);
     else if (streaming)
-        finish_masked(end, again, apart, log, 0, 1, f, t);
+        finish_masked(end, again, log, 0, 1, f, t);
     else
-        finish_masked(end, again, apart, log, 0, 0, f, t);
+        finish_masked(end, again, log, 0, 0, f, t);
 }
-static NOINLINE void multiply_tile(int apart, const TileEnd *f, const Tile *t) {
-    apart ? finish_tile(MULTIPLY, 0, 1, 0, 0, f, t) : finish_tile(MULTIPLY, 0, 0, 0, 0, f, t);
+static NOINLINE void multiply_tile(const TileEnd *f, const Tile *t) {
+    finish_tile(MULTIPLY, 0, 0, 0, f, t);
 }
-static NOINLINE void multiply_tile_again(int apart, int streaming, const TileEnd *f, const Tile *t) {
-    apart ? finish_tile(MULTIPLY, 1, 1, 0, streaming, f, t) : finish_tile(MULTIPLY, 1, 0, 0, streaming, f, t);
+static NOINLINE void multiply_tile_again(int streaming, const TileEnd *f, const Tile *t) {
+    finish_tile(MULTIPLY, 1, 0, streaming, f, t);
 }
 static NOINLINE void subtract_tile(int streaming, const TileEnd *f, const Tile *t) {
-    finish_tile(SUBTRACT, 0, 0, 1, streaming, f, t);
+    finish_tile(SUBTRACT, 0, 1, streaming, f, t);
 }
 static NOINLINE void gradient_tile(int what, int streaming, const TileEnd *f, const Tile *t) {
     if (what == SOFTMAX_BACKWARD)
-        finish_tile(GRADIENT, 1, 0, 0, 0, f, t);
+        finish_tile(GRADIENT, 1, 0, 0, f, t);
     else if (what == LOG_SOFTMAX_BACKWARD)
-        finish_tile(GRADIENT, 1, 0, 1, 0, f, t);
+        finish_tile(GRADIENT, 1, 1, 0, f, t);
     else if (what == SOFTMAX_FROM_OUTPUT)
-        finish_tile(GRADIENT_OF_OUTPUT, 0, 0, 0, streaming, f, t);
+        finish_tile(GRADIENT_OF_OUTPUT, 0, 0, streaming, f, t);
     else
-        finish_tile(GRADIENT_OF_OUTPUT, 0, 0, 1, streaming, f, t);
+        finish_tile(GRADIENT_OF_OUTPUT, 0, 1, streaming, f, t);
 }
 
 /* The sums of the gradients, or of their products with y or the exponentials, to `dot` */
@@ -104,13 +104,6 @@ static NOINLINE void tile_dots(int what, Row y, Row grad, const Tile *t, Scale s
 /* Whether what is written to a tile is whole lines */
 static inline int is_of_lines(Row t) { return (uintptr_t)t.at % 64 == 0 && t.step % LINE == 0; }
 
-/* Whether a tile's exponentials are taken once more, rather than written and scaled in place: where there is no room, and
- * where this takes less */
-static inline int tile_twice(int streaming, Row x, Row out, size_t n, size_t width) {
-    if (n * width > TILE_ENTRIES) return 1;
-    return FAST && (streaming ? n >= 128 && is_of_lines(out) : n >= 256 && x.at == out.at);
-}
-
 /* How many entries of each row count, as numbers of the lanes */
 static void tile_limits(const Call *c, size_t first, size_t width, V *limit) {
     for (size_t v = 0, i = 0; i < width && c->limit.data; v++, i += LANES) {
@@ -121,7 +114,7 @@ static void tile_limits(const Call *c, size_t first, size_t width, V *limit) {
 }
 
 /* What the entries of a row are finished with: factors, logarithms and means. 0 where a row is left to exact_row. */
-static int tile_numbers(const Call *c, size_t first, const Tile *t, TileEnd *end, int *apart) {
+static int tile_numbers(const Call *c, size_t first, const Tile *t, TileEnd *end) {
     const int from_output = is_from_output(c->what), lowered = from_output && is_log(c->what);
     for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
         const size_t count = t->width - i < LANES ? t->width - i : LANES;
@@ -132,7 +125,7 @@ static int tile_numbers(const Call *c, size_t first, const Tile *t, TileEnd *end
         if (!from_output) {
             const V weight = c->what == WEIGHTED ? numbers_of(c->first, first + i, count) : C(1);
             end->factor[v] = quotient_of(weight, t->sum[v], t->low[v]);
-            *apart |= has_small_factor(SELECT(FIRST(count), end->factor[v].scale, C(1)));
+            if (!is_backward(c->what)) end->factor[v] = power_apart(end->factor[v]);
         }
         if (!is_backward(c->what)) continue;
         if (c->what == SOFTMAX_BACKWARD) end->mean[v] = end->mean[v] * end->factor[v].scale;
@@ -156,9 +149,9 @@ static void put_tile_logsumexps(const Call *c, size_t first, const Tile *t, cons
 static NOINLINE int across_batch(const Call *c, Buffers *buffers, size_t first, size_t width, Stream *stream) {
     const Row none = {NULL, 0}, x = row_of(c->x, first), out = c->what == LOGSUMEXP ? none : row_of(c->out, first);
     const int streaming = stream && is_of_lines(out) && !c->mask.data && !c->limit.data;
-    const int keeps = (c->what == SOFTMAX || c->what == WEIGHTED) && !tile_twice(streaming, x, out, c->n, width);
+    const int keeps = (c->what == SOFTMAX || c->what == WEIGHTED) && c->n * width <= TILE_ENTRIES;
     const int what = !needs_rest(c->what) ? ALL : c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;
-    Tile t = {.n = c->n, .width = width, .apart = 0, .mask = c->mask};
+    Tile t = {.n = c->n, .width = width, .mask = c->mask};
     TileEnd end = {.x = x, .out = out, .all = ending_of(c), .s = c->s};
     V limit[TILE_VECTORS];
     (void)buffers;
@@ -172,8 +165,7 @@ static NOINLINE int across_batch(const Call *c, Buffers *buffers, size_t first, 
         end.grad = row_of(c->first, first);
         tile_dots(c->what, x, end.grad, &t, c->s, end.mean);
     }
-    int apart = t.apart || is_masked(&t);
-    if (!tile_numbers(c, first, &t, &end, &apart)) return 0;
+    if (!tile_numbers(c, first, &t, &end)) return 0;
     if (c->what == LOGSUMEXP)
         put_tile_logsumexps(c, first, &t, &end);
     else if (c->what == LOG_SOFTMAX)
@@ -181,21 +173,17 @@ static NOINLINE int across_batch(const Call *c, Buffers *buffers, size_t first, 
     else if (is_backward(c->what))
         gradient_tile(c->what, streaming, &end, &t);
     else {
-        for (size_t v = 0; v * LANES < width && apart; v++) end.factor[v] = power_apart(end.factor[v]);
         if (keeps) end.x = out;
         if (keeps)
-            multiply_tile(apart, &end, &t);
+            multiply_tile(&end, &t);
         else
-            multiply_tile_again(apart, streaming, &end, &t);
+            multiply_tile_again(streaming, &end, &t);
     }
     return 1;
 }
 
 /* Of many tiles, all but the first start with a whole line of the results. */
-static Batches tiles_of(const Call *c, size_t all_rows, int streaming) {
-    const int kept = c->out.data && !needs_rest(c->what) && !is_backward(c->what);
-    const int twice = FAST && (streaming || c->x.data == c->out.data);
-    const size_t most = tile_width(kept && !twice, is_large(2 * all_rows, c->n), c->n);
-    const size_t head = all_rows >= 4 * most ? before_line(c->out.data) : 0;
-    return (Batches){most, head ? most - LINE + head : most};
+static Batches tiles_of(const Call *c, size_t all_rows) {
+    const size_t head = all_rows >= 4 * TILE ? before_line(c->out.data) : 0;
+    return (Batches){TILE, head ? TILE - LINE + head : (size_t)TILE};
 }

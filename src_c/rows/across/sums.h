@@ -7,20 +7,6 @@ enum { TILE = LANES < 8 ? 32 * LANES : 256, TILE_VECTORS = TILE / LANES, TILE_BL
 /* A tile of exponentials, of this many entries, stays in or near L2 between its passes; otherwise they are taken twice. */
 enum { TILE_ENTRIES = (1 << 20) / sizeof(T) };
 
-/* Whether exponentials take less than memory does */
-#ifdef LOOKUPS
-enum { FAST = LANES == 16 };
-#else
-enum { FAST = 0 };
-#endif
-
-/* Tiles whose exponentials are `kept`, written to be scaled, are narrower where there are many; not narrower than 8 vectors
- * where memory is read by them, nor than 4 lines where exponentials are fast. */
-static inline size_t tile_width(int kept, int large, size_t n) {
-    const size_t width = TILE_ENTRIES / n / LINE * LINE, least = large ? 8 * LANES : FAST ? 4 * LINE : (size_t)LINE;
-    return !kept || width < least || width > TILE ? (size_t)TILE : width;
-}
-
 /* How many entries of each vector follow one another. Those of rows 4 KiB apart share lines of L1, which holds 12. */
 static inline size_t tile_block(Row t) {
     return t.step % (ptrdiff_t)(4096 / sizeof(T)) ? (size_t)TILE_BLOCK : (size_t)TILE_BLOCK / 2;
@@ -29,7 +15,7 @@ static inline size_t tile_block(Row t) {
 /* What is found of each row of a tile */
 typedef struct {
     size_t n, width;
-    int apart; /* not moderately */
+    int by_k; /* the exponentials are not taken moderately */
     V sum[TILE_VECTORS], low[TILE_VECTORS], max[TILE_VECTORS];
     V bias[TILE_VECTORS], floor[TILE_VECTORS], shift[TILE_VECTORS];
     V place[TILE_VECTORS]; /* of the entry that a sum leaves out */
@@ -212,8 +198,8 @@ static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile
         V e = sink[v] = sinks_of(c, first + i, t->width - i < LANES ? t->width - i : LANES);
         exps(1, 1, &e, unit, no_shift(), &seen);
     }
-    t->apart = out.at == x.at || is_masked(t) || !is_moderate(seen) || !tile_moderate_sums(what, x, out, t, c);
-    if (t->apart) {
+    t->by_k = out.at == x.at || is_masked(t) || !is_moderate(seen) || !tile_moderate_sums(what, x, out, t, c);
+    if (t->by_k) {
         tile_maxima(x, t, sign);
         for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
             const V size = t->max[v] * c->size.factor, largest = c->sink.data ? MAX(size, sink[v]) : size;

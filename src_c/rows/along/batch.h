@@ -1,6 +1,5 @@
 /* What the rows of a batch are finished with */
 typedef struct {
-    int apart;
     ALIGNED T scale[LANES], low[LANES], power[LANES], mean[LANES], max[LANES];
 } Finish;
 
@@ -11,48 +10,43 @@ typedef struct {
     size_t first, count;
 } Results;
 
-static ALWAYS_INLINE void finish_vector(int end, int log, int apart, int exactly, int masked, int whole, const T *x,
+static ALWAYS_INLINE void finish_vector(int end, int log, int masked, int whole, const T *x,
                                         Span row, size_t i, T *to, Numbers n, Ending all) {
     const size_t left = row.n - i;
     V grad = C(0);
     if (end >= GRADIENT) grad = load_lanes(whole, row.grad + i, left, C(0));
-    V y = finished(end, log, apart, exactly, load_lanes(whole, x + i, left, C(0)), grad, n, all);
+    V y = finished(end, log, load_lanes(whole, x + i, left, C(0)), grad, n, all);
     if (masked) y = SELECT(KEPT(row.mask + i, whole ? (size_t)LANES : left), y, end == SUBTRACT ? NOTHING : C(0));
     store_lanes(whole, to + i, y, left);
 }
 
 /* The results of a row, from `x`: exponentials, entries or y */
-static ALWAYS_INLINE void finish_row(int end, int log, int apart, int exactly, int masked, const T *x, Span row, T *to,
+static ALWAYS_INLINE void finish_row(int end, int log, int masked, const T *x, Span row, T *to,
                                      Numbers n, Ending all) {
     size_t i = 0;
     BY_FOUR for (; i + LANES <= row.n; i += LANES)
-        finish_vector(end, log, apart, exactly, masked, 1, x, row, i, to, n, all);
-    if (i < row.n) finish_vector(end, log, apart, exactly, masked, 0, x, row, i, to, n, all);
+        finish_vector(end, log, masked, 1, x, row, i, to, n, all);
+    if (i < row.n) finish_vector(end, log, masked, 0, x, row, i, to, n, all);
 }
 
-static ALWAYS_INLINE void finish_rows(int end, int log, int apart, int exactly, int masked, Results r, const Finish *f,
+static ALWAYS_INLINE void finish_rows(int end, int log, int masked, Results r, const Finish *f,
                                       Ending all) {
     for (size_t k = 0; k < r.count; k++) {
         const size_t i = r.first + k;
         const Factor factor = {C(f->scale[i]), C(f->low[i]), C(f->power[i])};
         const T *x = end == SUBTRACT ? r.row[k].x : r.row[k].e;
-        finish_row(end, log, apart, exactly, masked, x, r.row[k], r.to[k], (Numbers){factor, C(f->mean[i]), C(f->max[i])}, all);
+        finish_row(end, log, masked, x, r.row[k], r.to[k], (Numbers){factor, C(f->mean[i]), C(f->max[i])}, all);
     }
 }
-static NOINLINE void multiply_rows(Results r, const Finish *f, Ending all) {
-    f->apart ? finish_rows(MULTIPLY, 0, 1, 0, 0, r, f, all) : finish_rows(MULTIPLY, 0, 0, 0, 0, r, f, all);
-}
+static NOINLINE void multiply_rows(Results r, const Finish *f, Ending all) { finish_rows(MULTIPLY, 0, 0, r, f, all); }
 static NOINLINE void subtract_rows(int masked, Results r, const Finish *f, Ending all) {
-    if (all.exactly)
-        masked ? finish_rows(SUBTRACT, 1, 0, 1, 1, r, f, all) : finish_rows(SUBTRACT, 1, 0, 1, 0, r, f, all);
-    else
-        masked ? finish_rows(SUBTRACT, 1, 0, 0, 1, r, f, all) : finish_rows(SUBTRACT, 1, 0, 0, 0, r, f, all);
+    masked ? finish_rows(SUBTRACT, 1, 1, r, f, all) : finish_rows(SUBTRACT, 1, 0, r, f, all);
 }
 static NOINLINE void gradient_rows(int log, int masked, Results r, const Finish *f, Ending all) {
     if (log)
-        masked ? finish_rows(GRADIENT, 1, 0, 0, 1, r, f, all) : finish_rows(GRADIENT, 1, 0, 0, 0, r, f, all);
+        masked ? finish_rows(GRADIENT, 1, 1, r, f, all) : finish_rows(GRADIENT, 1, 0, r, f, all);
     else
-        masked ? finish_rows(GRADIENT, 0, 0, 0, 1, r, f, all) : finish_rows(GRADIENT, 0, 0, 0, 0, r, f, all);
+        masked ? finish_rows(GRADIENT, 0, 1, r, f, all) : finish_rows(GRADIENT, 0, 0, r, f, all);
 }
 
 static void finish_entries(const Call *c, Results r, const Finish *f) {
@@ -95,7 +89,7 @@ static void place_rows(const Call *c, Buffers *f, size_t first, Rows *b, Stream 
         T *const room = f->e + (fits ? i * pitch : 0), *const grads = f->grad + (fits ? i * pitch : 0);
         char *const bytes = f->mask + (fits ? i * pitch : 0);
         const Row grad = graded ? row_of(c->first, first + i) : (Row){NULL, 1};
-        *row = (Span){e.x, grad.at, e.mask, fits && room < f->e + 2 * ROOM ? room : in_out ? entry_at(c->out, first + i) : NULL, e.n, 0, c->is_large ? FAR_AHEAD : AHEAD};
+        *row = (Span){e.x, grad.at, e.mask, fits && room < f->e + 2 * ROOM ? room : in_out ? entry_at(c->out, first + i) : NULL, e.n, 0};
         copy_strided(e, grad, room, grads, bytes, row);
     }
 }
@@ -166,8 +160,6 @@ static ALWAYS_INLINE V dot_by(int log, int masked, Span row) {
         const size_t end = i + 8 * PAIR <= row.n ? i + 8 * PAIR : row.n;
         V dot[2] = {C(0), C(0)};
         for (; i + PAIR <= end; i += PAIR) {
-            if (row.ahead == FAR_AHEAD) pair_ahead(row.grad + i, FAR_AHEAD);
-            if (row.ahead == FAR_AHEAD && !log) pair_ahead(row.x + i, FAR_AHEAD);
             add_dots(log, masked, 1, row, i, dot);
         }
         if (i < end) add_dots(log, masked, 0, row, i, dot), i = end;
@@ -203,7 +195,7 @@ static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream 
 
 static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t count, Stream *stream) {
     Rows b;
-    Finish by = {.apart = 0};
+    Finish by;
     V sum = C(1), rest, max, mean = C(0), weight = C(1);
     Factor factor = {C(1), C(0), C(0)};
     b.count = count;
@@ -223,12 +215,12 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
         if (!sums_of_batch(c->what == SOFTMAX_BACKWARD ? ALL_AND_DOT : ALL, c, first, &b, stream, &sum, &rest, NULL))
             return 0;
         factor = quotient_of(weight, sum, rest);
-        by.apart = !is_backward(c->what) && (b.apart || has_small_factor(SELECT(FIRST(count), factor.scale, C(1))));
+        if (!is_backward(c->what)) factor = power_apart(factor);
     }
     if (is_backward(c->what) && !means_of(c, &b, sum, &mean)) return 0;
     STORE(by.scale, factor.scale);
     STORE(by.low, factor.low);
-    if (by.apart) powers_apart(by.scale, by.low, by.power, LANES);
+    STORE(by.power, factor.power);
     if (is_backward(c->what)) STORE(by.mean, mean);
     finish_batch(c, f, &b, first, &by, stream);
     return 1;

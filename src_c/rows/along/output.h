@@ -63,7 +63,7 @@ static ALWAYS_INLINE int row_from_output(int log, int masked, Span row, T *to, E
     const V mean = C(SUM_OF_LANES(dot_by(log, masked, row))) * all.scale;
     if (is_left(log, mean)) return 0;
     const Numbers n = {{C(1), C(0), C(0)}, mean * C(log ? LOWER : 1), C(0)};
-    finish_row(GRADIENT_OF_OUTPUT, log, 0, 0, masked, row.x, row, to, n, all);
+    finish_row(GRADIENT_OF_OUTPUT, log, masked, row.x, row, to, n, all);
     return 1;
 }
 static NOINLINE int softmax_row_from_output(Span row, T *to, Ending all) {
@@ -79,7 +79,7 @@ static NOINLINE void rows_from_output(const Call *c, Buffers *f, Stream *stream)
     for (size_t r = 0; r < c->rows; r++) {
         const Row grad = row_of(c->first, r), out = row_of(c->out, r);
         const Entries e = entries_of(c, r);
-        Span row = {e.x, grad.at, e.mask, NULL, e.n, 0, c->is_large ? FAR_AHEAD : AHEAD};
+        Span row = {e.x, grad.at, e.mask, NULL, e.n, 0};
         T *to = stream && c->n <= ROOM ? stream_room(stream) : out.step == 1 ? out.at : f->out;
         copy_strided(e, grad, f->e, f->grad, f->mask, &row);
         if (c->what == SOFTMAX_FROM_OUTPUT ? softmax_row_from_output(row, to, all)

@@ -21,7 +21,7 @@ typedef struct {
     const T *x, *grad;
     const char *mask;
     T *e; /* where exponentials are kept, or NULL */
-    size_t n, target, ahead; /* the one entry that is left out; and how far ahead memory is asked for */
+    size_t n, target; /* the one entry that is left out */
 } Span;
 
 static ALWAYS_INLINE V zero_where(int none, M m, V a) { return none ? SELECT(m, C(0), a) : SELECT(m, a, C(0)); }
@@ -63,10 +63,10 @@ static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int who
     a->sum = add_carried(a->sum, v[0] + v[1], &a->carry);
 }
 
-/* Ask for what stands further ahead, in this row or the next: further where it comes from memory. */
-enum { AHEAD = 2 * ROW_CHUNK, FAR_AHEAD = 8 * ROW_CHUNK };
-static ALWAYS_INLINE void pair_ahead(const T *p, size_t ahead) {
-    for (size_t i = 0; i < PAIR; i += LINE) PREFETCH(p + ahead + i);
+/* Ask for what stands further ahead, in this row or the next. */
+enum { AHEAD = 2 * ROW_CHUNK };
+static ALWAYS_INLINE void pair_ahead(const T *p) {
+    for (size_t i = 0; i < PAIR; i += LINE) PREFETCH(p + AHEAD + i);
 }
 
 /* A row; 0 where it is not moderate. */
@@ -81,8 +81,8 @@ static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row,
     while (i + PAIR <= row.n) {
         const size_t end = i + 8 * PAIR <= row.n ? i + 8 * PAIR : row.n - PAIR + 1;
         for (; i < end; i += PAIR) {
-            pair_ahead(row.x + i, row.ahead);
-            if (what == ALL_AND_DOT) pair_ahead(row.grad + i, row.ahead);
+            pair_ahead(row.x + i);
+            if (what == ALL_AND_DOT) pair_ahead(row.grad + i);
             add_pair(moderately, masked, what, 1, row, i, s, by, &seen, &a, dot);
             stream_some(stream, PAIR);
         }
@@ -110,7 +110,6 @@ static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row,
 /* Rows of a batch: what is found of each, by lanes, and then as numbers. `done` of them have their sums. */
 typedef struct {
     size_t count, done;
-    int apart; /* not all rows were moderate */
     Span row[LANES];
     V sum[LANES], carry[LANES], top[LANES], max[LANES], dot[LANES];
     ALIGNED T largest[LANES], shift[LANES], bias[LANES], floor[LANES]; /* the first only of rows by K */
@@ -194,7 +193,6 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
         b->done = 0;
     else
         add_moderately(what, c, b, stream);
-    b->apart = b->done < b->count;
     for (size_t i = b->done; i < b->count; i++) {
         Span row = b->row[i];
         T max = row_maximum(row, sign), largest = max * (T)ABS_OF(c->scale), parts[2][LANES];

@@ -1,11 +1,10 @@
 /* What the rows of a batch are finished with */
 typedef struct {
-    int apart;
     ALIGNED T scale[SHORT_ROWS], low[SHORT_ROWS], power[SHORT_ROWS], mean[SHORT_ROWS]; /* or the logarithms */
 } FlatFinish;
 
 /* The results of a batch, from `x`: exponentials, entries or y */
-static ALWAYS_INLINE void finish_flat_by(int end, int log, int apart, int exactly, const T *x, const T *grads, T *out,
+static ALWAYS_INLINE void finish_flat_by(int end, int log, const T *x, const T *grads, T *out,
                                          const Batch *b, const FlatFinish *f, Ending all, Stream *stream) {
     const Group g = b->g;
     const T *restrict scale = f->scale, *restrict low = f->low, *restrict power = f->power;
@@ -18,7 +17,7 @@ static ALWAYS_INLINE void finish_flat_by(int end, int log, int apart, int exactl
             V grad = C(0);
             if (end == MULTIPLY || end == GRADIENT) n.factor.scale = PICK(scale + at, of);
             if (end == MULTIPLY && LOW_FACTORS) n.factor.low = PICK(low + at, of);
-            if (end == MULTIPLY && apart) n.factor.power = PICK(power + at, of);
+            if (end == MULTIPLY) n.factor.power = PICK(power + at, of);
             if (end == SUBTRACT) n.max = PICK(max + at, of);
             if (end != MULTIPLY) n.mean = PICK(mean + at, of);
             if (end == GRADIENT_OF_OUTPUT) PREFETCH(x + g.entries + i);
@@ -26,30 +25,28 @@ static ALWAYS_INLINE void finish_flat_by(int end, int log, int apart, int exactl
                 grad = LOAD(grads + i);
                 PREFETCH(grads + g.entries + i);
             }
-            STORE(out + i, finished(end, log, apart, exactly, LOAD(x + i), grad, n, all));
+            STORE(out + i, finished(end, log, LOAD(x + i), grad, n, all));
         }
         if (end >= GRADIENT) stream_some(stream, i - start);
     }
 }
 static NOINLINE void multiply_flat(const Batch *b, T *out, const FlatFinish *f, Ending all) {
-    f->apart ? finish_flat_by(MULTIPLY, 0, 1, 0, b->e, NULL, out, b, f, all, NULL)
-             : finish_flat_by(MULTIPLY, 0, 0, 0, b->e, NULL, out, b, f, all, NULL);
+    finish_flat_by(MULTIPLY, 0, b->e, NULL, out, b, f, all, NULL);
 }
 static NOINLINE void subtract_flat(const Batch *b, T *out, const FlatFinish *f, Ending all) {
     all.sign = C(1); /* x has the sign already */
-    all.exactly ? finish_flat_by(SUBTRACT, 1, 0, 1, b->x, NULL, out, b, f, all, NULL)
-                : finish_flat_by(SUBTRACT, 1, 0, 0, b->x, NULL, out, b, f, all, NULL);
+    finish_flat_by(SUBTRACT, 1, b->x, NULL, out, b, f, all, NULL);
 }
 static NOINLINE void gradients_flat(int what, const Batch *b, const T *grad, T *out, const FlatFinish *f, Ending all,
                                     Stream *stream) {
     if (what == SOFTMAX_BACKWARD)
-        finish_flat_by(GRADIENT, 0, 0, 0, b->e, grad, out, b, f, all, stream);
+        finish_flat_by(GRADIENT, 0, b->e, grad, out, b, f, all, stream);
     else if (what == LOG_SOFTMAX_BACKWARD)
-        finish_flat_by(GRADIENT, 1, 0, 0, b->e, grad, out, b, f, all, stream);
+        finish_flat_by(GRADIENT, 1, b->e, grad, out, b, f, all, stream);
     else if (what == SOFTMAX_FROM_OUTPUT)
-        finish_flat_by(GRADIENT_OF_OUTPUT, 0, 0, 0, b->x, grad, out, b, f, all, stream);
+        finish_flat_by(GRADIENT_OF_OUTPUT, 0, b->x, grad, out, b, f, all, stream);
     else
-        finish_flat_by(GRADIENT_OF_OUTPUT, 1, 0, 0, b->x, grad, out, b, f, all, stream);
+        finish_flat_by(GRADIENT_OF_OUTPUT, 1, b->x, grad, out, b, f, all, stream);
 }
 
 static NOINLINE void clear_masked(const Batch *b, T *out, V value) {
@@ -59,21 +56,20 @@ static NOINLINE void clear_masked(const Batch *b, T *out, V value) {
 /* The factors of the exponentials. Returns whether all are finite. */
 static NOINLINE int flat_factors(const Call *c, Batch *b, const T *weight, FlatFinish *f) {
     const size_t rows = b->g.rows;
-    V least = C(1), wrong = C(0);
+    V wrong = C(0);
     row_totals(b->e, b->g, b->sum, b->low);
     for (size_t r = 0; r < rows; r += LANES) {
         V sum = LOAD(b->sum + r), rest = LOAD(b->low + r), over = C(1);
         if (c->sink.data) add_sinks(LOAD(b->top + r), &sum, &rest);
         if (weight) over = LOAD_SOME(weight + r, rows - r, C(0));
-        const Factor factor = quotient_of(over, sum, rest);
+        Factor factor = quotient_of(over, sum, rest);
         const V counted = r + LANES <= rows ? factor.scale : SELECT(FIRST(rows - r), factor.scale, C(1));
         wrong = wrong + (counted - counted);
-        least = MIN(factor_size(counted), least);
+        if (!is_backward(c->what)) factor = power_apart(factor);
         STORE(f->scale + r, factor.scale);
         STORE(f->low + r, factor.low);
+        STORE(f->power + r, factor.power);
     }
-    f->apart = !is_backward(c->what) && (b->apart || ANY(LT(least, C(SMALL_FACTOR))));
-    if (f->apart) powers_apart(f->scale, f->low, f->power, rows);
     return !ANY(IS_NAN(wrong));
 }
 

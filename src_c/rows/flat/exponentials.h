@@ -5,7 +5,7 @@ typedef struct {
     const T *x;
     const char *mask; /* a byte for each entry, or NULL */
     T *e;
-    int apart; /* not moderately */
+    int by_k; /* the exponentials are not taken moderately */
     ALIGNED T max[SHORT_ROWS], shift[SHORT_ROWS], bias[SHORT_ROWS], floor[SHORT_ROWS];
     ALIGNED T sum[SHORT_ROWS], low[SHORT_ROWS], top[SHORT_ROWS], sink[SHORT_ROWS];
 } Batch;
@@ -91,7 +91,7 @@ static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
         STORE(b->top + r, e);
     }
     const int moderate = is_moderate(seen) && flat_moderate(b, c->s, stream);
-    b->apart = !moderate;
+    b->by_k = !moderate;
     if (moderate && !needs_rest(c->what)) return 1;
     b->x = settle_entries(b, b->x, c->scale < 0 ? -1 : 1, (T)-HUGE_VAL, settled);
     row_maxima(b->x, b->g, b->max);

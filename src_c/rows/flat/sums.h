@@ -2,7 +2,6 @@
  * row an entry belongs to. A look-up brings a number of a row (its sum, its maximum) back to its entries. */
 
 enum { SHORT_ROW = LANES > 1 ? 8 * LANES : 0, SHORT_ROWS = 1024 / sizeof(T) };
-enum { TAKEN_APART = 6 * LANES }; /* from here on, rows whose largest entry is left out go by along.h */
 
 /* Rows of n entries; `row_of` is the row, among LANES, of each of their entries; `entries` are all up to a whole vector, or
  * a whole group of LANES rows. */
