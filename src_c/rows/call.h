@@ -1,14 +1,24 @@
 /* A call of a function along an axis. */
 
 enum {
-    SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, /* x */
-    WEIGHTED, /* weight, x: logsumexp's gradient */
-    SOFTMAX_BACKWARD, LOG_SOFTMAX_BACKWARD, /* grad, x */
-    SOFTMAX_FROM_OUTPUT, LOG_SOFTMAX_FROM_OUTPUT, /* grad, y */
+    /* of x */
+    SOFTMAX,
+    LOG_SOFTMAX,
+    LOGSUMEXP,
+    /* of a weight and x: logsumexp's gradient */
+    WEIGHTED,
+    /* of grad and x */
+    SOFTMAX_BACKWARD,
+    LOG_SOFTMAX_BACKWARD,
+    /* of grad and y */
+    SOFTMAX_FROM_OUTPUT,
+    LOG_SOFTMAX_FROM_OUTPUT,
     LOSS, /* x: its parts, for loss.h */
     OPTIONED = 16, /* together with one of the others: scale, sink, limit and mask follow the arrays */
 };
-static inline int is_from_output(int what) { return what == SOFTMAX_FROM_OUTPUT || what == LOG_SOFTMAX_FROM_OUTPUT; }
+static inline int is_from_output(int what) {
+    return what == SOFTMAX_FROM_OUTPUT || what == LOG_SOFTMAX_FROM_OUTPUT;
+}
 static inline int is_backward(int what) { return what >= SOFTMAX_BACKWARD && what < LOSS; }
 static inline int is_log(int what) {
     return what == LOG_SOFTMAX || what == LOG_SOFTMAX_BACKWARD || what == LOG_SOFTMAX_FROM_OUTPUT;
@@ -51,7 +61,9 @@ static inline Entries entries_of(const Call *c, size_t row) {
 }
 
 /* Whether the mask of a row is contiguous bytes, or one for all entries */
-static inline int has_whole_mask(const Call *c) { return !c->mask.data || c->mask.inner == 0 || c->mask.inner == 1; }
+static inline int has_whole_mask(const Call *c) {
+    return !c->mask.data || c->mask.inner == 0 || c->mask.inner == 1;
+}
 
 static inline double sink_of(const Call *c, size_t row) {
     return c->sink.data ? NUMBER_AT(double, c->sink, row) : -HUGE_VAL;
@@ -77,8 +89,8 @@ static void fill_entries(T *to, ptrdiff_t step, size_t start, size_t end, T valu
     for (; j < end; j++) to[(ptrdiff_t)j * step] = value;
 }
 
-/* Buffers of a call: exponentials, and copies of operands that are not dense. Short rows need less room, and the numbers of
- * rows. */
+/* Buffers of a call: exponentials, and copies of operands that are not dense. Short rows need less room, and
+ * the numbers of rows. */
 typedef struct {
     union {
         ALIGNED T e[2 * ROOM + LANES];

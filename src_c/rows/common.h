@@ -1,8 +1,9 @@
-/* What all functions along an axis share: operands, vectors that are not full, and sums of which no rounding is lost. */
+/* What all functions along an axis share: operands, vectors that are not full, and sums of which no rounding
+ * is lost. */
 
 typedef struct {
     char *data; /* NULL where there is none */
-    ptrdiff_t outer, inner; /* bytes from row to row, and from entry to entry; inner is 0 for one number a row */
+    ptrdiff_t outer, inner; /* bytes from row to row, and from entry to entry: 0 for one number a row */
 } Operand;
 
 typedef struct {
@@ -16,11 +17,13 @@ static inline Row row_of(Operand a, size_t row) {
 }
 #define NUMBER_AT(type, a, row) (*(const type *)((a).data + (ptrdiff_t)(row) * (a).outer))
 
-enum { ROOM = 8192 / sizeof(T) }; /* entries of a buffer. All buffers of a call fit a thread of 128 KiB of stack. */
+enum { ROOM = 8192 / sizeof(T) }; /* entries of a buffer. The buffers of a call fit 128 KiB of stack. */
 enum { ROW_CHUNK = 1024, PAIR = 2 * LANES, LINE = 64 / sizeof(T) };
 
 /* How many entries stand before the first whole line of memory */
 static inline size_t before_line(const void *p) { return (LINE - (uintptr_t)p / sizeof(T) % LINE) % LINE; }
+
+static inline size_t at_most(size_t most, size_t count) { return count < most ? count : most; }
 
 #define NOTHING C(-HUGE_VAL)
 #define ABS_OF(a) ((a) < 0 ? -(a) : (a))
@@ -80,7 +83,8 @@ static inline V add_carried(V s, V term, V *carry) {
 /* How much too large the rounded sum of two numbers is that are not negative */
 static inline V sum_excess(V a, V b, V sum) { return (sum - MAX(a, b)) - MIN(a, b); }
 
-/* s + term, neither negative, with all that this rounds off added to the carry. add_carried loses some where the term is larger. */
+/* s + term, neither negative, with all that this rounds off added to the carry. add_carried loses some where
+ * the term is larger. */
 static inline V add_exactly(V s, V term, V *carry) {
     const V next = s + term;
     *carry = *carry + sum_excess(s, term, next);
@@ -101,8 +105,8 @@ static ALWAYS_INLINE V take_lesser(V entry, V *top) {
     return lesser;
 }
 
-/* The sum of the lanes less the carries, without the roundings of the steps. `rest` is what its last rounding takes off.
- * Floats are added as doubles, doubles with what each step loses. */
+/* The sum of the lanes less the carries, without the roundings of the steps. `rest` is what its last rounding
+ * takes off. Floats are added as doubles, doubles with what each step loses. */
 static inline T total_parts(V sum, V carry, T *rest) {
     T a[LANES], b[LANES];
     STORE(a, sum);
@@ -110,7 +114,8 @@ static inline T total_parts(V sum, V carry, T *rest) {
     double high = 0, low = 0;
     if (sizeof(T) < sizeof(double)) {
         f64_v doubles = f64_set(0);
-        for (int i = 0; i < LANES; i += f64_lanes) doubles = doubles + (LOAD_DOUBLES(a + i) - LOAD_DOUBLES(b + i));
+        for (int i = 0; i < LANES; i += f64_lanes)
+            doubles = doubles + (LOAD_DOUBLES(a + i) - LOAD_DOUBLES(b + i));
         high = f64_sum(doubles);
     }
     for (int i = 0; i < LANES && sizeof(T) == sizeof(double); i++) {

@@ -1,12 +1,13 @@
 /* The exponentials of rows: e^(scale x) 2^-K, with a whole number K.
  *
- * K is near the largest scale x / ln 2. So x - max is never rounded, whose error the exponential would amplify: the usual
- * form is off by 14 to 66 ULP. Another K changes only the exponent of a result. There are two ways:
+ * K is near the largest scale x / ln 2. So x - max is never rounded, whose error the exponential would
+ * amplify: the usual form is off by 14 to 66 ULP. Another K changes only the exponent of a result. There are
+ * two ways:
  *
- *   moderately   K = 0. No exponential is subnormal and no sum overflows where |scale x| < MODERATE_POWER ln 2. We test it while we
- *                take the exponentials, and take them again by K where it fails.
- *   by K         The largest exponential is near 2^RAISED. An exponential below 2^LEAST_POWER is 0: divided by the sum and
- *                times an ordinary weight it would be 0, too. All others are normal numbers. */
+ * - moderately: K = 0. No exponential is subnormal, no sum overflows, if |scale x| < MODERATE_POWER ln 2.
+ *   We test it while we take the exponentials, and take them again by K where it fails.
+ * - by K: The largest exponential is near 2^RAISED. An exponential below 2^LEAST_POWER is 0: divided by the
+ *   sum and times an ordinary weight it would be 0, too. All others are normal numbers. */
 
 #if defined(LOOKUPS)
 enum { STEPS = LOOKUPS };
@@ -14,8 +15,8 @@ enum { STEPS = LOOKUPS };
 enum { STEPS = 1 };
 #endif
 
-/* A scale and what it makes of exponents: e^(scale x) = 2^((high + low) x / STEPS). Without look-ups high + low are the
- * scale. */
+/* A scale and what it makes of exponents: e^(scale x) = 2^((high + low) x / STEPS). Without look-ups high +
+ * low are the scale. */
 typedef struct {
     V high, low, factor, factor_low; /* the last two are the scale, rounded, and the rounding error */
 } Scale;
@@ -46,12 +47,13 @@ static inline Shift shift_by(V max) {
     return (Shift){C(ROUNDER) - C(STEPS) * k, C(STEPS) * (k + C(LEAST_POWER))};
 }
 
-/* Beyond this size of max, K would not be exact enough, and x - max is exact: every x that counts is within a factor 2. */
+/* Beyond this size of max, K would not be exact enough, and x - max is exact: every x that counts is within a
+ * factor 2. */
 #define FAR 8192
 
 #ifdef LOOKUPS
-/* 2^(scale x / ln 2) = 2^(whole / STEPS) (1 + t), and z = whole + bias. Several vectors go step by step: one by one,
- * operations would wait for each other. */
+/* 2^(scale x / ln 2) = 2^(whole / STEPS) (1 + t), and z = whole + bias. Several vectors go step by step: one
+ * by one, operations would wait for each other. */
 static ALWAYS_INLINE void reduce_exponents(int count, const V *x, Scale s, V bias, V *z, V *whole, V *t) {
     enum { TERMS = sizeof POWER_Q / sizeof *POWER_Q };
     V r[4];
@@ -65,8 +67,8 @@ static ALWAYS_INLINE void reduce_exponents(int count, const V *x, Scale s, V bia
     for (int i = 0; i < count; i++) t[i] = FMA(t[i], r[i], LOOKUP(POWERS_ERROR, z[i]));
 }
 
-/* x becomes its exponential. The error is .53 ULP. The rounded number of steps of an entry that is not moderate differs
- * from ROUNDER in a high bit. */
+/* x becomes its exponential. The error is .53 ULP. The rounded number of steps of an entry that is not
+ * moderate differs from ROUNDER in a high bit. */
 static ALWAYS_INLINE void exps(int moderately, int count, V *x, Scale s, Shift by, V *seen) {
     V z[4], whole[4], t[4], power[4];
     reduce_exponents(count, x, s, moderately ? C(ROUNDER + MODERATE_POWER * STEPS) : by.bias, z, whole, t);
@@ -116,13 +118,14 @@ static ALWAYS_INLINE V exp_by(V x, Scale s, Shift by) {
     return x;
 }
 
-/* What exponentials are multiplied by: `scale` times 2^power. A product that is subnormal takes three times as long as
- * others, and a power of two does not. So the power is taken apart. */
+/* What exponentials are multiplied by: `scale` times 2^power. A product that is subnormal takes three times
+ * as long as others, and a power of two does not. So the power is taken apart. */
 typedef struct {
     V scale, low, power; /* `low` is what rounding took off `scale` */
 } Factor;
 
-/* Whether exponentials are off by so much that what a factor loses counts. Where it does not, it is rounded once. */
+/* Whether exponentials are off by so much that what a factor loses counts. Where it does not, it is rounded
+ * once. */
 #if defined(HAVE_FMA) && !defined(LOOKUPS)
 #define LOW_FACTORS 1
 #else
@@ -146,21 +149,25 @@ static inline Factor quotient_of(V weight, V sum, V sum_low) {
     STORE(parts[0], sum);
     STORE(parts[1], sum_low);
     for (int i = 0; i < LANES; i += f64_lanes)
-        STORE_DOUBLES(over + i, LOAD_DOUBLES(over + i) / (LOAD_DOUBLES(parts[0] + i) + LOAD_DOUBLES(parts[1] + i)));
+        STORE_DOUBLES(over + i,
+                      LOAD_DOUBLES(over + i) / (LOAD_DOUBLES(parts[0] + i) + LOAD_DOUBLES(parts[1] + i)));
     return (Factor){SELECT(LE(sum, C(0)), C(0), LOAD(over)), C(0), C(0)};
 #endif
 }
 
 static inline Factor power_apart(Factor f) {
 #ifdef HAVE_SCALE
-    f.power = MAX(C(-2 * MAX_EXPONENT), MIN(C(2 * MAX_EXPONENT), EXPONENT(f.scale))); /* of 0 and infinity too */
+    const V power = EXPONENT(f.scale);
+    f.power = MAX(C(-2 * MAX_EXPONENT), MIN(C(2 * MAX_EXPONENT), power)); /* of 0 and infinity too */
     f.scale = SCALE(f.scale, -f.power);
     f.low = SCALE(f.low, -f.power);
 #endif
     return f;
 }
 
-static inline Factor factor_of(V weight, V sum, V sum_low) { return power_apart(quotient_of(weight, sum, sum_low)); }
+static inline Factor factor_of(V weight, V sum, V sum_low) {
+    return power_apart(quotient_of(weight, sum, sum_low));
+}
 
 static ALWAYS_INLINE V times_factor(V e, Factor f) {
     V product = e * f.scale;
@@ -173,29 +180,30 @@ static ALWAYS_INLINE V times_factor(V e, Factor f) {
     return product;
 }
 
-/* A weight of ordinary size over the sum is neither subnormal nor infinite, nor is what counts too small for an
- * exponential by K. NaN is ordinary. */
+/* A weight of ordinary size over the sum is neither subnormal nor infinite, nor is what counts too small for
+ * an exponential by K. NaN is ordinary. */
 static inline int is_ordinary(T weight) {
     const T size = ABS_OF(weight);
     return weight == 0 || !(size <= (T)0x1p-32 || size >= (T)0x1p16);
 }
 
-/* e^x 2^LIFT, which is normal for every x whose exponential is not 0. Far beyond any logarithm of a probability it is
- * infinite: x stops a quarter of a step above the power of two that is. */
+/* e^x 2^LIFT, which is normal for every x whose exponential is not 0. Far beyond any logarithm of a
+ * probability it is infinite: x stops a quarter of a step above the power of two that is. */
 static ALWAYS_INLINE V lifted_exp(V x, Scale unit) {
     const V largest = C((MAX_EXPONENT + 1 - LIFT + 0.25 / STEPS) * LN2);
-    return exp_by(MIN(largest, x), unit, (Shift){C(ROUNDER + STEPS * LIFT), C(STEPS * (1 - MAX_EXPONENT - LIFT))});
+    return exp_by(MIN(largest, x), unit,
+                  (Shift){C(ROUNDER + STEPS * LIFT), C(STEPS * (1 - MAX_EXPONENT - LIFT))});
 }
 
-/* (x - max) scale - log, of an x that is not larger. The product of -inf and a low part that is 0 would be NaN; far below, what
- * the low part adds is less than the last place. */
+/* (x - max) scale - log, of an x that is not larger. The product of -inf and a low part that is 0 would be
+ * NaN; far below, what the low part adds is less than the last place. */
 static ALWAYS_INLINE V log_entry(V less, Scale s, V log) {
     const V finite = MAX(C(-0x1p60), less);
     return FMA(less, s.factor, FMA(finite, s.factor_low, -log));
 }
 
-/* Whether a row is left to exact_row: its mean is not finite, since a sum has overflowed or the row has a NaN; or so small
- * that LOWER would make it subnormal. */
+/* Whether a row is left to exact_row: its mean is not finite, since a sum has overflowed or the row has a
+ * NaN; or so small that LOWER would make it subnormal. */
 static inline int is_left(int lowered, V mean) {
     if (ANY(IS_NAN(mean - mean))) return 1;
     const V size = ABS(mean);

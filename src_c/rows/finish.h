@@ -1,6 +1,6 @@
-/* What becomes of the entries of rows at last: exponentials become probabilities; entries become the logarithms of these; or
- * gradients are made, from exponentials or from y. All ways end so. They differ in how they bring the numbers of a row to its
- * entries. */
+/* What becomes of the entries of rows at last: exponentials become probabilities; entries become the
+ * logarithms of these; or gradients are made, from exponentials or from y. All ways end so. They differ in
+ * how they bring the numbers of a row to its entries. */
 
 enum { MULTIPLY, SUBTRACT, GRADIENT, GRADIENT_OF_OUTPUT };
 

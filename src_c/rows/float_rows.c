@@ -6,7 +6,8 @@
 #include "math/float.h"
 #define ROWS_OF_FLOATS /* T is float */
 
-/* exponentials.h explains these powers of two. The weight 2^-32 over a sum of a million times 2^RAISED is normal. */
+/* exponentials.h explains these powers of two. The weight 2^-32 over a sum of a million times 2^RAISED is
+ * normal. */
 #define MODERATE_POWER 64
 #define RAISED 44
 #define LEAST_POWER -125

@@ -1,38 +1,46 @@
-/* One number for each of as many rows as there are lanes: the sums, the largest entries, or the sums of all entries but a
- * largest. Vectors are combined two by two, until one is left, with a row in each lane. Each vector belongs to one row, and
- * they are folded (odd = 0); or the entries stand as in memory, and are turned.
+/* One number for each of as many rows as there are lanes: the sums, the largest entries, or the sums of all
+ * entries but a largest. Vectors are combined two by two, until one is left, with a row in each lane. Each
+ * vector belongs to one row, and they are folded (odd = 0); or the entries stand as in memory, and are
+ * turned.
  *
- * Rows of up to 12 entries are turned. n vectors hold the entries of as many rows as there are lanes. The entries of a row
- * are brought into one lane of n vectors. Loaded row by row, a vector would be half empty and lie across two cache lines.
+ * Rows of up to 12 entries are turned. n vectors hold the entries of as many rows as there are lanes. The
+ * entries of a row are brought into one lane of n vectors. Loaded row by row, a vector would be half empty
+ * and lie across two cache lines.
  *
- * n = odd << folds. First neighbours are combined, `folds` times, which leaves `odd` numbers of each row. Number i stands in
- * lane i % LANES of vector i / LANES, and belongs to column i % odd. odd and LANES have no common divisor, so a lane has one
- * number of each column: with UP * LANES % odd == 1, lane i of vector UP * c % odd has column (c + i) % odd. Then lane i
- * moves by i % odd vectors, one bit of that number at a time. Now vector c has column c, and row r stands in lane
- * (odd * r + c) % LANES: the next column is one lane further. */
+ * n = odd << folds. First neighbours are combined, `folds` times, which leaves `odd` numbers of each row.
+ * Number i stands in lane i % LANES of vector i / LANES, and belongs to column i % odd. odd and LANES have no
+ * common divisor, so a lane has one number of each column: with UP * LANES % odd == 1, lane i of vector UP *
+ * c % odd has column (c + i) % odd. Then lane i moves by i % odd vectors, one bit of that number at a time.
+ * Now vector c has column c, and row r stands in lane (odd * r + c) % LANES: the next column is one lane
+ * further. */
 
 #ifdef TURNS /* not doubles, which gain 5 to 10 % at the price of 25 KB */
 enum { TURNED = 12, PART_LANES = 16 / (int)sizeof(T) };
 static inline int is_turned(size_t n) { return n > 1 && n <= TURNED && n != 8; }
 
-/* `neighbours` of two vectors come, within 128 bits, first from the one, then from the other. So after some folds lane l
- * has not number l. */
+/* `neighbours` of two vectors come, within 128 bits, first from the one, then from the other. So after some
+ * folds lane l has not number l. */
 #define WIDTH(folds) (PART_LANES >> (folds))
-#define NUMBER_IN(folds, l)                                                                        \
-    ((l) / PART_LANES * WIDTH(folds) + (l) % PART_LANES % WIDTH(folds) +                           \
+#define NUMBER_IN(folds, l)                                              \
+    ((l) / PART_LANES * WIDTH(folds) + (l) % PART_LANES % WIDTH(folds) + \
      (l) % PART_LANES / WIDTH(folds) * (LANES >> (folds)))
-#define LANE_OF(folds, i)                                                                          \
+#define LANE_OF(folds, i)                                                                             \
     ((i) % (LANES >> (folds)) / WIDTH(folds) * PART_LANES + (i) / (LANES >> (folds)) * WIDTH(folds) + \
      (i) % (LANES >> (folds)) % WIDTH(folds))
 
 #define OF_4(f, a, b, c, l) f(a, b, c, l), f(a, b, c, l + 1), f(a, b, c, l + 2), f(a, b, c, l + 3)
-#define OF_16(f, a, b, c) {OF_4(f, a, b, c, 0), OF_4(f, a, b, c, 4), OF_4(f, a, b, c, 8), OF_4(f, a, b, c, 12)}
-#define OF_ODD(f, folds) {f(folds, 1), f(folds, 3), f(folds, 5), f(folds, 7), f(folds, 9), f(folds, 11)}
+#define OF_16(f, a, b, c) \
+    { OF_4(f, a, b, c, 0), OF_4(f, a, b, c, 4), OF_4(f, a, b, c, 8), OF_4(f, a, b, c, 12) }
+#define OF_ODD(f, folds) \
+    { f(folds, 1), f(folds, 3), f(folds, 5), f(folds, 7), f(folds, 9), f(folds, 11) }
 
 /* Where the number 1, 2, 4, 8 after that in lane l is; where that of row r in column 0 is */
 #define AHEAD(folds, by, unused, l) LANE_OF(folds, (NUMBER_IN(folds, (l) % LANES) + (by)) % LANES)
-#define AHEADS(folds) \
-    {OF_16(AHEAD, folds, 1, 0), OF_16(AHEAD, folds, 2, 0), OF_16(AHEAD, folds, 4, 0), OF_16(AHEAD, folds, 8, 0)}
+#define AHEADS(folds)                                                                    \
+    {                                                                                    \
+        OF_16(AHEAD, folds, 1, 0), OF_16(AHEAD, folds, 2, 0), OF_16(AHEAD, folds, 4, 0), \
+            OF_16(AHEAD, folds, 8, 0)                                                    \
+    }
 #define ROW_LANE(folds, odd, unused, r) LANE_OF(folds, (odd) * (r) % LANES)
 #define ROW_LANES(folds, odd) OF_16(ROW_LANE, folds, odd, 0)
 static const int32_t ahead_by[3][4][16] = {AHEADS(0), AHEADS(1), AHEADS(2)};
@@ -40,8 +48,11 @@ static const int32_t row_lanes[3][6][16] = {OF_ODD(ROW_LANES, 0), OF_ODD(ROW_LAN
 
 /* Negative in lanes that are moved by 1, 2, 4, 8 vectors */
 #define MOVES(folds, odd, by, l) (NUMBER_IN(folds, (l) % LANES) % (odd) & (by) ? -1 : 0)
-#define MOVED(folds, odd)                                                                          \
-    {OF_16(MOVES, folds, odd, 1), OF_16(MOVES, folds, odd, 2), OF_16(MOVES, folds, odd, 4), OF_16(MOVES, folds, odd, 8)}
+#define MOVED(folds, odd)                                                                      \
+    {                                                                                          \
+        OF_16(MOVES, folds, odd, 1), OF_16(MOVES, folds, odd, 2), OF_16(MOVES, folds, odd, 4), \
+            OF_16(MOVES, folds, odd, 8)                                                        \
+    }
 static const T moved_lanes[3][6][4][16] = {OF_ODD(MOVED, 0), OF_ODD(MOVED, 1), OF_ODD(MOVED, 2)};
 
 /* Nothing, but at the step when neighbours have met */
@@ -58,7 +69,9 @@ static ALWAYS_INLINE void turn_lanes(int folds, int odd, int step, V *r) {
     }
 }
 
-static ALWAYS_INLINE V in_order(int folds, int odd, V a) { return odd ? PERMUTE(a, row_lanes[folds][odd / 2]) : a; }
+static ALWAYS_INLINE V in_order(int folds, int odd, V a) {
+    return odd ? PERMUTE(a, row_lanes[folds][odd / 2]) : a;
+}
 #else
 static inline int is_turned(size_t n) { return (void)n, 0; }
 #endif
@@ -79,7 +92,9 @@ static T rest_in_parts(V most, V rest, V carry, T *low) {
 
 #ifdef HAVE_FOLDS
 #ifndef TURNS
-static inline void turn_lanes(int folds, int odd, int step, V *r) { (void)folds, (void)odd, (void)step, (void)r; }
+static inline void turn_lanes(int folds, int odd, int step, V *r) {
+    (void)folds, (void)odd, (void)step, (void)r;
+}
 static inline V in_order(int folds, int odd, V a) { return (void)folds, (void)odd, a; }
 #endif
 
@@ -99,11 +114,13 @@ static ALWAYS_INLINE void meet(int folds, int odd, int step, const V *two, V *fi
     FOLD(step, two[0], two[1], first, second);
 }
 
-/* A step combines `count` vectors, the last of which stays alone where that is odd. `rest` and `carry` are there from the
- * start, or come about on the way: the sums of all but the largest, and what these or all sums have rounded off. */
-static ALWAYS_INLINE void fold_step(int kind, int started, int folds, int odd, int step, int count, V *r, V *rest,
-                                    V *carry) {
-    const int rested = kind == RESTS && (step > 0 || started), carried = kind >= PARTS && (step > 1 || started);
+/* A step combines `count` vectors, the last of which stays alone where that is odd. `rest` and `carry` are
+ * there from the start, or come about on the way: the sums of all but the largest, and what these or all sums
+ * have rounded off. */
+static ALWAYS_INLINE void fold_step(int kind, int started, int folds, int odd, int step, int count, V *r,
+                                    V *rest, V *carry) {
+    const int rested = kind == RESTS && (step > 0 || started),
+              carried = kind >= PARTS && (step > 1 || started);
     const int last = count - 1, carrying = kind == PARTS && (step > 0 || started);
     if (count < 2) return;
     turn_lanes(folds, odd, step, r);
@@ -163,19 +180,21 @@ static inline V sum_in_every_lane(V a) {
 #endif
 
 static ALWAYS_INLINE V sums_of(int folds, int odd, V *r) { return fold(SUMS, 0, folds, odd, r, NULL, NULL); }
-static ALWAYS_INLINE V maxima_of(int folds, int odd, V *r) { return fold(MAXIMA, 0, folds, odd, r, NULL, NULL); }
+static ALWAYS_INLINE V maxima_of(int folds, int odd, V *r) {
+    return fold(MAXIMA, 0, folds, odd, r, NULL, NULL);
+}
 
-/* As sums of what is at least 0, with what they round off: less what has been carried already, and all of it; or, without a
- * carry, all but that of the first step. So softmax is off by 3.9 ULP at most; with that of the last two steps only, 10
- * columns were by 4.1. */
+/* As sums of what is at least 0, with what they round off: less what has been carried already, and all of it;
+ * or, without a carry, all but that of the first step. So softmax is off by 3.9 ULP at most; with that of the
+ * last two steps only, 10 columns were by 4.1. */
 static ALWAYS_INLINE V sums_in_parts(int folds, int odd, int has_carry, V *r, V *carry, V *low) {
     const V sum = fold(PARTS, has_carry, folds, odd, r, NULL, carry);
     *low = -in_order(folds, odd, carry[0]);
     return sum;
 }
 
-/* The sums of `rest` and, but for a largest one, of the lanes of `most`, with all that this rounds off: none is negative.
- * `carry` is of the rest already, unless there is none. */
+/* The sums of `rest` and, but for a largest one, of the lanes of `most`, with all that this rounds off: none
+ * is negative. `carry` is of the rest already, unless there is none. */
 static ALWAYS_INLINE V sums_of_rest(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low) {
     fold(RESTS, has_rest, folds, odd, most, rest, carry);
     const V all = in_order(folds, odd, rest[0]), off = in_order(folds, odd, carry[0]);

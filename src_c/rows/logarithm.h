@@ -18,16 +18,18 @@ static inline f64_v log1p_of_doubles(f64_v x) {
         const f64_v t = f64_expm1(-y);
         y = y + f64_fma(f, t, f + t);
     }
-    y = f64_fma(k, f64_set(0x1.62e42fefa3800p-1), f64_fma(k, f64_set(0x1.ef35793c76730p-45), y)); /* ln 2 in two parts */
+    y = f64_fma(k, f64_set(0x1.ef35793c76730p-45), y); /* ln 2 in two parts */
+    y = f64_fma(k, f64_set(0x1.62e42fefa3800p-1), y);
     return f64_select(f64_gt(f64_set(0x1p1000), x), y, x + x); /* what is infinite or NaN stays so */
 }
 
 #if defined(LOOKUPS_f32) && defined(ROWS_OF_FLOATS)
-/* log(1 + r + r_low), for r >= 0 that is finite, or NaN, and an r_low that is less than the last place of r. Sums of two
- * floats take its steps: a vector has twice as many as of doubles. The error is about 2^-26. */
+/* log(1 + r + r_low), for r >= 0 that is finite, or NaN, and an r_low that is less than the last place of r.
+ * Sums of two floats take its steps: a vector has twice as many as of doubles. The error is about 2^-26. */
 static inline V log1p_of_parts(V r, V r_low) {
     const f32_v one = f32_set(1), larger = f32_max(one, r), smaller = f32_min(one, r), u = larger + smaller;
-    const f32_v m = f32_mantissa(u), k = f32_exponent(u * f32_set(4 / 3.0f)); /* u 4/3 reaches the next power where m < 1 */
+    const f32_v m = f32_mantissa(u);
+    const f32_v k = f32_exponent(u * f32_set(4 / 3.0f)); /* u 4/3 reaches the next power where m < 1 */
     const f32_v f = m - one, square = f * f, unit = f32_pow2(f32_set(f32_ROUNDER) - k);
     const f32_v lost = ((smaller - (u - larger)) + r_low) * unit;
     f32_v q[4]; /* by pairs: what waits for eight products in a row holds up the next vector, too */
@@ -35,17 +37,18 @@ static inline V log1p_of_parts(V r, V r_low) {
     for (int i = 2; i >= 0; i--) q[i] = f32_fma(q[i + 1], square, q[i]);
     const f32_v by_one_more = lost * f32_fma(f, f - one, one); /* lost / (1 + f), nearly */
     const f32_v y = f32_fma(square, f32_fma(q[0], f, f32_set(-0.5f)), by_one_more);
-    const f32_v whole = k * f32_set(f32_LOG_HI), high = whole + f; /* the first is exact, and more than f or 0 */
+    const f32_v whole = k * f32_set(f32_LOG_HI), high = whole + f; /* whole is exact, and 0 or above f */
     return high + ((f - (high - whole)) + f32_fma(k, f32_set(f32_LOG_LO), y));
 }
 
-/* log(1 + rest / e), for rows whose largest entry is `top`, with the exponential e. The parts of e^-top keep a small
- * quotient exact. */
+/* log(1 + rest / e), for rows whose largest entry is `top`, with the exponential e. The parts of e^-top keep
+ * a small quotient exact. */
 static inline V log_of_rest(V rest, V rest_low, V top, Scale s, Shift by) {
     const V x = -top, bias = C(2 * ROUNDER) - by.bias;
     V z, whole, t;
     reduce_exponents(1, &x, s, bias, &z, &whole, &t);
-    const V power = LOOKUP_SCALED(POWERS_BITS, z), first = FMA(power, t, power), second = FMA(power, t, power - first);
+    const V power = LOOKUP_SCALED(POWERS_BITS, z);
+    const V first = FMA(power, t, power), second = FMA(power, t, power - first);
     const V product = rest * first, low = FMA(rest_low, first, FMA(rest, first, -product) + rest * second);
     return log1p_of_parts(product, low);
 }
@@ -69,8 +72,9 @@ static V log_of_rest(V rest, V rest_low, V top, Scale s, Shift by) {
     STORE(factor_low, s.factor_low);
     STORE(k, (by.bias - C(ROUNDER)) * C(1.0 / STEPS));
     for (int i = 0; i < LANES; i += f64_lanes) {
-        const f64_v scale = LOAD_DOUBLES(factor + i) + LOAD_DOUBLES(factor_low + i), entry = LOAD_DOUBLES(x + i);
-        const f64_v y = entry * scale, y_low = product_low(entry, scale, y), inverse = f64_exp_by(-y, LOAD_DOUBLES(k + i));
+        const f64_v scale = LOAD_DOUBLES(factor + i) + LOAD_DOUBLES(factor_low + i);
+        const f64_v entry = LOAD_DOUBLES(x + i), y = entry * scale, y_low = product_low(entry, scale, y);
+        const f64_v inverse = f64_exp_by(-y, LOAD_DOUBLES(k + i));
         const f64_v sum = LOAD_DOUBLES(a + i) + LOAD_DOUBLES(low + i);
         STORE_DOUBLES(a + i, log1p_of_doubles(sum * f64_fma(inverse, -y_low, inverse)));
     }

@@ -1,12 +1,14 @@
-/* The inner loops of the softmax family, which choose the way by the layout and the length of a row, never by other rows. No
- * way copies an array: buffers are a few KiB of stack. */
+/* The inner loops of the softmax family, which choose the way by the layout and the length of a row, never by
+ * other rows. No way copies an array: buffers are a few KiB of stack. */
 
-/* Whether the results are streamed: they are no input, whose lines are in the caches, and rows follow one another. */
+/* Whether the results are streamed: they are no input, whose lines are in the caches, and rows follow one
+ * another. */
 static int is_streamed(const Call *c, int along, size_t rows) {
 #ifdef HAVE_STREAM
     if (c->what == LOGSUMEXP || !is_large(rows, c->n) || (uintptr_t)c->out.data % sizeof(T)) return 0;
     if (c->out.data == c->x.data || c->out.data == c->first.data) return 0;
-    return !along || (c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && !(c->limit.data && c->n > ROW_CHUNK));
+    return !along || (c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) &&
+                      !(c->limit.data && c->n > ROW_CHUNK));
 #else
     return (void)c, (void)along, (void)rows, 0;
 #endif
@@ -48,7 +50,8 @@ static NOINLINE void buffered_rows(const Call *c, int streaming) {
 }
 
 static void run_call(const Call *c) {
-    const int reduces = c->what == LOGSUMEXP, has_options = c->mask.data || c->limit.data || c->sink.data || c->scale != 1;
+    const int has_options = c->mask.data || c->limit.data || c->sink.data || c->scale != 1;
+    const int reduces = c->what == LOGSUMEXP;
     const int read_along = c->x.inner == sizeof(T) && (!is_backward(c->what) || c->first.inner == sizeof(T));
     const int along = read_along && (reduces || c->out.inner == sizeof(T));
     const int across = c->x.outer == sizeof(T) && (!c->first.data || c->first.outer == sizeof(T)) &&

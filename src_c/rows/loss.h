@@ -1,5 +1,5 @@
-/* The cross entropy of rows of logits. Targets that are indices take the ways of a softmax. All others go row by row in
- * double. */
+/* The cross entropy of rows of logits. Targets that are indices take the ways of a softmax. All others go row
+ * by row in double. */
 
 /* What a target is of an entry: (1 - s) times 1 at the index or its own entry of a distribution, and s / n */
 typedef struct {
@@ -17,38 +17,42 @@ static void read_target(Target t, size_t start, size_t count, double *value) {
     for (size_t i = count; i % f64_lanes; i++) value[i] = 0;
 }
 
-/* grad * (sum(t) p - t); at the largest entry by the rest, since p may be near 1. The loss is -sum(t log p). */
+/* grad * (sum(t) p - t); at the largest entry by the rest, as p may be near 1. The loss is -sum(t log p). */
 static void loss_exactly(const Logits *l, Target t, double grad, T *loss, const Row *out) {
     Part part;
     double target[PART];
     Adder losses = {f64_set(0), f64_set(0)}, targets = losses;
     f64_v infinite = f64_set(0); /* terms apart, which would make what a sum carries NaN */
     const double rest = rest_of(l), log_rest = log1p_number(rest);
-    EACH_PART(l->n) {
+    for (size_t start = 0, count; start < l->n; start += count) {
+        count = at_most(PART, l->n - start);
         part_from(l, start, count, &part);
         read_target(t, start, count, target);
-        PART_VECTORS(count) {
+        for (size_t i = 0; i < count; i += f64_lanes) {
             const f64_v share = f64_load(target + i);
             const f64_v log = f64_load(part.high + i) + (f64_load(part.low + i) - f64_set(log_rest));
             const f64_m counts = f64_gt(f64_abs(share), f64_set(0));
-            const f64_v term = f64_select(f64_nan(share), share, f64_select(counts, -share * log, f64_set(0)));
+            const f64_v counted = f64_select(counts, -share * log, f64_set(0));
+            const f64_v term = f64_select(f64_nan(share), share, counted);
             const f64_m endless = f64_gt(f64_abs(term), f64_set(0x1.fffffffffffffp1023));
             infinite = f64_select(endless, infinite + term, infinite);
             add_term(&losses, f64_select(endless, f64_set(0), term));
         }
         if (l->first - start < count) target[l->first - start] = 0;
-        PART_VECTORS(count) add_term(&targets, f64_load(target + i));
+        for (size_t i = 0; i < count; i += f64_lanes) add_term(&targets, f64_load(target + i));
     }
-    if (loss) *loss = l->n && rest != rest ? (T)NAN_VALUE : (T)(f64_total(losses.sum, losses.carry) + f64_sum(infinite));
+    if (loss) *loss = (T)(f64_total(losses.sum, losses.carry) + f64_sum(infinite));
+    if (loss && l->n && rest != rest) *loss = NAN_VALUE;
     if (!out || !l->n) return;
     double first;
     read_target(t, l->first, 1, target);
     first = target[0];
     const double others = f64_total(targets.sum, targets.carry), whole = 1 + rest, all = others + first;
-    EACH_PART(l->n) {
+    for (size_t start = 0, count; start < l->n; start += count) {
+        count = at_most(PART, l->n - start);
         part_from(l, start, count, &part);
         read_target(t, start, count, target);
-        PART_VECTORS(count) {
+        for (size_t i = 0; i < count; i += f64_lanes) {
             const f64_v p = part_exp(&part, i) / f64_set(whole);
             f64_store(part.high + i, f64_set(grad) * (f64_set(all) * p - f64_load(target + i)));
         }
@@ -60,7 +64,8 @@ static void loss_exactly(const Logits *l, Target t, double grad, T *loss, const 
 /* What a cross entropy gives, and whether its targets are distributions rather than indices */
 enum { WITH_LOSS = 1, WITH_GRADIENT = 2, WITH_BOTH = 3, DISTRIBUTION = 4 };
 
-/* A loss and its gradient: grad, logits, target, label_smoothing -> loss, gradient; those that are not there have no data */
+/* A loss and its gradient: grad, logits, target, label_smoothing -> loss, gradient; those that are not there
+ * have no data */
 typedef struct {
     Call c; /* first, x and out are the weight, the logits and the gradient */
     Operand target, smoothing, loss;
@@ -68,13 +73,13 @@ typedef struct {
     size_t all_rows; /* of the whole call, of which this may be a part */
 } Losses;
 
-/* Targets that are no index in range. A row that is ignored does not count: its results are 0. A wrong target names no
- * entry: its results are NaN. The callers of these loops have refused wrong targets. One that is met here was written by
- * another thread meanwhile. */
+/* Targets that are no index in range. A row that is ignored does not count: its results are 0. A wrong target
+ * names no entry: its results are NaN. The callers of these loops have refused wrong targets. One that is met
+ * here was written by another thread meanwhile. */
 enum { IGNORED = -1, WRONG = -2 };
 
-/* Copies and checks the targets of rows. Only this copy is used afterwards: other threads may write the caller's memory.
- * Returns whether all are indices in range. */
+/* Copies and checks the targets of rows. Only this copy is used afterwards: other threads may write the
+ * caller's memory. Returns whether all are indices in range. */
 static int read_indices(Losses *a, size_t row, size_t rows, int64_t *index) {
     const int64_t *at = (const int64_t *)(a->target.data + (ptrdiff_t)row * a->target.outer);
     const size_t n = a->c.n;
@@ -96,7 +101,8 @@ static int read_indices(Losses *a, size_t row, size_t rows, int64_t *index) {
 static void exact_loss(const Losses *a, size_t row, int64_t index) {
     const Row distribution = row_of(a->target, row), out = row_of(a->c.out, row);
     const double smoothing = NUMBER_AT(double, a->smoothing, row);
-    const Target t = {a->distribution ? &distribution : NULL, index, 1 - smoothing, smoothing / (double)a->c.n};
+    const double least = smoothing / (double)a->c.n;
+    const Target t = {a->distribution ? &distribution : NULL, index, 1 - smoothing, least};
     T *loss = a->loss.data ? entry_at(a->loss, row) : NULL;
     if (index < 0) {
         const T value = index == IGNORED ? 0 : (T)NAN_VALUE;
@@ -109,15 +115,15 @@ static void exact_loss(const Losses *a, size_t row, int64_t index) {
     loss_exactly(&l, t, a->c.out.data ? *entry_at(a->c.first, row) : 0, loss, a->c.out.data ? &out : NULL);
 }
 
-/* Of the rows of a vector: the logit and the exponential of the target, the sum of the other exponentials, the loss, and
- * the weight over the sum. The gradient at the target is -others times this factor. */
+/* Of the rows of a vector: the logit and the exponential of the target, the sum of the other exponentials,
+ * the loss, and the weight over the sum. The gradient at the target is -others times this factor. */
 typedef struct {
     ALIGNED T x[LANES], mine[LANES], others[LANES], loss[LANES], scale[LANES], low[LANES], power[LANES];
 } Terms;
 
-/* Where a target is not hopelessly small, its loss is log(1 + others / mine). Where it is, the largest entry is ahead of it,
- * and the loss is max - x + log(1 + (others - top + mine) / top), with the exponential `top` of the largest. Returns
- * whether there are rows of that kind. */
+/* Where a target is not hopelessly small, its loss is log(1 + others / mine). Where it is, the largest entry
+ * is ahead of it, and the loss is max - x + log(1 + (others - top + mine) / top), with the exponential `top`
+ * of the largest. Returns whether there are rows of that kind. */
 static int find_losses(Terms *t, V max, V top) {
     const V mine = LOAD(t->mine), others = LOAD(t->others), ratio = others / mine;
     const M far = GE(ratio, C((T)0x1p60));
@@ -153,7 +159,8 @@ static void put_losses(const Losses *a, const Terms *t, size_t row, size_t count
 static void read_logits(const Losses *a, size_t row, const int64_t *index, size_t count, T *x) {
     const Operand logits = a->c.x;
     const char *at = logits.data + (ptrdiff_t)row * logits.outer;
-    for (size_t i = 0; i < count; i++, at += logits.outer) x[i] = *(const T *)(at + (ptrdiff_t)index[i] * logits.inner);
+    for (size_t i = 0; i < count; i++, at += logits.outer)
+        x[i] = *(const T *)(at + (ptrdiff_t)index[i] * logits.inner);
     for (size_t i = count; i < LANES; i++) x[i] = 0;
 }
 
@@ -163,7 +170,8 @@ static inline int has_ordinary_weight(const Call *c, size_t row) {
 }
 
 /* A batch by each of three ways; 0 where a row is left to loss_exactly. Nothing is written then. */
-static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
+static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index,
+                                Stream *stream) {
     Batch batch, *b = &batch;
     const Call *c = &a->c;
     FlatFinish by;
@@ -182,7 +190,7 @@ static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t 
     int has_maxima = b->by_k;
     e = b->e;
     for (size_t r = 0; r < count; r += LANES) {
-        const size_t some = count - r < LANES ? count - r : LANES;
+        const size_t some = at_most(LANES, count - r);
         Terms t = {0};
         STORE(t.mine, SELECT(FIRST(some), LOAD(b->top + r), C(1)));
         STORE(t.others, LOAD(b->sum + r));
@@ -209,7 +217,8 @@ static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t 
     return 1;
 }
 
-static NOINLINE int along_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream) {
+static NOINLINE int along_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index,
+                                 Stream *stream) {
     const Call *c = &a->c;
     Rows b;
     V others, low;
@@ -241,8 +250,8 @@ static NOINLINE int along_losses(const Losses *a, Buffers *f, size_t row, size_t
     return 1;
 }
 
-static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row, size_t width, const int64_t *index,
-                                  Stream *stream) {
+static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row, size_t width,
+                                  const int64_t *index, Stream *stream) {
     const Call *c = &a->c;
     const Row x = row_of(c->x, row), none = {NULL, 0}, out = c->out.data ? row_of(c->out, row) : none;
     const int streaming = stream && is_of_lines(out), keeps = out.at && c->n * width <= TILE_ENTRIES;
@@ -255,12 +264,12 @@ static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row,
         ALIGNED T place[LANES] = {0};
         for (size_t k = 0; k < LANES && i + k < width; k++) place[k] = (T)index[i + k];
         t.place[v] = LOAD(place);
-        read_logits(a, row + i, index + i, width - i < LANES ? width - i : LANES, terms[v].x);
+        read_logits(a, row + i, index + i, at_most(LANES, width - i), terms[v].x);
     }
     if (!take_tile(BUT_ONE, c, row, x, keeps ? out : none, &t)) return 0;
     int has_maxima = t.by_k;
     for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
-        const size_t some = width - i < LANES ? width - i : LANES;
+        const size_t some = at_most(LANES, width - i);
         Terms *of = terms + v;
         const Shift by = {t.bias[v], t.floor[v]};
         STORE(of->mine, SELECT(FIRST(some), exp_by(LOAD(of->x) - t.shift[v], c->s, by), C(1)));
@@ -287,21 +296,24 @@ static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row,
     return 1;
 }
 
-typedef int loss_way(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index, Stream *stream);
+typedef int loss_way(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index,
+                     Stream *stream);
 
-/* Among several rows, one that is left to loss_exactly makes each go by itself: no other's bits hang on it. */
-static NOINLINE void index_batch(loss_way *way, Losses *a, Buffers *f, size_t row, size_t rows, Stream *stream) {
+/* Among several rows, one that is left to loss_exactly makes each go alone: no other's bits hang on it. */
+static NOINLINE void index_batch(loss_way *way, Losses *a, Buffers *f, size_t row, size_t rows,
+                                 Stream *stream) {
     enum { MOST = 256 }; /* rows of a tile or a batch */
     const Call *c = &a->c;
     int64_t target[MOST], index[MOST];
     const int every = read_indices(a, row, rows, target);
     int ordinary = 1;
     for (size_t i = 0; i < rows; i++)
-        index[i] = target[i] & ~(target[i] >> 63); /* 0 for a row that does not count, which is computed all the same */
+        index[i] = target[i] < 0 ? 0 : target[i]; /* a row that does not count is computed all the same */
     for (size_t i = 0; i < (c->first.outer ? rows : 1); i++) ordinary &= has_ordinary_weight(c, row + i);
     const int done = ordinary && way(a, f, row, rows, index, stream);
     for (size_t i = 0; i < rows && !done; i++)
-        if (!has_ordinary_weight(c, row + i) || !way(a, f, row + i, 1, index + i, NULL)) exact_loss(a, row + i, target[i]);
+        if (!has_ordinary_weight(c, row + i) || !way(a, f, row + i, 1, index + i, NULL))
+            exact_loss(a, row + i, target[i]);
     if (every) return;
     if (stream) stream_flush(stream); /* what is not written yet would go over what follows */
     for (size_t i = 0; i < rows; i++)
@@ -341,8 +353,8 @@ static void index_losses(int across, Losses *a) {
 }
 
 /* Returns whether a target was not in range. `all_rows` are those of the whole call. */
-static int cross_entropy_part(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data,
-                              size_t all_rows) {
+static int cross_entropy_part(char **args, const intptr_t *dimensions, const intptr_t *steps,
+                              const void *data, size_t all_rows) {
     const RowKernel *kernel = data;
     const int distribution = (kernel->what & DISTRIBUTION) != 0, with_loss = (kernel->what & WITH_LOSS) != 0;
     const int graded = (kernel->what & WITH_GRADIENT) != 0;

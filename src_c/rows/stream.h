@@ -1,7 +1,7 @@
 /* Streaming stores, which bypass the caches, for results that are larger than these.
  *
- * Results go to a room first, and from there to memory by whole lines, while the next results are computed. The entries of
- * a line that is not whole wait at the front of the other room for those that follow. */
+ * Results go to a room first, and from there to memory by whole lines, while the next results are computed.
+ * The entries of a line that is not whole wait at the front of the other room for those that follow. */
 
 typedef struct {
     T *room[2];

@@ -1,9 +1,10 @@
-/* The sum along an axis, (n) -> (), in double. NumPy's own sum casts floats into a buffer first, which is slower.
+/* The sum along an axis, (n) -> (), in double. NumPy's own sum casts floats into a buffer first, which is
+ * slower.
  *
- * The entries of 8 vectors, a row, are added to those of the next row. Columns side by side are such rows. One column of n
- * entries becomes n / SUM_WIDTH rows, and the sums of their lanes are added at the end. Each half of the rows has a sum of its
- * own, so that errors grow with log n, as in NumPy. A sum depends on its entries, on n, and on whether columns lie side by
- * side. */
+ * The entries of 8 vectors, a row, are added to those of the next row. Columns side by side are such rows.
+ * One column of n entries becomes n / SUM_WIDTH rows, and the sums of their lanes are added at the end. Each
+ * half of the rows has a sum of its own, so that errors grow with log n, as in NumPy. A sum depends on its
+ * entries, on n, and on whether columns lie side by side. */
 
 enum { SUM_VECTORS = 8, SUM_WIDTH = SUM_VECTORS * f64_lanes, SUMMED = 128 };
 

@@ -7,8 +7,9 @@ typedef struct {
     V mean[TILE_VECTORS]; /* or the logarithms */
 } TileEnd;
 
-static ALWAYS_INLINE void finish_tile_vector(int end, int again, int log, int masked, int whole, int streaming,
-                                             const TileEnd *f, const Tile *t, size_t j, size_t last, size_t i, size_t v) {
+static ALWAYS_INLINE void finish_tile_vector(int end, int again, int log, int masked, int whole,
+                                             int streaming, const TileEnd *f, const Tile *t, size_t j,
+                                             size_t last, size_t i, size_t v) {
     const Ending all = f->all;
     const Scale s = f->s;
     const Shift by = {t->bias[v], t->floor[v]};
@@ -25,8 +26,8 @@ static ALWAYS_INLINE void finish_tile_vector(int end, int again, int log, int ma
     }
 }
 
-static ALWAYS_INLINE void finish_masked(int end, int again, int log, int masked, int streaming, const TileEnd *f,
-                                        const Tile *t) {
+static ALWAYS_INLINE void finish_masked(int end, int again, int log, int masked, int streaming,
+                                        const TileEnd *f, const Tile *t) {
     const size_t block = end >= GRADIENT ? PAIR_BLOCK : tile_block(f->x);
     for (size_t j = 0, last; j < t->n; j = last) {
         last = j + block < t->n ? j + block : t->n;
@@ -37,7 +38,8 @@ static ALWAYS_INLINE void finish_masked(int end, int again, int log, int masked,
                 finish_tile_vector(end, again, log, masked, 0, streaming, f, t, j, last, i, v);
     }
 }
-static ALWAYS_INLINE void finish_tile(int end, int again, int log, int streaming, const TileEnd *f, const Tile *t) {
+static ALWAYS_INLINE void finish_tile(int end, int again, int log, int streaming, const TileEnd *f,
+                                      const Tile *t) {
     if (is_masked(t))
         finish_masked(end, again, log, 1, 0, f, t);
     else if (streaming)
@@ -45,9 +47,7 @@ static ALWAYS_INLINE void finish_tile(int end, int again, int log, int streaming
     else
         finish_masked(end, again, log, 0, 0, f, t);
 }
-static NOINLINE void multiply_tile(const TileEnd *f, const Tile *t) {
-    finish_tile(MULTIPLY, 0, 0, 0, f, t);
-}
+static NOINLINE void multiply_tile(const TileEnd *f, const Tile *t) { finish_tile(MULTIPLY, 0, 0, 0, f, t); }
 static NOINLINE void multiply_tile_again(int streaming, const TileEnd *f, const Tile *t) {
     finish_tile(MULTIPLY, 1, 0, streaming, f, t);
 }
@@ -66,7 +66,8 @@ static NOINLINE void gradient_tile(int what, int streaming, const TileEnd *f, co
 }
 
 /* The sums of the gradients, or of their products with y or the exponentials, to `dot` */
-static ALWAYS_INLINE void tile_dots_by(int masked, int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
+static ALWAYS_INLINE void tile_dots_by(int masked, int what, Row y, Row grad, const Tile *t, Scale s,
+                                       V *dot) {
     V carry[TILE_VECTORS];
     for (size_t v = 0; v * LANES < t->width; v++) dot[v] = carry[v] = C(0);
     for (size_t j = 0, end; j < t->n; j = end) {
@@ -79,7 +80,8 @@ static ALWAYS_INLINE void tile_dots_by(int masked, int what, Row y, Row grad, co
                 if (masked) g = only_kept(t, k, i, v, g, C(0));
                 if (!is_log(what)) {
                     V p = whole ? tile_load(1, y, k, i, t->width) : tile_load(0, y, k, i, t->width);
-                    if (what == SOFTMAX_BACKWARD) p = exp_by(p - t->shift[v], s, (Shift){t->bias[v], t->floor[v]});
+                    if (what == SOFTMAX_BACKWARD)
+                        p = exp_by(p - t->shift[v], s, (Shift){t->bias[v], t->floor[v]});
                     if (masked) p = only_kept(t, k, i, v, p, C(0));
                     sum = FMA(p, g, sum);
                 } else
@@ -89,7 +91,8 @@ static ALWAYS_INLINE void tile_dots_by(int masked, int what, Row y, Row grad, co
         }
     }
 }
-static ALWAYS_INLINE void tile_dots_of(int masked, int what, Row y, Row grad, const Tile *t, Scale s, V *dot) {
+static ALWAYS_INLINE void tile_dots_of(int masked, int what, Row y, Row grad, const Tile *t, Scale s,
+                                       V *dot) {
     if (is_log(what))
         tile_dots_by(masked, LOG_SOFTMAX_BACKWARD, y, grad, t, s, dot);
     else if (what == SOFTMAX_BACKWARD)
@@ -113,13 +116,15 @@ static void tile_limits(const Call *c, size_t first, size_t width, V *limit) {
     }
 }
 
-/* What the entries of a row are finished with: factors, logarithms and means. 0 where a row is left to exact_row. */
+/* What the entries of a row are finished with: factors, logarithms and means. 0 where a row is left to
+ * exact_row. */
 static int tile_numbers(const Call *c, size_t first, const Tile *t, TileEnd *end) {
     const int from_output = is_from_output(c->what), lowered = from_output && is_log(c->what);
     for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
-        const size_t count = t->width - i < LANES ? t->width - i : LANES;
+        const size_t count = at_most(LANES, t->width - i);
         if (needs_rest(c->what)) {
-            end->mean[v] = log_of_rest(t->sum[v], t->low[v], t->max[v], c->size, (Shift){t->bias[v], t->floor[v]});
+            end->mean[v] =
+                log_of_rest(t->sum[v], t->low[v], t->max[v], c->size, (Shift){t->bias[v], t->floor[v]});
             continue;
         }
         if (!from_output) {
@@ -141,13 +146,16 @@ static void put_tile_logsumexps(const Call *c, size_t first, const Tile *t, cons
         T max[LANES], logs[LANES];
         STORE(max, t->max[v] + end->all.sign * t->shift[v]);
         STORE(logs, end->mean[v]);
-        for (size_t k = 0; k < LANES && i + k < t->width; k++) put_logsumexp(c, first + i + k, max[k], logs[k]);
+        for (size_t k = 0; k < LANES && i + k < t->width; k++)
+            put_logsumexp(c, first + i + k, max[k], logs[k]);
     }
 }
 
 /* A batch is one tile. It needs no buffers, and of a stream only to know that there is one. */
-static NOINLINE int across_batch(const Call *c, Buffers *buffers, size_t first, size_t width, Stream *stream) {
-    const Row none = {NULL, 0}, x = row_of(c->x, first), out = c->what == LOGSUMEXP ? none : row_of(c->out, first);
+static NOINLINE int across_batch(const Call *c, Buffers *buffers, size_t first, size_t width,
+                                 Stream *stream) {
+    const Row none = {NULL, 0}, x = row_of(c->x, first);
+    const Row out = c->what == LOGSUMEXP ? none : row_of(c->out, first);
     const int streaming = stream && is_of_lines(out) && !c->mask.data && !c->limit.data;
     const int keeps = (c->what == SOFTMAX || c->what == WEIGHTED) && c->n * width <= TILE_ENTRIES;
     const int what = !needs_rest(c->what) ? ALL : c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;

@@ -1,13 +1,15 @@
-/* Rows that lie side by side in memory, for functions off the last axis: neighbouring rows stand in the lanes of a vector.
- * Entry j of row i stands at p[j * step + i]. A tile is some of them. It is read in blocks of 8 entries, vector by
- * vector; where there are two arrays, in blocks of 4, which leave room in L1. */
+/* Rows that lie side by side in memory, for functions off the last axis: neighbouring rows stand in the lanes
+ * of a vector. Entry j of row i stands at p[j * step + i]. A tile is some of them. It is read in blocks of 8
+ * entries, vector by vector; where there are two arrays, in blocks of 4, which leave room in L1. */
 
 enum { TILE = LANES < 8 ? 32 * LANES : 256, TILE_VECTORS = TILE / LANES, TILE_BLOCK = 8, PAIR_BLOCK = 4 };
 
-/* A tile of exponentials, of this many entries, stays in or near L2 between its passes; otherwise they are taken twice. */
+/* A tile of exponentials, of this many entries, stays in or near L2 between its passes; otherwise they are
+ * taken twice. */
 enum { TILE_ENTRIES = (1 << 20) / sizeof(T) };
 
-/* How many entries of each vector follow one another. Those of rows 4 KiB apart share lines of L1, which holds 12. */
+/* How many entries of each vector follow one another. Those of rows 4 KiB apart share lines of L1, which
+ * holds 12. */
 static inline size_t tile_block(Row t) {
     return t.step % (ptrdiff_t)(4096 / sizeof(T)) ? (size_t)TILE_BLOCK : (size_t)TILE_BLOCK / 2;
 }
@@ -27,7 +29,7 @@ static inline int is_masked(const Tile *t) { return t->mask.data || t->limit; }
 
 /* The entries j of the rows of a vector, `fill` where they are masked */
 static ALWAYS_INLINE V only_kept(const Tile *t, size_t j, size_t i, size_t v, V x, V fill) {
-    const size_t count = t->width - i < LANES ? t->width - i : (size_t)LANES;
+    const size_t count = at_most(LANES, t->width - i);
     const char *p = t->mask.data + (ptrdiff_t)j * t->mask.inner + (ptrdiff_t)i * t->mask.outer;
     if (t->mask.data && t->mask.outer == 1)
         x = SELECT(KEPT(p, count), x, fill);
@@ -45,7 +47,8 @@ static ALWAYS_INLINE V tile_load(int whole, Row t, size_t j, size_t i, size_t wi
     if (whole) PREFETCH(p + TILE_BLOCK * t.step);
     return load_lanes(whole, p, width - i, C(0));
 }
-static ALWAYS_INLINE void tile_store(int whole, int streaming, Row t, size_t j, size_t i, size_t width, V value) {
+static ALWAYS_INLINE void tile_store(int whole, int streaming, Row t, size_t j, size_t i, size_t width,
+                                     V value) {
     T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
     if (whole)
         PUT(streaming, p, value);
@@ -60,9 +63,9 @@ typedef struct {
 } TileSums;
 
 /* One or two entries of the rows of a vector, from j on; kept if there is an `out` */
-static ALWAYS_INLINE void tile_entries(int moderately, int masked, int what, int whole, int singly, int count, Row x, Row out, size_t j,
-                                       size_t i, size_t width, V shift, Scale s, Shift by, TileSums *t, V *seen, const Tile *tile,
-                                       size_t v, V none) {
+static ALWAYS_INLINE void tile_entries(int moderately, int masked, int what, int whole, int singly, int count,
+                                       Row x, Row out, size_t j, size_t i, size_t width, V shift, Scale s,
+                                       Shift by, TileSums *t, V *seen, const Tile *tile, size_t v, V none) {
     V e[2] = {C(0), C(0)};
     for (int k = 0; k < count; k++) {
         e[k] = tile_load(whole, x, j + k, i, width);
@@ -92,8 +95,9 @@ static ALWAYS_INLINE void tile_entries(int moderately, int masked, int what, int
         t->sum = add_carried(t->sum, e[0] + e[1], &t->low);
 }
 
-static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, int whole, int singly, Row x, Row out, size_t j,
-                                         size_t end, size_t i, Tile *t, size_t v, Scale s, V none) {
+static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, int whole, int singly, Row x,
+                                         Row out, size_t j, size_t end, size_t i, Tile *t, size_t v, Scale s,
+                                         V none) {
     const int lesser = what >= LESSER;
     const V shift = moderately ? C(0) : t->shift[v];
     const Shift by = {t->bias[v], t->floor[v]};
@@ -110,9 +114,11 @@ static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, i
         sums.max = what == LESSER ? first : -first;
     }
     for (; j + 2 <= end; j += 2)
-        tile_entries(moderately, masked, what, whole, singly, 2, x, out, j, i, t->width, shift, s, by, &sums, &seen, t, v, none);
+        tile_entries(moderately, masked, what, whole, singly, 2, x, out, j, i, t->width, shift, s, by, &sums,
+                     &seen, t, v, none);
     if (j < end)
-        tile_entries(moderately, masked, what, whole, singly, 1, x, out, j, i, t->width, shift, s, by, &sums, &seen, t, v, none);
+        tile_entries(moderately, masked, what, whole, singly, 1, x, out, j, i, t->width, shift, s, by, &sums,
+                     &seen, t, v, none);
     t->sum[v] = sums.sum;
     t->low[v] = sums.low;
     t->max[v] = sums.max;
@@ -120,10 +126,13 @@ static ALWAYS_INLINE int tile_block_sums(int moderately, int masked, int what, i
 }
 
 /* The sums of the exponentials, without the largest or with it. 0 where they are not moderate. */
-static ALWAYS_INLINE int tile_sums(int moderately, int masked, int what, Row x, Row out, Tile *t, Scale s, V none) {
-    const size_t block = what >= LESSER || out.at ? tile_block(x) : (size_t)TILE_BLOCK, n = t->n, width = t->width;
+static ALWAYS_INLINE int tile_sums(int moderately, int masked, int what, Row x, Row out, Tile *t, Scale s,
+                                   V none) {
+    const size_t n = t->n, width = t->width;
+    const size_t block = what >= LESSER || out.at ? tile_block(x) : (size_t)TILE_BLOCK;
     const int singly = n <= (what >= LESSER ? 512 : 64);
     const int lesser = what >= LESSER;
+    int moderate = 1;
     V seen = C(0);
     for (size_t v = 0; v * LANES < width; v++) {
         t->sum[v] = t->low[v] = C(0);
@@ -136,9 +145,13 @@ static ALWAYS_INLINE int tile_sums(int moderately, int masked, int what, Row x, 
     for (size_t j = 0, end; j < n; j = end) {
         end = j + block < n ? j + block : n;
         for (size_t v = 0, i = 0; i < width; v++, i += LANES)
-            if (!(i + LANES <= width ? tile_block_sums(moderately, masked, what, 1, singly, x, out, j, end, i, t, v, s, none)
-                                     : tile_block_sums(moderately, masked, what, 0, singly, x, out, j, end, i, t, v, s, none)))
-                return 0;
+            if (i + LANES <= width)
+                moderate &= tile_block_sums(moderately, masked, what, 1, singly, x, out, j, end, i, t, v, s,
+                                            none);
+            else
+                moderate &= tile_block_sums(moderately, masked, what, 0, singly, x, out, j, end, i, t, v, s,
+                                            none);
+        if (!moderate) return 0;
     }
     for (size_t v = 0; v * LANES < width; v++) {
         V top = t->max[v];
@@ -189,13 +202,13 @@ static NOINLINE void tile_maxima(Row x, Tile *t, V sign) {
     }
 }
 
-/* The sums of a tile, kept in `out` where there is one, with the sinks. 0 where a row is left to exact_row. */
+/* The sums of a tile, with the sinks; kept in `out` if there is one. 0 where a row is left to exact_row. */
 static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile *t) {
     const V sign = C(c->scale < 0 ? -1 : 1);
     const Scale unit = scale_by(1);
     V sink[TILE_VECTORS], seen = C(0);
     for (size_t v = 0, i = 0; i < t->width && c->sink.data; v++, i += LANES) {
-        V e = sink[v] = sinks_of(c, first + i, t->width - i < LANES ? t->width - i : LANES);
+        V e = sink[v] = sinks_of(c, first + i, at_most(LANES, t->width - i));
         exps(1, 1, &e, unit, no_shift(), &seen);
     }
     t->by_k = out.at == x.at || is_masked(t) || !is_moderate(seen) || !tile_moderate_sums(what, x, out, t, c);

@@ -10,35 +10,37 @@ typedef struct {
     size_t first, count;
 } Results;
 
-static ALWAYS_INLINE void finish_vector(int end, int log, int masked, int whole, const T *x,
-                                        Span row, size_t i, T *to, Numbers n, Ending all) {
+static ALWAYS_INLINE void finish_vector(int end, int log, int masked, int whole, const T *x, Span row,
+                                        size_t i, T *to, Numbers n, Ending all) {
     const size_t left = row.n - i;
     V grad = C(0);
     if (end >= GRADIENT) grad = load_lanes(whole, row.grad + i, left, C(0));
     V y = finished(end, log, load_lanes(whole, x + i, left, C(0)), grad, n, all);
-    if (masked) y = SELECT(KEPT(row.mask + i, whole ? (size_t)LANES : left), y, end == SUBTRACT ? NOTHING : C(0));
+    if (masked)
+        y = SELECT(KEPT(row.mask + i, whole ? (size_t)LANES : left), y, end == SUBTRACT ? NOTHING : C(0));
     store_lanes(whole, to + i, y, left);
 }
 
 /* The results of a row, from `x`: exponentials, entries or y */
-static ALWAYS_INLINE void finish_row(int end, int log, int masked, const T *x, Span row, T *to,
-                                     Numbers n, Ending all) {
+static ALWAYS_INLINE void finish_row(int end, int log, int masked, const T *x, Span row, T *to, Numbers n,
+                                     Ending all) {
     size_t i = 0;
-    BY_FOUR for (; i + LANES <= row.n; i += LANES)
-        finish_vector(end, log, masked, 1, x, row, i, to, n, all);
+    BY_FOUR for (; i + LANES <= row.n; i += LANES) finish_vector(end, log, masked, 1, x, row, i, to, n, all);
     if (i < row.n) finish_vector(end, log, masked, 0, x, row, i, to, n, all);
 }
 
-static ALWAYS_INLINE void finish_rows(int end, int log, int masked, Results r, const Finish *f,
-                                      Ending all) {
+static ALWAYS_INLINE void finish_rows(int end, int log, int masked, Results r, const Finish *f, Ending all) {
     for (size_t k = 0; k < r.count; k++) {
         const size_t i = r.first + k;
         const Factor factor = {C(f->scale[i]), C(f->low[i]), C(f->power[i])};
         const T *x = end == SUBTRACT ? r.row[k].x : r.row[k].e;
-        finish_row(end, log, masked, x, r.row[k], r.to[k], (Numbers){factor, C(f->mean[i]), C(f->max[i])}, all);
+        const Numbers n = {factor, C(f->mean[i]), C(f->max[i])};
+        finish_row(end, log, masked, x, r.row[k], r.to[k], n, all);
     }
 }
-static NOINLINE void multiply_rows(Results r, const Finish *f, Ending all) { finish_rows(MULTIPLY, 0, 0, r, f, all); }
+static NOINLINE void multiply_rows(Results r, const Finish *f, Ending all) {
+    finish_rows(MULTIPLY, 0, 0, r, f, all);
+}
 static NOINLINE void subtract_rows(int masked, Results r, const Finish *f, Ending all) {
     masked ? finish_rows(SUBTRACT, 1, 1, r, f, all) : finish_rows(SUBTRACT, 1, 0, r, f, all);
 }
@@ -69,8 +71,10 @@ static void finish_entries(const Call *c, Results r, const Finish *f) {
 /* Let a row be of copies where entries, gradients or the mask are not contiguous. */
 static void copy_strided(Entries e, Row grad, T *room, T *grads, char *bytes, Span *row) {
     for (size_t j = 0; j < e.n && e.step != 1; j++) room[j] = e.x[(ptrdiff_t)j * e.step];
-    for (size_t j = 0; j < e.n && grad.at && grad.step != 1; j++) grads[j] = grad.at[(ptrdiff_t)j * grad.step];
-    for (size_t j = 0; j < e.n && e.mask && e.mask_step != 1; j++) bytes[j] = e.mask[(ptrdiff_t)j * e.mask_step];
+    for (size_t j = 0; j < e.n && grad.at && grad.step != 1; j++)
+        grads[j] = grad.at[(ptrdiff_t)j * grad.step];
+    for (size_t j = 0; j < e.n && e.mask && e.mask_step != 1; j++)
+        bytes[j] = e.mask[(ptrdiff_t)j * e.mask_step];
     if (e.step != 1) row->x = room;
     if (grad.at && grad.step != 1) row->grad = grads;
     if (e.mask && e.mask_step != 1) row->mask = bytes;
@@ -82,21 +86,25 @@ static inline size_t whole_pairs(size_t n) { return (n + PAIR - 1) / PAIR * PAIR
 static void place_rows(const Call *c, Buffers *f, size_t first, Rows *b, Stream *stream) {
     const size_t pitch = whole_pairs(c->n);
     const int keeps = c->what == SOFTMAX || c->what == WEIGHTED || (c->what == LOSS && c->out.data);
-    const int fits = c->n <= ROW_CHUNK, in_out = keeps && !fits && c->n < LONG_ROW && !stream, graded = is_backward(c->what);
+    const int fits = c->n <= ROW_CHUNK, in_out = keeps && !fits && c->n < LONG_ROW && !stream;
+    const int graded = is_backward(c->what);
     for (size_t i = 0; i < b->count; i++) {
         const Entries e = entries_of(c, first + i);
         Span *row = b->row + i;
         T *const room = f->e + (fits ? i * pitch : 0), *const grads = f->grad + (fits ? i * pitch : 0);
         char *const bytes = f->mask + (fits ? i * pitch : 0);
         const Row grad = graded ? row_of(c->first, first + i) : (Row){NULL, 1};
-        *row = (Span){e.x, grad.at, e.mask, fits && room < f->e + 2 * ROOM ? room : in_out ? entry_at(c->out, first + i) : NULL, e.n, 0};
+        *row = (Span){.x = e.x, .grad = grad.at, .mask = e.mask, .n = e.n};
+        if (fits && room < f->e + 2 * ROOM) row->e = room;
+        if (in_out) row->e = entry_at(c->out, first + i);
         copy_strided(e, grad, room, grads, bytes, row);
     }
 }
 
-/* A row that is longer than a buffer, and whose exponentials are taken once more; or whose results are streamed */
-static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t first, size_t i, const Finish *by,
-                             Stream *stream) {
+/* A row that is longer than a buffer, and whose exponentials are taken once more; or whose results are
+ * streamed */
+static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t first, size_t i,
+                             const Finish *by, Stream *stream) {
     T *const out = row_of(c->out, first + i).at;
     Lanes lanes;
     for (size_t start = 0; start < b->row[i].n; start += ROW_CHUNK) {
@@ -104,7 +112,7 @@ static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t fi
         const size_t left = part.n - start;
         T *to = stream ? stream_room(stream) : out + start;
         part.x += start;
-        part.n = left < ROW_CHUNK ? left : (size_t)ROW_CHUNK;
+        part.n = at_most(ROW_CHUNK, left);
         part.e = f->e;
         if (part.grad) part.grad += start;
         if (part.mask) part.mask += start;
@@ -115,8 +123,10 @@ static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t fi
     }
 }
 
-/* The results of a batch, to the room of a stream, to memory, or through a buffer. Entries beyond the limit are masked. */
-static void finish_batch(const Call *c, Buffers *f, const Rows *b, size_t first, const Finish *by, Stream *stream) {
+/* The results of a batch, to the room of a stream, to memory, or through a buffer. Entries beyond the limit
+ * are masked. */
+static void finish_batch(const Call *c, Buffers *f, const Rows *b, size_t first, const Finish *by,
+                         Stream *stream) {
     const T masked = c->what == LOG_SOFTMAX ? (T)-HUGE_VAL : 0;
     const int chunks = c->n > ROW_CHUNK && (stream || (!b->row[0].e && c->what != LOG_SOFTMAX));
     const int direct = c->out.inner == sizeof(T);
@@ -185,11 +195,13 @@ static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
 }
 
 /* The sums of a batch in two parts, with the sinks. 0 where a row is left to exact_row. */
-static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream *stream, V *sum, V *low, V *max) {
+static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream *stream, V *sum, V *low,
+                         V *max) {
     if (!add_batch(what, c, first, b, stream)) return 0;
     fold_batch(what, c->n > ROW_CHUNK, b, sum, low, max);
     if (!c->sink.data) return 1;
-    add_sinks(exp_by(sinks_of(c, first, b->count), scale_by(1), (Shift){LOAD(b->bias), LOAD(b->floor)}), sum, low);
+    const Shift by = {LOAD(b->bias), LOAD(b->floor)};
+    add_sinks(exp_by(sinks_of(c, first, b->count), scale_by(1), by), sum, low);
     return 1;
 }
 
@@ -202,7 +214,8 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
     place_rows(c, f, first, &b, stream);
     for (size_t i = 0; i < LANES; i++) b.bias[i] = b.floor[i] = 0;
     if (needs_rest(c->what)) {
-        if (!sums_of_batch(c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER, c, first, &b, stream, &sum, &rest, &max)) return 0;
+        const int lesser = c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;
+        if (!sums_of_batch(lesser, c, first, &b, stream, &sum, &rest, &max)) return 0;
         STORE(by.mean, log_of_rest(sum, rest, max, c->size, (Shift){LOAD(b.bias), C(0)}));
         STORE(by.max, max);
         for (size_t i = 0; i < count && c->what == LOGSUMEXP; i++)
@@ -212,8 +225,8 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
         if (c->what == WEIGHTED) weight = numbers_of(c->first, first, count);
         for (size_t i = 0; i < count && c->what == WEIGHTED; i++)
             if (!is_ordinary(*entry_at(c->first, first + i))) return 0;
-        if (!sums_of_batch(c->what == SOFTMAX_BACKWARD ? ALL_AND_DOT : ALL, c, first, &b, stream, &sum, &rest, NULL))
-            return 0;
+        const int all = c->what == SOFTMAX_BACKWARD ? ALL_AND_DOT : ALL;
+        if (!sums_of_batch(all, c, first, &b, stream, &sum, &rest, NULL)) return 0;
         factor = quotient_of(weight, sum, rest);
         if (!is_backward(c->what)) factor = power_apart(factor);
     }
@@ -229,8 +242,10 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
 /* How many rows go together: as many as the buffers hold; or as L1, where they are only read */
 static Batches batches_along(const Call *c, int streaming) {
     const int reads = c->what == LOG_SOFTMAX || c->what == LOGSUMEXP, graded = is_backward(c->what);
-    const int copied = c->x.inner != sizeof(T) || (graded && c->first.inner != sizeof(T)) || !has_whole_mask(c);
-    const size_t room = (copied || streaming ? 1 : reads ? 4 : 2) * (size_t)ROOM, fit = c->n <= ROW_CHUNK ? room / whole_pairs(c->n) : 1;
-    const size_t most = fit < LANES ? fit : LANES;
+    const int copied =
+        c->x.inner != sizeof(T) || (graded && c->first.inner != sizeof(T)) || !has_whole_mask(c);
+    const size_t rooms = copied || streaming ? 1 : reads ? 4 : 2;
+    const size_t fit = c->n <= ROW_CHUNK ? rooms * ROOM / whole_pairs(c->n) : 1;
+    const size_t most = at_most(LANES, fit);
     return (Batches){most, most};
 }

@@ -3,8 +3,9 @@
 #ifdef HELD_VECTORS
 /* Of softmax, rows that fit the registers together with their gradients: each entry is loaded once. */
 static inline int is_held(const Call *c) {
-    return c->what == SOFTMAX_FROM_OUTPUT && c->n > LANES + LANES / 2 && c->n <= HELD_VECTORS * LANES && !c->mask.data &&
-           !c->limit.data && c->first.inner == sizeof(T) && c->x.inner == sizeof(T) && c->out.inner == sizeof(T);
+    return c->what == SOFTMAX_FROM_OUTPUT && c->n > LANES + LANES / 2 && c->n <= HELD_VECTORS * LANES &&
+           !c->mask.data && !c->limit.data && c->first.inner == sizeof(T) && c->x.inner == sizeof(T) &&
+           c->out.inner == sizeof(T);
 }
 
 /* A row of so many vectors; 0 where it is left to exact_row. */
@@ -20,8 +21,10 @@ static ALWAYS_INLINE int held_row(size_t vectors, const T *grad, const T *y, T *
     }
     const V mean = sum_in_every_lane(dots[0] + dots[1]) * scale;
     if (is_left(0, mean)) return 0;
-    UNROLLED for (size_t k = 0; k < vectors; k++)
-        store_lanes(k * LANES < last, out + k * LANES, gradient_of(0, p[k], slope[k], scale, mean), n - k * LANES);
+    UNROLLED for (size_t k = 0; k < vectors; k++) {
+        const V gradient = gradient_of(0, p[k], slope[k], scale, mean);
+        store_lanes(k * LANES < last, out + k * LANES, gradient, n - k * LANES);
+    }
     return 1;
 }
 
@@ -44,13 +47,13 @@ static ALWAYS_INLINE void held_by(size_t vectors, const Call *c, Stream *stream)
 }
 static NOINLINE void held_rows(const Call *c, Stream *stream) {
     switch ((c->n + LANES - 1) / LANES) {
-        case 2: held_by(2, c, stream); return;
-        case 3: held_by(3, c, stream); return;
-        case 4: held_by(4, c, stream); return;
-        case 5: held_by(5, c, stream); return;
-        case 6: held_by(6, c, stream); return;
-        case 7: held_by(7, c, stream); return;
-        case 8: held_by(8, c, stream); return;
+    case 2: held_by(2, c, stream); return;
+    case 3: held_by(3, c, stream); return;
+    case 4: held_by(4, c, stream); return;
+    case 5: held_by(5, c, stream); return;
+    case 6: held_by(6, c, stream); return;
+    case 7: held_by(7, c, stream); return;
+    case 8: held_by(8, c, stream); return;
     }
 }
 #else

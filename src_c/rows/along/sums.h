@@ -1,19 +1,19 @@
-/* Rows along memory that are longer than those of flat.h. Up to LANES of them, as many as fit a buffer, go together: their
- * sums are accumulated by lanes and folded at once, and the rows are finished. A row that is longer than a buffer goes by
- * itself. */
+/* Rows along memory that are longer than those of flat.h. Up to LANES of them, as many as fit a buffer, go
+ * together: their sums are accumulated by lanes and folded at once, and the rows are finished. A row that is
+ * longer than a buffer goes by itself. */
 
-/* Sums by lanes. Of log_softmax and its like: the sum of all but the largest entry of each lane, and these, of two vectors
- * side by side; at last `max` is the largest of both, and `top` its exponential. */
+/* Sums by lanes. Of log_softmax and its like: the sum of all but the largest entry of each lane, and these,
+ * of two vectors side by side; at last `max` is the largest of both, and `top` its exponential. */
 typedef struct {
     V sum, carry, top[2], max, dot;
 } Lanes;
 
-/* From here on, rows of 512 KiB of floats, which leave no room in L2, exponentials are taken twice rather than stored and
- * read again. */
+/* From here on, rows of 512 KiB of floats, which leave no room in L2, exponentials are taken twice rather
+ * than stored and read again. */
 enum { LONG_ROW = 1 << 17 };
 
-/* What is summed: all exponentials; these and their products with a gradient; all but that of one entry; or all but a
- * largest, of x or of -x */
+/* What is summed: all exponentials; these and their products with a gradient; all but that of one entry; or
+ * all but a largest, of x or of -x */
 enum { ALL, ALL_AND_DOT, BUT_ONE, LESSER, LESSER_OF_NEGATIVE };
 
 /* A row: contiguous entries, with a byte of the mask for each, or NULL */
@@ -24,11 +24,13 @@ typedef struct {
     size_t n, target; /* the one entry that is left out */
 } Span;
 
-static ALWAYS_INLINE V zero_where(int none, M m, V a) { return none ? SELECT(m, C(0), a) : SELECT(m, a, C(0)); }
+static ALWAYS_INLINE V zero_where(int none, M m, V a) {
+    return none ? SELECT(m, C(0), a) : SELECT(m, a, C(0));
+}
 
 /* Two vectors of a row, from entry i on; the last two may be partial. */
-static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int whole, Span row, size_t i, Scale s, Shift by,
-                                   V *seen, Lanes *a, V *dot) {
+static ALWAYS_INLINE void add_pair(int moderately, int masked, int what, int whole, Span row, size_t i,
+                                   Scale s, Shift by, V *seen, Lanes *a, V *dot) {
     const int counted = masked || !whole, lesser = what >= LESSER;
     V v[2];
     M counts[2];
@@ -70,8 +72,8 @@ static ALWAYS_INLINE void pair_ahead(const T *p) {
 }
 
 /* A row; 0 where it is not moderate. */
-static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row, Scale s, Shift by, Stream *stream,
-                                 Lanes *lanes) {
+static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row, Scale s, Shift by,
+                                 Stream *stream, Lanes *lanes) {
     const int lesser = what >= LESSER;
     Lanes a = {C(0), C(0), {NOTHING, NOTHING}, NOTHING, C(0)};
     V seen = C(0), dot[2] = {C(0), C(0)}, dot_carry = C(0);
@@ -137,9 +139,11 @@ static NOINLINE void add_moderately(int what, const Call *c, Rows *b, Stream *st
     if (what == ALL)
         masked ? add_moderate_rows(1, ALL, c->s, b, stream) : add_moderate_rows(0, ALL, c->s, b, stream);
     else if (what == ALL_AND_DOT)
-        masked ? add_moderate_rows(1, ALL_AND_DOT, c->s, b, stream) : add_moderate_rows(0, ALL_AND_DOT, c->s, b, stream);
+        masked ? add_moderate_rows(1, ALL_AND_DOT, c->s, b, stream)
+               : add_moderate_rows(0, ALL_AND_DOT, c->s, b, stream);
     else if (what == LESSER)
-        masked ? add_moderate_rows(1, LESSER, c->size, b, stream) : add_moderate_rows(0, LESSER, c->size, b, stream);
+        masked ? add_moderate_rows(1, LESSER, c->size, b, stream)
+               : add_moderate_rows(0, LESSER, c->size, b, stream);
     else if (what == LESSER_OF_NEGATIVE)
         masked ? add_moderate_rows(1, LESSER_OF_NEGATIVE, c->size, b, stream)
                : add_moderate_rows(0, LESSER_OF_NEGATIVE, c->size, b, stream);
@@ -147,7 +151,8 @@ static NOINLINE void add_moderately(int what, const Call *c, Rows *b, Stream *st
         add_moderate_rows(0, BUT_ONE, c->s, b, stream);
 }
 
-static ALWAYS_INLINE void add_by_k(int masked, int what, const Call *c, Span row, Shift by, Stream *stream, Lanes *a) {
+static ALWAYS_INLINE void add_by_k(int masked, int what, const Call *c, Span row, Shift by, Stream *stream,
+                                   Lanes *a) {
     if (what == ALL)
         add_row(0, masked, ALL, row, c->s, by, stream, a);
     else if (what == ALL_AND_DOT)

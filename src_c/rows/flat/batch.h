@@ -4,8 +4,8 @@ typedef struct {
 } FlatFinish;
 
 /* The results of a batch, from `x`: exponentials, entries or y */
-static ALWAYS_INLINE void finish_flat_by(int end, int log, const T *x, const T *grads, T *out,
-                                         const Batch *b, const FlatFinish *f, Ending all, Stream *stream) {
+static ALWAYS_INLINE void finish_flat_by(int end, int log, const T *x, const T *grads, T *out, const Batch *b,
+                                         const FlatFinish *f, Ending all, Stream *stream) {
     const Group g = b->g;
     const T *restrict scale = f->scale, *restrict low = f->low, *restrict power = f->power;
     const T *restrict mean = f->mean, *restrict max = b->max;
@@ -37,8 +37,8 @@ static NOINLINE void subtract_flat(const Batch *b, T *out, const FlatFinish *f, 
     all.sign = C(1); /* x has the sign already */
     finish_flat_by(SUBTRACT, 1, b->x, NULL, out, b, f, all, NULL);
 }
-static NOINLINE void gradients_flat(int what, const Batch *b, const T *grad, T *out, const FlatFinish *f, Ending all,
-                                    Stream *stream) {
+static NOINLINE void gradients_flat(int what, const Batch *b, const T *grad, T *out, const FlatFinish *f,
+                                    Ending all, Stream *stream) {
     if (what == SOFTMAX_BACKWARD)
         finish_flat_by(GRADIENT, 0, b->e, grad, out, b, f, all, stream);
     else if (what == LOG_SOFTMAX_BACKWARD)
@@ -50,7 +50,8 @@ static NOINLINE void gradients_flat(int what, const Batch *b, const T *grad, T *
 }
 
 static NOINLINE void clear_masked(const Batch *b, T *out, V value) {
-    for (size_t i = 0; i < b->g.entries; i += LANES) STORE(out + i, SELECT(KEPT(b->mask + i, LANES), LOAD(out + i), value));
+    for (size_t i = 0; i < b->g.entries; i += LANES)
+        STORE(out + i, SELECT(KEPT(b->mask + i, LANES), LOAD(out + i), value));
 }
 
 /* The factors of the exponentials. Returns whether all are finite. */
@@ -95,7 +96,8 @@ static void scatter_rows(const Call *c, size_t row, size_t count, const T *from)
 
 /* Where the results of dense rows go first, and from there to where they belong */
 static T *flat_results(const Call *c, Buffers *f, size_t row, size_t count, const Stream *stream) {
-    const int direct = c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
+    const int direct =
+        c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) && count % LANES == 0;
     return stream ? stream_room(stream) : direct ? entry_at(c->out, row) : f->out;
 }
 static void put_flat(const Call *c, size_t row, size_t count, const T *from, Stream *stream) {
@@ -147,7 +149,8 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, size_t row, size_t cou
     Batch batch, *b = &batch;
     FlatFinish by;
     const Ending all = ending_of(c);
-    const int backward = is_backward(c->what), from_output = is_from_output(c->what), log = c->what == LOG_SOFTMAX;
+    const int backward = is_backward(c->what), from_output = is_from_output(c->what),
+              log = c->what == LOG_SOFTMAX;
     const T *grad = NULL, *weight = NULL;
     b->g = group_of(count, c->n, f->row_of);
     b->mask = dense_mask(c, row, b->g, f);
@@ -156,7 +159,7 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, size_t row, size_t cou
     b->e = f->flat_e;
     T *const out = flat_results(c, f, row, count, stream);
     for (size_t r = 0; r < count && c->sink.data; r += LANES)
-        STORE(b->sink + r, sinks_of(c, row + r, count - r < LANES ? count - r : LANES));
+        STORE(b->sink + r, sinks_of(c, row + r, at_most(LANES, count - r)));
     if (backward) grad = settle_entries(b, dense_rows(c->first, row, b->g, c->n, f->grad), 1, 0, f->grad);
     if (c->what == WEIGHTED) weight = dense_rows(c->first, row, b->g, 1, f->grad);
     for (size_t r = 0; r < count && weight; r++)
@@ -184,6 +187,6 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, size_t row, size_t cou
 }
 
 static Batches flat_batches(size_t n) {
-    const size_t fit = ROOM / (n * LANES) * LANES, most = fit < SHORT_ROWS ? fit : (size_t)SHORT_ROWS;
+    const size_t fit = ROOM / (n * LANES) * LANES, most = at_most(SHORT_ROWS, fit);
     return (Batches){most, most};
 }

@@ -1,5 +1,5 @@
-/* A batch on its way: x, or the scaled x with its sign and -inf where it is masked; the exponentials; how they were taken;
- * and for each row the numbers that are found. */
+/* A batch on its way: x, or the scaled x with its sign and -inf where it is masked; the exponentials; how
+ * they were taken; and for each row the numbers that are found. */
 typedef struct {
     Group g;
     const T *x;
@@ -10,7 +10,8 @@ typedef struct {
     ALIGNED T sum[SHORT_ROWS], low[SHORT_ROWS], top[SHORT_ROWS], sink[SHORT_ROWS];
 } Batch;
 
-static ALWAYS_INLINE void take_vectors(int masked, int count, const T *x, const char *mask, T *to, Scale s, V *seen) {
+static ALWAYS_INLINE void take_vectors(int masked, int count, const T *x, const char *mask, T *to, Scale s,
+                                       V *seen) {
     V e[2];
     M kept[2];
     for (int v = 0; v < count; v++) {
@@ -58,7 +59,7 @@ static ALWAYS_INLINE void flat_by(int masked, int far, const Batch *b, Scale s) 
         }
 }
 
-/* Entries with the sign of the scale, and `fill` where they are masked; to a buffer, where it is not the same */
+/* Entries with the sign of the scale, and `fill` where they are masked; in a buffer if that changes any */
 static NOINLINE const T *settle_entries(const Batch *b, const T *from, T sign, T fill, T *to) {
     const size_t entries = b->g.entries;
     const char *mask = b->mask;
@@ -80,7 +81,8 @@ static NOINLINE void flat_exps_by(int far, const Batch *b, Scale s) {
         far ? flat_by(0, 1, b, s) : flat_by(0, 0, b, s);
 }
 
-/* Take the exponentials of a batch, and find the maxima where they are needed. 0 where a row is left to exact_row. */
+/* Take the exponentials of a batch, and find the maxima where they are needed. 0 where a row is left to
+ * exact_row. */
 static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
     const Scale unit = scale_by(1);
     int far_rows = 0;

@@ -1,10 +1,11 @@
-/* Rows of up to 128 entries. A batch of contiguous rows is whole vectors, and exponentials are taken of these, whichever
- * row an entry belongs to. A look-up brings a number of a row (its sum, its maximum) back to its entries. */
+/* Rows of up to 128 entries. A batch of contiguous rows is whole vectors, and exponentials are taken of
+ * these, whichever row an entry belongs to. A look-up brings a number of a row (its sum, its maximum) back to
+ * its entries. */
 
 enum { SHORT_ROW = LANES > 1 ? 8 * LANES : 0, SHORT_ROWS = 1024 / sizeof(T) };
 
-/* Rows of n entries; `row_of` is the row, among LANES, of each of their entries; `entries` are all up to a whole vector, or
- * a whole group of LANES rows. */
+/* Rows of n entries; `row_of` is the row, among LANES, of each of their entries; `entries` are all up to a
+ * whole vector, or a whole group of LANES rows. */
 typedef struct {
     size_t rows, n, entries;
     const int32_t *row_of;
@@ -25,8 +26,8 @@ static void number_rows(int32_t *row, size_t n) {
         for (size_t j = 0; j < n; j++) row[e++] = (int32_t)i;
 }
 
-/* What is found of each row: a sum, the sum of products with another, the largest entry; or the sum of entries that are
- * not negative, or of all but a largest, with what rounding takes off. */
+/* What is found of each row: a sum, the sum of products with another, the largest entry; or the sum of
+ * entries that are not negative, or of all but a largest, with what rounding takes off. */
 enum { SUM, DOT, LARGEST, TOTAL, REST };
 
 static ALWAYS_INLINE V reduced(int what, int folds, int odd, int has_two, V *r, V *rest, V *carry, V *low) {
@@ -69,16 +70,16 @@ static ALWAYS_INLINE void turned(int what, int folds, int odd, const T *p, const
 /* 0 where rows of so many entries are not turned */
 static ALWAYS_INLINE int turn_rows(int what, const T *p, const T *q, Group g, Reduced to) {
     switch (g.n) {
-        case 2: turned(what, 1, 1, p, q, g, to); return 1;
-        case 3: turned(what, 0, 3, p, q, g, to); return 1;
-        case 4: turned(what, 2, 1, p, q, g, to); return 1;
-        case 5: turned(what, 0, 5, p, q, g, to); return 1;
-        case 6: turned(what, 1, 3, p, q, g, to); return 1;
-        case 7: turned(what, 0, 7, p, q, g, to); return 1;
-        case 9: turned(what, 0, 9, p, q, g, to); return 1;
-        case 10: turned(what, 1, 5, p, q, g, to); return 1;
-        case 11: turned(what, 0, 11, p, q, g, to); return 1;
-        case 12: turned(what, 2, 3, p, q, g, to); return 1;
+    case 2: turned(what, 1, 1, p, q, g, to); return 1;
+    case 3: turned(what, 0, 3, p, q, g, to); return 1;
+    case 4: turned(what, 2, 1, p, q, g, to); return 1;
+    case 5: turned(what, 0, 5, p, q, g, to); return 1;
+    case 6: turned(what, 1, 3, p, q, g, to); return 1;
+    case 7: turned(what, 0, 7, p, q, g, to); return 1;
+    case 9: turned(what, 0, 9, p, q, g, to); return 1;
+    case 10: turned(what, 1, 5, p, q, g, to); return 1;
+    case 11: turned(what, 0, 11, p, q, g, to); return 1;
+    case 12: turned(what, 2, 3, p, q, g, to); return 1;
     }
     return 0;
 }
@@ -113,16 +114,19 @@ static ALWAYS_INLINE void add_vectors(int what, const T *p, const T *q, size_t n
     *carry = lost;
 }
 
-/* `count` rows of up to LANES, each of one vector or of several, the last of which may be partial. The pointers walk from
- * row to row: GCC would keep the addresses by index in memory. */
-static ALWAYS_INLINE V short_rows(int what, int several, const T *p, const T *q, size_t n, size_t count, V *low) {
+/* `count` rows of up to LANES, each of one vector or of several, the last of which may be partial. The
+ * pointers walk from row to row: GCC would keep the addresses by index in memory. */
+static ALWAYS_INLINE V short_rows(int what, int several, const T *p, const T *q, size_t n, size_t count,
+                                  V *low) {
     const V fill = what == LARGEST ? NOTHING : C(0);
     V r[LANES], rest[LANES], carry[LANES];
     for (size_t i = count; i < LANES; i++) r[i] = rest[i] = carry[i] = C(0);
     if (several && what == REST)
-        ROLLED for (size_t i = 0; i < count; i++, p += n) add_vectors(what, p, q, n, rest + i, r + i, carry + i);
+        ROLLED for (size_t i = 0; i < count; i++, p += n)
+            add_vectors(what, p, q, n, rest + i, r + i, carry + i);
     else if (several)
-        UNROLLED for (size_t i = 0; i < count; i++, p += n, q += n) add_vectors(what, p, q, n, r + i, rest + i, carry + i);
+        UNROLLED for (size_t i = 0; i < count; i++, p += n, q += n)
+            add_vectors(what, p, q, n, r + i, rest + i, carry + i);
     else
         UNROLLED for (size_t i = 0; i < count; i++, p += n, q += n) {
             r[i] = LOAD_SOME(p, n, fill);
@@ -148,7 +152,9 @@ static ALWAYS_INLINE void reduce_rows(int what, const T *p, const T *q, Group g,
         put_reduced(what, to, at, all, low);
     }
 }
-static NOINLINE void row_sums(const T *p, Group g, T *result) { reduce_rows(SUM, p, p, g, (Reduced){result, NULL}); }
+static NOINLINE void row_sums(const T *p, Group g, T *result) {
+    reduce_rows(SUM, p, p, g, (Reduced){result, NULL});
+}
 static NOINLINE void row_dots(const T *p, const T *q, Group g, T *result) {
     reduce_rows(DOT, p, q, g, (Reduced){result, NULL});
 }

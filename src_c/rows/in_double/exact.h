@@ -1,4 +1,5 @@
-/* One row of the softmax family in double: rows that the faster ways leave out, and strides that they do not serve. */
+/* One row of the softmax family in double: rows that the faster ways leave out, and strides that they do not
+ * serve. */
 
 static inline void write_entries(Row out, size_t start, size_t count, const double *value) {
     T *to = out.at + (ptrdiff_t)start * out.step;
@@ -9,7 +10,8 @@ static inline void write_entries(Row out, size_t start, size_t count, const doub
 }
 
 /* Entries of an array as doubles, `fill` where they are not kept */
-static inline void read_entries(Row a, size_t start, size_t count, const unsigned char *kept, double fill, double *value) {
+static inline void read_entries(Row a, size_t start, size_t count, const unsigned char *kept, double fill,
+                                double *value) {
     for (size_t i = 0; i < count; i++) {
         const double entry = a.at[(ptrdiff_t)(start + i) * a.step];
         value[i] = !kept || kept[i] ? entry : fill;
@@ -18,9 +20,10 @@ static inline void read_entries(Row a, size_t start, size_t count, const unsigne
 }
 
 /* y of one part into part->high: the probabilities or their logarithms */
-static void part_outputs(int log, const Logits *l, double rest, double log_rest, size_t start, size_t count, Part *part) {
+static void part_outputs(int log, const Logits *l, double rest, double log_rest, size_t start, size_t count,
+                         Part *part) {
     part_from(l, start, count, part);
-    PART_VECTORS(count) {
+    for (size_t i = 0; i < count; i += f64_lanes) {
         f64_v y;
         if (log)
             y = f64_load(part->high + i) + (f64_load(part->low + i) - f64_set(log_rest));
@@ -33,15 +36,18 @@ static void part_outputs(int log, const Logits *l, double rest, double log_rest,
 static void masked_forward(int log, const Logits *l, double weight, Row out) {
     const double rest = rest_of(l), log_rest = log ? log1p_number(rest) : 0;
     Part part;
-    EACH_PART(l->n) {
+    for (size_t start = 0, count; start < l->n; start += count) {
+        count = at_most(PART, l->n - start);
         part_outputs(log, l, rest, log_rest, start, count, &part);
-        for (size_t i = 0; i < count; i++) part.high[i] = part.kept[i] ? part.high[i] * weight : log ? -HUGE_VAL : 0;
+        for (size_t i = 0; i < count; i++)
+            part.high[i] = part.kept[i] ? part.high[i] * weight : log ? -HUGE_VAL : 0;
         write_entries(out, start, count, part.high);
     }
 }
 
-/* scale y (grad - sum(grad y)), or scale (grad - e^y sum(grad)), where what is not kept counts nothing; y is read from `y` or, where
- * that is NULL, comes from the logits. Of a dominant entry, e^y by expm1(y), which keeps the digits of 1 - p. */
+/* scale y (grad - sum(grad y)), or scale (grad - e^y sum(grad)), where what is not kept counts nothing; y is
+ * read from `y` or, where that is NULL, comes from the logits. Of a dominant entry, e^y by expm1(y), which
+ * keeps the digits of 1 - p. */
 static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Row out, double scale) {
     const double rest = y ? 0 : rest_of(l), log_rest = log && !y ? log1p_number(rest) : 0;
     Part part;
@@ -49,7 +55,8 @@ static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Ro
     f64_v plain = f64_set(0); /* infinite where a gradient is, which makes what a sum carries NaN */
     double slope[PART], total = 0;
     for (int writing = 0; writing < 2; writing++) {
-        EACH_PART(l->n) {
+        for (size_t start = 0, count; start < l->n; start += count) {
+            count = at_most(PART, l->n - start);
             if (y) {
                 read_part(l, start, count, part.high, part.kept);
                 read_entries(*y, start, count, part.kept, log ? -HUGE_VAL : 0, part.high);
@@ -58,7 +65,7 @@ static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Ro
             else
                 read_part(l, start, count, part.high, part.kept);
             read_entries(grad, start, count, part.kept, 0, slope);
-            PART_VECTORS(count) {
+            for (size_t i = 0; i < count; i += f64_lanes) {
                 const f64_v p = f64_load(part.high + i), g = f64_load(slope + i);
                 if (!writing) {
                     f64_v term = g;
@@ -70,7 +77,8 @@ static void masked_backward(int log, const Logits *l, Row grad, const Row *y, Ro
                 f64_v result = p * (g - f64_set(total));
                 if (log) {
                     const f64_v near = (g - f64_set(total)) - f64_expm1(p) * f64_set(total);
-                    result = f64_select(f64_gt(p, f64_set(-0.5)), near, g - f64_exp_by(p, f64_set(0)) * f64_set(total));
+                    const f64_v far = g - f64_exp_by(p, f64_set(0)) * f64_set(total);
+                    result = f64_select(f64_gt(p, f64_set(-0.5)), near, far);
                 }
                 f64_store(part.high + i, result * f64_set(scale));
             }
@@ -107,7 +115,8 @@ static NOINLINE void exact_row(const Call *c, size_t row) {
         masked_forward(log, &l, c->what == WEIGHTED ? c->scale * *first.at : 1, out);
 }
 
-/* Some rows by one of the faster ways, from `row` on. Returns 0 where one is left to exact_row; nothing is written then. */
+/* Some rows by one of the faster ways, from `row` on. Returns 0 where one is left to exact_row; nothing is
+ * written then. */
 typedef int batch_way(const Call *c, Buffers *f, size_t row, size_t count, Stream *stream);
 
 /* How many rows go together at most, and first of all */
@@ -132,8 +141,8 @@ static NOINLINE void rows_in_batches(batch_way *way, const Call *c, Buffers *f, 
     }
 }
 
-/* The logsumexp of a row from its largest entry, and the logarithm beside it. Where it is small, the difference of the
- * two, it is taken once more in double; and it is NaN only where the row has one. */
+/* The logsumexp of a row from its largest entry, and the logarithm beside it. Where it is small, the
+ * difference of the two, it is taken once more in double; and it is NaN only where the row has one. */
 static void put_logsumexp(const Call *c, size_t row, T max, T log) {
     T value[LANES];
     STORE(value, FMA(C(max), c->size.factor, C(log)) + C(max) * c->size.factor_low);

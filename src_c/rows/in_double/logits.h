@@ -1,6 +1,6 @@
-/* The logits of one row in double: scaled, masked, minus the largest. exact.h uses them, and loss.h for the losses that go row
- * by row. fastact/numpy_backend/logits.py has the same in NumPy. For float64 the rounding errors are kept,
- * since exp would amplify them. A row comes in chunks, and may have any stride. */
+/* The logits of one row in double: scaled, masked, minus the largest. exact.h uses them, and loss.h for the
+ * losses that go row by row. fastact/numpy_backend/logits.py has the same in NumPy. For float64 the rounding
+ * errors are kept, since exp would amplify them. A row comes in chunks, and may have any stride. */
 
 enum { PART = 512 }; /* entries of a chunk: 4 KiB of doubles */
 
@@ -13,19 +13,16 @@ typedef struct {
     double base; /* the largest of the kept entries */
     size_t first; /* where it is */
     double largest, largest_low; /* of the logits, the sink among them */
-    double sink, shift, shift_low; /* the sink's exponential, and what the sink is larger than the logits by */
+    double sink, shift, shift_low; /* the sink's exponential, and what the sink is above the logits */
     int sunk; /* whether it is */
 } Logits;
 
-/* Entries start ... start + count: the logits less the largest as high + low, -inf where masked; and padding up to whole vectors */
+/* Entries start ... start + count: the logits less the largest as high + low, -inf where masked; and padding
+ * up to whole vectors */
 typedef struct {
     double high[PART], low[PART];
     unsigned char kept[PART];
 } Part;
-
-#define EACH_PART(n) \
-    for (size_t start = 0, count; start < (n) && (count = (n) - start < (size_t)PART ? (n) - start : (size_t)PART); start += count)
-#define PART_VECTORS(count) for (size_t i = 0; i < (count); i += f64_lanes)
 
 /* The entries as doubles, times the scale's sign, -inf where masked */
 static void read_part(const Logits *l, size_t start, size_t count, double *x, unsigned char *kept) {
@@ -45,16 +42,18 @@ static void read_part(const Logits *l, size_t start, size_t count, double *x, un
 static void part_from(const Logits *l, size_t start, size_t count, Part *part) {
     read_part(l, start, count, part->high, part->kept);
     const int exactly = sizeof(T) == sizeof(double);
-    const double half = l->size < 1 ? 0.5 : 1; /* of numbers near the largest, whose difference would overflow */
+    const double half = l->size < 1 ? 0.5 : 1; /* the difference of very large numbers would overflow */
     const f64_v base = f64_set(l->base * half), factor = f64_set(l->size / half), shift = f64_set(l->shift);
-    PART_VECTORS(count) {
-        const f64_v x = f64_load(part->high + i) * f64_set(half), difference = x - base, scaled = difference * factor;
+    for (size_t i = 0; i < count; i += f64_lanes) {
+        const f64_v x = f64_load(part->high + i) * f64_set(half);
+        const f64_v difference = x - base, scaled = difference * factor;
         f64_v high = scaled + shift, low = f64_set(l->shift_low);
         if (exactly) {
             low = low + sum_low(x, -base, difference) * factor + product_low(difference, factor, scaled);
             low = low + sum_low(scaled, shift, high);
         }
-        f64_store(part->high + i, f64_select(f64_gt(x, f64_set(-HUGE_VAL)), high, f64_select(f64_nan(x), x, f64_set(-HUGE_VAL))));
+        const f64_v nothing = f64_select(f64_nan(x), x, f64_set(-HUGE_VAL));
+        f64_store(part->high + i, f64_select(f64_gt(x, f64_set(-HUGE_VAL)), high, nothing));
         f64_store(part->low + i, low);
     }
 }
@@ -65,10 +64,11 @@ static void find_largest(Logits *l, double sink) {
     unsigned char kept[PART];
     l->base = -HUGE_VAL;
     l->first = l->n;
-    EACH_PART(l->n) {
+    for (size_t start = 0, count; start < l->n; start += count) {
+        count = at_most(PART, l->n - start);
         read_part(l, start, count, x, kept);
         f64_v top = f64_set(-HUGE_VAL), wrong = f64_set(0);
-        PART_VECTORS(count) {
+        for (size_t i = 0; i < count; i += f64_lanes) {
             top = f64_max(f64_load(x + i), top);
             wrong = f64_select(f64_nan(f64_load(x + i)), f64_set(1), wrong);
         }
@@ -91,7 +91,8 @@ static void find_largest(Logits *l, double sink) {
     if (beside_sink) l->largest = -HUGE_VAL;
     if (!(sink > -HUGE_VAL)) return;
     const double gap = l->largest - sink;
-    const double gap_low = first_lane(sum_low(f64_set(l->largest), f64_set(-sink), f64_set(gap))) + l->largest_low;
+    const double gap_low =
+        first_lane(sum_low(f64_set(l->largest), f64_set(-sink), f64_set(gap))) + l->largest_low;
     if (gap < 0) {
         l->sunk = 1;
         l->sink = 1;
@@ -119,14 +120,15 @@ static double rest_of(const Logits *l) {
     Part part;
     Adder sum = {f64_set(0), f64_set(0)};
     double leading = 0;
-    EACH_PART(l->n) {
+    for (size_t start = 0, count; start < l->n; start += count) {
+        count = at_most(PART, l->n - start);
         part_from(l, start, count, &part);
-        PART_VECTORS(count) f64_store(part.high + i, part_exp(&part, i));
+        for (size_t i = 0; i < count; i += f64_lanes) f64_store(part.high + i, part_exp(&part, i));
         if (l->first - start < count) {
             leading = part.high[l->first - start];
             part.high[l->first - start] = 0;
         }
-        PART_VECTORS(count) add_term(&sum, f64_load(part.high + i));
+        for (size_t i = 0; i < count; i += f64_lanes) add_term(&sum, f64_load(part.high + i));
     }
     if (!(l->base - l->base == 0)) return NAN_VALUE;
     return f64_total(sum.sum, sum.carry) + (l->sunk ? leading : l->sink);
@@ -134,9 +136,7 @@ static double rest_of(const Logits *l) {
 
 static inline double log1p_number(double x) { return first_lane(log1p_of_doubles(f64_set(x))); }
 
-static Logits logits_of(Row x, size_t n) {
-    return (Logits){x, NULL, 0, n, n, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0};
-}
+static Logits logits_of(Row x, size_t n) { return (Logits){x, NULL, 0, n, n, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}; }
 
 static double row_logsumexp(const Logits *l) {
     const double log = log1p_number(rest_of(l));

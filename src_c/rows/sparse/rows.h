@@ -80,10 +80,10 @@ static ALWAYS_INLINE void sparse_rows(int what, int pass, char **args, const int
     restore_state(callers);
 }
 
-#define SPARSE_LOOP(name, what, pass) \
+#define SPARSE_LOOP(name, what, pass)                                                              \
     static void name(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \
-        (void)data; \
-        sparse_rows(what, pass, args, dimensions, steps); \
+        (void)data;                                                                                \
+        sparse_rows(what, pass, args, dimensions, steps);                                          \
     }
 SPARSE_LOOP(hardmax_loop, HARDMAX, SPARSE_FORWARD)
 SPARSE_LOOP(sparsemax_loop, SPARSEMAX, SPARSE_FORWARD)

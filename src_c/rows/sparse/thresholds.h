@@ -15,8 +15,6 @@ enum {
     PIECE = 1024 / sizeof(T), /* entries of a buffer */
 };
 
-static inline size_t at_most(size_t most, size_t count) { return count < most ? count : most; }
-
 /* Some entries of a row, one after another; in `room`, if they have gaps in memory */
 static NOINLINE const T *close_gaps(Row x, size_t start, size_t count, T *room) {
     const T *p = x.at + (ptrdiff_t)start * x.step;
@@ -45,8 +43,10 @@ static ALWAYS_INLINE void read_doubles(Row x, size_t start, size_t count, double
 
 /* A sum of any number of terms. Those of floats need no carry: the rounding of a result is larger by far. */
 static ALWAYS_INLINE void add_to(Adder *a, f64_v term) {
-    if (sizeof(T) == sizeof(double)) add_term(a, term);
-    else a->sum = a->sum + term;
+    if (sizeof(T) == sizeof(double))
+        add_term(a, term);
+    else
+        a->sum = a->sum + term;
 }
 static ALWAYS_INLINE double total_in(Adder a) {
     return sizeof(T) == sizeof(double) ? f64_total(a.sum, a.carry) : f64_sum(a.sum);
