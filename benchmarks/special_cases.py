@@ -65,7 +65,6 @@ CASES = {
     "one mask of all rows copied once": [
         ("f->mask_rows >= g.rows) return buffer;", "f->mask_rows >= (size_t)-1) return buffer;")
     ],
-    "the first entries show what is not moderate": [("step = i ? 256 : 128;", "step = 256;")],
     "blocks of 4 where lines collide": [
         (
             "return t.step % (ptrdiff_t)(4096 / sizeof(T)) ? (size_t)TILE_BLOCK : (size_t)TILE_BLOCK / 2;",
@@ -81,7 +80,7 @@ SMALL, LARGE = 1 << 18, 1 << 23
 # Name, columns (negative: rows lie across memory), elements, standard deviation, option
 CELLS = (
     *((name, n, SMALL, 1, "") for name in FORWARD + FROM_OUTPUT for n in (*LENGTHS, -256, -1024)),
-    *(("logsumexp", n, SMALL, 1, "") for n in (10, 100, 1024, 2048, -256)),
+    *((name, n, SMALL, 1, "") for name in ("logsumexp", "cross_entropy") for n in (10, 100, 1024, 2048, 4096, -256)),
     *((name, n, SMALL, 30, "") for name in FORWARD for n in (10, 64, 1024, -256)),
     *((name, n, SMALL, 1, option) for name in FORWARD for option in ("scale", "row mask", "full mask") for n in (16, 64, 1024)),
     *((name, n, LARGE, 1, "") for name in FORWARD + FROM_OUTPUT for n in (10, 64, 256, 1024, -256)),
@@ -149,19 +148,21 @@ def call_of(cell, dtype, generator):
     rows = size // abs(n)
     shape = (rows, n) if n > 0 else (-n, rows)
     x, grad, out = (generator.standard_normal(shape).astype(dtype) for _ in range(3))
-    if name == "logsumexp":
+    if name in ("logsumexp", "cross_entropy"):
         out = np.empty(rows, dtype)
     x *= dtype(deviation)
     if "from_output" in name:
         x = (fa.softmax if name.startswith("softmax") else fa.log_softmax)(x, axis=-1 if n > 0 else 0)
     operands = [grad, x, out] if "from_output" in name else [x, out]
+    if name == "cross_entropy":
+        operands[1:1] = [np.arange(rows) % abs(n), np.array([0.0])]
     if option:
         name += "_masked"
         mask = generator.random((1, n) if option == "row mask" else shape) < (2 if option == "scale" else 0.5)
         numbers = [np.array([value]) for value in (0.1 if option == "scale" else 1.0, -np.inf, np.int64(1 << 62))]
         operands[-1:] = [*numbers, np.broadcast_to(mask, shape), out]
     matrices = [array for array in operands if array.ndim == 2]
-    outer = [array.strides[n < 0] if array.ndim == 2 else array.strides[0] * (array is out) for array in operands]
+    outer = [array.strides[n < 0] if array.ndim == 2 else array.strides[0] * (array.size == rows) for array in operands]
     steps = outer + [array.strides[n > 0] for array in matrices]
     arguments = [
         (ctypes.c_void_p * len(operands))(*(array.ctypes.data for array in operands)),

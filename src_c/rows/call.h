@@ -13,7 +13,7 @@ enum {
     /* of grad and y */
     SOFTMAX_FROM_OUTPUT,
     LOG_SOFTMAX_FROM_OUTPUT,
-    LOSS, /* x: its parts, for loss.h */
+    LOSS, /* of x: exponentials and sums, for loss.h */
     OPTIONED = 16, /* together with one of the others: scale, sink, limit and mask follow the arrays */
 };
 static inline int is_from_output(int what) {
@@ -32,7 +32,7 @@ typedef struct {
     Operand first, x, out; /* the weight or the gradient; x or y; the result */
     Operand sink, limit, mask; /* without data where the call has none */
     double scale;
-    Scale s, size; /* of the scale, and of its size */
+    Scale s, size; /* of the scale, and of its absolute value */
 } Call;
 
 /* A row as it is read: the entries from `n` on are masked, and those whose byte in the mask is 0. */
@@ -77,10 +77,25 @@ static inline V numbers_of(Operand a, size_t row, size_t count) {
     for (size_t i = 0; i < count; i++) numbers[i] = *entry_at(a, row + i);
     return LOAD(numbers);
 }
-static inline V sinks_of(const Call *c, size_t row, size_t count) {
-    T sinks[LANES] = {0};
-    for (size_t i = 0; i < count; i++) sinks[i] = (T)sink_of(c, row + i);
-    return LOAD(sinks);
+
+/* The sinks of rows, and what rounding has taken off them */
+typedef struct {
+    V high, low;
+} Sinks;
+static inline Sinks sinks_of(const Call *c, size_t row, size_t count) {
+    T high[LANES] = {0}, low[LANES] = {0};
+    for (size_t i = 0; i < count; i++) {
+        const double sink = sink_of(c, row + i);
+        high[i] = (T)sink;
+        low[i] = high[i] - high[i] == 0 ? (T)(sink - high[i]) : 0;
+    }
+    return (Sinks){LOAD(high), LOAD(low)};
+}
+/* Their exponentials, moderately or by K */
+static inline V sink_exps(int moderately, Sinks s, Scale unit, Shift by, V *seen) {
+    V e = s.high;
+    exps(moderately, 1, &e, unit, by, seen);
+    return FMA(e, s.low, e);
 }
 
 static void fill_entries(T *to, ptrdiff_t step, size_t start, size_t end, T value) {

@@ -73,7 +73,8 @@ static ALWAYS_INLINE void store_lanes(int whole, T *p, V value, size_t count) {
         STORE_SOME(p, value, count);
 }
 
-/* s + term, with the rounding of the sum carried to the next: entries of any number add up in order */
+/* s + term. `carry` is what the rounding adds, and the next term takes it off: the error does not grow with
+ * the number of terms. */
 static inline V add_carried(V s, V term, V *carry) {
     V corrected = term - *carry, next = s + corrected;
     *carry = (next - s) - corrected;
@@ -98,7 +99,8 @@ static inline void add_sinks(V sinks, V *sum, V *low) {
     *sum = all;
 }
 
-/* The lesser of an entry and the largest before it, which then is the greater. NaN becomes the lesser. */
+/* The lesser of an entry and the largest before it, which becomes the greater. An entry that is NaN is the
+ * lesser; a largest that is NaN stays. */
 static ALWAYS_INLINE V take_lesser(V entry, V *top) {
     const V lesser = MIN(*top, entry);
     *top = MAX(entry, *top);

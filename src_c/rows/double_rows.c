@@ -9,6 +9,7 @@
 #define MODERATE_POWER 512
 #define RAISED 200
 #define LEAST_POWER -950
+#define WIDE 0x1p960
 #define SMALL_MEAN 0x1p-960
 
 #include "rows/rows.h"

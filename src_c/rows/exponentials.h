@@ -1,8 +1,8 @@
 /* The exponentials of rows: e^(scale x) 2^-K, with a whole number K.
  *
- * K is near the largest scale x / ln 2. So x - max is never rounded, whose error the exponential would
- * amplify: the usual form is off by 14 to 66 ULP. Another K changes only the exponent of a result. There are
- * two ways:
+ * K is near the largest scale x / ln 2, less RAISED. So x - max is never rounded, whose error the
+ * exponential would amplify: the usual form is off by 14 to 66 ULP. Another K changes only the exponent of a
+ * result. There are two ways:
  *
  * - moderately: K = 0. No exponential is subnormal, no sum overflows, if |scale x| < MODERATE_POWER ln 2.
  *   We test it while we take the exponentials, and take them again by K where it fails.
@@ -67,8 +67,9 @@ static ALWAYS_INLINE void reduce_exponents(int count, const V *x, Scale s, V bia
     for (int i = 0; i < count; i++) t[i] = FMA(t[i], r[i], LOOKUP(POWERS_ERROR, z[i]));
 }
 
-/* x becomes its exponential. The error is .53 ULP. The rounded number of steps of an entry that is not
- * moderate differs from ROUNDER in a high bit. */
+/* x becomes its exponential. The error is .53 ULP. `moderately` takes K = 0, whatever `by` is; and `seen`
+ * collects the high bits for is_moderate: the rounded number of steps of an entry that is not moderate
+ * differs from ROUNDER in one of them. */
 static ALWAYS_INLINE void exps(int moderately, int count, V *x, Scale s, Shift by, V *seen) {
     V z[4], whole[4], t[4], power[4];
     reduce_exponents(count, x, s, moderately ? C(ROUNDER + MODERATE_POWER * STEPS) : by.bias, z, whole, t);
@@ -180,23 +181,23 @@ static ALWAYS_INLINE V times_factor(V e, Factor f) {
     return product;
 }
 
-/* A weight of ordinary size over the sum is neither subnormal nor infinite, nor is what counts too small for
- * an exponential by K. NaN is ordinary. */
+/* A weight is ordinary if no quotient by a sum is subnormal or infinite, and if no exponential counts that
+ * is 0 by K. 0 and NaN are ordinary. */
 static inline int is_ordinary(T weight) {
     const T size = ABS_OF(weight);
     return weight == 0 || !(size <= (T)0x1p-32 || size >= (T)0x1p16);
 }
 
-/* e^x 2^LIFT, which is normal for every x whose exponential is not 0. Far beyond any logarithm of a
- * probability it is infinite: x stops a quarter of a step above the power of two that is. */
+/* e^x 2^LIFT. It is normal unless it is 0. x is cut to where it becomes infinite, a quarter of a step above a
+ * power of two: no logarithm of a probability is as large. */
 static ALWAYS_INLINE V lifted_exp(V x, Scale unit) {
     const V largest = C((MAX_EXPONENT + 1 - LIFT + 0.25 / STEPS) * LN2);
     return exp_by(MIN(largest, x), unit,
                   (Shift){C(ROUNDER + STEPS * LIFT), C(STEPS * (1 - MAX_EXPONENT - LIFT))});
 }
 
-/* (x - max) scale - log, of an x that is not larger. The product of -inf and a low part that is 0 would be
- * NaN; far below, what the low part adds is less than the last place. */
+/* less scale - log, where `less` is x - max, not above 0. -inf times a low part of 0 would be NaN: for that
+ * product `less` is cut to -2^60, below which it does not count. */
 static ALWAYS_INLINE V log_entry(V less, Scale s, V log) {
     const V finite = MAX(C(-0x1p60), less);
     return FMA(less, s.factor, FMA(finite, s.factor_low, -log));

@@ -1,14 +1,15 @@
 /* What becomes of the entries of rows at last: exponentials become probabilities; entries become the
- * logarithms of these; or gradients are made, from exponentials or from y. All ways end so. They differ in
- * how they bring the numbers of a row to its entries. */
+ * logarithms of these; or gradients are made, from exponentials or from y. All ways but in_double/exact.h end
+ * so. They differ in how they bring the numbers of a row to its entries. */
 
 enum { MULTIPLY, SUBTRACT, GRADIENT, GRADIENT_OF_OUTPUT };
 
-/* What is known of the row of each lane */
+/* What is known of the row of each lane. `mean` is the mean of the gradients times the scale; of log_softmax'
+ * it is their sum times the scale, and times LOWER if y is given. For SUBTRACT it is
+ * log(sum / largest exponential). */
 typedef struct {
     Factor factor; /* of the exponentials */
-    V mean; /* of the gradients times the scale; or the logarithm of the sum of exponentials */
-    V max;
+    V mean, max;
 } Numbers;
 
 /* What is known of all rows */
@@ -19,6 +20,18 @@ typedef struct {
 
 static inline Ending ending_of(const Call *c) {
     return (Ending){C(c->scale < 0 ? -1 : 1), c->s.factor, c->size, scale_by(1)};
+}
+
+/* Whether x - max may overflow before it is scaled down. Such a row of log_softmax is left to exact_row. */
+static inline int is_wide(const Call *c, V max) {
+    return c->what == LOG_SOFTMAX && ABS_OF(c->scale) < 1 && ANY(GE(ABS(max), C(WIDE)));
+}
+
+/* Whether products of exponentials and gradients may have been subnormal. Exponentials are small where their
+ * sum is. The mean of such a row would lose digits: it is left to exact_row. */
+static inline int has_lost(V sum, V dot) {
+    const V small = SELECT(LT(sum, C(0x1p-20)), ABS(dot), C(1));
+    return ANY(LT(SELECT(GT(sum, C(0)), small, C(1)), C(SMALL_MEAN)));
 }
 
 /* From the mean of the gradients times the scale: p (scale grad - mean), or scale grad - p mean */

@@ -11,6 +11,7 @@
 #define MODERATE_POWER 64
 #define RAISED 44
 #define LEAST_POWER -125
+#define WIDE 0x1p100
 #define SMALL_MEAN 0x1p-99
 
 #include "rows/rows.h"

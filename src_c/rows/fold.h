@@ -9,7 +9,7 @@
  *
  * n = odd << folds. First neighbours are combined, `folds` times, which leaves `odd` numbers of each row.
  * Number i stands in lane i % LANES of vector i / LANES, and belongs to column i % odd. odd and LANES have no
- * common divisor, so a lane has one number of each column: with UP * LANES % odd == 1, lane i of vector UP *
+ * common divisor, so a lane has one number of each column: with up * LANES % odd == 1, lane i of vector up *
  * c % odd has column (c + i) % odd. Then lane i moves by i % odd vectors, one bit of that number at a time.
  * Now vector c has column c, and row r stands in lane (odd * r + c) % LANES: the next column is one lane
  * further. */
@@ -55,7 +55,7 @@ static const int32_t row_lanes[3][6][16] = {OF_ODD(ROW_LANES, 0), OF_ODD(ROW_LAN
     }
 static const T moved_lanes[3][6][4][16] = {OF_ODD(MOVED, 0), OF_ODD(MOVED, 1), OF_ODD(MOVED, 2)};
 
-/* Nothing, but at the step when neighbours have met */
+/* Moves lanes at the step `folds`, when neighbours have been combined; does nothing at the others. */
 static ALWAYS_INLINE void turn_lanes(int folds, int odd, int step, V *r) {
     V from[TURNED];
     int up = 0;
@@ -76,7 +76,7 @@ static ALWAYS_INLINE V in_order(int folds, int odd, V a) {
 static inline int is_turned(size_t n) { return (void)n, 0; }
 #endif
 
-enum { SUMS, MAXIMA, PARTS, RESTS };
+enum { SUMS, MAXIMA, PARTS, RESTS }; /* PARTS: sums with their errors. RESTS: all but a largest, likewise. */
 
 /* The sum of the lanes of `rest` less the carries, and of all lanes of `most` but a largest */
 static T rest_in_parts(V most, V rest, V carry, T *low) {
@@ -184,9 +184,9 @@ static ALWAYS_INLINE V maxima_of(int folds, int odd, V *r) {
     return fold(MAXIMA, 0, folds, odd, r, NULL, NULL);
 }
 
-/* As sums of what is at least 0, with what they round off: less what has been carried already, and all of it;
- * or, without a carry, all but that of the first step. So softmax is off by 3.9 ULP at most; with that of the
- * last two steps only, 10 columns were by 4.1. */
+/* Sums of entries that are at least 0, and what they round off. With a carry, every step counts, and the
+ * carry comes off. Without one, all steps but the first count: softmax is off by up to 3.9 ULP then. Were it
+ * only the last two, 10 columns would be off by 4.1. */
 static ALWAYS_INLINE V sums_in_parts(int folds, int odd, int has_carry, V *r, V *carry, V *low) {
     const V sum = fold(PARTS, has_carry, folds, odd, r, NULL, carry);
     *low = -in_order(folds, odd, carry[0]);

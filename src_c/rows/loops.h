@@ -1,5 +1,5 @@
 /* The inner loops of the softmax family, which choose the way by the layout and the length of a row, never by
- * other rows. No way copies an array: buffers are a few KiB of stack. */
+ * other rows. No way copies an array: its buffers are about 64 KiB of stack. */
 
 /* Whether the results are streamed: they are no input, whose lines are in the caches, and rows follow one
  * another. */
@@ -14,7 +14,7 @@ static int is_streamed(const Call *c, int along, size_t rows) {
 #endif
 }
 
-/* Rows of one entry, without a mask */
+/* Rows of one entry, without options */
 static void single_entries(const Call *c) {
     for (size_t row = 0; row < c->rows; row++) {
         const T x = *entry_at(c->x, row), nothing = 0 * (x - x); /* NaN where x is not finite */
@@ -35,7 +35,7 @@ static void exact_rows(const Call *c) {
 static NOINLINE void buffered_rows(const Call *c, int streaming) {
     Buffers f;
     ALIGNED T room[ROOM + LANES];
-    Stream pending = {{f.out, room}, 0, 0, NULL, NULL, NULL, 0}, *stream = streaming ? &pending : NULL;
+    Stream pending = {.room = {f.out, room}}, *stream = streaming ? &pending : NULL;
     f.mask_rows = 0;
     if (is_held(c))
         held_rows(c, stream);
@@ -46,7 +46,6 @@ static NOINLINE void buffered_rows(const Call *c, int streaming) {
         rows_from_output(c, &f, stream);
     else
         rows_in_batches(along_batch, c, &f, batches_along(c, streaming), stream);
-    if (streaming) stream_finish(stream);
 }
 
 static void run_call(const Call *c) {
@@ -54,10 +53,11 @@ static void run_call(const Call *c) {
     const int reduces = c->what == LOGSUMEXP;
     const int read_along = c->x.inner == sizeof(T) && (!is_backward(c->what) || c->first.inner == sizeof(T));
     const int along = read_along && (reduces || c->out.inner == sizeof(T));
-    const int across = c->x.outer == sizeof(T) && (!c->first.data || c->first.outer == sizeof(T)) &&
-                       (reduces || c->out.outer == sizeof(T));
+    const int one_weight = c->what == WEIGHTED && !c->first.outer;
+    const int first_across = !c->first.data || one_weight || c->first.outer == sizeof(T);
+    const int across = c->x.outer == sizeof(T) && first_across && (reduces || c->out.outer == sizeof(T));
     const double size = ABS_OF(c->scale);
-    Stream lines = {{NULL, NULL}, 0, 0, NULL, NULL, NULL, 0}; /* of tiles, which need no room */
+    Stream lines = {0}; /* of tiles, which need no room */
     const int streaming = (along || across) && is_streamed(c, along, c->rows);
     if (c->n == 0 && !c->sink.data)
         for (size_t row = 0; row < c->rows && reduces; row++) *entry_at(c->out, row) = (T)-HUGE_VAL;
@@ -71,9 +71,6 @@ static void run_call(const Call *c) {
         buffered_rows(c, along && streaming);
     else
         exact_rows(c);
-#ifdef HAVE_STREAM
-    if (streaming) stream_end();
-#endif
 }
 
 /* [weight or grad,] x or y, [scale, sink, limit, mask,] -> out */

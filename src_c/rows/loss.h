@@ -116,9 +116,9 @@ static void exact_loss(const Losses *a, size_t row, int64_t index) {
 }
 
 /* Of the rows of a vector: the logit and the exponential of the target, the sum of the other exponentials,
- * the loss, and the weight over the sum. The gradient at the target is -others times this factor. */
+ * and the loss */
 typedef struct {
-    ALIGNED T x[LANES], mine[LANES], others[LANES], loss[LANES], scale[LANES], low[LANES], power[LANES];
+    ALIGNED T x[LANES], mine[LANES], others[LANES], loss[LANES];
 } Terms;
 
 /* Where a target is not hopelessly small, its loss is log(1 + others / mine). Where it is, the largest entry
@@ -132,19 +132,9 @@ static int find_losses(Terms *t, V max, V top) {
     return ANY(far);
 }
 
-static void find_factors(Terms *t, const Losses *a, size_t row, size_t count) {
-    if (!a->c.out.data) return;
-    const Factor f = factor_of(numbers_of(a->c.first, row, count), LOAD(t->others) + LOAD(t->mine), C(0));
-    STORE(t->scale, f.scale);
-    STORE(t->low, f.low);
-    STORE(t->power, f.power);
-}
-
-/* The gradient at the target of a row */
-static T own_gradient(const Terms *t, size_t i) {
-    T own[LANES];
-    STORE(own, times_factor(C(-t->others[i]), (Factor){C(t->scale[i]), C(t->low[i]), C(t->power[i])}));
-    return own[0];
+/* The weight over the sum. The gradient at the target is -others times this factor. */
+static Factor loss_factor(const Terms *t, const Losses *a, size_t row, size_t count) {
+    return factor_of(numbers_of(a->c.first, row, count), LOAD(t->others) + LOAD(t->mine), C(0));
 }
 
 static void put_losses(const Losses *a, const Terms *t, size_t row, size_t count) {
@@ -169,7 +159,7 @@ static inline int has_ordinary_weight(const Call *c, size_t row) {
     return !c->out.data || is_ordinary(*entry_at(c->first, row));
 }
 
-/* A batch by each of three ways; 0 where a row is left to loss_exactly. Nothing is written then. */
+/* A batch by each of three ways; 0 where a row is left to loss_exactly. Operands are unchanged then. */
 static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t count, const int64_t *index,
                                 Stream *stream) {
     Batch batch, *b = &batch;
@@ -180,7 +170,7 @@ static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t 
     b->mask = NULL;
     b->x = dense_rows(c->x, row, b->g, c->n, f->x);
     b->e = f->flat_e;
-    if (!take_batch(c, b, f->x, stream)) return 0;
+    if (!take_batch(c, b, row, f->x, stream)) return 0;
     T *e = b->e;
     for (size_t r = 0; r < count; r++, e += c->n) {
         b->top[r] = e[index[r]];
@@ -204,10 +194,10 @@ static NOINLINE int flat_losses(const Losses *a, Buffers *f, size_t row, size_t 
         }
         put_losses(a, &t, row + r, some);
         if (!writing) continue;
-        find_factors(&t, a, row + r, some);
-        STORE(by.scale + r, LOAD(t.scale));
-        STORE(by.low + r, LOAD(t.low));
-        STORE(by.power + r, LOAD(t.power));
+        const Factor factor = loss_factor(&t, a, row + r, some);
+        STORE(by.scale + r, factor.scale);
+        STORE(by.low + r, factor.low);
+        STORE(by.power + r, factor.power);
         for (size_t i = 0; i < some; i++, e += c->n) e[index[r + i]] = -t.others[i];
     }
     if (!writing) return 1;
@@ -236,17 +226,19 @@ static NOINLINE int along_losses(const Losses *a, Buffers *f, size_t row, size_t
             if (i < b.done || i >= count) b.largest[i] = i < count ? row_maximum(b.row[i], 1) : 0;
         find_losses(&t, LOAD(b.largest), exp_by(LOAD(b.largest) - LOAD(b.shift), c->s, by_k));
     }
-    find_factors(&t, a, row, count);
     put_losses(a, &t, row, count);
     if (!c->out.data) return 1;
+    ALIGNED T own[LANES];
     Finish by;
-    memcpy(by.scale, t.scale, sizeof t.scale);
-    memcpy(by.low, t.low, sizeof t.low);
-    memcpy(by.power, t.power, sizeof t.power);
+    const Factor factor = loss_factor(&t, a, row, count);
+    STORE(by.scale, factor.scale);
+    STORE(by.low, factor.low);
+    STORE(by.power, factor.power);
+    STORE(own, times_factor(-others, factor));
     for (size_t i = 0; i < count; i++)
         if (b.row[i].e) b.row[i].e[index[i]] = -t.others[i];
     finish_batch(c, f, &b, row, &by, stream);
-    if (!b.row[0].e) row_of(c->out, row).at[index[0]] = own_gradient(&t, 0);
+    if (!b.row[0].e) row_of(c->out, row).at[index[0]] = own[0];
     return 1;
 }
 
@@ -279,15 +271,12 @@ static NOINLINE int across_losses(const Losses *a, Buffers *buffers, size_t row,
             has_maxima = 1;
             find_losses(of, t.max[v], exp_by(t.max[v] - t.shift[v], c->s, by));
         }
-        find_factors(of, a, row + i, some);
         put_losses(a, terms + v, row + i, some);
+        if (!out.at) continue;
+        end.factor[v] = loss_factor(of, a, row + i, some);
+        STORE(own + i, times_factor(-t.sum[v], end.factor[v]));
     }
     if (!out.at) return 1;
-    for (size_t v = 0, i = 0; i < width; v++, i += LANES) {
-        Terms *of = terms + v;
-        end.factor[v] = (Factor){LOAD(of->scale), LOAD(of->low), LOAD(of->power)};
-        for (size_t k = 0; k < LANES && i + k < width; k++) own[i + k] = own_gradient(of, k);
-    }
     if (keeps)
         multiply_tile(&end, &t);
     else
@@ -311,13 +300,14 @@ static NOINLINE void index_batch(loss_way *way, Losses *a, Buffers *f, size_t ro
         index[i] = target[i] < 0 ? 0 : target[i]; /* a row that does not count is computed all the same */
     for (size_t i = 0; i < (c->first.outer ? rows : 1); i++) ordinary &= has_ordinary_weight(c, row + i);
     const int done = ordinary && way(a, f, row, rows, index, stream);
-    for (size_t i = 0; i < rows && !done; i++)
-        if (!has_ordinary_weight(c, row + i) || !way(a, f, row + i, 1, index + i, NULL))
-            exact_loss(a, row + i, target[i]);
-    if (every) return;
-    if (stream) stream_flush(stream); /* what is not written yet would go over what follows */
-    for (size_t i = 0; i < rows; i++)
-        if (target[i] < 0) exact_loss(a, row + i, target[i]);
+    if (done && every) return;
+    if (stream) stream_flush(stream); /* what follows goes past the stream, or through its room */
+    for (size_t i = 0; i < rows; i++) {
+        int found = done && target[i] >= 0;
+        if (!done && target[i] >= 0 && has_ordinary_weight(c, row + i))
+            found = way(a, f, row + i, 1, index + i, NULL);
+        if (!found) exact_loss(a, row + i, target[i]);
+    }
 }
 
 static void index_batches(loss_way *way, Losses *a, Buffers *f, Batches by, Stream *stream) {
@@ -333,18 +323,17 @@ static NOINLINE void buffered_losses(Losses *a, int streaming) {
     const Call *c = &a->c;
     Buffers f;
     ALIGNED T room[ROOM + LANES];
-    Stream pending = {{f.out, room}, 0, 0, NULL, NULL, NULL, 0}, *stream = streaming ? &pending : NULL;
-    if (c->n > SHORT_ROW) {
+    Stream pending = {.room = {f.out, room}}, *stream = streaming ? &pending : NULL;
+    if (c->n <= SHORT_ROW) {
+        number_rows(f.row_of, c->n);
+        index_batches(flat_losses, a, &f, flat_batches(c->n), stream);
+    } else
         index_batches(along_losses, a, &f, batches_along(c, streaming), stream);
-        return;
-    }
-    number_rows(f.row_of, c->n);
-    index_batches(flat_losses, a, &f, flat_batches(c->n), stream);
 }
 
 static void index_losses(int across, Losses *a) {
     const Call *c = &a->c;
-    Stream lines = {{NULL, NULL}, 0, 0, NULL, NULL, NULL, 0};
+    Stream lines = {0};
     int streaming = c->out.data && is_streamed(c, !across, a->all_rows);
     if (across)
         index_batches(across_losses, a, NULL, tiles_of(c, a->all_rows), streaming ? &lines : NULL);

@@ -9,6 +9,7 @@
 #include "rows/finish.h"
 #include "rows/in_double/logits.h"
 #include "rows/in_double/exact.h"
+#include "rows/batches.h"
 #include "rows/flat/sums.h"
 #include "rows/flat/exponentials.h"
 #include "rows/flat/batch.h"

@@ -136,3 +136,30 @@ def test_streamed_gradients_of_losses_have_the_same_bits(implementation, layout,
     over[...] = 7
     functions.cross_entropy_backward(1.0, x, target, axis=axis, out=over)
     np.testing.assert_array_equal(over, slope)
+
+
+# Calls whose row 777 the faster ways leave to the exact one.
+LEFT = {
+    "softmax_backward": lambda f, x, grad, many: f.softmax_backward(np.where(many == 777, np.inf, grad), x),
+    "log_softmax_backward": lambda f, x, grad, many: f.log_softmax_backward(np.where(many == 777, np.inf, grad), x),
+    "logsumexp_backward": lambda f, x, grad, many: f.logsumexp_backward(np.where(many == 777, 1e30, 1)[:, 0].astype(x.dtype), x),
+    "softmax_one": lambda f, x, grad, many: f.softmax_one(np.where(many == 777, 9000, x)),
+    "cross_entropy_backward": lambda f, x, grad, many: f.cross_entropy_backward(
+        np.where(many == 777, 1e30, 1)[:, 0].astype(x.dtype), x, many[:, 0] % x.shape[1], reduction="none"
+    ),
+}
+
+
+@each_compiled
+@pytest.mark.parametrize("columns", [10, 100, 300])
+@pytest.mark.parametrize("name", LEFT)
+def test_a_row_that_is_left_changes_no_other_row(implementation, name, columns):
+    """Rows that are streamed before one that goes past the stream keep their results."""
+    functions, rows = backends.load(implementation), 4_200_000 // columns
+    x, grad = normal((rows, columns), 2, 1)
+    number = np.arange(rows)[:, np.newaxis]
+    with np.errstate(all="ignore"):  # the row that is left has an infinite gradient
+        every = LEFT[name](functions, x, grad, number)
+        parts = np.array_split(np.arange(rows), 2 * PARTS)
+        few = [LEFT[name](functions, x[part], grad[part], number[part]) for part in parts]
+    np.testing.assert_array_equal(np.concatenate(few), every)

@@ -208,3 +208,47 @@ def test_a_target_of_probability_zero_costs_infinity(implementation):
         ([[0, -np.inf]], [1], {"label_smoothing": 0.1}),
     ):
         assert loss(np.array(rows), np.array(target), **options) == np.inf
+
+
+@each_implementation
+@pytest.mark.parametrize("columns", [2, 10, 100, 300, 1500])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_scale_brings_very_large_logits_back(implementation, columns, axis):
+    """log_softmax of a small scale is finite where x - max is not."""
+    x = np.full((40, columns), -3e38, np.float32)
+    x[:, columns // 2] = 3e38
+    x = np.ascontiguousarray(x.T if axis == 0 else x)
+    result = backends.load(implementation).log_softmax(x, axis=axis, scale=1e-3)
+    np.testing.assert_allclose(result, np.where(x > 0, 0, -6e35), rtol=1e-6)
+
+
+@each_implementation
+@pytest.mark.parametrize("columns", [10, 100, 300, 1500])
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("sink", [1000.1, 40.1, -3.3])
+def test_a_sink_keeps_the_digits_of_a_double(implementation, columns, axis, sink):
+    """softmax_one of float32 is off by at most 4 ULP for a sink that is no float32 number."""
+    x = np.random.default_rng(columns).normal(0, 1, (40, columns)).astype(np.float32)
+    arranged = np.ascontiguousarray(x.T if axis == 0 else x)
+    result = backends.load(implementation).softmax_one(arranged, axis=axis, sink=sink)
+    top = np.maximum(x.max(axis=-1, keepdims=True), sink, dtype=float)
+    exponentials = np.exp(x.astype(float) - top)
+    truth = exponentials / (exponentials.sum(axis=-1, keepdims=True) + np.exp(sink - top))
+    unit = np.spacing(np.maximum(truth, np.finfo(np.float32).tiny).astype(np.float32))
+    assert (np.abs((result.T if axis == 0 else result) - truth) <= 4 * unit).all()
+
+
+@each_implementation
+@pytest.mark.parametrize("columns", [10, 100, 300, 1500])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_tiny_gradients_of_small_logits_keep_their_digits(implementation, columns, axis):
+    """softmax_backward is right where the products of exponentials and gradients would be subnormal."""
+    generator = np.random.default_rng(columns)
+    x = generator.normal(-43, 0.3, (40, columns)).astype(np.float32)
+    grad = generator.normal(0, 1e-25, x.shape).astype(np.float32)
+    p = np.exp(x.astype(float))
+    p /= p.sum(axis=-1, keepdims=True)
+    truth = p * (grad - (p * grad).sum(axis=-1, keepdims=True))
+    arrange = (lambda a: np.ascontiguousarray(a.T)) if axis == 0 else (lambda a: a)
+    result = backends.load(implementation).softmax_backward(arrange(grad), arrange(x), axis=axis)
+    np.testing.assert_allclose(result.T if axis == 0 else result, truth, rtol=1e-6, atol=1e-6 * np.abs(truth).max())

@@ -1,4 +1,4 @@
-/* What a tile is finished with. `again` where exponentials are taken once more. */
+/* What a tile is finished with */
 typedef struct {
     Row x, grad, out;
     Ending all;
@@ -7,6 +7,7 @@ typedef struct {
     V mean[TILE_VECTORS]; /* or the logarithms */
 } TileEnd;
 
+/* `again`: the exponentials are taken once more. */
 static ALWAYS_INLINE void finish_tile_vector(int end, int again, int log, int masked, int whole,
                                              int streaming, const TileEnd *f, const Tile *t, size_t j,
                                              size_t last, size_t i, size_t v) {
@@ -123,6 +124,7 @@ static int tile_numbers(const Call *c, size_t first, const Tile *t, TileEnd *end
     for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
         const size_t count = at_most(LANES, t->width - i);
         if (needs_rest(c->what)) {
+            if (is_wide(c, t->max[v] + end->all.sign * t->shift[v])) return 0;
             end->mean[v] =
                 log_of_rest(t->sum[v], t->low[v], t->max[v], c->size, (Shift){t->bias[v], t->floor[v]});
             continue;
@@ -133,7 +135,10 @@ static int tile_numbers(const Call *c, size_t first, const Tile *t, TileEnd *end
             if (!is_backward(c->what)) end->factor[v] = power_apart(end->factor[v]);
         }
         if (!is_backward(c->what)) continue;
-        if (c->what == SOFTMAX_BACKWARD) end->mean[v] = end->mean[v] * end->factor[v].scale;
+        if (c->what == SOFTMAX_BACKWARD) {
+            if (has_lost(SELECT(FIRST(count), t->sum[v], C(1)), end->mean[v])) return 0;
+            end->mean[v] = end->mean[v] * end->factor[v].scale;
+        }
         end->mean[v] = SELECT(FIRST(count), end->mean[v] * c->s.factor, C(0));
         if (is_left(lowered, end->mean[v])) return 0;
         if (lowered) end->mean[v] = end->mean[v] * C(LOWER);

@@ -41,7 +41,7 @@ static ALWAYS_INLINE V only_kept(const Tile *t, size_t j, size_t i, size_t v, V 
     return t->limit ? SELECT(GT(t->limit[v], C(j)), x, fill) : x;
 }
 
-/* Processors see no stream here: the entry a block ahead is asked for. */
+/* The processor does not foresee these addresses: each load asks for the entry a block ahead. */
 static ALWAYS_INLINE V tile_load(int whole, Row t, size_t j, size_t i, size_t width) {
     const T *p = t.at + (ptrdiff_t)j * t.step + (ptrdiff_t)i;
     if (whole) PREFETCH(p + TILE_BLOCK * t.step);
@@ -56,13 +56,14 @@ static ALWAYS_INLINE void tile_store(int whole, int streaming, Row t, size_t j, 
         STORE_SOME(p, value, width - i);
 }
 
-/* The same, of the rows of one vector */
+/* The sums of one vector of rows, in registers */
 typedef struct {
     V sum, low, max, place;
     int inside; /* whether an entry to leave out may be near */
 } TileSums;
 
-/* One or two entries of the rows of a vector, from j on; kept if there is an `out` */
+/* One or two entries of the rows of a vector, from j on; kept if there is an `out`. `singly`: each entry
+ * joins the sum by itself. */
 static ALWAYS_INLINE void tile_entries(int moderately, int masked, int what, int whole, int singly, int count,
                                        Row x, Row out, size_t j, size_t i, size_t width, V shift, Scale s,
                                        Shift by, TileSums *t, V *seen, const Tile *tile, size_t v, V none) {
@@ -193,7 +194,7 @@ static NOINLINE void tile_maxima(Row x, Tile *t, V sign) {
             const int whole = i + LANES <= t->width;
             V max = t->max[v];
             for (size_t k = j; k < end; k++) {
-                V entry = sign * (whole ? tile_load(1, x, k, i, t->width) : tile_load(0, x, k, i, t->width));
+                V entry = sign * tile_load(whole, x, k, i, t->width);
                 if (is_masked(t)) entry = only_kept(t, k, i, v, entry, NOTHING);
                 max = MAX(entry, max);
             }
@@ -206,16 +207,18 @@ static NOINLINE void tile_maxima(Row x, Tile *t, V sign) {
 static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile *t) {
     const V sign = C(c->scale < 0 ? -1 : 1);
     const Scale unit = scale_by(1);
-    V sink[TILE_VECTORS], seen = C(0);
+    Sinks sink[TILE_VECTORS];
+    V seen = C(0);
     for (size_t v = 0, i = 0; i < t->width && c->sink.data; v++, i += LANES) {
-        V e = sink[v] = sinks_of(c, first + i, at_most(LANES, t->width - i));
-        exps(1, 1, &e, unit, no_shift(), &seen);
+        sink[v] = sinks_of(c, first + i, at_most(LANES, t->width - i));
+        sink_exps(1, sink[v], unit, no_shift(), &seen);
     }
     t->by_k = out.at == x.at || is_masked(t) || !is_moderate(seen) || !tile_moderate_sums(what, x, out, t, c);
     if (t->by_k) {
         tile_maxima(x, t, sign);
         for (size_t v = 0, i = 0; i < t->width; v++, i += LANES) {
-            const V size = t->max[v] * c->size.factor, largest = c->sink.data ? MAX(size, sink[v]) : size;
+            const V size = t->max[v] * c->size.factor;
+            const V largest = c->sink.data ? MAX(size, sink[v].high) : size;
             const M far = GE(ABS(largest), C(FAR));
             const Shift by = shift_by(SELECT(far, C(0), largest));
             if (c->sink.data && ANY(far)) return 0;
@@ -225,7 +228,9 @@ static int take_tile(int what, const Call *c, size_t first, Row x, Row out, Tile
         }
         tile_sums_by_k(what, x, out, t, c, sign * NOTHING);
     }
-    for (size_t v = 0; v * LANES < t->width && c->sink.data; v++)
-        add_sinks(exp_by(sink[v], unit, (Shift){t->bias[v], t->floor[v]}), t->sum + v, t->low + v);
+    for (size_t v = 0; v * LANES < t->width && c->sink.data; v++) {
+        const Shift by = {t->bias[v], t->floor[v]};
+        add_sinks(sink_exps(0, sink[v], unit, by, NULL), t->sum + v, t->low + v);
+    }
     return 1;
 }

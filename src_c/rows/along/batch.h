@@ -95,14 +95,13 @@ static void place_rows(const Call *c, Buffers *f, size_t first, Rows *b, Stream 
         char *const bytes = f->mask + (fits ? i * pitch : 0);
         const Row grad = graded ? row_of(c->first, first + i) : (Row){NULL, 1};
         *row = (Span){.x = e.x, .grad = grad.at, .mask = e.mask, .n = e.n};
-        if (fits && room < f->e + 2 * ROOM) row->e = room;
+        if (fits && (i + 1) * pitch <= 2 * (size_t)ROOM) row->e = room;
         if (in_out) row->e = entry_at(c->out, first + i);
         copy_strided(e, grad, room, grads, bytes, row);
     }
 }
 
-/* A row that is longer than a buffer, and whose exponentials are taken once more; or whose results are
- * streamed */
+/* A row of more than ROW_CHUNK entries that is streamed, or whose exponentials are taken once more */
 static void finish_by_chunks(const Call *c, Buffers *f, const Rows *b, size_t first, size_t i,
                              const Finish *by, Stream *stream) {
     T *const out = row_of(c->out, first + i).at;
@@ -179,7 +178,8 @@ static ALWAYS_INLINE V dot_by(int log, int masked, Span row) {
 }
 static NOINLINE V sum_row(Span row) { return row.mask ? dot_by(1, 1, row) : dot_by(1, 0, row); }
 
-/* The means of the gradients, times the scale. 0 where a row is left to exact_row. */
+/* The means of the gradients (of log_softmax' their sums) times the scale. 0 where a row is left to
+ * exact_row. */
 static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
     V dots[LANES];
     for (size_t i = 0; i < LANES; i++) dots[i] = C(0);
@@ -189,6 +189,7 @@ static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
         else
             dots[i] = b->dot[i];
     V m = sums_of(0, 0, dots);
+    if (!is_log(c->what) && has_lost(SELECT(FIRST(b->count), sum, C(1)), m)) return 0;
     if (!is_log(c->what)) m = SELECT(GT(sum, C(0)), m / sum, m);
     *mean = SELECT(FIRST(b->count), m * c->s.factor, C(0));
     return !is_left(0, *mean);
@@ -201,7 +202,7 @@ static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream 
     fold_batch(what, c->n > ROW_CHUNK, b, sum, low, max);
     if (!c->sink.data) return 1;
     const Shift by = {LOAD(b->bias), LOAD(b->floor)};
-    add_sinks(exp_by(sinks_of(c, first, b->count), scale_by(1), by), sum, low);
+    add_sinks(sink_exps(0, sinks_of(c, first, b->count), scale_by(1), by, NULL), sum, low);
     return 1;
 }
 
@@ -212,12 +213,12 @@ static NOINLINE int along_batch(const Call *c, Buffers *f, size_t first, size_t 
     Factor factor = {C(1), C(0), C(0)};
     b.count = count;
     place_rows(c, f, first, &b, stream);
-    for (size_t i = 0; i < LANES; i++) b.bias[i] = b.floor[i] = 0;
     if (needs_rest(c->what)) {
         const int lesser = c->scale < 0 ? LESSER_OF_NEGATIVE : LESSER;
         if (!sums_of_batch(lesser, c, first, &b, stream, &sum, &rest, &max)) return 0;
         STORE(by.mean, log_of_rest(sum, rest, max, c->size, (Shift){LOAD(b.bias), C(0)}));
         STORE(by.max, max);
+        if (is_wide(c, max + LOAD(b.shift))) return 0;
         for (size_t i = 0; i < count && c->what == LOGSUMEXP; i++)
             put_logsumexp(c, first + i, by.max[i] + b.shift[i], by.mean[i]);
         if (c->what == LOGSUMEXP) return 1;

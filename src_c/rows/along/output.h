@@ -44,6 +44,7 @@ static ALWAYS_INLINE void held_by(size_t vectors, const Call *c, Stream *stream)
         }
         if (stream) stream_put(stream, entry_at(c->out, row), count * n);
     }
+    if (stream) stream_finish(stream);
 }
 static NOINLINE void held_rows(const Call *c, Stream *stream) {
     switch ((c->n + LANES - 1) / LANES) {
@@ -93,4 +94,5 @@ static NOINLINE void rows_from_output(const Call *c, Buffers *f, Stream *stream)
         } else
             exact_row(c, r);
     }
+    if (stream) stream_finish(stream);
 }

@@ -1,6 +1,6 @@
-/* Rows along memory that are longer than those of flat.h. Up to LANES of them, as many as fit a buffer, go
- * together: their sums are accumulated by lanes and folded at once, and the rows are finished. A row that is
- * longer than a buffer goes by itself. */
+/* Rows along memory that are longer than those of flat/. Up to LANES of them go together, as many as the
+ * buffers hold: their sums are taken by lanes, and folded at once. A row of more than ROW_CHUNK entries goes
+ * by itself. */
 
 /* Sums by lanes. Of log_softmax and its like: the sum of all but the largest entry of each lane, and these,
  * of two vectors side by side; at last `max` is the largest of both, and `top` its exponential. */
@@ -96,7 +96,9 @@ static ALWAYS_INLINE int add_row(int moderately, int masked, int what, Span row,
     if (i < row.n) add_pair(moderately, masked, what, 0, row, i, s, by, &seen, &a, dot);
     if (what == ALL_AND_DOT) a.dot = add_carried(a.dot, dot[0] + dot[1], &dot_carry);
     if (lesser) {
-        V two[2] = {take_lesser(a.top[1], a.top), a.top[0]};
+        V two[2];
+        two[0] = take_lesser(a.top[1], a.top);
+        two[1] = a.top[0];
         const M none[2] = {LE(two[0], NOTHING), LE(two[1], NOTHING)};
         a.max = a.top[0];
         for (int k = 0; k < 2; k++) two[k] = SELECT(none[k], C(0), two[k]);
@@ -188,11 +190,12 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
     const T sign = c->scale < 0 ? -1 : 1;
     const int over = b->row[0].e == b->row[0].x; /* exponentials go over x, which could not be read again */
     b->done = 0;
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = 0; i < LANES; i++) {
         b->shift[i] = 0;
         b->floor[i] = (T)-HUGE_VAL;
         b->bias[i] = (T)ROUNDER;
-        if (c->sink.data && !(ABS_OF(sink_of(c, first + i)) < MODERATE_POWER * LN2)) b->done = b->count;
+        if (i >= b->count || !c->sink.data) continue;
+        if (!(ABS_OF(sink_of(c, first + i)) < MODERATE_POWER * LN2)) b->done = b->count;
     }
     if (over || b->done)
         b->done = 0;
@@ -223,7 +226,7 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
     return 1;
 }
 
-/* The sums of a batch in two parts, and the largest exponentials and entries where they are left out */
+/* The sums of a batch in two parts; and the largest entries, where the sums leave them out */
 static NOINLINE void fold_batch(int what, int alone, Rows *b, V *sum, V *low, V *max) {
     if (alone) { /* a fold would take longer */
         T rest;

@@ -128,7 +128,8 @@ static const char *dense_mask(const Call *c, size_t row, Group g, Buffers *f) {
     return all ? NULL : buffer;
 }
 
-/* The means of the gradients, times the scale. 0 where a row is left to exact_row. */
+/* The means of the gradients (of log_softmax' their sums) times the scale. 0 where a row is left to
+ * exact_row. */
 static int flat_means(const Call *c, const Batch *b, const T *grad, FlatFinish *f) {
     const int log = is_log(c->what), from_output = is_from_output(c->what), lowered = log && from_output;
     if (log)
@@ -137,6 +138,7 @@ static int flat_means(const Call *c, const Batch *b, const T *grad, FlatFinish *
         row_dots(from_output ? b->x : b->e, grad, b->g, f->mean);
     for (size_t r = 0; r < b->g.rows; r += LANES) {
         V mean = LOAD(f->mean + r);
+        if (c->what == SOFTMAX_BACKWARD && has_lost(LOAD(b->sum + r), mean)) return 0;
         if (c->what == SOFTMAX_BACKWARD) mean = mean * LOAD(f->scale + r);
         mean = SELECT(FIRST(b->g.rows - r), mean, C(0)) * c->s.factor;
         if (is_left(lowered, mean)) return 0;
@@ -158,13 +160,11 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, size_t row, size_t cou
     if (from_output) b->x = settle_entries(b, b->x, 1, is_log(c->what) ? (T)-HUGE_VAL : 0, f->x);
     b->e = f->flat_e;
     T *const out = flat_results(c, f, row, count, stream);
-    for (size_t r = 0; r < count && c->sink.data; r += LANES)
-        STORE(b->sink + r, sinks_of(c, row + r, at_most(LANES, count - r)));
     if (backward) grad = settle_entries(b, dense_rows(c->first, row, b->g, c->n, f->grad), 1, 0, f->grad);
     if (c->what == WEIGHTED) weight = dense_rows(c->first, row, b->g, 1, f->grad);
     for (size_t r = 0; r < count && weight; r++)
         if (!is_ordinary(weight[r])) return 0;
-    if (!from_output && !take_batch(c, b, f->x, backward ? NULL : stream)) return 0;
+    if (!from_output && !take_batch(c, b, row, f->x, backward ? NULL : stream)) return 0;
     int finite = 1;
     if (!from_output && !needs_rest(c->what)) finite = flat_factors(c, b, weight, &by);
     if (backward) {

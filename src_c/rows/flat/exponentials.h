@@ -1,5 +1,6 @@
-/* A batch on its way: x, or the scaled x with its sign and -inf where it is masked; the exponentials; how
- * they were taken; and for each row the numbers that are found. */
+/* A batch on its way: x, or x times the sign of the scale, and -inf where it is masked; the exponentials;
+ * how they were taken; and for each row the numbers that are found. `top` has the exponentials of the sinks,
+ * or of a loss those at the targets. */
 typedef struct {
     Group g;
     const T *x;
@@ -7,7 +8,7 @@ typedef struct {
     T *e;
     int by_k; /* the exponentials are not taken moderately */
     ALIGNED T max[SHORT_ROWS], shift[SHORT_ROWS], bias[SHORT_ROWS], floor[SHORT_ROWS];
-    ALIGNED T sum[SHORT_ROWS], low[SHORT_ROWS], top[SHORT_ROWS], sink[SHORT_ROWS];
+    ALIGNED T sum[SHORT_ROWS], low[SHORT_ROWS], top[SHORT_ROWS];
 } Batch;
 
 static ALWAYS_INLINE void take_vectors(int masked, int count, const T *x, const char *mask, T *to, Scale s,
@@ -31,7 +32,7 @@ static ALWAYS_INLINE int flat_moderately(int masked, const Batch *b, Scale s, St
     T *e = b->e;
     V seen = C(0);
     for (size_t i = 0, end; i < entries;) {
-        const size_t start = i, step = i ? 256 : 128; /* most batches that are not moderate show it soon */
+        const size_t start = i, step = 256;
         end = i + step < entries ? i + step : entries;
         for (; i + PAIR <= end; i += PAIR) {
             for (size_t k = 0; k < PAIR; k += LINE) PREFETCH(x + entries + i + k);
@@ -59,7 +60,7 @@ static ALWAYS_INLINE void flat_by(int masked, int far, const Batch *b, Scale s) 
         }
 }
 
-/* Entries with the sign of the scale, and `fill` where they are masked; in a buffer if that changes any */
+/* Entries times the sign of the scale, and `fill` where they are masked; in a buffer if that changes any */
 static NOINLINE const T *settle_entries(const Batch *b, const T *from, T sign, T fill, T *to) {
     const size_t entries = b->g.entries;
     const char *mask = b->mask;
@@ -83,14 +84,13 @@ static NOINLINE void flat_exps_by(int far, const Batch *b, Scale s) {
 
 /* Take the exponentials of a batch, and find the maxima where they are needed. 0 where a row is left to
  * exact_row. */
-static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
+static int take_batch(const Call *c, Batch *b, size_t row, T *settled, Stream *stream) {
     const Scale unit = scale_by(1);
     int far_rows = 0;
     V seen = C(0);
     for (size_t r = 0; r < b->g.rows && c->sink.data; r += LANES) {
-        V e = LOAD(b->sink + r);
-        exps(1, 1, &e, unit, no_shift(), &seen);
-        STORE(b->top + r, e);
+        const Sinks sinks = sinks_of(c, row + r, at_most(LANES, b->g.rows - r));
+        STORE(b->top + r, sink_exps(1, sinks, unit, no_shift(), &seen));
     }
     const int moderate = is_moderate(seen) && flat_moderate(b, c->s, stream);
     b->by_k = !moderate;
@@ -99,16 +99,18 @@ static int take_batch(const Call *c, Batch *b, T *settled, Stream *stream) {
     row_maxima(b->x, b->g, b->max);
     for (size_t r = 0; r < b->g.rows; r += LANES) {
         const V max = LOAD(b->max + r), size = max * c->size.factor;
-        const V largest = c->sink.data ? MAX(size, LOAD(b->sink + r)) : size;
+        Sinks sinks = {NOTHING, C(0)};
+        if (c->sink.data) sinks = sinks_of(c, row + r, at_most(LANES, b->g.rows - r));
+        const V largest = MAX(size, sinks.high);
         const M far = GE(ABS(largest), C(FAR));
         Shift by = shift_by(SELECT(far, C(0), largest));
         if (moderate) by = no_shift();
         far_rows |= ANY(far);
-        if (c->sink.data && far_rows) return 0;
+        if ((c->sink.data && far_rows) || is_wide(c, max)) return 0;
         STORE(b->shift + r, moderate ? C(0) : SELECT(far, max, C(0)));
         STORE(b->bias + r, by.bias);
         STORE(b->floor + r, by.floor);
-        if (c->sink.data) STORE(b->top + r, exp_by(LOAD(b->sink + r), unit, by));
+        if (c->sink.data) STORE(b->top + r, sink_exps(0, sinks, unit, by, NULL));
     }
     if (!moderate) flat_exps_by(far_rows, b, c->size);
     return 1;

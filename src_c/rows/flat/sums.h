@@ -1,4 +1,4 @@
-/* Rows of up to 128 entries. A batch of contiguous rows is whole vectors, and exponentials are taken of
+/* Rows of up to 8 vectors. A batch of contiguous rows is whole vectors, and exponentials are taken of
  * these, whichever row an entry belongs to. A look-up brings a number of a row (its sum, its maximum) back to
  * its entries. */
 
@@ -92,7 +92,7 @@ static inline int turn_rows(int what, const T *p, const T *q, Group g, Reduced t
 /* The sums of a row of several vectors, by lanes */
 static ALWAYS_INLINE void add_vectors(int what, const T *p, const T *q, size_t n, V *sum, V *most, V *carry) {
     const V fill = what == LARGEST ? NOTHING : C(0);
-    V s = LOAD(p), top = s, lost = C(0), other = C(0); /* sums and dots take turns in two, as in output.h */
+    V s = LOAD(p), top = s, lost = C(0), other = C(0); /* two sums take turns, as in along/output.h */
     if (what == DOT) s = s * LOAD(q);
     if (what == REST) s = C(0);
     for (size_t j = LANES; j < n; j += LANES) {

@@ -112,37 +112,11 @@ static NOINLINE void exact_row(const Call *c, size_t row) {
     else if (is_backward(c->what))
         masked_backward(log, &l, first, NULL, out, c->scale);
     else
-        masked_forward(log, &l, c->what == WEIGHTED ? c->scale * *first.at : 1, out);
+        masked_forward(log, &l, c->what == WEIGHTED ? *first.at : 1, out);
 }
 
-/* Some rows by one of the faster ways, from `row` on. Returns 0 where one is left to exact_row; nothing is
- * written then. */
-typedef int batch_way(const Call *c, Buffers *f, size_t row, size_t count, Stream *stream);
-
-/* How many rows go together at most, and first of all */
-typedef struct {
-    size_t most, first;
-} Batches;
-
-/* How many of the rows from `row` on make a batch: as many as may, or else whole vectors, or the last ones */
-static inline size_t batch_rows(Batches by, size_t row, size_t rows) {
-    const size_t left = rows - row;
-    if (row == 0 && by.first < rows) return by.first;
-    return left >= by.most ? by.most : left > LANES ? left / LANES * LANES : left;
-}
-
-/* All rows. Where one is left, each of its batch goes by itself: no other's bits hang on it. */
-static NOINLINE void rows_in_batches(batch_way *way, const Call *c, Buffers *f, Batches by, Stream *stream) {
-    for (size_t row = 0, count; row < c->rows; row += count) {
-        count = batch_rows(by, row, c->rows);
-        if (way(c, f, row, count, stream)) continue;
-        for (size_t r = row; r < row + count; r++)
-            if (count == 1 || !way(c, f, r, 1, NULL)) exact_row(c, r);
-    }
-}
-
-/* The logsumexp of a row from its largest entry, and the logarithm beside it. Where it is small, the
- * difference of the two, it is taken once more in double; and it is NaN only where the row has one. */
+/* The logsumexp of a row: its largest entry times the size of the scale, plus `log`. A result below 1 in
+ * size, in which the two cancel, and one that is not finite come from exact_row. */
 static void put_logsumexp(const Call *c, size_t row, T max, T log) {
     T value[LANES];
     STORE(value, FMA(C(max), c->size.factor, C(log)) + C(max) * c->size.factor_low);

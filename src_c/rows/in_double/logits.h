@@ -1,6 +1,7 @@
-/* The logits of one row in double: scaled, masked, minus the largest. exact.h uses them, and loss.h for the
- * losses that go row by row. fastact/numpy_backend/logits.py has the same in NumPy. For float64 the rounding
- * errors are kept, since exp would amplify them. A row comes in chunks, and may have any stride. */
+/* The logits of one row in double: scaled, masked, minus the largest. in_double/exact.h uses them, and
+ * loss.h where a loss goes row by row. fastact/numpy_backend/logits.py has the same in NumPy. For float64
+ * the rounding errors are kept, since exp would amplify them. A row comes in chunks, and may have any
+ * stride. */
 
 enum { PART = 512 }; /* entries of a chunk: 4 KiB of doubles */
 
@@ -13,8 +14,8 @@ typedef struct {
     double base; /* the largest of the kept entries */
     size_t first; /* where it is */
     double largest, largest_low; /* of the logits, the sink among them */
-    double sink, shift, shift_low; /* the sink's exponential, and what the sink is above the logits */
-    int sunk; /* whether it is */
+    double sink, shift, shift_low; /* the sink's exponential; if it is sunk, largest - sink */
+    int sunk; /* whether the sink is above all logits */
 } Logits;
 
 /* Entries start ... start + count: the logits less the largest as high + low, -inf where masked; and padding
@@ -136,10 +137,12 @@ static double rest_of(const Logits *l) {
 
 static inline double log1p_number(double x) { return first_lane(log1p_of_doubles(f64_set(x))); }
 
-static Logits logits_of(Row x, size_t n) { return (Logits){x, NULL, 0, n, n, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}; }
+static Logits logits_of(Row x, size_t n) {
+    return (Logits){.x = x, .n = n, .limit = n, .sign = 1, .size = 1};
+}
 
 static double row_logsumexp(const Logits *l) {
     const double log = log1p_number(rest_of(l));
-    if (l->base - l->base != 0 && l->base == l->base) return l->sunk ? l->largest : l->base;
+    if (l->base - l->base != 0 && l->base == l->base) return l->base; /* never beside a sink */
     return l->largest + (l->largest_low + log);
 }
