@@ -33,7 +33,7 @@ from setuptools.errors import CompileError
 X86_SETS = {
     "scalar": [],
     "sse2": ["-msse2"],
-    "avx2": ["-mavx2", "-mfma"],
+    "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mbmi2"],
 }
 # Each of these is compiled once for each set, with flags of its own, which only GCC knows: inlining may make a unit grow by so
@@ -44,6 +44,7 @@ UNITS = {
     "elementwise/double_kernels": ["-falign-loops=64"],
     "rows/float_rows": ["--param=inline-unit-growth=20"],
     "rows/double_rows": ["--param=inline-unit-growth=20"],
+    "half/conversions": [],
 }
 # These come after CFLAGS of the environment, which then change no result. -ffast-math breaks NaN and error-free steps. Its
 # negation does not negate its parts where CFLAGS name them, so they stand here too. Contraction differs between compilers.
@@ -125,6 +126,8 @@ class BuildCore(build_ext):
         for precision in ("float", "double"):
             macros = [("T", precision), ("ELEMENTWISE_LOOP", f"fastact_{precision}_loop")]
             objects.append(self.compiled("src_c/elementwise/loop.c", OBJECTS / precision, macros, flags))
+        for stem in ("loop", "loop_rows"):
+            objects.append(self.compiled(f"src_c/half/{stem}.c", OBJECTS / "core", [], flags))
         objects.append(self.compiled("src_c/dispatch.c", OBJECTS / "core", built, flags))
         for (
             source

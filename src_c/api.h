@@ -69,14 +69,44 @@ typedef struct {
     const Fitted *fitted;
 } Kernels;
 
+/* A type of half precision: its conversions to float32 and back, for n elements */
+typedef struct {
+    void (*widen)(const uint16_t *from, float *to, size_t n);
+    void (*narrow)(const float *from, uint16_t *to, size_t n);
+} HalfType;
+
+enum { FLOAT16, BFLOAT16, HALF_TYPES };
+
+/* The `data` of the loop in half precision: the loop of float32 that it calls. Bit k of `halves` says whether operand k is of
+ * half precision, bit k of `cores` whether it has the axis. */
+typedef struct {
+    inner_loop *loop;
+    void *data;
+    const HalfType *type;
+    int inputs, operands;
+    unsigned halves, cores;
+} HalfLoop;
+
+/* The `data` of fastact_part_loop: the loss_part of a kernel as an inner loop */
+typedef struct {
+    const RowKernel *kernel;
+    size_t all_rows;
+    int wrong;
+} LossPart;
+
 typedef struct {
     const char *name;
     const Kernels *of_float, *of_double;
     const RowKernel *rows_of_float, *rows_of_double;
+    const HalfType *half_types; /* HALF_TYPES of them */
 } InstructionSet;
 
 /* elementwise/loop.c: the loops of all elementwise kernels */
 inner_loop fastact_float_loop, fastact_double_loop;
+
+/* half/loop.c: the loop in half precision. _core.pyx has fastact_no_memory, which sets a MemoryError. */
+inner_loop fastact_half_loop, fastact_part_loop;
+extern void (*fastact_no_memory)(void);
 
 /* dispatch.c: the digest of the formulas that were compiled; and the sets that can run here, best first. NULL ends the list. */
 extern const char fastact_formulas[];

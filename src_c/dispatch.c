@@ -8,12 +8,14 @@ const char fastact_formulas[] = FASTACT_FORMULAS; /* setup.py */
 #define INSTRUCTION_SET(set)                                                            \
     extern const Kernels fastact_##set##_float_kernels, fastact_##set##_double_kernels; \
     extern const RowKernel fastact_##set##_float_rows[], fastact_##set##_double_rows[]; \
+    extern const HalfType fastact_##set##_conversions[];                                \
     static const InstructionSet set = {                                                 \
         #set,                                                                           \
         &fastact_##set##_float_kernels,                                                 \
         &fastact_##set##_double_kernels,                                                \
         fastact_##set##_float_rows,                                                     \
         fastact_##set##_double_rows,                                                    \
+        fastact_##set##_conversions,                                                    \
     };
 
 #ifdef FASTACT_AVX512
@@ -43,8 +45,8 @@ static void detect(int *avx2, int *avx512) {
     unsigned a, b, c, d;
     *avx2 = *avx512 = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return;
-    const unsigned osxsave = 1u << 27, avx = 1u << 28, fma = 1u << 12;
-    if ((c & (osxsave | avx | fma)) != (osxsave | avx | fma)) return;
+    const unsigned osxsave = 1u << 27, needed = osxsave | bit_AVX | bit_FMA | bit_F16C;
+    if ((c & needed) != needed) return;
     const unsigned long long saved = enabled_registers();
     if ((saved & 0x6) != 0x6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return;
     *avx2 = (b & bit_AVX2) != 0;

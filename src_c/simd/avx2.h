@@ -236,4 +236,23 @@ static inline f32_v f32_pick(const float *table, const int *index) {
 static inline f64_v f64_pick(const double *table, const int *index) {
     return _mm256_i32gather_pd(table, _mm_loadu_si128((const __m128i *)index), 8);
 }
+
+#define HAVE_HALVES 1
+static inline f32_v f32_load_float16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+static inline void f32_store_float16(uint16_t *p, f32_v a) {
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32_v f32_load_bfloat16(const uint16_t *p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+static inline void f32_store_bfloat16(uint16_t *p, f32_v a) {
+    const __m256i bits = _mm256_castps_si256(a), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i nearest = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(1 << 22));
+    const __m256i rounded = _mm256_blendv_epi8(nearest, quiet, f32_nan(a));
+    /* the upper halves of each 128 bits, then of both */
+    const __m256i upper = _mm256_shuffle_epi8(
+        rounded, _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1)));
+    _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(upper, 0x08)));
+}
 #endif

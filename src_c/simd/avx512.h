@@ -239,4 +239,21 @@ static inline f32_v f32_pick(const float *table, const int *index) {
 static inline f64_v f64_pick(const double *table, const int *index) {
     return _mm512_permutexvar_pd(_mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)index)), _mm512_loadu_pd(table));
 }
+
+/* Types of half precision. vcvtneps2bf16 does not serve: it takes subnormal floats for 0. */
+#define HAVE_HALVES 1
+static inline f32_v f32_load_float16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+static inline void f32_store_float16(uint16_t *p, f32_v a) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+static inline f32_v f32_load_bfloat16(const uint16_t *p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+/* For NaN the quiet bit; else, to round to nearest even, half of the last place less one, and one more where that place is odd */
+static inline void f32_store_bfloat16(uint16_t *p, f32_v a) {
+    const __m512i bits = _mm512_castps_si512(a), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    rounded = _mm512_mask_or_epi32(rounded, f32_nan(a), bits, _mm512_set1_epi32(1 << 22));
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+}
 #endif
