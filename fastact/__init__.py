@@ -37,9 +37,10 @@ simd, reason = _backends.choose()
 backend = "numpy" if simd == "numpy" else "compiled"
 _functions = vars(_backends.load(simd))
 globals().update(_functions)
+register_bfloat16 = _backends.register_bfloat16
 from .calls import ufuncs as _ufuncs  # noqa: E402, F401  (pickle finds evaluators there)
 
-__all__ = ["__version__", "backend", "reason", "simd", *_functions]
+__all__ = ["__version__", "backend", "reason", "register_bfloat16", "simd", *_functions]
 _SUBPACKAGES = ("dask", "nn", "plots", "sklearn")  # each is imported when it is first used
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import element_losses, losses, sampling, sinks, special, steps
+from .calls import arguments, element_losses, losses, sampling, sinks, special, steps
 from .calls import elementwise as calls
 from .calls import rows as row_calls
 from .declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
@@ -33,12 +33,48 @@ except ImportError as error:
     _core = None
     missing = error
 
+if _core and (of_library := arguments.known_bfloat16()) is not None:
+    _core.register_bfloat16(of_library)
+
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 def available():
     """The names of the implementations that this machine can run, best first; the last is "numpy"."""
     return (*(_core.available() if _core else ()), "numpy")
+
+
+def register_bfloat16():
+    """Let all functions compute in the bfloat16 of ml_dtypes.
+
+    They do so by themselves if ml_dtypes has been imported before fastact, and from the first call on that gets an array of
+    bfloat16. Call this if another library is to see these loops earlier. It imports ml_dtypes; a second call does nothing.
+
+    Raises
+    ------
+    ImportError
+        If ml_dtypes is not installed.
+
+    See Also
+    --------
+    sigmoid : one of the functions.
+
+    Examples
+    --------
+    >>> import numpy as np, fastact as fa
+    >>> fa.register_bfloat16()  # doctest: +SKIP
+    >>> fa.sigmoid(np.zeros(2, "bfloat16"))  # doctest: +SKIP
+    array([0.5, 0.5], dtype=bfloat16)
+    """
+    try:
+        importlib.import_module("ml_dtypes")
+    except ImportError as error:
+        raise ImportError(f"register_bfloat16() needs the dtype of ml_dtypes: pip install ml_dtypes ({error})") from error
+    if _core:
+        _core.register_bfloat16(arguments.known_bfloat16())
+
+
+register_bfloat16.__module__ = "fastact"
 
 
 def choose(environ=os.environ):

@@ -18,6 +18,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 import fastact
 
+from .calls.arguments import is_half
 from .calls.elementwise import check_axis
 from .calls.rows import whole_mask
 from .docstrings import rows as row_docstrings
@@ -35,8 +36,8 @@ ONE_AXIS = """    axis : int, default -1
 """
 TEXTS = {
     **row_docstrings.PARAMETERS,
-    "x": """    x : dask.array.Array
-        Scores; float32 and float64 keep their dtype.
+    "x": f"""    x : dask.array.Array
+        Scores. {row_docstrings.KINDS}
 """,
     "axis": """    axis : int, tuple of int or None, default -1
         The axis of a row; several make one row, None all.
@@ -139,6 +140,8 @@ def by_blocks(function, x, axis, scale, mask, causal):
     axis = normalize_axis_index(operator.index(axis), x.ndim)
     if x.numblocks[axis] == 1:
         return function(x, axis, mask=mask, **options)
+    if is_half(tried.dtype):  # the factors of blocks are applied in float32
+        return by_blocks(function, x.astype(np.float32), axis, scale, mask, causal).astype(tried.dtype)
     kept = None
     if mask is not None or causal:
         if np.isnan(x.shape).any():

@@ -2,10 +2,41 @@
 
 import math
 import operator
+import sys
 
 import numpy as np
 
 LOOPS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOAT16 = np.dtype(np.float16)
+
+
+def known_bfloat16():
+    """The dtype bfloat16 of ml_dtypes; None as long as nobody has imported that library."""
+    of_library = getattr(sys.modules.get("ml_dtypes"), "bfloat16", None)
+    return None if of_library is None else np.dtype(of_library)
+
+
+def is_half(dtype):
+    """Whether this is a dtype of half precision, float16 or bfloat16."""
+    return dtype.type is np.float16 or (dtype.kind == "V" and dtype == known_bfloat16())
+
+
+def is_floating(dtype):
+    """Whether this is a floating dtype. NumPy gives bfloat16 the kind of raw bytes."""
+    return dtype.kind == "f" or is_half(dtype)
+
+
+def computing(loop):
+    """The dtype that computes the results of dtype `loop`: float32 for half precision."""
+    return LOOPS[0] if is_half(loop) else loop
+
+
+def rounded(values, loop):
+    """Values in the dtype of a result. In half precision they are rounded to float32 first, and overflow is not reported."""
+    if not is_half(loop):
+        return values.astype(loop, copy=False)
+    with np.errstate(all="ignore"):
+        return values.astype(LOOPS[0]).astype(loop)
 
 
 def refuse_dtype(name, array, argument=None):
@@ -23,14 +54,13 @@ def refuse_dtype(name, array, argument=None):
 
 
 def loop_dtype(name, inputs, dtype=None):
-    """The floating dtype that NumPy would pick among float32 and float64 loops for `inputs`."""
+    """The floating dtype that NumPy would pick for `inputs`. It is of half precision only if an input is, not for int8 alone."""
     if dtype is not None:
         dtype = np.dtype(dtype)
-        if dtype not in LOOPS:
-            raise TypeError(
-                f"No loop matching the specified signature was found for {name}: dtype must be float32 or float64, not {dtype}"
-            )
-        return dtype
+        if dtype not in LOOPS and not is_half(dtype):
+            right = "float16, bfloat16, float32 or float64"
+            raise TypeError(f"No loop matching the specified signature was found for {name}: dtype must be {right}, not {dtype}")
+        return dtype.newbyteorder("=") if is_half(dtype) else dtype
     weak = [type(value) for value in inputs if type(value) in (int, float)]
     arrays = [np.asarray(value) for value in inputs if type(value) not in (int, float)]
     if not arrays:
@@ -38,10 +68,12 @@ def loop_dtype(name, inputs, dtype=None):
     for array in arrays:
         refuse_dtype(name, array)
     strong = [array.dtype for array in arrays]
+    if any(map(is_half, strong)) and is_half(common := np.result_type(*strong)):
+        return common.newbyteorder("=")
     for loop in LOOPS:
         if all(np.can_cast(given, loop, "safe") for given in strong):
             # A Python float is weak beside floats only: beside integers NumPy resolves it as float64.
-            if float in weak and not any(given.kind == "f" for given in strong):
+            if float in weak and not any(map(is_floating, strong)):
                 return LOOPS[1]
             return loop
     raise TypeError(

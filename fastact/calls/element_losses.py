@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from .arguments import blocks, broadcast, loop_dtype, overlaps
+from .arguments import blocks, broadcast, computing, is_half, loop_dtype, overlaps
 from .elementwise import Call
-from .losses import BLOCK, CAST, SUFFIXES, LossCall, place
+from .losses import BLOCK, CAST, SUFFIXES, LossCall, place, quietly
 from .operands import array_to_read
 
 # A label may be out of 0..1 by this much: so far roundings may take it.
@@ -37,7 +37,7 @@ class ElementLossCall(LossCall):
         shape = inputs[0].shape
         loss_out, losses, slopes = self.places(out, shape, inputs[0], reduction, loop)
         if slopes is None and reduction == "none":
-            return self.evaluator(*inputs, out=loss_out, dtype=loop)
+            return self.evaluated(inputs, loop, loss_out)
         written = [array for array in (losses if reduction == "none" else None, slopes) if array is not None]
         for k, given in enumerate(inputs):
             if isinstance(given, np.ndarray) and any(overlaps(given, array) for array in written):
@@ -47,8 +47,8 @@ class ElementLossCall(LossCall):
         total = 0.0
         for part in blocks(shape, BLOCK):
             given = [value[part] if np.ndim(value) else value for value in inputs]
-            each = losses[part] if reduction == "none" else np.empty(np.shape(given[0]), loop)
-            self.evaluator(*given, out=each if slopes is None else (each, slopes[part]), dtype=loop)
+            each = losses[part] if reduction == "none" else np.empty(np.shape(given[0]), computing(loop))
+            self.evaluated(given, loop, each if slopes is None else (each, slopes[part]))
             if reduction != "none":
                 total += float(self.sum(each.reshape(-1)))
         if reduction != "none":
@@ -56,6 +56,13 @@ class ElementLossCall(LossCall):
         else:
             loss = losses[()] if loss_out is None else losses
         return loss if slopes is None else (loss, slopes)
+
+    def evaluated(self, inputs, loop, out):
+        """Call the evaluator, in half precision that of float32, which takes numbers as they are."""
+        out = np.empty(inputs[0].shape, loop) if out is None and is_half(loop) else out
+        with quietly(loop):
+            result = self.evaluator(*inputs, out=out, dtype=computing(loop))
+        return result[()] if is_half(loop) and np.ndim(result) == 0 and type(out) is np.ndarray else result
 
     def check(self, name, value):
         """A parameter of the loss itself is a number or an array of numbers; LossCall checks the others."""
@@ -76,7 +83,7 @@ class ElementLossCall(LossCall):
         slope = self.weight(grad, reduction, outputs.size, outputs.shape)
         out = self.gradient_out(out, outputs, loop)
         slope = slope.astype(loop) if isinstance(slope, np.ndarray) and slope.dtype != loop else slope
-        return self.evaluator(slope, outputs, target, *numbers, out=out, dtype=loop)
+        return self.evaluated((slope, outputs, target, *numbers), loop, out)
 
     def checked_numbers(self, options):
         """The loss's own parameters, 1 where None is given."""

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..declare import REQUIRED
-from .arguments import integer, loop_dtype, overrides
-from .operands import is_lazy, refuse_lazy_out, weak_numbers
+from .arguments import computing, integer, is_floating, loop_dtype, overrides
+from .operands import half_of_frames, is_lazy, refuse_lazy_out, weak_numbers
 
 # Keywords of other libraries, or of other functions here, and the keyword that may be meant.
 ELSEWHERE = {
@@ -196,7 +196,7 @@ class Call:
         if not small or any(map(answers_for_itself, (*operands, *values.values()))):
             return []
         inputs = [value for value in (*operands, *weak_numbers(operands, self.numbers(values))) if value is not None]
-        dtype = loop_dtype(self.name, inputs, kwargs.get("dtype"))
+        dtype = computing(loop_dtype(self.name, inputs, kwargs.get("dtype")))
         return [name for name in small if dtype.type(values[name]) == 0]
 
     def demand(self, conditions, values, needs, reason):
@@ -225,7 +225,10 @@ class Call:
         if kwargs.get("out", ...) is None and evaluator.nout > 1:
             kwargs["out"] = (None,) * evaluator.nout  # a ufunc with several results refuses None
         refuse_lazy_out(self.name, kwargs.get("out"))
-        return evaluator(*operands, *weak_numbers(operands, parameters), **kwargs)
+        numbers = weak_numbers(operands, parameters)
+        if numbers is not parameters and kwargs.get("dtype") is None and (half := half_of_frames(operands)):
+            kwargs["dtype"] = half  # the numbers are float32 now, which would decide
+        return evaluator(*operands, *numbers, **kwargs)
 
     def check(self, name, value):
         """Refuse a parameter that is no real number and no array of them, unless it has an __array_ufunc__ of its own."""
@@ -241,11 +244,16 @@ class Call:
             return
         if answers_for_itself(value):
             return
-        if value is None or isinstance(value, (str, bytes)) or np.asarray(value).dtype.kind not in "biuf":
+        if value is None or isinstance(value, (str, bytes)) or not is_real(np.asarray(value).dtype):
             raise TypeError(
                 f"{self.name}() argument {name} must be a real number or an array of real numbers, "
                 f"not {type(value).__name__} {value!r}"
             )
+
+
+def is_real(dtype):
+    """Whether this is the dtype of real numbers."""
+    return dtype.kind in "biu" or is_floating(dtype)
 
 
 def refuse_unknown(function, unknown, known, told):

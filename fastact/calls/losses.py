@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .arguments import blocks, checked_out, integer, loop_dtype, overlaps, refuse_dtype
+from .arguments import blocks, checked_out, computing, integer, is_floating, is_half, loop_dtype, overlaps, refuse_dtype, rounded
 from .class_weights import ClassWeights, product
 from .elementwise import Call, check_axis
 from .operands import array_to_read, is_labelled, refuse_masked_out
@@ -20,6 +20,11 @@ SUFFIXES = {"loss": "", "backward": "_backward", "both": "_both"}  # of the name
 BLOCK = 8192
 # Entries in a block that has to be cast: 512 KiB at most.
 CAST = 65536
+
+
+def quietly(loop):
+    """Casts to half precision overflow without a warning, as a computation in float32 does."""
+    return np.errstate(all="ignore") if is_half(loop) else np.errstate()
 
 
 def sum_quietly(losses):
@@ -133,7 +138,7 @@ class LossCall(Call):
     def reduced(self, total, reduction, count, loop, out):
         """The reduced loss, rounded once from the sum `total`, and written to `out` if there is one."""
         with np.errstate(all="ignore"):
-            total = loop.type(np.divide(total if count else 0.0, count) if reduction == "mean" else total)
+            total = rounded(np.divide(total if count else 0.0, count) if reduction == "mean" else np.float64(total), loop)
         if out is None:
             return total
         out[...] = total
@@ -190,7 +195,10 @@ class RowLossCall(LossCall):
         if isinstance(weight, np.ndarray) and any(np.may_share_memory(weight, array) for array in written):
             weight = weight.copy()
         prepared = prepare, weights
-        total = self.by_blocks(evaluate, prepared, weight, inputs, numbers, (losses, slopes), reduction == "none", loop)
+        with quietly(loop):
+            total = self.by_blocks(
+                evaluate, prepared, weight, inputs, numbers, (losses, slopes), reduction == "none", computing(loop)
+            )
         if self.kind == "backward":
             return slope_out
         if reduction != "none":
@@ -222,7 +230,7 @@ class RowLossCall(LossCall):
         return math.fsum(float(self.sum(of_rows.reshape(-1))) for of_rows in each)
 
     def by_blocks(self, evaluate, prepared, weight, arrays, numbers, written, each_row, loop):
-        """Write the gradients, and the loss of each row if `each_row`; else returns the sum of the losses."""
+        """Write the gradients, and the loss of each row if `each_row`; else returns the sum of the losses. `loop` computes."""
         (rows, targets), (losses, slopes), (prepare, weights), total = arrays, written, prepared, 0.0
         evaluate = functools.partial(taking_dtype(evaluate), dtype=loop)
         cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop) or (weights and weights.target)
@@ -230,36 +238,43 @@ class RowLossCall(LossCall):
             target, factor, left_out = prepare(targets[part]), None, None
             if weights is not None:
                 target, factor, left_out = weights.applied(target)
-            inputs = [rows[part], target, *numbers]
+            # astype keeps the layout of half precision in memory, and so the way of the rows; NumPy's buffers would not.
+            logits, target = (one.astype(loop) if is_half(one.dtype) else one for one in (rows[part], target))
+            inputs = [logits, target, *numbers]
             if self.kind != "loss":
                 grad = weight[part].astype(loop, copy=False) if each_row else weight
                 inputs.insert(0, grad if factor is None else product(grad, factor, loop))
-            each = None if self.kind == "backward" else losses[part] if each_row else np.empty(rows[part].shape[:-1], loop)
-            results = [result for result in (each, None if slopes is None else slopes[part]) if result is not None]
+            each = None
+            if self.kind != "backward":
+                each = losses[part] if each_row and factor is None else np.empty(rows[part].shape[:-1], loop)
+            slope = None if slopes is None else np.empty_like(logits) if is_half(slopes.dtype) else slopes[part]
+            results = [result for result in (each, slope) if result is not None]
             evaluate(*inputs, out=tuple(results))
             if left_out is not None and left_out.any():
                 for result in results:
                     result[left_out] = 0
+            if slopes is not None and is_half(slopes.dtype):
+                slopes[part] = slope
             if each is None:
                 continue
             if not each_row:
                 total += float(self.sum((each if factor is None else product(each, factor)).reshape(-1)))
             elif factor is not None:
-                each[...] = product(each, factor, each.dtype)
+                losses[part] = product(each, factor, computing(losses.dtype))
         return total
 
     def kind_of_target(self, logits, target, batch):
         """The kind of target: "indices", "one-hot" labels of integers or booleans, or a "distribution"."""
         kind, given = target.dtype.kind, f"got {target.dtype} of shape {target.shape}"
         if target.shape == logits.shape:
-            return "distribution" if kind == "f" or logits.size == 0 else "one-hot"
+            return "distribution" if is_floating(target.dtype) or logits.size == 0 else "one-hot"
         if target.shape == batch and (kind in "iu" or target.size == 0):
             return "indices"
         right = f"integer indices of shape {batch}, which is that of logits without the axis, or a distribution of {logits.shape}"
         hint = ""
         if kind in "iu" and target.size == math.prod(batch):
             hint = f": pass np.asarray(target).{'ravel()' if len(batch) == 1 else f'reshape({batch})'}"
-        elif kind == "f" and target.shape == batch:
+        elif is_floating(target.dtype) and target.shape == batch:
             hint = ": pass target.astype(int)"
         error = TypeError if target.shape == batch else ValueError
         raise error(f"{self.name}() argument target must have {right}, {given}{hint}")

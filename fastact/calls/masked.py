@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arguments import loop_dtype
+from .arguments import is_floating, loop_dtype
 from .operands import array_to_read, is_masked
 from .rows import checked_mask, whole_mask
 
@@ -81,7 +81,7 @@ def uncounted(call, name, gone):
 
 def filled(array, hidden, value, dtype):
     """A copy with this value where entries are hidden; integers become floats of this dtype."""
-    return np.where(hidden, array.dtype.type(value) if array.dtype.kind == "f" else dtype.type(value), array)
+    return np.where(hidden, array.dtype.type(value) if is_floating(array.dtype) else dtype.type(value), array)
 
 
 def each_entry(of_rows, whole):

@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 
+from .arguments import is_floating, is_half
+
 # These types need no further look: so calls on plain arrays stay fast.
 PLAIN = frozenset({np.ndarray, float, int, bool, str, type(None), np.float32, np.float64, np.bool})
 LABELLING = frozenset({"pandas", "polars", "xarray"})
@@ -105,16 +107,27 @@ def weak_numbers(operands, parameters):
         return parameters
     dtypes, frames = [], False
     for value in operands:
-        if getattr(value, "ndim", 0) == 2 and hasattr(value, "dtypes"):
+        if is_frame(value):
             dtypes += list(value.dtypes)
             frames = True
         elif type(value) not in (int, float):
             dtypes.append(getattr(value, "dtype", None) or np.asarray(value).dtype)
     if not all(isinstance(dtype, np.dtype) and np.can_cast(dtype, np.float32) for dtype in dtypes) or not dtypes:
         return parameters
-    if not frames and any(dtype.kind == "f" for dtype in dtypes):
+    if not frames and any(map(is_floating, dtypes)):
         return parameters  # NumPy treats Python numbers as weak here
     return [np.float32(value) if type(value) in (int, float) else value for value in parameters]
+
+
+def is_frame(value):
+    """Whether this is a data frame, with a dtype for each column."""
+    return getattr(value, "ndim", 0) == 2 and hasattr(value, "dtypes")
+
+
+def half_of_frames(operands):
+    """The dtype of half precision that all columns of data frames have; else None."""
+    dtypes = [dtype for value in operands if is_frame(value) for dtype in value.dtypes]
+    return dtypes[0] if dtypes and len(set(dtypes)) == 1 and isinstance(dtypes[0], np.dtype) and is_half(dtypes[0]) else None
 
 
 def refuse_masked_out(function, out):

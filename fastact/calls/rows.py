@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .arguments import checked_out, loop_dtype, refuse_dtype
-from .elementwise import Call, answers_for_itself, check_axis
+from .arguments import LOOPS, checked_out, is_half, loop_dtype, refuse_dtype
+from .elementwise import Call, answers_for_itself, check_axis, is_real
 from .operands import bridge, weak_numbers
 
 NO_LIMIT = np.int64(2**62)  # all columns count, where the call is not causal
@@ -291,7 +291,8 @@ def taking_dtype(evaluator):
 
     def evaluate(*inputs, dtype, **kwargs):
         loop = loop_dtype(evaluator.__name__, (), dtype)
-        signature = next(types for types in evaluator.types if types.endswith(loop.char))
+        of_float32 = evaluator.types[0].replace("->", "")
+        signature = tuple(loop if letter == "f" else np.dtype(letter) for letter in of_float32)
         return evaluator(*inputs, signature=signature, **kwargs)
 
     return evaluate
@@ -323,7 +324,7 @@ def alike(operands):
     return (
         all(type(value) is np.ndarray for value in operands)
         and len({(value.shape, value.dtype) for value in operands}) == 1
-        and first.dtype in (np.float32, np.float64)
+        and (first.dtype in LOOPS or (is_half(first.dtype) and first.dtype.isnative))
     )
 
 
@@ -344,11 +345,16 @@ def check_flag(function, name, value):
         raise TypeError(f"{function}() argument {name} must be True or False, not {type(value).__name__} {value!r}")
 
 
+def is_number(dtype):
+    """Whether this is the dtype of real numbers that are no truth values."""
+    return dtype.kind != "b" and is_real(dtype)
+
+
 def finite_number(function, name, value):
     """One real, finite number as a float."""
     if type(value) is float and math.isfinite(value):
         return value
-    real = np.ndim(value) == 0 and not isinstance(value, (str, bytes)) and np.asarray(value).dtype.kind in "iuf"
+    real = np.ndim(value) == 0 and not isinstance(value, (str, bytes)) and is_number(np.asarray(value).dtype)
     if not real and not (isinstance(value, int) and not isinstance(value, bool)):  # NumPy reads a huge integer as an object
         raise TypeError(f"{function}() argument {name} must be a real number, not {type(value).__name__} {value!r}")
     try:
@@ -379,7 +385,7 @@ def whole_mask(function, mask, shape):
 def checked_sink(function, value):
     """The sink as an array of float64, without NaN and +inf."""
     array = np.asarray(value)
-    if array.dtype.kind not in "iuf":
+    if not is_number(array.dtype):
         raise TypeError(
             f"{function}() argument sink must be a real number or an array of real numbers, not {type(value).__name__} {value!r}"
         )

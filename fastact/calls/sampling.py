@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .arguments import blocks, checked_out, loop_dtype, overlaps
+from .arguments import blocks, checked_out, computing, is_half, loop_dtype, overlaps, rounded
 from .elementwise import Call
 from .operands import array_to_read, is_masked, refuse_masked_out
 from .rows import RowCall, check_flag, finite_number
@@ -50,6 +50,14 @@ class GumbelCall(Call):
         if x.ndim == 0:
             raise ValueError(f"{self.name}() needs x of at least one dimension, along which to normalize; got a scalar")
         normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+        if is_half(loop):
+            noisy = np.empty_like(x, computing(loop))
+            add_noise(x, rng, noisy)
+            result = rounded(function(noisy, axis, out=noisy, **scale, **{**kwargs, "dtype": None}), loop)
+            if out is None:
+                return result
+            np.copyto(out, result, casting=kwargs.get("casting", "same_kind"))
+            return out
         noisy = out if out is not None and out.dtype == loop else np.empty_like(x, loop)
         add_noise(x.copy() if overlaps(x, noisy) else x, rng, noisy)
         return function(noisy, axis, out=noisy if out is None else out, **scale, **kwargs)

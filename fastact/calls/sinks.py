@@ -6,7 +6,7 @@ import numpy as np
 
 from ..numpy_backend.double_double import clean, product_low
 from ..numpy_backend.rows import sum_low
-from .arguments import blocks, checked_out, loop_dtype
+from .arguments import blocks, checked_out, computing, loop_dtype, rounded
 from .elementwise import answers_for_itself
 from .losses import CAST
 from .operands import array_to_read, is_labelled, is_lazy, is_masked, refuse_masked_out
@@ -92,7 +92,7 @@ class SinkCall(RowCall):
             kept, entries = mask[part], last[part]
             y = entries
             if not from_output:
-                y = self.probabilities(entries, scale, sink[part], limit[part], kept, dtype=loop)
+                y = self.probabilities(entries, scale, sink[part], limit[part], kept, dtype=computing(loop))
             if counted:
                 kept = kept & (np.arange(n) < limit[part][..., None])
             with np.errstate(all="ignore"):
@@ -104,7 +104,8 @@ class SinkCall(RowCall):
                 slopes[part] = 0 - np.where(np.isneginf(sink[part]), 0, np.maximum(share, 0)) * dot
         own_shape, shape = np.shape(settings["sink"]), np.shape(whole.sink_of_rows(settings["sink"]))
         with np.errstate(all="ignore"):
-            return np.asarray(sum_over(self.sum, slopes, broadcast_axes(shape, slopes.shape))).reshape(own_shape).astype(loop)
+            total = np.asarray(sum_over(self.sum, slopes, broadcast_axes(shape, slopes.shape))).reshape(own_shape)
+            return rounded(total, loop)
 
     def summed(self, terms, kept):
         """The sum of the terms of each row that are kept, in float64."""

@@ -7,7 +7,7 @@ import operator
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .arguments import broadcast, checked_out, loop_dtype
+from .arguments import broadcast, checked_out, computing, is_half, loop_dtype, rounded
 from .elementwise import Call, answers_for_itself, check_axis
 from .operands import array_to_read, bridge, is_lazy, refuse_lazy_out, refuse_masked_out, unlabelled, weak_numbers
 
@@ -61,24 +61,34 @@ class SummingCall(Call):
             if out is not None and out.shape != right:
                 raise ValueError(f"{self.name}() needs out= of shape {right} for the gradient of {name}, got {out.shape}")
         # elements that `where` leaves out count 0
-        every = np.zeros(shape, loop) if kwargs.get("where", True) is not True else None
-        result, every = evaluator(*inputs, out=(first, every), **kwargs)
+        every = np.zeros(shape, computing(loop)) if kwargs.get("where", True) is not True else None
+        result, every = self.both(evaluator, inputs, (first, every), loop, kwargs)
         axes = broadcast_axes(own_shape, shape)
         with np.errstate(all="ignore"):
-            total = sum_over(self.sum, every, axes).reshape(own_shape).astype(loop) if axes else every
+            total = rounded(sum_over(self.sum, every, axes).reshape(own_shape) if axes else every, loop)
             if second is None:
                 return result, total[()]
             second[...] = total
         return result, second
 
+    def both(self, evaluator, inputs, out, loop, kwargs):
+        """Both results; the second in float32 if the first is of half precision, so that no term of the sum is rounded to it."""
+        if not is_half(loop):
+            return evaluator(*inputs, out=out, **kwargs)
+        with np.errstate(all="ignore"):
+            result, every = evaluator(*inputs, out=out, **{**kwargs, "dtype": computing(loop)})
+            return (result if out[0] is not None else rounded(result, loop)), every
+
     def lazily(self, evaluator, inputs, loop, kwargs):
         """Both gradients as lazy arrays."""
         from .lazy import two_results
 
-        result, every = two_results(evaluator, inputs, loop, kwargs)
+        if is_half(loop):
+            kwargs = {**kwargs, "dtype": computing(loop)}
+        result, every = two_results(evaluator, inputs, computing(loop), kwargs)
         own_shape = np.shape(inputs[-1])
         total = every.sum(axis=broadcast_axes(own_shape, every.shape), dtype=np.float64)
-        return result, total.reshape(own_shape).astype(loop)
+        return result.astype(loop), total.reshape(own_shape).astype(computing(loop)).astype(loop)
 
     def outputs(self, out):
         """The two arrays that `out` means."""

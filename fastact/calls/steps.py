@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..declare import FUSED
-from .arguments import LOOPS, integer
+from .arguments import LOOPS, integer, is_half
 from .elementwise import refuse_unknown
 from .operands import is_masked
 from .rows import finite_number
@@ -213,7 +213,11 @@ def check_arrays(function, arrays):
             kind = type(array).__name__
             raise TypeError(f"{function}() changes arrays in place: {name} must be a numpy.ndarray in memory, not {kind}")
         if array.dtype not in LOOPS:
-            raise TypeError(f"{function}() argument {name} must have dtype float32 or float64, not {array.dtype.str!r}")
+            hint = ""
+            if is_half(array.dtype):
+                way = "keep a copy of the network's parameters in float32, take the steps there, and round it for each pass"
+                hint = f": {way}, since small steps would round to nothing"
+            raise TypeError(f"{function}() argument {name} must have dtype float32 or float64, not {array.dtype.str!r}{hint}")
         if first is None:
             first = array
         if array.dtype != first.dtype:

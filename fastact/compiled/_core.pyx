@@ -4,7 +4,9 @@
 | file | what it has |
 |---|---|
 | c_api.pxi | the declarations of src_c, NumPy and Python |
+| halves.pxi | the types of half precision |
 | ufuncs.pxi | `load`, which makes the ufuncs and gufuncs of one instruction set |
+| types.pxi | the dtypes of a call of a ufunc |
 | elements.pxi | `shortcut`, the fast path of elementwise functions |
 | rows.pxi | `row_shortcut`, the fast path of functions along an axis |
 | losses.pxi | `loss_shortcut`, the fast path of losses |
@@ -19,14 +21,14 @@ from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.float cimport FLT_MIN
 from libc.math cimport INFINITY, NAN
-from libc.stdint cimport intptr_t
+from libc.stdint cimport intptr_t, uint16_t
 from libc.string cimport memcpy, memset, strcpy
 cimport numpy as cnp
 
 import numpy as np
 
 from ..declare import REQUIRED
-from ..calls.arguments import refuse_dtype
+from ..calls.arguments import known_bfloat16, refuse_dtype
 from ..numpy_backend.rows import parse
 
 include "c_api.pxi"
@@ -46,11 +48,13 @@ def available():
 
 
 cdef int float_type(PyObject *operand):
-    """NPY_FLOAT32 or NPY_FLOAT64 for a plain array of that type, else -1."""
+    """The number of the dtype of a plain array of floats, which are of single, double or half precision; else -1."""
     cdef int dtype = -1
     if PyArray_CheckExact(operand):
         dtype = cnp.PyArray_TYPE(<cnp.ndarray>operand)
-    return dtype if dtype == cnp.NPY_FLOAT32 or dtype == cnp.NPY_FLOAT64 else -1
+    if dtype >= NPY_USERDEF and bfloat16 < 0:
+        see((<cnp.ndarray>operand).dtype)
+    return dtype if dtype == cnp.NPY_FLOAT32 or dtype == cnp.NPY_FLOAT64 or half_type(dtype) >= 0 else -1
 
 
 cdef bint is_like(PyObject *operand, int dtype, int dimensions, cnp.npy_intp *shape):
@@ -97,8 +101,12 @@ cdef object number(object given, int dtype):
     """A number as a 0-d array, which NumPy converts much faster than a Python float. NaN stands for None."""
     cdef cnp.ndarray made = cnp.PyArray_EMPTY(0, NULL, dtype, 0)
     cdef double value = NAN if given is None or given is REQUIRED else given
+    cdef float rounded
     if dtype == cnp.NPY_FLOAT32:
         (<float *>cnp.PyArray_DATA(made))[0] = nearest_float(value)
+    elif dtype != cnp.NPY_FLOAT64:
+        rounded = nearest_float(value)
+        half_types[half_type(dtype)].narrow(&rounded, <uint16_t *>cnp.PyArray_DATA(made), 1)
     else:
         (<double *>cnp.PyArray_DATA(made))[0] = value
     return made
@@ -153,7 +161,9 @@ cdef object builtin(call, Rules self, void *function, str document):
     return PyCFunction_NewEx(method, self, "fastact")
 
 
+include "halves.pxi"
 include "ufuncs.pxi"
+include "types.pxi"
 include "elements.pxi"
 include "rows.pxi"
 include "losses.pxi"

@@ -37,14 +37,30 @@ cdef extern from "api.h":
         any_block *stream
         const Kernel *kernels
         const Fitted *fitted
+    enum: FLOAT16, BFLOAT16, HALF_TYPES
+    ctypedef struct HalfType:
+        void (*widen)(const uint16_t *, float *, size_t) noexcept nogil
+        void (*narrow)(const float *, uint16_t *, size_t) noexcept nogil
+    ctypedef struct HalfLoop:
+        inner_loop *loop
+        void *data
+        const HalfType *type
+        int inputs, operands
+        unsigned halves, cores
+    ctypedef struct LossPart:
+        const RowKernel *kernel
+        size_t all_rows
+        int wrong
     ctypedef struct InstructionSet:
         const char *name
+        const HalfType *half_types
         const Kernels *of_float
         const Kernels *of_double
         const RowKernel *rows_of_float
         const RowKernel *rows_of_double
     const InstructionSet *const *fastact_instruction_sets()
-    inner_loop fastact_float_loop, fastact_double_loop
+    inner_loop fastact_float_loop, fastact_double_loop, fastact_half_loop, fastact_part_loop
+    void (*fastact_no_memory)() noexcept nogil
     const char fastact_formulas[]
 
 cdef extern from "flags.h":
@@ -53,6 +69,9 @@ cdef extern from "flags.h":
     FloatState enter_default_state() noexcept nogil
     void restore_state(FloatState) noexcept nogil
     float nearest_float(double) noexcept nogil
+
+cdef extern from "numpy/ndarraytypes.h":
+    enum: NPY_HALF, NPY_USERDEF
 
 cdef extern from "numpy/ufuncobject.h":
     ctypedef void (*PyUFuncGenericFunction)(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
@@ -64,11 +83,13 @@ cdef extern from "numpy/ufuncobject.h":
     ctypedef struct PyUFuncObject:
         PyUFuncGenericFunction *functions
         void **data
-        int nin, nout
+        int nin, nout, ntypes
         const char *name
+        const char *types
         PyUFunc_TypeResolutionFunc type_resolver
     int PyUFunc_DefaultTypeResolver(PyUFuncObject *, cnp.NPY_CASTING, PyArrayObject **, PyObject *, PyArray_Descr **) except -1
     int _import_umath() except -1
+    int PyUFunc_RegisterLoopForType(PyUFuncObject *, int, PyUFuncGenericFunction, const int *, void *) except -1
     enum: PyUFunc_None
     object PyUFunc_FromFuncAndDataAndSignature(
         PyUFuncGenericFunction *, void **, char *, int ntypes, int nin, int nout, int identity, const char *name,
@@ -98,4 +119,10 @@ cdef extern from "Python.h":
     bint PyArray_CheckExact "PyArray_CheckExact"(PyObject *)
     bint PyArray_Check "PyArray_Check"(PyObject *)
     bint PyArray_SAMESHAPE "PyArray_SAMESHAPE"(cnp.ndarray, cnp.ndarray)
+    cnp.dtype PyArray_ResultType "PyArray_ResultType"(cnp.npy_intp, PyArrayObject **, cnp.npy_intp, PyArray_Descr **)
+    bint PyArray_CanCastArrayTo "PyArray_CanCastArrayTo"(cnp.ndarray, cnp.dtype, cnp.NPY_CASTING)
+    bint PyArray_CanCastTypeTo "PyArray_CanCastTypeTo"(cnp.dtype, cnp.dtype, cnp.NPY_CASTING)
+    void Py_INCREF(object)
+    PyObject *PyErr_Occurred()
+    PyObject *PyErr_NoMemory()
     object PyArray_NewLikeArray "PyArray_NewLikeArray"(cnp.ndarray, int order, PyArray_Descr *, int subok)

@@ -48,10 +48,15 @@ cdef PyTypeObject *FLOAT64 = <PyTypeObject *>np.float64
 
 
 cdef double plain_number(PyObject *given, int dtype):
-    """The value of a number that float32 and float64 can hold, and that does not change the dtype of the computation; else NaN."""
+    """The value of a number that float32 and float64 can hold, and that does not change the dtype of the computation; else NaN.
+
+    In half precision the number stays a float32.
+    """
     cdef double value = NAN
     cdef float single
     if Py_TYPE(given) == FLOAT32:
+        if is_half(dtype):
+            return NAN
         cnp.PyArray_ScalarAsCtype(<object>given, &single)
         if single >= FLT_MIN or single <= -FLT_MIN:  # in the caller's state the conversion of a smaller one may give 0
             value = single
@@ -138,14 +143,14 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
                 values[i] = PyTuple_GET_ITEM(<PyObject *>self.defaults, i)
                 if <object>values[i] is REQUIRED:
                     return slow(self, args, nargs, kwnames)
-                defaults = self.defaults_f32 if dtype == cnp.NPY_FLOAT32 else self.defaults_f64
+                defaults = self.defaults_f64 if dtype == cnp.NPY_FLOAT64 else self.defaults_f32
                 stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>defaults, i)
                 continue
             any_given = True
             value = plain_number(values[i], dtype)
             if value != value or (condition is not None and 0 < abs(value) < 1e-45):  # it may round to 0 in float32
                 return slow(self, args, nargs, kwnames)
-            made = number(value, dtype)
+            made = number(value, single_or_double(dtype))
             if hold is None:
                 hold = []
             hold.append(made)
@@ -169,6 +174,15 @@ cdef object invoke_elements(PyObject *self_, PyObject *const *args, Py_ssize_t n
             return slow(self, args, nargs, kwnames)
         if elements_in_place(stack, self.operands, self.n_parameters, args[out_at], <PyUFuncObject *>ufunc):
             return <object>args[out_at]
+    if is_half(dtype) and self.n_parameters:
+        if out_at < 0 and (<PyUFuncObject *>ufunc).nout == 1 and cnp.PyArray_NDIM(<cnp.ndarray>last) > 0:
+            new = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray>last), cnp.PyArray_DIMS(<cnp.ndarray>last), dtype, 0)
+            if elements_in_place(stack, self.operands, self.n_parameters, <PyObject *>new, <PyUFuncObject *>ufunc):
+                return new
+        # NumPy takes a 0-d array of float32 as data, which decide the dtype, and a Python float as a number.
+        hold_numbers = tuple([float(<object>stack[self.operands + i]) for i in range(self.n_parameters)])
+        for i in range(self.n_parameters):
+            stack[self.operands + i] = PyTuple_GET_ITEM(<PyObject *>hold_numbers, i)
 
     # y, the option and the parameters are no keywords of the ufunc
     cdef Py_ssize_t inputs = self.operands + self.n_parameters, position = inputs
@@ -194,11 +208,16 @@ def shortcut(call, str document):
 
 
 cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, PyObject *out, PyUFuncObject *ufunc):
-    """Call the loop of an elementwise ufunc, if all arrays have one shape and dtype; False where they have not."""
+    """Call the loop of an elementwise ufunc, if all arrays have one shape and dtype; False where they have not.
+
+    In half precision the second of two results may be of float32, a new array.
+    """
     cdef PyObject *outs[2]
     cdef char *at[MAX_INPUTS + 2]
     cdef cnp.npy_intp steps[MAX_INPUTS + 2]
-    cdef int inputs_ = n_arrays + n_parameters, k, j
+    cdef int inputs_ = n_arrays + n_parameters, k, j, which
+    cdef bint float_second = False
+    cdef HalfLoop half
     outs[0] = out
     if ufunc.nout == 2:
         if type(<object>out) is not tuple or len(<tuple>out) != 2:
@@ -206,22 +225,27 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
         outs[0], outs[1] = PyTuple_GET_ITEM(out, 0), PyTuple_GET_ITEM(out, 1)
     if float_type(outs[0]) < 0:
         return False
+    which = loop_of(cnp.PyArray_TYPE(<cnp.ndarray>outs[0]), n_parameters > 0)
+    cdef void *data = ufunc.data[which]
+    if ufunc.nout == 2 and which >= OF_FLOAT16 and float_type(outs[1]) == cnp.NPY_FLOAT32:
+        half = (<HalfLoop *>data)[0]
+        half.halves &= ~(1 << (inputs_ + 1))
+        data, float_second = &half, True
+    cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>outs[0]), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[0])
     for j in range(ufunc.nout):
-        if not safe_with(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):
+        if not (j and float_second) and not safe_with(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):
             return False
         at[inputs_ + j] = <char *>cnp.PyArray_DATA(<cnp.ndarray>outs[j])
+        steps[inputs_ + j] = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[j])
         if j and at[inputs_ + j] == at[inputs_]:
             return False
         for k in range(n_arrays):
-            if not safe_with(inputs[k], outs[j]):
+            if not (j and float_second) and not safe_with(inputs[k], outs[j]):
                 return False
-    cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>outs[0]), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[0])
-    for k in range(inputs_ + ufunc.nout):
-        steps[k] = 0 if n_arrays <= k < inputs_ else item
-        if k < inputs_:
-            at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>inputs[k])
-    cdef int which = 0 if cnp.PyArray_TYPE(<cnp.ndarray>outs[0]) == cnp.NPY_FLOAT32 else 1
-    call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)
+    for k in range(inputs_):
+        steps[k] = 0 if k >= n_arrays else item
+        at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>inputs[k])
+    call_loop(ufunc.functions[which], at, &count, steps, data, count * item)
     return True
 
 
@@ -231,7 +255,8 @@ cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyU
     cdef PyUFuncObject *gufunc = <PyUFuncObject *>self.sum
     cdef char *at[2]
     cdef double total
-    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(like)
+    cdef int summed_dtype = single_or_double(dtype)  # of the terms of the sum
+    cdef cnp.npy_intp item = 8 if summed_dtype == cnp.NPY_FLOAT64 else 4
     cdef cnp.npy_intp *counts = [1, cnp.PyArray_SIZE(like)]
     cdef cnp.npy_intp *steps = [0, 0, item]
     first, second = None, None
@@ -243,12 +268,12 @@ cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyU
         return None
     if first is None:
         first = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
-    every = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), dtype, 0)
+    every = cnp.PyArray_EMPTY(cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), summed_dtype, 0)
     both = first, every
     if not elements_in_place(inputs, self.operands, self.n_parameters, <PyObject *>both, ufunc):
         return None
     at[0], at[1] = <char *>cnp.PyArray_DATA(every), <char *>&total
-    call_loop(gufunc.functions[0 if dtype == cnp.NPY_FLOAT32 else 1], at, counts, steps, NULL, counts[1] * item)
+    call_loop(gufunc.functions[loop_of(summed_dtype, False)], at, counts, steps, NULL, counts[1] * item)
     return first, number(total, dtype)[()]
 
 
@@ -269,9 +294,9 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
     cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>x)
     memcpy(half, whole, dimensions * sizeof(cnp.npy_intp))
     half[dimensions - 1] = count
-    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
+    cdef int which = loop_of(dtype, False)
     cdef const Elementwise *kernel = <const Elementwise *>ufunc.data[which]
-    cdef bint at_once = kernel.halves != NULL and count % kernel.lanes == 0 and count < LONG_ROW
+    cdef bint at_once = not is_half(dtype) and kernel.halves != NULL and count % kernel.lanes == 0 and count < LONG_ROW
     if 2 * count != whole[dimensions - 1]:
         return None
     if rows > 64 and count < 256 and not at_once:  # NumPy needs fewer calls for many short rows

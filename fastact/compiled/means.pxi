@@ -7,6 +7,7 @@ cdef enum:
 
 ctypedef struct Operands:
     int count
+    unsigned halves  # bit k: operand k is of half precision
     char *first[MAX_INPUTS + 2]
     cnp.npy_intp step[MAX_INPUTS + 2]  # the bytes from one element to the next, 0 for a number
     cnp.npy_intp move[MAX_INPUTS + 2]  # how far the next block of elements lies ahead, for each element of this one
@@ -21,13 +22,14 @@ cdef void add(Operands *operands, char *first, cnp.npy_intp step, cnp.npy_intp m
 cdef void add_plain(Operands *operands, PyObject *array) noexcept:
     """Add a contiguous array."""
     cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>array)
+    operands.halves |= is_half(cnp.PyArray_TYPE(<cnp.ndarray>array)) << operands.count
     add(operands, <char *>cnp.PyArray_DATA(<cnp.ndarray>array), item, item)
 
 
 cdef void add_number(Operands *operands, double *place, double value, int dtype) noexcept:
     """Add a number, which is kept at `place`."""
     place[0] = value
-    if dtype == cnp.NPY_FLOAT32:
+    if dtype != cnp.NPY_FLOAT64:
         (<float *>place)[0] = nearest_float(value)
     add(operands, <char *>place, 0, 0)
 
@@ -52,8 +54,9 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>self.evaluator
     cdef cnp.ndarray outputs = <cnp.ndarray>given.first
-    cdef int dtype = cnp.PyArray_TYPE(outputs), which = 0 if dtype == cnp.NPY_FLOAT32 else 1, repeats = -1, k
+    cdef int dtype = cnp.PyArray_TYPE(outputs), which = loop_of(single_or_double(dtype), False), repeats = -1, k
     cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(outputs), count = cnp.PyArray_SIZE(outputs), i = 0, period, filled
+    cdef cnp.npy_intp loss_item = sizeof(double) if which == OF_DOUBLE else sizeof(float)  # in the buffer of losses
     cdef bint backward = not self.summed, sums = self.summed and given.reduction != EACH, by_element = False
     cdef const Elementwise *kernel = <const Elementwise *>ufunc.data[which]
     cdef double factor = 1.0
@@ -78,7 +81,7 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
         if by_element and not safe_with(given.grad, <PyObject *>slopes):
             return None
     if self.slack == self.slack:
-        if kernel.out_of_range(cnp.PyArray_DATA(<cnp.ndarray>given.target), count, -self.slack, 1 + self.slack):
+        if labels_out_of_range(kernel, given.target, self.slack):
             return None
 
     cdef Operands operands
@@ -86,12 +89,15 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
     cdef double[SUMMED] buffer
     cdef double part, total = 0
     cdef char *at[MAX_INPUTS + 2]
-    cdef PyUFuncGenericFunction loop = ufunc.functions[which], sum_loop = (<PyUFuncObject *>self.sum).functions[which]
+    cdef PyUFuncGenericFunction loop = ufunc.functions[which]
+    cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>self.sum).functions[which]
     cdef char **sum_at = [<char *>buffer, <char *>&part]
     cdef cnp.npy_intp *counts = [1, count]
-    cdef cnp.npy_intp *sum_steps = [0, 0, item]
+    cdef cnp.npy_intp *sum_steps = [0, 0, loss_item]
     cdef Repeated repeated
-    operands.count = 0
+    cdef HalfLoop half
+    cdef void *data = ufunc.data[which]
+    operands.count = operands.halves = 0
     if by_element:
         add_plain(&operands, given.grad)
     elif backward:
@@ -106,12 +112,17 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
         repeated = Repeated(weight, count)
         period, filled, repeats = repeated.period, repeated.count, operands.count - 1
         operands.first[repeats], operands.step[repeats] = <char *>cnp.PyArray_DATA(repeated.array), item
+        operands.halves |= is_half(dtype) << repeats
     if sums:
-        add(&operands, <char *>buffer, item, 0)
+        add(&operands, <char *>buffer, loss_item, 0)
     elif self.summed:
         add_plain(&operands, <PyObject *>losses)
     if self.graded:
         add_plain(&operands, <PyObject *>slopes)
+    if is_half(dtype):
+        half = wrapped_loop(
+            <inner_loop *>loop, data, &half_types[half_type(dtype)], ufunc.nin, operands.count, operands.halves, 0)
+        loop, data = <PyUFuncGenericFunction>fastact_half_loop, &half
     with nogil:
         while i < count:
             counts[1] = count - i
@@ -122,7 +133,7 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
             if repeats >= 0:
                 at[repeats] += i % period * item
                 counts[1] = min(counts[1], filled - i % period)
-            loop(at, counts + 1, operands.step, ufunc.data[which])
+            loop(at, counts + 1, operands.step, data)
             if sums:
                 sum_loop(sum_at, counts, sum_steps, NULL)
                 total += part
@@ -130,6 +141,23 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
     if sums:
         losses = number(total / count if given.reduction == MEAN else total, dtype)[()]
     return result_of(self, losses, slopes)
+
+
+cdef bint labels_out_of_range(const Elementwise *kernel, PyObject *labels, double slack) noexcept:
+    """Whether a label is out of 0..1 by more than `slack`."""
+    cdef char *at = <char *>cnp.PyArray_DATA(<cnp.ndarray>labels)
+    cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>labels), i = 0, n
+    cdef int half = half_type(cnp.PyArray_TYPE(<cnp.ndarray>labels))
+    cdef float[SUMMED] floats
+    if half < 0:
+        return kernel.out_of_range(at, count, -slack, 1 + slack)
+    while i < count:
+        n = min(SUMMED, count - i)
+        half_types[half].widen(<uint16_t *>at + i, floats, n)
+        if kernel.out_of_range(floats, n, -slack, 1 + slack):
+            return True
+        i += n
+    return False
 
 
 cdef object array_for_result(LossArguments *given, PyObject *out, cnp.ndarray weight):
@@ -186,6 +214,7 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
     cdef int dtype = cnp.PyArray_TYPE(<cnp.ndarray>logits), dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits), axis, k
     cdef int losses_at = graded + 2 + self.own, operands = losses_at + summed + graded
     cdef double factor = 1.0
+    cdef bint factor_alone = False
     if not -dimensions <= given.axis < dimensions or (dimensions == 1 and not reduced):
         return None
     axis = given.axis % dimensions
@@ -209,7 +238,7 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
             return None
     elif graded and not summed:
         factor = plain_number(grad, cnp.NPY_FLOAT64)
-        grad = NULL
+        grad, factor_alone = NULL, True
         if factor != factor:
             return None
 
@@ -218,21 +247,34 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
         after *= cnp.PyArray_DIM(<cnp.ndarray>logits, k)
     n = cnp.PyArray_DIM(<cnp.ndarray>logits, axis)
     in_block, step = (in_all, n * item) if after == 1 else (after, item)
-    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
-    cdef const RowKernel *kernel = <const RowKernel *>ufunc.data[which]
+    cdef int which = loop_of(single_or_double(dtype), False)
+    cdef cnp.npy_intp loss_item = sizeof(double) if which == OF_DOUBLE else sizeof(float)  # in the buffer of losses
+    cdef LossPart one_part
+    cdef HalfLoop half
+    cdef PyUFuncGenericFunction loop = <PyUFuncGenericFunction>fastact_part_loop
+    cdef void *data = &one_part
+    one_part.kernel, one_part.all_rows, one_part.wrong = <const RowKernel *>ufunc.data[which], in_all, 0
+    if is_half(dtype):
+        half = wrapped_loop(
+            fastact_part_loop, data, &half_types[half_type(dtype)], ufunc.nin, operands, 1 << graded, 1 << graded)
+        if graded:
+            half.cores |= 1 << (operands - 1)
+            half.halves |= half.cores | (not summed and not factor_alone)
+        if summed and not sums:
+            half.halves |= 1 << losses_at
+        loop, data = <PyUFuncGenericFunction>fastact_half_loop, &half
     cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>self.sum).functions[which]
     cdef double[SUMMED] buffer
     cdef double[MAX_PARAMETERS] numbers
     cdef double part, total = 0
-    cdef cnp.ndarray weight = number(factor / (in_all if given.reduction == MEAN else 1), dtype)
+    cdef cnp.ndarray weight = number(factor / (in_all if given.reduction == MEAN else 1), single_or_double(dtype))
     cdef Cursor[5 + MAX_PARAMETERS] cursors
     cdef char *at[5 + MAX_PARAMETERS]
     cdef char **sum_at = [<char *>buffer, <char *>&part]
-    cdef int wrong = 0
     cdef cnp.npy_intp[7 + MAX_PARAMETERS] steps
     cdef cnp.npy_intp *counts = [0, n]
     cdef cnp.npy_intp *sum_counts = [1, 0]
-    cdef cnp.npy_intp *sum_steps = [0, 0, item]
+    cdef cnp.npy_intp *sum_steps = [0, 0, loss_item]
     cursors[graded] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>logits), in_block * n * item, step)
     cursors[graded + 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>target), in_block * sizeof(cnp.npy_int64), sizeof(cnp.npy_int64))
     for k in range(self.own):
@@ -249,7 +291,9 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
         cursors[operands - 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>slopes), in_block * n * item, step)
     steps[operands] = steps[operands + 1] = after * item
     for k in range(operands):
-        steps[k] = item if summed and k == losses_at else cursors[k].row
+        steps[k] = cursors[k].row
+        if summed and k == losses_at:
+            steps[k] = loss_item if sums else item
     with nogil:
         for outer in range(in_all // in_block):
             row = 0
@@ -257,12 +301,13 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
                 counts[0] = sum_counts[1] = min(SUMMED, in_block - row)
                 for k in range(operands):
                     at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
-                wrong |= kernel.part(at, <const intptr_t *>counts, <const intptr_t *>steps, kernel, in_all)
+                loop(at, counts, steps, data)
                 if sums:
                     sum_loop(sum_at, sum_counts, sum_steps, NULL)
                     total += part
                 row += SUMMED
-    if wrong:
+    pending_error()
+    if one_part.wrong:
         raise IndexError(f"cross_entropy needs target indices in 0..{n - 1}: another thread has written others during the call")
     if sums:
         losses = number(total / in_all if given.reduction == MEAN else total, dtype)[()]

@@ -209,7 +209,7 @@ cdef object rows_in_place(
         each_shape[dimensions - 1] = 1
     for k in range(last):
         if not is_like(operands[k], dtype, lengths[k == each], shapes[k == each]):
-            weight = plain_number(operands[k], dtype) if k == each else NAN
+            weight = plain_number(operands[k], dtype) if k == each and not is_half(dtype) else NAN
             if weight != weight:
                 return None
     new = None
@@ -224,8 +224,8 @@ cdef object rows_in_place(
         if k == each or each == last or cnp.PyArray_DATA(<cnp.ndarray>operands[k]) != cnp.PyArray_DATA(<cnp.ndarray>out):
             return None
 
-    k = 0 if dtype == cnp.NPY_FLOAT32 else 1
-    call.loop, call.data, call.arrays, call.axes = gufunc.functions[k], gufunc.data[k], 0, 0
+    call.loop, call.data = gufunc.functions[loop_of(dtype, False)], gufunc.data[loop_of(dtype, False)]
+    call.arrays = call.axes = 0
     call.counts[0], call.counts[1] = bytes_ // (n * item), n
     if masking != NULL and not find_blocks(&call, masking, x, out):
         return None
@@ -250,6 +250,7 @@ cdef object rows_in_place(
     else:
         with nogil:
             call_blocks(&call)
+    pending_error()
     return new[()] if new is not None and cnp.PyArray_NDIM(<cnp.ndarray>new) == 0 else <object>out
 
 

@@ -7,9 +7,9 @@ def step_in_place(evaluator, tuple arrays, tuple coefficients):
     cdef PyObject *first = PyTuple_GET_ITEM(<PyObject *>arrays, 0)
     cdef PyObject *array
     cdef int dtype = float_type(first), n = len(arrays), k, j
-    if dtype < 0:
+    if dtype != cnp.NPY_FLOAT32 and dtype != cnp.NPY_FLOAT64:
         return False
-    cdef int which = 0 if dtype == cnp.NPY_FLOAT32 else 1
+    cdef int which = loop_of(dtype, False)
     cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>first), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>first)
     cdef char *at[MAX_INPUTS + MAX_OUTPUTS]
     cdef cnp.npy_intp steps[MAX_INPUTS + MAX_OUTPUTS]
@@ -29,7 +29,7 @@ def step_in_place(evaluator, tuple arrays, tuple coefficients):
     for k in range(len(coefficients)):
         numbers[k] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(<PyObject *>coefficients, k))
         rounded[k] = nearest_float(numbers[k])
-        at[n + k], steps[n + k] = <char *>&rounded[k] if which == 0 else <char *>&numbers[k], 0
+        at[n + k], steps[n + k] = <char *>&rounded[k] if which == OF_FLOAT else <char *>&numbers[k], 0
     for k in range(ufunc.nout):
         at[ufunc.nin + k], steps[ufunc.nin + k] = at[k + (k > 0)], item
     call_loop(ufunc.functions[which], at, &count, steps, ufunc.data[which], count * item)

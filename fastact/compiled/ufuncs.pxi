@@ -13,7 +13,7 @@ def load(str name, dict documents):
         key = kernel.name.decode()
         types = "f" * (kernel.arrays + kernel.parameters + kernel.outputs)
         ufuncs[key] = make_ufunc(
-            key, documents.get(key), types, kernel.outputs, NULL, fastact_float_loop, fastact_double_loop,
+            key, documents.get(key), types, kernel.outputs, NULL, kernel.arrays, chosen.half_types, fastact_float_loop, fastact_double_loop,
             elementwise(kernel, chosen.of_float), elementwise(of_double, chosen.of_double))
         kernel += 1
         of_double += 1
@@ -21,7 +21,9 @@ def load(str name, dict documents):
         key = row.name.decode()
         inputs, results, plain = parse(row.signature.decode())
         types = "".join([letter for letter, _ in inputs + results])
-        ufuncs[key] = make_ufunc(key, None, types, len(results), keep(plain), row.loop, row_of_double.loop, <void *>row, <void *>row_of_double)
+        ufuncs[key] = make_ufunc(
+            key, None, types, len(results), keep(plain), len(inputs), chosen.half_types, row.loop, row_of_double.loop,
+            <void *>row, <void *>row_of_double)
         row += 1
         row_of_double += 1
     ufuncs["step_in_place"] = step_in_place
@@ -64,29 +66,41 @@ cdef char *keep(str text) except NULL:
 TYPES = {"d": cnp.NPY_FLOAT64, "q": cnp.NPY_INT64, "?": cnp.NPY_BOOL}
 
 
-cdef object make_ufunc(str name, str document, str operands, int nout, const char *signature, inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64):
-    """A ufunc. `operands` has a letter for each input and output: "f" is the floating type of the loop, TYPES has the others."""
-    cdef int n = len(operands)
-    cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(2 * sizeof(PyUFuncGenericFunction))
-    cdef void **data = <void **>forever(2 * sizeof(void *))
-    cdef char *types = <char *>forever(2 * n)
-    cdef int i
-    loops[0], loops[1] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
-    data[0], data[1] = data_f32, data_f64
+cdef object make_ufunc(
+    str name, str document, str operands, int nout, const char *signature, int first_parameter, const HalfType *half_types,
+    inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64
+):
+    """A ufunc. `operands` has a letter for each input and output: "f" is the floating type of the loop, TYPES has the others.
+
+    Inputs from `first_parameter` on are parameters. A gufunc has none: its first_parameter is nin.
+    """
+    cdef int n = len(operands), nin = n - nout, ntypes = OF_BFLOAT16 - (first_parameter == nin), i, loop
+    cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(LOOPS * sizeof(PyUFuncGenericFunction))
+    cdef void **data = <void **>forever(LOOPS * sizeof(void *))
+    cdef char *types = <char *>forever(ntypes * n)
+    cdef unsigned floats = sum([1 << i for i in range(n) if operands[i] == "f"]), cores = 0
+    cdef unsigned parameters = sum([1 << i for i in range(first_parameter, nin)])
+    cdef HalfLoop *half
+    if signature != NULL:
+        cores = sum([1 << i for i, core in enumerate(signature.decode().replace("->", ",").split("),")) if "n" in core])
+    loops[OF_FLOAT], loops[OF_DOUBLE] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
+    data[OF_FLOAT], data[OF_DOUBLE] = data_f32, data_f64
+    for loop in range(OF_FLOAT16, LOOPS):
+        half = <HalfLoop *>forever(sizeof(HalfLoop))
+        loops[loop], data[loop] = <PyUFuncGenericFunction>fastact_half_loop, half
+        half[0] = wrapped_loop(
+            f32, data_f32, &half_types[loop // 2 - 1], nin, n, floats & ~parameters if loop & 1 else floats, cores)
     for i in range(n):
         types[i], types[n + i] = TYPES.get(operands[i], cnp.NPY_FLOAT32), TYPES.get(operands[i], cnp.NPY_FLOAT64)
+        for loop in range(OF_FLOAT16, ntypes):
+            half = <HalfLoop *>data[loop]
+            types[loop * n + i] = NPY_HALF if half.halves >> i & 1 else NUMBER if floats >> i & 1 else types[i]
     # With out=x NumPy makes no copy: it assumes that a loop reads an element (a row of a gufunc) before it writes it.
     ufunc = PyUFunc_FromFuncAndDataAndSignature(
-        loops, data, types, 2, n - nout, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0, signature)
+        loops, data, types, ntypes, nin, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0,
+        signature)
     (<PyUFuncObject *>ufunc).type_resolver = resolve_types
+    ufuncs_made.append(ufunc)
+    if bfloat16 >= 0:
+        register_loops(<PyUFuncObject *>ufunc)
     return ufunc
-
-
-cdef int resolve_types(
-    PyUFuncObject *ufunc, cnp.NPY_CASTING casting, PyArrayObject **operands, PyObject *types, PyArray_Descr **resolved
-) except -1:
-    """Choose a loop as NumPy does, after an error that names a dtype for which there is none."""
-    cdef int i
-    for i in range(ufunc.nin):
-        refuse_dtype(ufunc.name.decode(), <cnp.ndarray>operands[i])
-    return PyUFunc_DefaultTypeResolver(ufunc, casting, operands, types, resolved)

@@ -2,7 +2,10 @@
 
 from . import examples
 
-KINDS = "float32 and float64 keep their dtype; float16, booleans and integers of up to 16 bits give float32, larger ones float64."
+KINDS = (
+    "float16, bfloat16, float32 and float64 keep their dtype; booleans and integers of up to 16 bits give float32, larger ones "
+    "float64."
+)
 REFUSED = "complex, object, string and long double input, an `out` of a non-floating dtype"
 PARAMETERS = {
     "scale": """    scale : float, default {default}

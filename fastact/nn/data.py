@@ -5,6 +5,9 @@ import operator
 
 import numpy as np
 
+from ..calls.arguments import is_half
+from ..calls.elementwise import is_real
+
 
 def network_dtype(dtype):
     """The dtype of a network, float32 or float64; anything else is refused."""
@@ -13,7 +16,10 @@ def network_dtype(dtype):
     dtype = np.dtype(dtype)
     if dtype in (np.float32, np.float64):
         return dtype
-    raise TypeError(f"a network computes in float32 or float64, not in {dtype}: convert with astype")
+    hint = "convert with astype"
+    if is_half(dtype):
+        hint = "leave dtype out; X may be of half precision, and predictions can be converted with astype"
+    raise TypeError(f"a network computes in float32 or float64, not in {dtype}: {hint}")
 
 
 def real(name, value):
@@ -24,7 +30,7 @@ def real(name, value):
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
-    if array.dtype.kind not in "biuf":
+    if not is_real(array.dtype):
         hint = f": {name}.toarray() gives the array of a sparse matrix" if hasattr(value, "toarray") else ""
         if name == "y" and array.ndim and array.dtype.kind in "OSTU":
             hint = ": np.unique(y, return_inverse=True)[1] has an integer for each name"

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..calls.arguments import computing, is_floating
 from . import activations
 from .data import as_matrix, checked, convert, network_dtype, positive, real
 
@@ -94,7 +95,7 @@ class Dense:
         Parameters
         ----------
         weights : array_like of shape (inputs, outputs)
-            float64 gives a layer in float64, float32 and integers one in float32. Those of a PyTorch `Linear` are transposed.
+            float64 gives a layer in float64, other numbers one in float32. Those of a PyTorch `Linear` are transposed.
         bias : array_like of shape (outputs,), optional
             0 by default.
         activation, **parameters
@@ -108,8 +109,8 @@ class Dense:
         if weights.ndim != 2:
             raise ValueError(f"Dense.of() needs weights of shape (inputs, outputs), got shape {weights.shape}")
         given = [weights] if bias is None else [weights, real("bias", bias)]
-        floating = [array.dtype for array in given if array.dtype.kind == "f"]
-        dtype = np.result_type(*floating) if floating else np.float32
+        floating = [array.dtype for array in given if is_floating(array.dtype)]
+        dtype = computing(np.result_type(*floating)) if floating else np.float32
         layer = cls(weights.shape[0], weights.shape[1], activation, dtype=dtype, **parameters)
         layer.weights = weights
         layer.bias = np.zeros(layer.shape[1], layer.dtype) if bias is None else bias

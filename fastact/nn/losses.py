@@ -4,6 +4,7 @@ import numpy as np
 
 import fastact
 
+from ..calls.arguments import is_floating
 from ..calls.elementwise import nearest
 from .activations import label, read_only, write
 from .data import convert, finite, real
@@ -117,7 +118,7 @@ def classes_or_distributions(y, width, dtype):
     """Labels for cross-entropy: classes from 0 to width - 1, or a distribution over them for each row."""
     if width == 1:
         raise ValueError('loss "cross_entropy" needs two outputs or more: for one there is "binary_cross_entropy_with_logits"')
-    if y.dtype.kind == "f":
+    if is_floating(y.dtype):
         if y.shape[1:] == (width,):
             return finite("y", convert(y, dtype).copy())
         hint = ": pass y.astype(int)" if y.ndim == 1 else ""
@@ -146,7 +147,7 @@ def like_outputs(loss, y, width, dtype):
         y = y[:, np.newaxis]
     if y.shape[1:] != (width,):
         hint = ""
-        if y.ndim == 1 and y.dtype.kind == "f":
+        if y.ndim == 1 and is_floating(y.dtype):
             hint = ": floating labels choose squared_error; if these are classes, pass y.astype(int)"
         raise ValueError(f"y must have shape ({len(y)}, {width}) under loss {loss!r}, got {y.shape}{hint}")
     return finite("y", convert(y, dtype).copy())

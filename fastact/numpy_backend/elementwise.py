@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from ..calls.arguments import LOOPS, checked_mask, checked_outs, loop_dtype, overrides
+from ..calls.arguments import FLOAT16, LOOPS, checked_mask, checked_outs, computing, is_half, loop_dtype, overrides, rounded
 from .double_double import Pair
 from .programs import Program
 
@@ -19,7 +19,7 @@ BLOCK = 32768
 
 
 def as_loop(name, inputs, loop, casting):
-    """The inputs as arrays; Python numbers take the dtype of the computation."""
+    """The inputs as arrays; Python numbers take the dtype `loop`."""
     arrays = [np.asarray(value, dtype=loop if type(value) in (int, float) else None) for value in inputs]
     for array in arrays:
         if not np.can_cast(array.dtype, loop, casting):
@@ -37,7 +37,7 @@ class Casts:
     Attributes
     ----------
     loop : numpy.dtype
-        The dtype of the computation. A result is rounded to it first, without a report.
+        The dtype of the call. A result is rounded to it first, without a report.
     met : set of str
         The floating-point errors of the casts to another dtype.
     """
@@ -54,11 +54,11 @@ class Casts:
 
     def store(self, target, result, where=True):
         """Write a result to `target`, where the mask `where` is true."""
-        if target.dtype == self.loop and where is True:
+        if target.dtype == self.loop and where is True and not is_half(self.loop):
             target[...] = result
             return
         with np.errstate(all="call", call=lambda kind, _: self.met.add(kind)):
-            np.copyto(target, result.astype(self.loop, copy=False), casting=self.casting, where=where)
+            np.copyto(target, rounded(result, self.loop), casting=self.casting, where=where)
 
     def report(self):
         """Let NumPy report the errors: by a warning, an exception or whatever np.errstate says."""
@@ -106,9 +106,15 @@ def wrapping(inputs):
     return found
 
 
-def loop_types(inputs, outputs):
-    """The attribute `types` of a ufunc. Each input and output has a letter: "f" stands for the dtype of the computation."""
-    return [f"{inputs}->{outputs}".replace("f", loop.char) for loop in LOOPS]
+def loop_types(inputs, outputs, parameters=""):
+    """The attribute `types` of a ufunc. Each input and output has a letter: "f" stands for the dtype of the computation.
+
+    Beside float16 data the compiled core takes numbers as parameters in a loop of its own, whose types it calls "F".
+    """
+    types = [f"{inputs}{parameters}->{outputs}".replace("f", loop.char) for loop in (*LOOPS, FLOAT16)]
+    if parameters:
+        types.append(f"{inputs}->{outputs}".replace("f", "e").replace("->", "F" * len(parameters) + "->"))
+    return types
 
 
 def warn_of_uninitialized():
@@ -281,7 +287,9 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False, usual=()):
     """A function of `n_inputs` arrays with the keywords of a ufunc, made of a formula; `usual` as for Evaluator."""
     evaluate = Evaluator(formula, n_inputs, outputs, wide, usual)
 
-    @like_a_ufunc(name, n_inputs, outputs, loop_types("f" * n_inputs, "f" * outputs), None, evaluate.plain, evaluate.n_arrays)
+    types = loop_types("f" * evaluate.n_arrays, "f" * outputs, "f" * (n_inputs - evaluate.n_arrays))
+
+    @like_a_ufunc(name, n_inputs, outputs, types, None, evaluate.plain, evaluate.n_arrays)
     def function(*inputs, out=None, where=True, casting="same_kind", order="K", dtype=None, subok=True):
         if len(inputs) > n_inputs:
             if out is not None:
@@ -290,9 +298,10 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False, usual=()):
             out = out[0] if outputs == 1 else out
         loop = loop_dtype(name, inputs, dtype)
         outs = checked_outs(name, out, outputs, loop, casting)
-        operands = as_loop(name, inputs, loop, casting)
+        operands = as_loop(name, inputs[: evaluate.n_arrays], loop, casting)
+        operands += as_loop(name, inputs[evaluate.n_arrays :], computing(loop), casting)
         masks = [] if where is True else [checked_mask(where, name, operands)]
-        casts = Casts(loop, casting)
+        casts, working = Casts(loop, casting), computing(loop)
         new = ["writeonly", "allocate", "no_broadcast", "no_subtype"]
         # With a mask the block is read too, since masked elements stay as they are.
         given = ["readwrite" if masks else "writeonly", "aligned", "no_broadcast", "overlap_assume_elementwise"]
@@ -306,7 +315,7 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False, usual=()):
                 *(new if target is None else given for target in outs),
             ],
             op_dtypes=[
-                *[loop] * n_inputs,
+                *[working] * n_inputs,
                 *[bool] * len(masks),
                 *(loop if target is None else target.dtype.newbyteorder("=") for target in outs),
             ],
@@ -317,7 +326,7 @@ def blockwise(name, formula, n_inputs, outputs=1, wide=False, usual=()):
             blocks.reset()
             for block in blocks:
                 where = block[n_inputs] if masks else True
-                for target, result in zip(block[n_inputs + len(masks) :], evaluate.block(block[:n_inputs], loop), strict=True):
+                for target, result in zip(block[n_inputs + len(masks) :], evaluate.block(block[:n_inputs], working), strict=True):
                     casts.store(target, result, where)
             results = blocks.operands[n_inputs + len(masks) :]
         casts.report()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..calls.arguments import checked_outs, loop_dtype, overlaps
+from ..calls.arguments import checked_outs, computing, loop_dtype, overlaps
 from .elementwise import BLOCK, Casts, as_loop, like_a_ufunc, loop_types, wrapped
 
 # The letters of a typed signature such as "f(n),d(),q(),?(n)->f(n)", but for f, which is the dtype of the computation.
@@ -190,7 +190,7 @@ def views_of(name, operands, inputs, axis, loop, casting):
     for value, (letter, core) in zip(operands, inputs, strict=True):
         kind = FIXED.get(letter, loop)
         (array,) = as_loop(name, [value], kind, casting if letter == "f" else "same_kind")
-        views.append(_rows(array.astype(kind, copy=False), axis, core))
+        views.append(_rows(array.astype(kind, copy=False).astype(computing(kind), copy=False), axis, core))
     lengths = {view.shape[-1] for view, (_, core) in zip(views, inputs, strict=True) if core}
     if len(lengths) > 1:
         shapes = [np.shape(value) for value in operands]
@@ -262,7 +262,8 @@ def compute(kernel, targets, views, cores, n, unit, casts):
     each = (*views[0].shape[:-1], 1)
     parts = cut(n, math.prod(each))
     given = [
-        Rows(part_of(view), parts, each, unit, casts.loop) if core else view for view, core in zip(views, cores, strict=True)
+        Rows(part_of(view), parts, each, unit, computing(casts.loop)) if core else view
+        for view, core in zip(views, cores, strict=True)
     ]
     with np.errstate(all="ignore"):
         results = kernel(*given)
