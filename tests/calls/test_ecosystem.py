@@ -18,7 +18,7 @@ from fastact.declare import ACTIVATIONS
 from arrays import assert_same_bits, refused
 from passes import STEPS
 
-FUNCTIONS = {name: function for name in fastact.__all__ if callable(function := getattr(fastact, name))}
+FUNCTIONS = {name: getattr(fastact, name) for name in vars(backends.load(fastact.simd))}
 INNER = {name: made for name, made in vars(ufuncs).items() if hasattr(made, "nin")}
 ROWS = tuple(row_table.ROWS)
 SLOPED = [name for name, row in row_table.ROWS.items() if row.slope]

@@ -113,7 +113,7 @@ def is_along(case, places, result):
     return len({(array.dtype, array.shape) for array in arrays}) == 1 and all(
         array.flags.aligned
         and array.dtype.isnative
-        and array.dtype.itemsize in (4, 8)
+        and array.dtype.itemsize in (2, 4, 8)
         and array.dtype.kind == "f"
         and (array.strides[-1] == array.itemsize or array.shape[-1] == 1)
         for array in arrays

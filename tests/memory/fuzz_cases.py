@@ -83,7 +83,7 @@ class Maker(ArrayMaker):
             if not facts["exact"]:
                 facts["exact"] = None
         if self.chance(0.03):
-            kwargs["dtype"] = self.rng.choice((np.float32, np.float64))
+            kwargs["dtype"] = self.rng.choice((np.float16, np.float32, np.float64))
             self.out_valid = None
         return self.finish(activation.name + "_backward" * backward, args, kwargs, shapes, repeats=len(shapes) == 1, **facts)
 

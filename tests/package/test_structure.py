@@ -68,7 +68,7 @@ def test_public_names_are_functions_and_four_facts():
     Any other attribute without an underscore is a module.
     """
     assert dir(fastact) == sorted([*fastact.__all__, "dask", "nn", "plots", "sklearn"])
-    assert sorted(fastact.__all__) == sorted(["__version__", "backend", "reason", "simd", *PUBLIC])
+    assert sorted(fastact.__all__) == sorted(["__version__", "backend", "reason", "register_bfloat16", "simd", *PUBLIC])
     assert len(set(fastact.__all__)) == len(fastact.__all__)
     assert all(callable(getattr(fastact, name)) for name in PUBLIC)
     others = {name for name in vars(fastact) if not name.startswith("_")} - set(fastact.__all__)
@@ -345,7 +345,7 @@ def test_gufuncs_of_the_core_are_as_declared(implementation):
     assert {"softmax", "logsumexp_masked_backward", "cross_entropy_both"} < gufuncs.keys() - {"sum"} <= declared.keys()
     for name in gufuncs.keys() - {"sum"}:
         typed = declared[name][0]
-        types = [re.sub("[(n),]", "", typed).replace("f", letter) for letter in "fd"]
+        types = [re.sub("[(n),]", "", typed).replace("f", letter) for letter in "fde"]
         assert [each.replace("l", "q") for each in gufuncs[name].types] == types, name
         assert gufuncs[name].signature == re.sub("[fdq?]", "", typed), name
 

@@ -171,7 +171,7 @@ def test_losses_take_other_kinds_of_arrays(implementation, labels):
             arrays.assert_same_bits(np.asarray(one), np.asarray(right), "target of another dtype")
     loss, grad = function(x, t)
     assert type(loss) is np.float32
-    assert function(x.astype(np.float16), t)[1].dtype == np.float32
+    assert function(x.astype(np.float16), t)[1].dtype == np.float16
     assert function(x.astype(int), t)[1].dtype == np.float64
     assert function(1.5, 1)[0].dtype == np.float64
     assert np.shape(function(np.array(1.5), np.array(1.0))[1]) == ()

@@ -168,7 +168,7 @@ def test_cross_entropy_takes_other_kinds_of_arrays(implementation):
     x, target = batch(np.float32, (6, 5))
     assert loss(x.tolist(), target.tolist()).dtype == np.float64
     assert loss(np.arange(10).reshape(2, 5), [0, 1]).dtype == np.float64
-    assert loss(x.astype(np.float16), target).dtype == np.float32
+    assert loss(x.astype(np.float16), target).dtype == np.float16
     assert loss(x, np.eye(5)[target]).dtype == np.float32
     out = np.empty((), np.float32)
     assert loss(x, target, out=out) is out
