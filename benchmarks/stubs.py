@@ -27,7 +27,8 @@ from . import nn as nn
 from . import plots as plots
 from . import sklearn as sklearn
 
-_F = TypeVar("_F", np.float32, np.float64)
+_F = TypeVar("_F", np.float16, np.float32, np.float64)
+_Step = TypeVar("_Step", np.float32, np.float64)
 _Casting = Literal["no", "equiv", "safe", "same_kind", "unsafe"]
 _Order = Literal["K", "A", "C", "F"]
 _Array = NDArray[Any]
@@ -36,6 +37,7 @@ __version__: str
 backend: str
 reason: str
 simd: str
+def register_bfloat16() -> None: ...
 '''
 KEYWORDS = "casting: _Casting = ..., {order}subok: bool = ..."
 
@@ -161,7 +163,7 @@ def loss(facts):
     return text
 
 
-STEPS = {"step": "int", "velocity": "NDArray[_F] | None", "nesterov": "bool"}
+STEPS = {"step": "int", "velocity": "NDArray[_Step] | None", "nesterov": "bool"}
 
 
 def step(name):
@@ -172,8 +174,8 @@ def step(name):
         given += ["*"] if by_name and not marked else []
         marked |= by_name
         default = "" if one.default is inspect.Parameter.empty else f" = {one.default!r}"
-        given.append(f"{one.name}: {STEPS.get(one.name, 'float' if by_name else 'NDArray[_F]')}{default}")
-    return f"def {name}({', '.join(given)}) -> NDArray[_F]: ...\n"
+        given.append(f"{one.name}: {STEPS.get(one.name, 'float' if by_name else 'NDArray[_Step]')}{default}")
+    return f"def {name}({', '.join(given)}) -> NDArray[_Step]: ...\n"
 
 
 def stub():
