@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .arguments import blocks, broadcast, computing, is_half, loop_dtype, overlaps
+from .arguments import blocks, broadcast, computing, is_half, loop_dtype, overlaps, rounded
 from .elementwise import Call
 from .losses import BLOCK, CAST, SUFFIXES, LossCall, place, quietly
 from .operands import array_to_read
@@ -48,7 +48,7 @@ class ElementLossCall(LossCall):
         for part in blocks(shape, BLOCK):
             given = [value[part] if np.ndim(value) else value for value in inputs]
             each = losses[part] if reduction == "none" else np.empty(np.shape(given[0]), computing(loop))
-            self.evaluated(given, loop, each if slopes is None else (each, slopes[part]))
+            self.evaluated(given, loop, each if slopes is None else (each, slopes[part]), reduction != "none")
             if reduction != "none":
                 total += float(self.sum(each.reshape(-1)))
         if reduction != "none":
@@ -57,12 +57,21 @@ class ElementLossCall(LossCall):
             loss = losses[()] if loss_out is None else losses
         return loss if slopes is None else (loss, slopes)
 
-    def evaluated(self, inputs, loop, out):
-        """Call the evaluator, in half precision that of float32, which takes numbers as they are."""
-        out = np.empty(inputs[0].shape, loop) if out is None and is_half(loop) else out
+    def evaluated(self, inputs, loop, out, summed=False):
+        """Call the evaluator; in half precision that of float32, which takes numbers as they are.
+
+        Its results are then rounded, but for losses that will be summed.
+        """
+        if not is_half(loop):
+            return self.evaluator(*inputs, out=out, dtype=loop)
         with quietly(loop):
-            result = self.evaluator(*inputs, out=out, dtype=computing(loop))
-        return result[()] if is_half(loop) and np.ndim(result) == 0 and type(out) is np.ndarray else result
+            results = self.evaluator(*inputs, dtype=computing(loop))
+            if out is None:
+                return rounded(results, loop)
+            pairs = zip(out, results, strict=True) if isinstance(out, tuple) else [(out, results)]
+            for k, (to, result) in enumerate(pairs):
+                to[...] = result if summed and k == 0 else rounded(result, loop)
+        return out
 
     def check(self, name, value):
         """A parameter of the loss itself is a number or an array of numbers; LossCall checks the others."""

@@ -233,6 +233,7 @@ class RowLossCall(LossCall):
         """Write the gradients, and the loss of each row if `each_row`; else returns the sum of the losses. `loop` computes."""
         (rows, targets), (losses, slopes), (prepare, weights), total = arrays, written, prepared, 0.0
         evaluate = functools.partial(taking_dtype(evaluate), dtype=loop)
+        half = rows.dtype if is_half(rows.dtype) else None
         cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop) or (weights and weights.target)
         for part in blocks(rows.shape[:-1], max(1, CAST // max(rows.shape[-1], 1)) if cast else BLOCK):
             target, factor, left_out = prepare(targets[part]), None, None
@@ -246,21 +247,23 @@ class RowLossCall(LossCall):
                 inputs.insert(0, grad if factor is None else product(grad, factor, loop))
             each = None
             if self.kind != "backward":
-                each = losses[part] if each_row and factor is None else np.empty(rows[part].shape[:-1], loop)
-            slope = None if slopes is None else np.empty_like(logits) if is_half(slopes.dtype) else slopes[part]
+                each = losses[part] if each_row and factor is None and not half else np.empty(rows[part].shape[:-1], loop)
+            slope = None if slopes is None else np.empty_like(logits) if half else slopes[part]
             results = [result for result in (each, slope) if result is not None]
             evaluate(*inputs, out=tuple(results))
             if left_out is not None and left_out.any():
                 for result in results:
                     result[left_out] = 0
-            if slopes is not None and is_half(slopes.dtype):
-                slopes[part] = slope
+            if slopes is not None and half:
+                slopes[part] = rounded(slope, half)
             if each is None:
                 continue
             if not each_row:
                 total += float(self.sum((each if factor is None else product(each, factor)).reshape(-1)))
             elif factor is not None:
-                losses[part] = product(each, factor, computing(losses.dtype))
+                each = product(each, factor, loop if half else losses.dtype)
+            if each_row and (half or factor is not None):
+                losses[part] = rounded(each, half) if half else each
         return total
 
     def kind_of_target(self, logits, target, batch):
