@@ -129,6 +129,7 @@ class BuildCore(build_ext):
         for stem in ("loop", "loop_rows"):
             objects.append(self.compiled(f"src_c/half/{stem}.c", OBJECTS / "core", [], flags))
         objects.append(self.compiled("src_c/dispatch.c", OBJECTS / "core", built, flags))
+        objects += [self.compiled(f"src_c/threads/{name}.c", OBJECTS / "core", [], flags) for name in ("pool", "split")]
         for (
             source
         ) in extension.sources:  # NumPy's version is in a macro: installers put its headers into another folder each time
@@ -281,7 +282,7 @@ def extensions():
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTACT_NUMPY", numpy.__version__)],
         extra_compile_args=["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", *EXACT, *EXAMINED],
         extra_link_args=["-O2", *EXACT, *EXAMINED, *stripped] if sys.platform != "win32" else [],
-        libraries=[] if without_fenv else ["m"],
+        libraries=([] if without_fenv else ["m"]) + ([] if sys.platform == "win32" else ["pthread"]),
     )
     return cythonize([core], build_dir="build/cython")
 

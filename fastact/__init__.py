@@ -38,9 +38,13 @@ backend = "numpy" if simd == "numpy" else "compiled"
 _functions = vars(_backends.load(simd))
 globals().update(_functions)
 register_bfloat16 = _backends.register_bfloat16
+from . import threads as _threads  # noqa: E402
 from .calls import ufuncs as _ufuncs  # noqa: E402, F401  (pickle finds evaluators there)
+from .threads import get_num_threads, num_threads, set_num_threads  # noqa: E402
 
-__all__ = ["__version__", "backend", "reason", "register_bfloat16", "simd", *_functions]
+_threads.begin(backend)
+
+__all__ = ["__version__", "backend", "get_num_threads", "num_threads", "reason", "register_bfloat16", "set_num_threads", "simd", *_functions]
 _SUBPACKAGES = ("dask", "nn", "plots", "sklearn")  # each is imported when it is first used
 
 

@@ -1,6 +1,7 @@
 """Made by benchmarks/stubs.py from the declarations; do not edit."""
 
-from typing import Any, Literal, TypeVar, overload
+from contextlib import AbstractContextManager, ContextDecorator
+from typing import Any, Literal, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -20,6 +21,13 @@ __version__: str
 backend: str
 reason: str
 simd: str
+
+class _Context(ContextDecorator, AbstractContextManager[None, None]):
+    def __exit__(self, *error: object) -> None: ...
+
+def get_num_threads() -> int: ...
+def num_threads(n: SupportsIndex, /) -> _Context: ...
+def set_num_threads(n: SupportsIndex, /, *, spin: SupportsIndex | None = None) -> None: ...
 def register_bfloat16() -> None: ...
 @overload
 def sigmoid(x: NDArray[_F], /, *, out: NDArray[_F] | tuple[NDArray[_F]] | None = ..., where: ArrayLike = ..., casting: _Casting = ..., order: _Order = ..., subok: bool = ...) -> NDArray[_F]: ...

@@ -17,6 +17,7 @@ typedef struct {
     const char *name;
     int arrays, parameters, outputs;
     int memory_bound; /* whether a large array takes no longer than moving it does */
+    int wide; /* whether the formula is a wide one */
     any_block *uniform, *general;
 } Kernel;
 
@@ -36,7 +37,10 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* The loop of a loss, for some of the rows of a call, which has `all_rows`. It returns 1 if a target was not an index in range. */
+/* The same for a part of a call, whose arrays have `whole` elements or rows. They decide what bypasses the caches. */
+typedef void part_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole);
+
+/* The same of a loss, for some of the rows of a call, which has `all_rows`. It returns 1 if a target was not an index in range. */
 typedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data, size_t all_rows);
 
 /* One function along an axis, with the signature of its gufunc. It is the `data` of its loop. In a signature "f" is the float
@@ -87,7 +91,7 @@ typedef struct {
     unsigned halves, cores;
 } HalfLoop;
 
-/* The `data` of fastact_part_loop: the loss_part of a kernel as an inner loop */
+/* The `data` of fastact_loss_loop: the loss_part of a kernel as an inner loop */
 typedef struct {
     const RowKernel *kernel;
     size_t all_rows;
@@ -102,10 +106,11 @@ typedef struct {
 } InstructionSet;
 
 /* elementwise/loop.c: the loops of all elementwise kernels */
-inner_loop fastact_float_loop, fastact_double_loop;
+part_loop fastact_float_loop, fastact_double_loop;
 
 /* half/loop.c: the loop in half precision. _core.pyx has fastact_no_memory, which sets a MemoryError. */
-inner_loop fastact_half_loop, fastact_part_loop;
+inner_loop fastact_half_loop, fastact_loss_loop;
+part_loop fastact_half_part; /* the first of them, for the loop that shares the work among threads */
 extern void (*fastact_no_memory)(void);
 
 /* dispatch.c: the digest of the formulas that were compiled; and the sets that can run here, best first. NULL ends the list. */

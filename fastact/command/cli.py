@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from .. import __version__, backend, reason, simd
+from .. import __version__, backend, get_num_threads, reason, simd
 from ..backends import FOLDER, available, explain_stale
 from ..docstrings import listing
 from ..plots.command import add as add_plot
@@ -108,7 +108,7 @@ def info():
         "out of date": explain_stale(),
         "instruction set": simd if backend == "compiled" else "none of its own; NumPy picks",
         "available here": ", ".join(available()),
-        "threads": "1: this version runs every call on the thread that calls it",
+        "threads": f"{get_num_threads()} at most",
         "NumPy": machine["numpy"],
         "Python": f"{machine['python']}, {machine['system']}",
         "NumPy's BLAS": machine["blas"],

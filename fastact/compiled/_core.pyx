@@ -7,6 +7,7 @@
 | halves.pxi | the types of half precision |
 | ufuncs.pxi | `load`, which makes the ufuncs and gufuncs of one instruction set |
 | types.pxi | the dtypes of a call of a ufunc |
+| threads.pxi | the numbers of threads, and jobs that threads share |
 | elements.pxi | `shortcut`, the fast path of elementwise functions |
 | rows.pxi | `row_shortcut`, the fast path of functions along an axis |
 | losses.pxi | `loss_shortcut`, the fast path of losses |
@@ -21,8 +22,9 @@ from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.float cimport FLT_MIN
 from libc.math cimport INFINITY, NAN
-from libc.stdint cimport intptr_t, uint16_t
+from libc.stdint cimport intptr_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strcpy
+cimport cython
 cimport numpy as cnp
 
 import numpy as np
@@ -161,6 +163,7 @@ cdef object builtin(call, Rules self, void *function, str document):
     return PyCFunction_NewEx(method, self, "fastact")
 
 
+include "threads.pxi"
 include "halves.pxi"
 include "ufuncs.pxi"
 include "types.pxi"

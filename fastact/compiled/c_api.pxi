@@ -3,10 +3,11 @@
 cdef extern from "api.h":
     enum: MAX_INPUTS, MAX_PARAMETERS, MAX_OUTPUTS
     ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
+    ctypedef void part_loop(char **, const intptr_t *, const intptr_t *, void *, size_t) noexcept nogil
     ctypedef void any_block() noexcept
     ctypedef struct Kernel:
         const char *name
-        int arrays, parameters, outputs, memory_bound
+        int arrays, parameters, outputs, memory_bound, wide
         any_block *uniform
         any_block *general
     ctypedef int comparison(const void *, size_t, double, double) noexcept nogil
@@ -59,9 +60,38 @@ cdef extern from "api.h":
         const RowKernel *rows_of_float
         const RowKernel *rows_of_double
     const InstructionSet *const *fastact_instruction_sets()
-    inner_loop fastact_float_loop, fastact_double_loop, fastact_half_loop, fastact_part_loop
+    part_loop fastact_float_loop, fastact_double_loop, fastact_half_part
+    inner_loop fastact_half_loop, fastact_loss_loop
     void (*fastact_no_memory)() noexcept nogil
     const char fastact_formulas[]
+
+cdef extern from "threads/pool.h":
+    enum: MOST_THREADS, MOST_SPIN
+    ctypedef void part_work(void *, size_t, size_t) noexcept nogil
+    ctypedef struct Extent:
+        size_t units, head, grain
+        uint64_t picoseconds
+    void fastact_share(part_work *, void *, const Extent *) noexcept nogil
+    int fastact_threads() noexcept nogil
+    int fastact_own_threads() noexcept nogil
+    void fastact_set_threads(int) noexcept nogil
+    void fastact_set_own_threads(int) noexcept nogil
+    int (*fastact_decide_threads)() noexcept nogil
+    void fastact_set_eager(int) noexcept nogil
+    int fastact_spin() noexcept nogil
+    void fastact_set_spin(int) noexcept nogil
+    int fastact_workers() noexcept nogil
+
+cdef extern from "threads/split.h":
+    ctypedef struct Threaded:
+        part_loop *loop
+        void *data
+        int inputs, outputs, rows
+        uint32_t cost
+        unsigned char *size
+        unsigned char *core
+    inner_loop fastact_threaded_loop
+    part_loop fastact_row_loop
 
 cdef extern from "flags.h":
     ctypedef struct FloatState:

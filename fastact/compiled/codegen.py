@@ -300,7 +300,7 @@ def translate(page=None, words=NUMPY / "words.py"):
             text, arguments, results = translator.function(node, name, wide)
             functions.append(text + translator.blocks(name, wide, arrays, arguments, results))
             memory_bound = int(not wide and is_cheap(node))
-            listed = f'"{name}", {arrays}, {arguments - arrays}, {results}, {memory_bound}'
+            listed = f'"{name}", {arrays}, {arguments - arrays}, {results}, {memory_bound}, {int(wide)}'
             general = f"(any_block *){name}_general" if arguments > arrays else "NULL"
             rows.append(f"    {{{listed}, (any_block *){name}_uniform, {general}}},\n")
         elif isinstance(node, ast.FunctionDef):  # wide formulas call it

@@ -226,11 +226,12 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
     if float_type(outs[0]) < 0:
         return False
     which = loop_of(cnp.PyArray_TYPE(<cnp.ndarray>outs[0]), n_parameters > 0)
+    cdef PyUFuncGenericFunction loop = ufunc.functions[which]
     cdef void *data = ufunc.data[which]
     if ufunc.nout == 2 and which >= OF_FLOAT16 and float_type(outs[1]) == cnp.NPY_FLOAT32:
-        half = (<HalfLoop *>data)[0]
+        half = (<HalfLoop *>(<const Threaded *>data).data)[0]
         half.halves &= ~(1 << (inputs_ + 1))
-        data, float_second = &half, True
+        loop, data, float_second = <PyUFuncGenericFunction>fastact_half_loop, &half, True
     cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>outs[0]), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[0])
     for j in range(ufunc.nout):
         if not (j and float_second) and not safe_with(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):
@@ -245,7 +246,7 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
     for k in range(inputs_):
         steps[k] = 0 if k >= n_arrays else item
         at[k] = <char *>cnp.PyArray_DATA(<cnp.ndarray>inputs[k])
-    call_loop(ufunc.functions[which], at, &count, steps, data, count * item)
+    call_loop(loop, at, &count, steps, data, count * item)
     return True
 
 
@@ -255,7 +256,7 @@ cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyU
     cdef PyUFuncObject *gufunc = <PyUFuncObject *>self.sum
     cdef char *at[2]
     cdef double total
-    cdef int summed_dtype = single_or_double(dtype)  # of the terms of the sum
+    cdef int summed_dtype = single_or_double(dtype), which = loop_of(single_or_double(dtype), False)  # of the terms of the sum
     cdef cnp.npy_intp item = 8 if summed_dtype == cnp.NPY_FLOAT64 else 4
     cdef cnp.npy_intp *counts = [1, cnp.PyArray_SIZE(like)]
     cdef cnp.npy_intp *steps = [0, 0, item]
@@ -273,7 +274,7 @@ cdef object summed_in_place(Shortcut self, PyObject **inputs, PyObject *out, PyU
     if not elements_in_place(inputs, self.operands, self.n_parameters, <PyObject *>both, ufunc):
         return None
     at[0], at[1] = <char *>cnp.PyArray_DATA(every), <char *>&total
-    call_loop(gufunc.functions[loop_of(summed_dtype, False)], at, counts, steps, NULL, counts[1] * item)
+    call_loop(gufunc.functions[which], at, counts, steps, gufunc.data[which], counts[1] * item)
     return first, number(total, dtype)[()]
 
 
@@ -295,7 +296,7 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
     memcpy(half, whole, dimensions * sizeof(cnp.npy_intp))
     half[dimensions - 1] = count
     cdef int which = loop_of(dtype, False)
-    cdef const Elementwise *kernel = <const Elementwise *>ufunc.data[which]
+    cdef const Elementwise *kernel = kernel_of(ufunc, loop_of(single_or_double(dtype), False))
     cdef bint at_once = not is_half(dtype) and kernel.halves != NULL and count % kernel.lanes == 0 and count < LONG_ROW
     if 2 * count != whole[dimensions - 1]:
         return None
@@ -312,40 +313,52 @@ cdef object halves_in_place(Shortcut self, PyObject **operands, PyObject *out, P
     # For grad, the halves of x and those of the result: the first row, and how many halves lie between two rows.
     cdef char *at[5]
     cdef int halves[5]
-    cdef cnp.npy_intp[5] steps = [item, item, item, item, item]
     n_arrays = 0
     for array in ((<object>operands[0], <object>x, result) if backward else (<object>x, result)):
         parts = cnp.PyArray_DIM(array, dimensions - 1) // count
         for k in range(parts):
             at[n_arrays], halves[n_arrays] = <char *>cnp.PyArray_DATA(array) + k * count * item, parts
             n_arrays += 1
-    if not at_once:
-        kernel = NULL
+    cdef HalvesJob job
+    job.kernel, job.loop, job.data, job.arrays = kernel if at_once else NULL, ufunc.functions[which], ufunc.data[which], n_arrays
+    job.count, job.item = count, item
+    for k in range(n_arrays):
+        job.at[k], job.row[k] = at[k], halves[k] * count * item
+    cdef uint64_t picoseconds = (<const Threaded *>job.data).cost * <uint64_t>(rows * count)
     if rows * count * item < WITH_THE_LOCK:
-        call_rows(kernel, ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
+        halves_of_rows(&job, 0, rows)
     else:
         with nogil:
-            call_rows(kernel, ufunc.functions[which], at, halves, n_arrays, rows, &count, steps, ufunc.data[which], item)
+            share(halves_of_rows, &job, rows, 1, picoseconds)
     return result
 
 
-cdef void call_rows(
-    const Elementwise *kernel, PyUFuncGenericFunction loop, char **at, int *halves, int n_arrays, cnp.npy_intp rows,
-    cnp.npy_intp *count, cnp.npy_intp *steps, void *data, cnp.npy_intp item
-) noexcept nogil:
-    """Call a loop of `count` elements for each row; the next row of an array lies `halves` times as many elements further.
+ctypedef struct HalvesJob:
+    const Elementwise *kernel  # its function of the halves of rows takes many of them at once; else NULL
+    PyUFuncGenericFunction loop
+    void *data
+    int arrays
+    char *at[5]
+    cnp.npy_intp row[5]  # the bytes from one row to the next
+    cnp.npy_intp count, item  # elements of a row, and their bytes
 
-    If `kernel` is not NULL, its function of the halves of rows takes all of them at once.
-    """
-    cdef cnp.npy_intp row
+
+cdef void halves_of_rows(void *given, size_t start, size_t end) noexcept nogil:
+    """Some of the rows."""
+    cdef HalvesJob *job = <HalvesJob *>given
+    cdef char *at[5]
+    cdef cnp.npy_intp[5] steps = [job.item, job.item, job.item, job.item, job.item]
+    cdef size_t row
     cdef int k
     cdef FloatState callers
-    if kernel != NULL:
+    for k in range(job.arrays):
+        at[k] = job.at[k] + <cnp.npy_intp>start * job.row[k]
+    if job.kernel != NULL:
         callers = enter_default_state()
-        kernel.halves(<const float **>at, <float *>at[2], rows, count[0])
+        job.kernel.halves(<const float **>at, <float *>at[2], end - start, job.count)
         restore_state(callers)
         return
-    for row in range(rows):
-        loop(at, count, steps, data)
-        for k in range(n_arrays):
-            at[k] += halves[k] * count[0] * item
+    for row in range(start, end):
+        job.loop(at, &job.count, steps, job.data)
+        for k in range(job.arrays):
+            at[k] += job.row[k]

@@ -3,6 +3,9 @@
 
 cdef enum:
     SUMMED = 2048  # losses in the buffer, which has 16 KiB at most
+    FEW = 64  # blocks whose sums need no array
+    ENTRIES = 32768  # of a block of rows
+    WIDE = 128  # rows side by side that stay together
 
 
 ctypedef struct Operands:
@@ -54,11 +57,10 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>self.evaluator
     cdef cnp.ndarray outputs = <cnp.ndarray>given.first
-    cdef int dtype = cnp.PyArray_TYPE(outputs), which = loop_of(single_or_double(dtype), False), repeats = -1, k
-    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(outputs), count = cnp.PyArray_SIZE(outputs), i = 0, period, filled
-    cdef cnp.npy_intp loss_item = sizeof(double) if which == OF_DOUBLE else sizeof(float)  # in the buffer of losses
+    cdef int dtype = cnp.PyArray_TYPE(outputs), which = loop_of(single_or_double(dtype), False), k
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(outputs), count = cnp.PyArray_SIZE(outputs), blocks
     cdef bint backward = not self.summed, sums = self.summed and given.reduction != EACH, by_element = False
-    cdef const Elementwise *kernel = <const Elementwise *>ufunc.data[which]
+    cdef const Elementwise *kernel = kernel_of(ufunc, which)
     cdef double factor = 1.0
     if not safe_with(given.target, given.first) or (cnp.PyArray_NDIM(outputs) == 0 and not sums):
         return None
@@ -84,60 +86,58 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
         if labels_out_of_range(kernel, given.target, self.slack):
             return None
 
-    cdef Operands operands
+    cdef ElementsJob job
+    cdef Operands *operands = &job.operands
     cdef double[MAX_PARAMETERS] numbers
-    cdef double[SUMMED] buffer
-    cdef double part, total = 0
-    cdef char *at[MAX_INPUTS + 2]
-    cdef PyUFuncGenericFunction loop = ufunc.functions[which]
-    cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>self.sum).functions[which]
-    cdef char **sum_at = [<char *>buffer, <char *>&part]
-    cdef cnp.npy_intp *counts = [1, count]
-    cdef cnp.npy_intp *sum_steps = [0, 0, loss_item]
+    cdef double[FEW] few
+    cdef double total = 0
     cdef Repeated repeated
     cdef HalfLoop half
-    cdef void *data = ufunc.data[which]
+    job.loop, job.data, job.item, job.count = ufunc.functions[which], ufunc.data[which], item, count
+    job.sum_loop, job.sum_data = (<PyUFuncObject *>self.sum).functions[which], (<PyUFuncObject *>self.sum).data[which]
+    job.loss_item = sizeof(double) if which == OF_DOUBLE else sizeof(float)
+    job.repeats = job.losses = -1
     operands.count = operands.halves = 0
     if by_element:
-        add_plain(&operands, given.grad)
+        add_plain(operands, given.grad)
     elif backward:
-        add_number(&operands, &numbers[self.own], factor / (count if given.reduction == MEAN else 1), dtype)
-    add_plain(&operands, given.first)
-    add_plain(&operands, given.target)
+        add_number(operands, &numbers[self.own], factor / (count if given.reduction == MEAN else 1), dtype)
+    add_plain(operands, given.first)
+    add_plain(operands, given.target)
     if self.graded and not backward:
-        add_number(&operands, &numbers[self.own], 1.0 / (count if given.reduction == MEAN else 1), dtype)
+        add_number(operands, &numbers[self.own], 1.0 / (count if given.reduction == MEAN else 1), dtype)
     for k in range(self.own):
-        add_number(&operands, &numbers[k], given.numbers[k], dtype)
+        add_number(operands, &numbers[k], given.numbers[k], dtype)
     if weight is not None:
         repeated = Repeated(weight, count)
-        period, filled, repeats = repeated.period, repeated.count, operands.count - 1
-        operands.first[repeats], operands.step[repeats] = <char *>cnp.PyArray_DATA(repeated.array), item
-        operands.halves |= is_half(dtype) << repeats
+        job.period, job.filled, job.repeats = repeated.period, repeated.count, operands.count - 1
+        operands.first[job.repeats], operands.step[job.repeats] = <char *>cnp.PyArray_DATA(repeated.array), item
+        operands.halves |= is_half(dtype) << job.repeats
     if sums:
-        add(&operands, <char *>buffer, loss_item, 0)
+        job.losses = operands.count
+        add(operands, NULL, job.loss_item, 0)
     elif self.summed:
-        add_plain(&operands, <PyObject *>losses)
+        add_plain(operands, <PyObject *>losses)
     if self.graded:
-        add_plain(&operands, <PyObject *>slopes)
+        add_plain(operands, <PyObject *>slopes)
+    blocks = (count + SUMMED - 1) // SUMMED
+    sums_of_blocks = None
+    job.sums = few
+    if sums and blocks > FEW:
+        sums_of_blocks = cnp.PyArray_EMPTY(1, &blocks, cnp.NPY_FLOAT64, 0)
+        job.sums = <double *>cnp.PyArray_DATA(<cnp.ndarray>sums_of_blocks)
+    cdef uint64_t picoseconds = (<const Threaded *>job.data).cost * <uint64_t>count
     if is_half(dtype):
         half = wrapped_loop(
-            <inner_loop *>loop, data, &half_types[half_type(dtype)], ufunc.nin, operands.count, operands.halves, 0)
-        loop, data = <PyUFuncGenericFunction>fastact_half_loop, &half
+            <inner_loop *>job.loop, job.data, &half_types[half_type(dtype)], ufunc.nin, operands.count, operands.halves, 0)
+        job.loop, job.data = <PyUFuncGenericFunction>fastact_half_loop, &half
     with nogil:
-        while i < count:
-            counts[1] = count - i
-            if sums or repeats >= 0:
-                counts[1] = min(SUMMED, counts[1])
-            for k in range(operands.count):
-                at[k] = operands.first[k] + i * operands.move[k]
-            if repeats >= 0:
-                at[repeats] += i % period * item
-                counts[1] = min(counts[1], filled - i % period)
-            loop(at, counts + 1, operands.step, data)
-            if sums:
-                sum_loop(sum_at, counts, sum_steps, NULL)
-                total += part
-            i += counts[1]
+        if sums or job.repeats >= 0:
+            share(blocks_of_elements, &job, blocks, 1, picoseconds)
+        else:  # the loop shares its elements
+            job.loop(operands.first, &count, operands.step, job.data)
+    if sums:
+        total = job.sums[0] if blocks == 1 else sum_of(self, job.sums, blocks)
     if sums:
         losses = number(total / count if given.reduction == MEAN else total, dtype)[()]
     return result_of(self, losses, slopes)
@@ -158,6 +158,61 @@ cdef bint labels_out_of_range(const Elementwise *kernel, PyObject *labels, doubl
             return True
         i += n
     return False
+
+
+ctypedef struct ElementsJob:
+    Operands operands
+    PyUFuncGenericFunction loop, sum_loop
+    void *data
+    void *sum_data
+    cnp.npy_intp count, item, loss_item  # the bytes of an element, and of a loss in the buffer
+    cnp.npy_intp period, filled  # of Repeated
+    int repeats, losses  # which operand is Repeated, and which are losses to be summed; or -1
+    double *sums  # of the blocks
+
+
+@cython.cdivision(True)
+cdef void blocks_of_elements(void *given, size_t start, size_t end) noexcept nogil:
+    """The losses of some blocks of SUMMED elements, and their sums."""
+    cdef ElementsJob *job = <ElementsJob *>given
+    cdef double[SUMMED] buffer
+    cdef char *at[MAX_INPUTS + 2]
+    cdef char *sum_at[2]
+    cdef cnp.npy_intp first, i, last, n
+    cdef cnp.npy_intp[2] counts = [1, 0]
+    cdef cnp.npy_intp[3] sum_steps = [0, 0, job.loss_item]
+    cdef size_t block
+    cdef int k
+    for block in range(start, end):
+        i = first = block * SUMMED
+        last = min(first + SUMMED, job.count)
+        while i < last:
+            n = last - i
+            for k in range(job.operands.count):
+                at[k] = job.operands.first[k] + i * job.operands.move[k]
+            if job.repeats >= 0:
+                at[job.repeats] += i % job.period * job.item
+                n = min(n, job.filled - i % job.period)
+            if job.losses >= 0:
+                at[job.losses] = <char *>buffer + (i - first) * job.loss_item
+            job.loop(at, &n, job.operands.step, job.data)
+            i += n
+        if job.losses >= 0:
+            counts[1] = last - first
+            sum_at[0], sum_at[1] = <char *>buffer, <char *>&job.sums[block]
+            job.sum_loop(sum_at, counts, sum_steps, job.sum_data)
+
+
+cdef double sum_of(LossShortcut self, double *sums, cnp.npy_intp blocks):
+    """The sum of the sums of blocks, which does not depend on the threads that made them."""
+    cdef PyUFuncObject *gufunc = <PyUFuncObject *>self.sum
+    cdef double total
+    cdef char *at[2]
+    cdef cnp.npy_intp[2] counts = [1, blocks]
+    cdef cnp.npy_intp[3] steps = [0, 0, sizeof(double)]
+    at[0], at[1] = <char *>sums, <char *>&total
+    gufunc.functions[1](at, counts, steps, gufunc.data[1])
+    return total
 
 
 cdef object array_for_result(LossArguments *given, PyObject *out, cnp.ndarray weight):
@@ -182,6 +237,60 @@ ctypedef struct Cursor:
     cnp.npy_intp outer, row  # the bytes from one block of rows to the next, and from one row to the next
 
 
+ctypedef struct RowsJob:
+    const RowKernel *kernel
+    PyUFuncGenericFunction sum_loop
+    void *sum_data
+    Cursor[5 + MAX_PARAMETERS] cursors
+    cnp.npy_intp[7 + MAX_PARAMETERS] steps
+    HalfLoop half  # around the kernel, where `is_half`
+    bint is_half
+    cnp.npy_intp all_rows, n, loss_item
+    int operands, losses  # which operand is the losses to be summed; or -1
+    int wrong  # whether a target was not in range
+    cnp.npy_intp in_block  # rows that are equally far from each other
+    cnp.npy_intp rows, blocks  # those of them that are summed together, and how many such blocks there are
+    double *sums
+
+
+@cython.cdivision(True)
+cdef void blocks_of_rows(void *given, size_t start, size_t end) noexcept nogil:
+    """The losses of some blocks of rows, and their sums. Blocks that follow each other are computed at once."""
+    cdef RowsJob *job = <RowsJob *>given
+    cdef double[SUMMED] buffer
+    cdef char *at[5 + MAX_PARAMETERS]
+    cdef char *sum_at[2]
+    cdef cnp.npy_intp[2] counts = [0, job.n]
+    cdef cnp.npy_intp[2] sum_counts = [1, 0]
+    cdef cnp.npy_intp[3] sum_steps = [0, 0, job.loss_item]
+    cdef LossPart part
+    cdef HalfLoop half = job.half
+    part.kernel, part.all_rows, part.wrong = job.kernel, job.all_rows, 0
+    half.data = &part
+    cdef cnp.npy_intp block = start, last = end, several, outer, row, k
+    while block < last:
+        outer, several = block // job.blocks, min(last - block, job.blocks - block % job.blocks)
+        if job.losses >= 0:
+            several = min(several, SUMMED // job.rows)
+        row = block % job.blocks * job.rows
+        counts[0] = min(several * job.rows, job.in_block - row)
+        for k in range(job.operands):
+            at[k] = job.cursors[k].at + outer * job.cursors[k].outer + row * job.cursors[k].row
+        if job.losses >= 0:
+            at[job.losses] = <char *>buffer
+        if job.is_half:
+            fastact_half_loop(at, <const intptr_t *>counts, <const intptr_t *>job.steps, &half)
+        else:
+            fastact_loss_loop(at, <const intptr_t *>counts, <const intptr_t *>job.steps, &part)
+        if part.wrong:
+            job.wrong = 1
+        for k in range(several if job.losses >= 0 else 0):
+            sum_counts[1] = min(job.rows, counts[0] - k * job.rows)
+            sum_at[0], sum_at[1] = <char *>buffer + k * job.rows * job.loss_item, <char *>&job.sums[block + k]
+            job.sum_loop(sum_at, sum_counts, sum_steps, job.sum_data)
+        block += several
+
+
 cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
     """Whether this is a plain array of one index for each row, all in the range of the axis."""
     cdef int dimensions = cnp.PyArray_NDIM(<cnp.ndarray>logits), k
@@ -203,8 +312,9 @@ cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
 cdef object loss_of_rows(LossShortcut self, LossArguments *given):
     """The loss of rows, its gradient, or both; None where an array is not plain.
 
-    Losses that are reduced are summed in a small buffer. A loss_part knows the number of all rows, so that it bypasses the caches
-    where all gradients together, and not just those of a block, are too large for them.
+    Losses that are reduced are summed in a small buffer, by blocks that do not depend on the number of threads. A loss_part
+    knows the number of all rows, so that it bypasses the caches where all gradients together, and not just those of a block,
+    are too large for them. Half precision stays on this thread: another one could not report that it has no memory.
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>self.evaluator
     cdef bint graded = self.graded, summed = self.summed, reduced = given.reduction != EACH, sums = summed and reduced
@@ -242,46 +352,38 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
         if factor != factor:
             return None
 
-    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>logits), in_all = cnp.PyArray_SIZE(<cnp.ndarray>target), n, after = 1, step, in_block, outer, row
+    cdef cnp.npy_intp item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>logits), in_all = cnp.PyArray_SIZE(<cnp.ndarray>target), n, after = 1, step, in_block, blocks
     for k in range(axis + 1, dimensions):
         after *= cnp.PyArray_DIM(<cnp.ndarray>logits, k)
     n = cnp.PyArray_DIM(<cnp.ndarray>logits, axis)
     in_block, step = (in_all, n * item) if after == 1 else (after, item)
     cdef int which = loop_of(single_or_double(dtype), False)
-    cdef cnp.npy_intp loss_item = sizeof(double) if which == OF_DOUBLE else sizeof(float)  # in the buffer of losses
-    cdef LossPart one_part
-    cdef HalfLoop half
-    cdef PyUFuncGenericFunction loop = <PyUFuncGenericFunction>fastact_part_loop
-    cdef void *data = &one_part
-    one_part.kernel, one_part.all_rows, one_part.wrong = <const RowKernel *>ufunc.data[which], in_all, 0
-    if is_half(dtype):
-        half = wrapped_loop(
-            fastact_part_loop, data, &half_types[half_type(dtype)], ufunc.nin, operands, 1 << graded, 1 << graded)
-        if graded:
-            half.cores |= 1 << (operands - 1)
-            half.halves |= half.cores | (not summed and not factor_alone)
-        if summed and not sums:
-            half.halves |= 1 << losses_at
-        loop, data = <PyUFuncGenericFunction>fastact_half_loop, &half
-    cdef PyUFuncGenericFunction sum_loop = (<PyUFuncObject *>self.sum).functions[which]
-    cdef double[SUMMED] buffer
+    cdef RowsJob job
+    cdef Cursor *cursors = job.cursors
+    cdef cnp.npy_intp *steps = job.steps
     cdef double[MAX_PARAMETERS] numbers
-    cdef double part, total = 0
+    cdef double[FEW] few
+    cdef double total = 0
+    job.kernel, job.all_rows, job.n, job.operands = <const RowKernel *>(<const Threaded *>ufunc.data[which]).data, in_all, n, operands
+    job.sum_loop, job.sum_data = (<PyUFuncObject *>self.sum).functions[which], (<PyUFuncObject *>self.sum).data[which]
+    job.loss_item, job.is_half = sizeof(double) if which == OF_DOUBLE else sizeof(float), is_half(dtype)
+    job.losses, job.wrong, job.in_block = losses_at if sums else -1, 0, in_block
+    if job.is_half:
+        job.half = wrapped_loop(
+            fastact_loss_loop, NULL, &half_types[half_type(dtype)], ufunc.nin, operands, 1 << graded, 1 << graded)
+        if graded:
+            job.half.cores |= 1 << (operands - 1)
+            job.half.halves |= job.half.cores | (not summed and not factor_alone)
+        if summed and not sums:
+            job.half.halves |= 1 << losses_at
     cdef cnp.ndarray weight = number(factor / (in_all if given.reduction == MEAN else 1), single_or_double(dtype))
-    cdef Cursor[5 + MAX_PARAMETERS] cursors
-    cdef char *at[5 + MAX_PARAMETERS]
-    cdef char **sum_at = [<char *>buffer, <char *>&part]
-    cdef cnp.npy_intp[7 + MAX_PARAMETERS] steps
-    cdef cnp.npy_intp *counts = [0, n]
-    cdef cnp.npy_intp *sum_counts = [1, 0]
-    cdef cnp.npy_intp *sum_steps = [0, 0, loss_item]
     cursors[graded] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>logits), in_block * n * item, step)
     cursors[graded + 1] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>target), in_block * sizeof(cnp.npy_int64), sizeof(cnp.npy_int64))
     for k in range(self.own):
         numbers[k] = given.numbers[k]
         cursors[graded + 2 + k] = Cursor(<char *>&numbers[k], 0, 0)
     if sums:
-        cursors[losses_at] = Cursor(<char *>buffer, 0, 0)
+        cursors[losses_at] = Cursor(NULL, 0, 0)
     elif summed:
         cursors[losses_at] = Cursor(<char *>cnp.PyArray_DATA(<cnp.ndarray>losses), in_block * item, item)
     if graded:
@@ -293,21 +395,24 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
     for k in range(operands):
         steps[k] = cursors[k].row
         if summed and k == losses_at:
-            steps[k] = loss_item if sums else item
+            steps[k] = job.loss_item if sums else item
+    job.rows = SUMMED  # a power of 2, so that rows side by side fill whole lines
+    while job.rows * n > ENTRIES and job.rows > (1 if after == 1 else WIDE):
+        job.rows //= 2
+    job.blocks = (in_block + job.rows - 1) // job.rows
+    blocks = in_all // in_block * job.blocks
+    sums_of_blocks = None
+    job.sums = few
+    if sums and blocks > FEW:
+        sums_of_blocks = cnp.PyArray_EMPTY(1, &blocks, cnp.NPY_FLOAT64, 0)
+        job.sums = <double *>cnp.PyArray_DATA(<cnp.ndarray>sums_of_blocks)
+    cdef uint64_t picoseconds = (<const Threaded *>ufunc.data[which]).cost * <uint64_t>(in_all * n)
     with nogil:
-        for outer in range(in_all // in_block):
-            row = 0
-            while row < in_block:
-                counts[0] = sum_counts[1] = min(SUMMED, in_block - row)
-                for k in range(operands):
-                    at[k] = cursors[k].at + outer * cursors[k].outer + row * cursors[k].row
-                loop(at, counts, steps, data)
-                if sums:
-                    sum_loop(sum_at, sum_counts, sum_steps, NULL)
-                    total += part
-                row += SUMMED
+        share(blocks_of_rows, &job, blocks, 1, 0 if job.is_half else picoseconds)
     pending_error()
-    if one_part.wrong:
+    if sums:
+        total = job.sums[0] if blocks == 1 else sum_of(self, job.sums, blocks)
+    if job.wrong:
         raise IndexError(f"cross_entropy needs target indices in 0..{n - 1}: another thread has written others during the call")
     if sums:
         losses = number(total / in_all if given.reduction == MEAN else total, dtype)[()]

@@ -224,9 +224,9 @@ cdef object rows_in_place(
         if k == each or each == last or cnp.PyArray_DATA(<cnp.ndarray>operands[k]) != cnp.PyArray_DATA(<cnp.ndarray>out):
             return None
 
-    call.loop, call.data = gufunc.functions[loop_of(dtype, False)], gufunc.data[loop_of(dtype, False)]
-    call.arrays = call.axes = 0
-    call.counts[0], call.counts[1] = bytes_ // (n * item), n
+    cdef int which = loop_of(dtype, False)
+    call.loop, call.data, call.arrays, call.axes = gufunc.functions[which], gufunc.data[which], 0, 0
+    call.counts[0], call.counts[1], call.mask = bytes_ // (n * item), n, -1
     if masking != NULL and not find_blocks(&call, masking, x, out):
         return None
     call.blocks = bytes_ // (n * item) // call.counts[0]
@@ -245,11 +245,18 @@ cdef object rows_in_place(
         if call.array[k].entry != ONE_A_ROW:
             call.steps[call.arrays + cores] = call.array[k].entry
             cores += 1
+    cdef size_t rows_of_all = call.blocks * call.counts[0]
+    cdef uint64_t picoseconds = 0  # half precision stays on this thread: another one could not report that it has no memory
+    if not is_half(dtype):
+        picoseconds = (<const Threaded *>call.data).cost * <uint64_t>(rows_of_all * n)
     if bytes_ < WITH_THE_LOCK:
-        call_blocks(&call)
+        call_blocks(&call, 0, rows_of_all)
+    elif call.blocks == 1 or picoseconds == 0:  # the loop shares its rows
+        with nogil:
+            call_blocks(&call, 0, rows_of_all)
     else:
         with nogil:
-            call_blocks(&call)
+            share(call_blocks, &call, rows_of_all, 1, picoseconds)
     pending_error()
     return new[()] if new is not None and cnp.PyArray_NDIM(<cnp.ndarray>new) == 0 else <object>out
 
@@ -319,24 +326,34 @@ cdef object add_masking(Blocks *call, Masking *masking, int dimensions):
     return limits
 
 
-cdef void call_blocks(Blocks *call) noexcept nogil:
-    """Call a loop for each block of rows."""
+@cython.cdivision(True)
+cdef void call_blocks(void *given, size_t start, size_t end) noexcept nogil:
+    """Call a loop for some of the rows of all blocks, block by block."""
+    cdef const Blocks *call = <const Blocks *>given
     cdef char *at[MAX_ROW_ARRAYS]
     cdef cnp.npy_intp[MAX_DIMENSIONS] index
-    cdef cnp.npy_intp block
+    cdef cnp.npy_intp block = 0, rest, mask = 0, row = start, rows = end
+    cdef cnp.npy_intp[2] counts = [0, call.counts[1]]
     cdef int k
-    for k in range(call.axes):
-        index[k] = 0
-    for block in range(call.blocks):
+    if call.blocks > 1:
+        rest = block = row // call.counts[0]
+        row, rows = row % call.counts[0], rows - block * call.counts[0]
+        for k in range(call.axes - 1, -1, -1):  # the mask of the first block
+            index[k] = rest % call.shape[k]
+            mask += index[k] * call.mask_steps[k]
+            rest //= call.shape[k]
+    while row < rows:
+        counts[0] = min(rows, call.counts[0]) - row
         for k in range(call.arrays):
-            at[k] = call.array[k].at + block * call.array[k].block
-        call.loop(at, call.counts, call.steps, call.data)
+            at[k] = call.array[k].at + block * call.array[k].block + row * call.array[k].row + (mask if k == call.mask else 0)
+        call.loop(at, counts, call.steps, call.data)
+        block, row, rows = block + 1, 0, rows - call.counts[0]
         for k in range(call.axes - 1, -1, -1):  # the mask of the next block
-            call.array[call.mask].at += call.mask_steps[k]
+            mask += call.mask_steps[k]
             index[k] += 1
             if index[k] < call.shape[k]:
                 break
-            call.array[call.mask].at -= call.shape[k] * call.mask_steps[k]
+            mask -= call.shape[k] * call.mask_steps[k]
             index[k] = 0
 
 

@@ -13,8 +13,9 @@ def load(str name, dict documents):
         key = kernel.name.decode()
         types = "f" * (kernel.arrays + kernel.parameters + kernel.outputs)
         ufuncs[key] = make_ufunc(
-            key, documents.get(key), types, kernel.outputs, NULL, kernel.arrays, chosen.half_types, fastact_float_loop, fastact_double_loop,
-            elementwise(kernel, chosen.of_float), elementwise(of_double, chosen.of_double))
+            key, documents.get(key), types, kernel.outputs, None, kernel.arrays, chosen.half_types,
+            threaded(fastact_float_loop, elementwise(kernel, chosen.of_float), cost_of_kernel(name, "f", kernel, chosen.of_float)),
+            threaded(fastact_double_loop, elementwise(of_double, chosen.of_double), cost_of_kernel(name, "d", of_double, chosen.of_double)))
         kernel += 1
         of_double += 1
     while row.name != NULL:
@@ -22,8 +23,9 @@ def load(str name, dict documents):
         inputs, results, plain = parse(row.signature.decode())
         types = "".join([letter for letter, _ in inputs + results])
         ufuncs[key] = make_ufunc(
-            key, None, types, len(results), keep(plain), len(inputs), chosen.half_types, row.loop, row_of_double.loop,
-            <void *>row, <void *>row_of_double)
+            key, None, types, len(results), plain, len(inputs), chosen.half_types,
+            threaded(fastact_row_loop, <void *>row, cost_of_rows(name, "f", key)),
+            threaded(fastact_row_loop, <void *>row_of_double, cost_of_rows(name, "d", key)))
         row += 1
         row_of_double += 1
     ufuncs["step_in_place"] = step_in_place
@@ -48,6 +50,34 @@ cdef void *elementwise(const Kernel *kernel, const Kernels *kernels) except NULL
     return made
 
 
+cdef uint32_t cost_of_kernel(str simd, str letter, const Kernel *kernel, const Kernels *kernels) except 0:
+    """The picoseconds of an element. Tables serve many wide formulas too, and make all as fast as the direct ones."""
+    cdef const Fitted *fitted = kernels.fitted
+    kind = 2 if kernel.wide else 0 if kernel.memory_bound else 1
+    while fitted.name != NULL:
+        if <bytes>fitted.name == <bytes>kernel.name:
+            kind = 1
+        fitted += 1
+    return COSTS[simd, letter][kind]
+
+
+cdef uint32_t cost_of_rows(str simd, str letter, str name) except 0:
+    """The same for a function along an axis."""
+    return COSTS[simd, letter][3] * next((times for start, times in DEARER.items() if name.startswith(start)), 1)
+
+
+cdef Threaded *threaded(part_loop *loop, void *data, uint32_t cost) except NULL:
+    """The data of the loop that shares the work of `loop` among threads. make_ufunc adds what it must know of the operands."""
+    cdef Threaded *made = <Threaded *>forever(sizeof(Threaded))
+    made.loop, made.data, made.cost = loop, data, cost
+    return made
+
+
+cdef const Elementwise *kernel_of(PyUFuncObject *ufunc, int which) noexcept:
+    """The kernel of an elementwise ufunc."""
+    return <const Elementwise *>(<const Threaded *>ufunc.data[which]).data
+
+
 cdef void *forever(size_t size) except NULL:
     """Memory that a ufunc keeps for the life of the process."""
     cdef void *memory = PyMem_Malloc(size)
@@ -67,38 +97,50 @@ TYPES = {"d": cnp.NPY_FLOAT64, "q": cnp.NPY_INT64, "?": cnp.NPY_BOOL}
 
 
 cdef object make_ufunc(
-    str name, str document, str operands, int nout, const char *signature, int first_parameter, const HalfType *half_types,
-    inner_loop *f32, inner_loop *f64, void *data_f32, void *data_f64
+    str name, str document, str operands, int nout, str signature, int first_parameter, const HalfType *half_types,
+    Threaded *f32, Threaded *f64
 ):
     """A ufunc. `operands` has a letter for each input and output: "f" is the floating type of the loop, TYPES has the others.
 
-    Inputs from `first_parameter` on are parameters. A gufunc has none: its first_parameter is nin.
+    Inputs from `first_parameter` on are parameters. A gufunc has none: its first_parameter is nin. Its loops of half precision
+    stay on the caller's thread: no other one could report that it has no memory.
     """
     cdef int n = len(operands), nin = n - nout, ntypes = OF_BFLOAT16 - (first_parameter == nin), i, loop
     cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(LOOPS * sizeof(PyUFuncGenericFunction))
     cdef void **data = <void **>forever(LOOPS * sizeof(void *))
     cdef char *types = <char *>forever(ntypes * n)
-    cdef unsigned floats = sum([1 << i for i in range(n) if operands[i] == "f"]), cores = 0
+    cdef unsigned floats = sum([1 << i for i in range(n) if operands[i] == "f"]), cores = 0, halves
     cdef unsigned parameters = sum([1 << i for i in range(first_parameter, nin)])
     cdef HalfLoop *half
-    if signature != NULL:
-        cores = sum([1 << i for i, core in enumerate(signature.decode().replace("->", ",").split("),")) if "n" in core])
-    loops[OF_FLOAT], loops[OF_DOUBLE] = <PyUFuncGenericFunction>f32, <PyUFuncGenericFunction>f64
-    data[OF_FLOAT], data[OF_DOUBLE] = data_f32, data_f64
-    for loop in range(OF_FLOAT16, LOOPS):
-        half = <HalfLoop *>forever(sizeof(HalfLoop))
-        loops[loop], data[loop] = <PyUFuncGenericFunction>fastact_half_loop, half
-        half[0] = wrapped_loop(
-            f32, data_f32, &half_types[loop // 2 - 1], nin, n, floats & ~parameters if loop & 1 else floats, cores)
+    cdef Threaded *of
+    entries = [""] * n if signature is None else signature.replace("->", ",").split(",")
+    cores = sum([1 << i for i in range(n) if entries[i] == "(n)"])
     for i in range(n):
         types[i], types[n + i] = TYPES.get(operands[i], cnp.NPY_FLOAT32), TYPES.get(operands[i], cnp.NPY_FLOAT64)
-        for loop in range(OF_FLOAT16, ntypes):
-            half = <HalfLoop *>data[loop]
-            types[loop * n + i] = NPY_HALF if half.halves >> i & 1 else NUMBER if floats >> i & 1 else types[i]
+    data[OF_FLOAT], data[OF_DOUBLE] = f32, f64
+    for loop in range(OF_FLOAT, OF_FLOAT16):
+        of = <Threaded *>data[loop]
+        loops[loop] = <PyUFuncGenericFunction>fastact_threaded_loop
+        of.inputs, of.outputs, of.rows = nin, nout, signature is not None
+        for i in range(n):
+            of.size[i], of.core[i] = cnp.PyArray_DescrFromType(types[loop * n + i]).itemsize, cores >> i & 1
+    for loop in range(OF_FLOAT16, LOOPS):
+        half = <HalfLoop *>forever(sizeof(HalfLoop))
+        halves = floats & ~parameters if loop & 1 else floats
+        half[0] = wrapped_loop(fastact_threaded_loop, f32, &half_types[loop // 2 - 1], nin, n, halves, cores)
+        loops[loop], data[loop] = <PyUFuncGenericFunction>fastact_half_loop, half
+        if signature is None:
+            of = threaded(fastact_half_part, half, f32.cost)
+            loops[loop], data[loop] = <PyUFuncGenericFunction>fastact_threaded_loop, of
+            of.inputs, of.outputs, of.rows = nin, nout, False
+            for i in range(n):
+                of.size[i], of.core[i] = 2 if halves >> i & 1 else f32.size[i], False
+        for i in range(n if loop < ntypes else 0):
+            types[loop * n + i] = NPY_HALF if halves >> i & 1 else NUMBER if floats >> i & 1 else types[i]
     # With out=x NumPy makes no copy: it assumes that a loop reads an element (a row of a gufunc) before it writes it.
     ufunc = PyUFunc_FromFuncAndDataAndSignature(
         loops, data, types, ntypes, nin, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0,
-        signature)
+        NULL if signature is None else keep(signature))
     (<PyUFuncObject *>ufunc).type_resolver = resolve_types
     ufuncs_made.append(ufunc)
     if bfloat16 >= 0:

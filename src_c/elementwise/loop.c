@@ -1,4 +1,4 @@
-/* The inner loop of every elementwise ufunc, which calls the blocks of all instruction sets. It is compiled twice: setup.py says that
+/* The loop of every elementwise ufunc, which calls the blocks of all instruction sets. It is compiled twice: setup.py says that
  * T is float and ELEMENTWISE_LOOP fastact_float_loop, or the same for double. A contiguous array of any shape comes in one call,
  * and its whole vectors go to the block in one piece. */
 #include "api.h"
@@ -31,6 +31,7 @@ typedef struct {
     char **args;
     const intptr_t *steps;
     T parameter[MAX_PARAMETERS];
+    size_t whole; /* elements of the whole call, of which this may be a part */
 } Call;
 
 static inline T *output(const Call *c, int k) { return (T *)c->args[c->inputs + k]; }
@@ -80,7 +81,7 @@ static int can_stream(const Call *c) {
 /* Contiguous arrays: all but the last elements, which fill no vector. Returns how many elements are done. */
 static size_t whole_vectors(const Call *c, size_t n) {
     const int outputs = c->kernel->outputs, memory_bound = c->kernel->stream != NULL;
-    const size_t bytes = n * sizeof(T) * (size_t)(c->arrays + outputs);
+    const size_t bytes = c->whole * sizeof(T) * (size_t)(c->arrays + outputs);
     const int streaming = memory_bound && bytes >= STREAM_FROM && can_stream(c), is_large = memory_bound && bytes >= LARGE;
     const size_t to_line = (LINE - (uintptr_t)output(c, 0) % LINE) % LINE / sizeof(T), start = is_large ? to_line : 0;
     const size_t whole = (n - start) - (n - start) % (size_t)c->kernel->lanes;
@@ -114,12 +115,17 @@ static size_t whole_vectors_of_numbers(const Call *c, size_t n) {
     return whole;
 }
 
-void ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+/* The loops of ufunc.reduce and accumulate: an element is computed from the result before it. */
+static void one_by_one(const Call *c, size_t n) {
+    for (size_t i = 0; i < n; i++) through_buffers(c, i, i + 1);
+}
+
+void ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole) {
     const Elementwise *kernel = data;
     const size_t n = (size_t)dimensions[0];
     const FloatState callers = enter_default_state();
 
-    Call c = {kernel, NULL, kernel->arrays, kernel->arrays + kernel->parameters, args, steps, {0}};
+    Call c = {kernel, NULL, kernel->arrays, kernel->arrays + kernel->parameters, args, steps, {0}, whole};
     int uniform = 1, contiguous = 1, numbers = 0;
     for (int p = 0; p < kernel->parameters && n; p++) {
         c.parameter[p] = *(const T *)args[kernel->arrays + p];
@@ -132,6 +138,11 @@ void ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *s
         numbers |= steps[j] == 0;
     }
     for (int k = 0; k < kernel->outputs; k++) contiguous &= steps[c.inputs + k] == sizeof(T);
+    if (n > 1 && args[c.inputs] - args[0] == steps[0] && steps[c.inputs] == steps[0]) {
+        one_by_one(&c, n);
+        restore_state(callers);
+        return;
+    }
     const size_t done = !contiguous ? 0 : numbers ? whole_vectors_of_numbers(&c, n) : whole_vectors(&c, n);
     through_buffers(&c, done, n);
     restore_state(callers);

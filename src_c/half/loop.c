@@ -86,7 +86,12 @@ void fastact_half_loop(char **args, const intptr_t *dimensions, const intptr_t *
     restore_state(callers);
 }
 
-void fastact_part_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+void fastact_half_part(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole) {
+    (void)whole;
+    fastact_half_loop(args, dimensions, steps, data);
+}
+
+void fastact_loss_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
     LossPart *p = data;
     p->wrong |= p->kernel->part(args, dimensions, steps, p->kernel, p->all_rows);
 }

@@ -35,13 +35,14 @@ def translate(tmp_path, body):
 
 
 def test_every_pass_has_one_row_and_one_function():
-    """The C table has one row {name, arrays, parameters, outputs, memory_bound, blocks} for each pass, and one C function."""
+    """The C table has one row {name, arrays, parameters, outputs, memory_bound, wide, blocks} for each pass, and one function."""
     text = codegen.translate()
-    row = r'^    {"(\w+)", (\d), (\d), (\d), [01], \(any_block \*\)\1_uniform, (NULL|\(any_block \*\)\1_general)},$'
+    row = r'^    {"(\w+)", (\d), (\d), (\d), [01], ([01]), \(any_block \*\)\1_uniform, (NULL|\(any_block \*\)\1_general)},$'
     found = re.findall(row, text, re.M)
     kinds = dict(re.findall(r"^static void (\w+)_uniform\(.*\) \{ (direct|wide)_block\(\1_vectors, ", text, re.M))
-    rows = {name: (*numbers, kinds[name]) for name, *numbers, _ in found}
-    assert all((parameters == "0") == (general == "NULL") for _, _, parameters, _, general in found)
+    rows = {name: (*numbers, kinds[name]) for name, *numbers, _, _ in found}
+    assert all((parameters == "0") == (general == "NULL") for _, _, parameters, _, _, general in found)
+    assert all((wide == "1") == (kinds[name] == "wide") for name, *_, wide, _ in found)
     assert len(rows) == len(found)
     suffixes = {"forward": "", "backward": "_backward", "from_output": "_backward_from_output"}
     for one in DECLARED:

@@ -1,8 +1,10 @@
-"""A fair clock: contestants take turns in one process."""
+"""A fair clock: contestants take turns in one process, on one thread."""
 
 import gc
 import itertools
 import time
+
+from ...threads import num_threads
 
 # A measurement lasts at least this many ns. The other contestants drive the data out of the cache, so that the first call is
 # slower than the next ones. In a shorter measurement it would count too much.
@@ -14,6 +16,7 @@ def measure(calls, seconds, rounds=3):
     return {label: min(times) for label, times in repeated(calls, seconds, rounds).items()}
 
 
+@num_threads(1)
 def repeated(calls, seconds, rounds=3):
     """Time `calls` in turn, round after round, so that a slow second hits all of them.
 
