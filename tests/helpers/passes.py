@@ -212,6 +212,8 @@ OTHERS = (
 )
 # These change arrays in place.
 STEPS = tuple(LISTED)
+# These say how many threads a call may take. They are the same for every implementation.
+THREADS = ("get_num_threads", "num_threads", "set_num_threads")
 BY_NAME = {str(one): one for one in EVERY + ROWS}
 
 

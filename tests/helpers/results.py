@@ -20,12 +20,12 @@ def values(dtype, seed, shape):
     return np.concatenate([arrays.pool(dtype, seed), ordinary]).reshape(shape)
 
 
-def calls(implementation, dtype):
+def calls(implementation, dtype, shapes=(ROW, COLUMN)):
     """Calls of every function, each as (name of the call, function, arguments, keywords)."""
     of = backends.load(implementation)
     for one in EVERY:
-        yield str(one), one.of(implementation), [values(dtype, i, ROW) for i in range(one.operands)], {}
-    for shape in (ROW, COLUMN):
+        yield str(one), one.of(implementation), [values(dtype, i, shapes[0]) for i in range(one.operands)], {}
+    for shape in shapes:
         x, grad = values(dtype, 0, shape), values(dtype, 1, shape)
         target, kept = np.arange(len(x)) % shape[1], grad > -3
         labels = np.where(kept, dtype(0.25), dtype(1))

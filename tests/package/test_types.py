@@ -60,6 +60,15 @@ u: NDArray[np.float64] = fa.sgd_step(y, y, velocity=y, momentum=0.9, nesterov=Tr
 dx, dweight = fa.prelu_backward(x, x, np.ones(4, np.float32))
 fa.nn.Dense, fa.nn.Network, fa.plots.functions, fa.sklearn.MLPClassifier
 print(fa.backend, fa.simd, fa.reason, fa.__version__)
+fa.set_num_threads(2, spin=0)
+with fa.num_threads(1):
+    count: int = fa.get_num_threads()
+
+@fa.num_threads(2)
+def decorated(x: int) -> int:
+    return x
+
+len_of: int = decorated(1)
 """
 WRONG = """
 fa.nn.Danse
@@ -92,6 +101,9 @@ fa.gelu_tanh(x)
 fa.adam_step(x, x, x, x)
 fa.adam_step(x, x, y, x, step=1)
 fa.sgd_step(x, [1.0])
+fa.set_num_threads(1.5)
+fa.set_num_threads()
+fa.num_threads("2")
 """
 
 
