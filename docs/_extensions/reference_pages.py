@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 
 import fastact
+from fastact import backends
 from fastact import docstrings as documentation
 from fastact.command import bench
 from fastact.declare import ACTIVATIONS, DRAWS, LOSSES, ROWS
@@ -46,7 +47,7 @@ def functions():
     for one in documentation.listing():
         listed.setdefault(one.name.partition("[")[0], []).append(one)
     aliases = {alias for (first, *_) in listed.values() for alias in first.aliases}
-    names = [name for name in fastact.__all__ if callable(getattr(fastact, name)) and not name.endswith("_backward")]
+    names = [name for name in vars(backends.load(fastact.simd)) if not name.endswith("_backward")]
     return {name: listed.get(name, []) for name in names if name not in aliases}
 
 
