@@ -1,7 +1,8 @@
-"""The softmax family beside PyTorch, ONNX Runtime, JAX and NumPy, on one thread: `python benchmarks/rows.py [--write | --calls]`.
+"""The softmax family beside PyTorch, ONNX Runtime, JAX and NumPy: `python benchmarks/rows.py [--write | --calls | --threads 2]`.
 
 It measures those of these libraries that are installed. Contestants take turns in one process, and the best of many rounds
-counts. They write into memory that was allocated before; only JAX allocates its own. `--write` keeps the figures in rows.json,
+counts. They write into memory that was allocated before; only JAX allocates its own. All run on one thread, or on as many as
+`--threads` says; then JAX, which has no setting for that, is left out. `--write` keeps the figures in rows.json,
 from which readme_table.py makes a table. `--calls` measures calls on one short row, as a server makes them, and nothing else.
 TARGETS and CALL_TARGETS have the figures that the project aims at.
 """
@@ -16,13 +17,12 @@ import time
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for np.vdot
-os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # JAX can be restricted to one thread only in this way
 
-import numpy as np  # noqa: E402  (reads the environment when imported)
+import numpy as np
 
-import fastact  # noqa: E402
-from fastact.command import bench  # noqa: E402
-from fastact.declare import ROWS  # noqa: E402
+import fastact
+from fastact.command import bench
+from fastact.declare import ROWS
 
 RECORD = pathlib.Path(__file__).with_name("rows.json")
 SIZES = {"256 Ki": 1 << 18, "8 Mi": 1 << 23}
@@ -110,7 +110,7 @@ def torch_function(name, axis):
     """PyTorch's own kernels, without automatic differentiation around them."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(fastact.get_num_threads())
     if name in FORWARD:
         kernel = getattr(torch.ops.aten, "_" + name).out
         return lambda x, out: kernel(x, axis, False, out=out)
@@ -138,7 +138,7 @@ def onnxruntime_function(name, axis, x, out):
     graph = onnx.helper.make_graph([onnx.helper.make_node(operator, ["x"], ["y"], axis=axis)], name, [tensor("x")], [tensor("y")])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = fastact.get_num_threads(), 1
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
     for bind, label, array in ((binding.bind_input, "x", x), (binding.bind_output, "y", out)):
@@ -169,8 +169,9 @@ def contestants(name, axis, read_twice, *arrays):
     calls = {library: lambda function=function: function(*arrays) for library, function in functions.items()}
     makers = {
         "PyTorch": lambda: (lambda function, given: lambda: function(*given))(torch_function(name, axis), torch_arrays(*arrays)),
-        "JAX": lambda: jax_function(name, axis, *inputs),
     }
+    if fastact.get_num_threads() == 1:
+        makers["JAX"] = lambda: jax_function(name, axis, *inputs)
     if name in FORWARD:
         makers["ONNX Runtime"] = lambda: onnxruntime_function(name, axis, *arrays)
     for library, make in makers.items():
@@ -238,6 +239,19 @@ def compare(names, layouts, sizes, seconds):
                 print(f"{mark} {name:21}{layout:24}{size:8}{ratio:6.2f} (target {target})   {listed}", flush=True)
                 rounded = {library: round(t, 4) for library, t in times.items()}
                 yield {"function": name, "layout": layout, "size": size, "ns_per_element": rounded, FLOOR: round(least, 4)}
+
+
+def print_summary(cells):
+    """Print how many times as fast as the best of the others, as a geometric mean, and in how many cells another is faster."""
+    ratios = []
+    for cell in cells:
+        others = [t for library, t in cell["ns_per_element"].items() if library not in ("fastact", "NumPy")]
+        ratios += [min(others) / cell["ns_per_element"]["fastact"]] if others else []
+    if ratios:
+        mean = float(np.exp(np.mean(np.log(ratios))))
+        print(
+            f"beside other libraries than NumPy: {mean:.2f} times, below 1 in {sum(r < 1 for r in ratios)} of {len(ratios)} cells"
+        )
 
 
 def own_calls(shape, axis):
@@ -317,13 +331,20 @@ def main():
     parser.add_argument("--no-peers", action="store_true", help="only what is compared with fastact itself")
     parser.add_argument("--calls", action="store_true", help="only calls on one short row")
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RECORD.name}")
+    parser.add_argument("--threads", type=int, default=1, help="for each library")
     arguments = parser.parse_args()
+    fastact.set_num_threads(arguments.threads)
+    if arguments.threads == 1:  # JAX can be restricted to one thread only in this way
+        os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
+    elif arguments.write:
+        parser.error("--write keeps the figures of one thread")
     if arguments.calls:
         time_short_calls(arguments.seconds / 20)
         return
     chosen = arguments.functions, arguments.layouts, arguments.sizes, arguments.seconds
     cells = [] if arguments.no_peers else list(compare(*chosen))
-    own = list(own_ratios(arguments.sizes, arguments.seconds))
+    print_summary(cells)
+    own = list(own_ratios(arguments.sizes, arguments.seconds)) if arguments.threads == 1 else []
     if arguments.write:
         RECORD.write_text(json.dumps({"cells": cells, "own": own}, indent=1) + "\n")
 
