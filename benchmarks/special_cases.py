@@ -71,7 +71,7 @@ CASES = {
             "return t.at ? (size_t)TILE_BLOCK : 0;",
         )
     ],
-    "tiles up to a whole line": [("all_rows >= 4 * TILE ? before_line(c->out.data) : 0", "0 * before_line(c->out.data)")],
+    "tiles up to a whole line": [("c->all_rows >= 4 * TILE ? before_line(c->out.data) : 0", "0 * before_line(c->out.data)")],
 }
 
 FORWARD, FROM_OUTPUT = ("softmax", "log_softmax"), ("softmax_backward_from_output", "log_softmax_backward_from_output")
@@ -90,13 +90,12 @@ CELLS = (
 class RowKernel(ctypes.Structure):
     """A row of the table in src_c/api.h."""
 
-    LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
+    LOOP = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4, ctypes.c_size_t)
     _fields_ = [
         ("name", ctypes.c_char_p),
         ("signature", ctypes.c_char_p),
         ("loop", LOOP),
         ("what", ctypes.c_int),
-        ("part", ctypes.c_void_p),
     ]
 
 
@@ -169,7 +168,7 @@ def call_of(cell, dtype, generator):
         (ctypes.c_ssize_t * 2)(rows, abs(n)),
         (ctypes.c_ssize_t * len(steps))(*steps),
     ]
-    return lambda kernels: kernels[name].loop(*arguments, ctypes.byref(kernels[name])), operands
+    return lambda kernels: kernels[name].loop(*arguments, ctypes.byref(kernels[name]), rows), operands
 
 
 def best_times(call, cores, seconds):

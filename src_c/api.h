@@ -40,16 +40,16 @@ typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t 
 /* The same for a part of a call, whose arrays have `whole` elements or rows. They decide what bypasses the caches. */
 typedef void part_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole);
 
-/* The same of a loss, for some of the rows of a call, which has `all_rows`. It returns 1 if a target was not an index in range. */
-typedef int loss_part(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data, size_t all_rows);
+/* The same of a function along an axis; `data` is its RowKernel, and `all_rows` are those of the whole call. It returns 1 if a
+ * target was not an index in range, else 0. */
+typedef int row_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data, size_t all_rows);
 
-/* One function along an axis, with the signature of its gufunc. It is the `data` of its loop. In a signature "f" is the float
- * of the loop, "d" a double, "q" an int64 and "?" a bool, as in fastact/numpy_backend/evaluators.py. */
+/* One function along an axis, with the signature of its gufunc. In a signature "f" is the float of the loop, "d" a double, "q" an
+ * int64 and "?" a bool, as in fastact/numpy_backend/evaluators.py. */
 typedef struct {
     const char *name, *signature;
-    inner_loop *loop;
+    row_loop *loop;
     int what; /* which of the functions of the loop this is */
-    loss_part *part; /* NULL where the function is no loss of indices */
 } RowKernel;
 
 /* Whether one of n numbers is less than `low` or more than `high`. NaN is neither. */
@@ -91,7 +91,7 @@ typedef struct {
     unsigned halves, cores;
 } HalfLoop;
 
-/* The `data` of fastact_loss_loop: the loss_part of a kernel as an inner loop */
+/* The `data` of fastact_loss_loop: the loop of a kernel as an inner loop */
 typedef struct {
     const RowKernel *kernel;
     size_t all_rows;

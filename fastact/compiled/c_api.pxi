@@ -18,13 +18,9 @@ cdef extern from "api.h":
         any_block *uniform
         any_block *general
         halves_block *halves
-    ctypedef int loss_part(
-        char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data, size_t all_rows) noexcept nogil
     ctypedef struct RowKernel:
         const char *name
         const char *signature
-        inner_loop *loop
-        loss_part *part
     ctypedef struct Elementwise:
         int arrays, parameters, outputs, lanes
         any_block *uniform

@@ -312,7 +312,7 @@ cdef bint are_indices(PyObject *target, PyObject *logits, int axis):
 cdef object loss_of_rows(LossShortcut self, LossArguments *given):
     """The loss of rows, its gradient, or both; None where an array is not plain.
 
-    Losses that are reduced are summed in a small buffer, by blocks that do not depend on the number of threads. A loss_part
+    Losses that are reduced are summed in a small buffer, by blocks that do not depend on the number of threads. A loop
     knows the number of all rows, so that it bypasses the caches where all gradients together, and not just those of a block,
     are too large for them. Half precision stays on this thread: another one could not report that it has no memory.
     """

@@ -93,5 +93,5 @@ void fastact_half_part(char **args, const intptr_t *dimensions, const intptr_t *
 
 void fastact_loss_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
     LossPart *p = data;
-    p->wrong |= p->kernel->part(args, dimensions, steps, p->kernel, p->all_rows);
+    p->wrong |= p->kernel->loop(args, dimensions, steps, p->kernel, p->all_rows);
 }

@@ -28,7 +28,7 @@ static inline int needs_rest(int what) { return what == LOG_SOFTMAX || what == L
 
 typedef struct {
     int what;
-    size_t rows, n;
+    size_t rows, all_rows, n; /* all rows of the call, of which these may be a part */
     Operand first, x, out; /* the weight or the gradient; x or y; the result */
     Operand sink, limit, mask; /* without data where the call has none */
     double scale;

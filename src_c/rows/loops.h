@@ -3,14 +3,14 @@
 
 /* Whether the results are streamed: they are no input, whose lines are in the caches, and rows follow one
  * another. */
-static int is_streamed(const Call *c, int along, size_t rows) {
+static int is_streamed(const Call *c, int along) {
 #ifdef HAVE_STREAM
-    if (c->what == LOGSUMEXP || !is_large(rows, c->n) || (uintptr_t)c->out.data % sizeof(T)) return 0;
+    if (c->what == LOGSUMEXP || !is_large(c->all_rows, c->n) || (uintptr_t)c->out.data % sizeof(T)) return 0;
     if (c->out.data == c->x.data || c->out.data == c->first.data) return 0;
     return !along || (c->out.inner == sizeof(T) && c->out.outer == (ptrdiff_t)(c->n * sizeof(T)) &&
                       !(c->limit.data && c->n > ROW_CHUNK));
 #else
-    return (void)c, (void)along, (void)rows, 0;
+    return (void)c, (void)along, 0;
 #endif
 }
 
@@ -58,7 +58,7 @@ static void run_call(const Call *c) {
     const int across = c->x.outer == sizeof(T) && first_across && (reduces || c->out.outer == sizeof(T));
     const double size = ABS_OF(c->scale);
     Stream lines = {0}; /* of tiles, which need no room */
-    const int streaming = (along || across) && is_streamed(c, along, c->rows);
+    const int streaming = (along || across) && is_streamed(c, along);
     if (c->n == 0 && !c->sink.data)
         for (size_t row = 0; row < c->rows && reduces; row++) *entry_at(c->out, row) = (T)-HUGE_VAL;
     else if (c->n == 1 && !has_options && !is_from_output(c->what))
@@ -66,7 +66,7 @@ static void run_call(const Call *c) {
     else if (c->n < 2 || !(size >= 0x1p-60 && size <= 0x1p60))
         exact_rows(c);
     else if (across && !along && c->n < (size_t)1 << 24) /* limits are exact as floats */
-        rows_in_batches(across_batch, c, NULL, tiles_of(c, c->rows), streaming ? &lines : NULL);
+        rows_in_batches(across_batch, c, NULL, tiles_of(c), streaming ? &lines : NULL);
     else if (c->n <= ROW_CHUNK || (along && has_whole_mask(c)))
         buffered_rows(c, along && streaming);
     else
@@ -74,13 +74,15 @@ static void run_call(const Call *c) {
 }
 
 /* [weight or grad,] x or y, [scale, sink, limit, mask,] -> out */
-static void softmax_family_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+static int softmax_family_loop(char **args, const intptr_t *dimensions, const intptr_t *steps,
+                               const void *data, size_t all_rows) {
     const RowKernel *kernel = data;
     const int what = kernel->what & ~OPTIONED, optioned = kernel->what != what;
     const int arrays = what < WEIGHTED ? 1 : 2, operands = arrays + (optioned ? 5 : 1);
     const FloatState callers = enter_default_state();
     const intptr_t *inner = steps + operands;
     Call c = {.what = what, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1};
+    c.all_rows = all_rows;
     Operand scale = {NULL, 0, 0};
     int k = 0;
     if (arrays == 2) c.first = (Operand){args[k], steps[k], what == WEIGHTED ? 0 : *inner++}, k++;
@@ -113,4 +115,5 @@ static void softmax_family_loop(char **args, const intptr_t *dimensions, const i
         if (c.mask.data) c.mask.data += c.mask.outer;
     }
     restore_state(callers);
+    return 0;
 }

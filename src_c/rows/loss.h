@@ -70,7 +70,6 @@ typedef struct {
     Call c; /* first, x and out are the weight, the logits and the gradient */
     Operand target, smoothing, loss;
     int distribution, wrong; /* whether a target was not in range */
-    size_t all_rows; /* of the whole call, of which this may be a part */
 } Losses;
 
 /* Targets that are no index in range. A row that is ignored does not count: its results are 0. A wrong target
@@ -334,15 +333,15 @@ static NOINLINE void buffered_losses(Losses *a, int streaming) {
 static void index_losses(int across, Losses *a) {
     const Call *c = &a->c;
     Stream lines = {0};
-    int streaming = c->out.data && is_streamed(c, !across, a->all_rows);
+    int streaming = c->out.data && is_streamed(c, !across);
     if (across)
-        index_batches(across_losses, a, NULL, tiles_of(c, a->all_rows), streaming ? &lines : NULL);
+        index_batches(across_losses, a, NULL, tiles_of(c), streaming ? &lines : NULL);
     else
         buffered_losses(a, streaming && c->n <= ROW_CHUNK);
 }
 
 /* Returns whether a target was not in range. `all_rows` are those of the whole call. */
-static int cross_entropy_part(char **args, const intptr_t *dimensions, const intptr_t *steps,
+static int cross_entropy_loop(char **args, const intptr_t *dimensions, const intptr_t *steps,
                               const void *data, size_t all_rows) {
     const RowKernel *kernel = data;
     const int distribution = (kernel->what & DISTRIBUTION) != 0, with_loss = (kernel->what & WITH_LOSS) != 0;
@@ -351,9 +350,10 @@ static int cross_entropy_part(char **args, const intptr_t *dimensions, const int
     const int operands = graded + 3 + with_loss + graded;
     const intptr_t *inner = steps + operands;
     int k = 0;
-    Losses a = {.distribution = distribution, .all_rows = all_rows};
+    Losses a = {.distribution = distribution};
     Call *c = &a.c;
     *c = (Call){.what = LOSS, .rows = (size_t)dimensions[0], .n = (size_t)dimensions[1], .scale = 1};
+    c->all_rows = all_rows;
     c->s = c->size = scale_by(1);
     if (graded) c->first = (Operand){args[k], steps[k], 0}, k++;
     c->x = (Operand){args[k], steps[k], *inner++}, k++;
@@ -379,8 +379,4 @@ static int cross_entropy_part(char **args, const intptr_t *dimensions, const int
         }
     restore_state(callers);
     return a.wrong;
-}
-
-static void cross_entropy_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    cross_entropy_part(args, dimensions, steps, data, (size_t)dimensions[0]);
 }

@@ -38,12 +38,13 @@ static double sum_column(const char *at, ptrdiff_t step, size_t n) {
     return f64_sum(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
 }
 
-static void sum_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+static int sum_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data,
+                    size_t all_rows) {
     const size_t columns = (size_t)dimensions[0], n = (size_t)dimensions[1];
     const int side_by_side = columns > 1 && steps[0] == sizeof(T) && steps[2] != sizeof(T);
     const size_t width = side_by_side ? SUM_WIDTH : 1;
     const FloatState callers = enter_default_state();
-    (void)data;
+    (void)data, (void)all_rows;
     for (size_t i = 0; i < columns; i += width) {
         const char *at = args[0] + (ptrdiff_t)i * steps[0];
         char *out = args[1] + (ptrdiff_t)i * steps[1];
@@ -58,4 +59,5 @@ static void sum_loop(char **args, const intptr_t *dimensions, const intptr_t *st
         for (size_t k = 0; k < count; k++) *(double *)(out + (ptrdiff_t)k * steps[1]) = sums[k];
     }
     restore_state(callers);
+    return 0;
 }

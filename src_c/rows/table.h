@@ -1,9 +1,7 @@
 /* The functions along an axis, with the signatures of their gufuncs. api.h says what the letters mean. */
 #define MASKING ",d(),d(),q(),?(n)" /* scale, sink, limit, mask */
-#define FAMILY(name, signature, what) {name, signature, softmax_family_loop, what, NULL}
-#define LOSS_OF_INDICES(name, signature, what) {name, signature, cross_entropy_loop, what, cross_entropy_part}
-#define LOSS_OF_DISTRIBUTIONS(name, signature, what) \
-    {name, signature, cross_entropy_loop, DISTRIBUTION | what, NULL}
+#define FAMILY(name, signature, what) {name, signature, softmax_family_loop, what}
+#define CROSS_ENTROPY(name, signature, what) {name, signature, cross_entropy_loop, what}
 const RowKernel TABLE[] = {
     FAMILY("softmax", "f(n)->f(n)", SOFTMAX),
     FAMILY("softmax_backward", "f(n),f(n)->f(n)", SOFTMAX_BACKWARD),
@@ -23,19 +21,20 @@ const RowKernel TABLE[] = {
            OPTIONED | LOG_SOFTMAX_FROM_OUTPUT),
     FAMILY("logsumexp_masked", "f(n)" MASKING "->f()", OPTIONED | LOGSUMEXP),
     FAMILY("logsumexp_masked_backward", "f(),f(n)" MASKING "->f(n)", OPTIONED | WEIGHTED),
-    LOSS_OF_INDICES("cross_entropy", "f(n),q(),d()->f()", WITH_LOSS),
-    LOSS_OF_INDICES("cross_entropy_backward", "f(),f(n),q(),d()->f(n)", WITH_GRADIENT),
-    LOSS_OF_INDICES("cross_entropy_both", "f(),f(n),q(),d()->f(),f(n)", WITH_BOTH),
-    LOSS_OF_DISTRIBUTIONS("cross_entropy_distribution", "f(n),f(n),d()->f()", WITH_LOSS),
-    LOSS_OF_DISTRIBUTIONS("cross_entropy_distribution_backward", "f(),f(n),f(n),d()->f(n)", WITH_GRADIENT),
-    LOSS_OF_DISTRIBUTIONS("cross_entropy_distribution_both", "f(),f(n),f(n),d()->f(),f(n)", WITH_BOTH),
-    {"hardmax", "f(n)->f(n)", hardmax_loop, 0, NULL},
-    {"sparsemax", "f(n)->f(n)", sparsemax_loop, 0, NULL},
-    {"sparsemax_backward", "f(n),f(n)->f(n)", sparsemax_backward_loop, 0, NULL},
-    {"sparsemax_backward_from_output", "f(n),f(n)->f(n)", sparsemax_backward_from_output_loop, 0, NULL},
-    {"entmax15", "f(n)->f(n)", entmax15_loop, 0, NULL},
-    {"entmax15_backward", "f(n),f(n)->f(n)", entmax15_backward_loop, 0, NULL},
-    {"entmax15_backward_from_output", "f(n),f(n)->f(n)", entmax15_backward_from_output_loop, 0, NULL},
-    {"sum", "f(n)->d()", sum_loop, 0, NULL},
+    CROSS_ENTROPY("cross_entropy", "f(n),q(),d()->f()", WITH_LOSS),
+    CROSS_ENTROPY("cross_entropy_backward", "f(),f(n),q(),d()->f(n)", WITH_GRADIENT),
+    CROSS_ENTROPY("cross_entropy_both", "f(),f(n),q(),d()->f(),f(n)", WITH_BOTH),
+    CROSS_ENTROPY("cross_entropy_distribution", "f(n),f(n),d()->f()", DISTRIBUTION | WITH_LOSS),
+    CROSS_ENTROPY("cross_entropy_distribution_backward", "f(),f(n),f(n),d()->f(n)",
+                  DISTRIBUTION | WITH_GRADIENT),
+    CROSS_ENTROPY("cross_entropy_distribution_both", "f(),f(n),f(n),d()->f(),f(n)", DISTRIBUTION | WITH_BOTH),
+    {"hardmax", "f(n)->f(n)", hardmax_loop, 0},
+    {"sparsemax", "f(n)->f(n)", sparsemax_loop, 0},
+    {"sparsemax_backward", "f(n),f(n)->f(n)", sparsemax_backward_loop, 0},
+    {"sparsemax_backward_from_output", "f(n),f(n)->f(n)", sparsemax_backward_from_output_loop, 0},
+    {"entmax15", "f(n)->f(n)", entmax15_loop, 0},
+    {"entmax15_backward", "f(n),f(n)->f(n)", entmax15_backward_loop, 0},
+    {"entmax15_backward_from_output", "f(n),f(n)->f(n)", entmax15_backward_from_output_loop, 0},
+    {"sum", "f(n)->d()", sum_loop, 0},
     {0},
 };

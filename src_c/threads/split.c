@@ -4,18 +4,8 @@
 #include "threads/pool.h"
 
 /* LINE and PAGE are of memory. GRAIN: the elements of the least part. SHORT: rows of at most so many entries are computed
- * together, by BATCH rows; WIDE: rows that lie across memory stay so many in a part; STREAMED: the bytes of rows from which on
- * their loops bypass the caches, LARGE_BYTES of rows/stream.h. */
-enum {
-    OPERANDS = MAX_INPUTS + MAX_OUTPUTS,
-    LINE = 64,
-    PAGE = 4096,
-    GRAIN = 1024,
-    SHORT = 256,
-    BATCH = 16,
-    WIDE = 128,
-    STREAMED = 16 << 20
-};
+ * together, by BATCH rows; WIDE: rows that lie across memory stay so many in a part. */
+enum { OPERANDS = MAX_INPUTS + MAX_OUTPUTS, LINE = 64, PAGE = 4096, GRAIN = 1024, SHORT = 256, BATCH = 16, WIDE = 256 };
 
 typedef struct {
     const Threaded *threaded;
@@ -106,12 +96,6 @@ static Extent extent_of(const Threaded *t, char **args, const intptr_t *dimensio
         extent.head = before((uintptr_t)args[out], LINE, size);
     } else if (dimensions[1] <= SHORT)
         extent.grain = BATCH;
-    const size_t row = (size_t)dimensions[1] * size;
-    if (t->core[out] && units * row >= STREAMED) { /* the loops must see a large part, or they would not stream it */
-        const size_t least = (STREAMED + row - 1) / row;
-        if (extent.grain == WIDE) extent.grain = 2 * WIDE; /* memory wants long pieces of lines */
-        extent.grain = (least + extent.grain - 1) / extent.grain * extent.grain;
-    }
     return extent;
 }
 
@@ -128,6 +112,5 @@ void fastact_threaded_loop(char **args, const intptr_t *dimensions, const intptr
 }
 
 void fastact_row_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t all_rows) {
-    (void)all_rows;
-    ((const RowKernel *)data)->loop(args, dimensions, steps, data);
+    ((const RowKernel *)data)->loop(args, dimensions, steps, data, all_rows);
 }

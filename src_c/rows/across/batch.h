@@ -196,7 +196,7 @@ static NOINLINE int across_batch(const Call *c, Buffers *buffers, size_t first, 
 }
 
 /* Of many tiles, all but the first start with a whole line of the results. */
-static Batches tiles_of(const Call *c, size_t all_rows) {
-    const size_t head = all_rows >= 4 * TILE ? before_line(c->out.data) : 0;
+static Batches tiles_of(const Call *c) {
+    const size_t head = c->all_rows >= 4 * TILE ? before_line(c->out.data) : 0;
     return (Batches){TILE, head ? TILE - LINE + head : (size_t)TILE};
 }

@@ -80,10 +80,12 @@ static ALWAYS_INLINE void sparse_rows(int what, int pass, char **args, const int
     restore_state(callers);
 }
 
-#define SPARSE_LOOP(name, what, pass)                                                              \
-    static void name(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) { \
-        (void)data;                                                                                \
-        sparse_rows(what, pass, args, dimensions, steps);                                          \
+#define SPARSE_LOOP(name, what, pass)                                                             \
+    static int name(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data, \
+                    size_t all_rows) {                                                            \
+        (void)data, (void)all_rows;                                                               \
+        sparse_rows(what, pass, args, dimensions, steps);                                         \
+        return 0;                                                                                 \
     }
 SPARSE_LOOP(hardmax_loop, HARDMAX, SPARSE_FORWARD)
 SPARSE_LOOP(sparsemax_loop, SPARSEMAX, SPARSE_FORWARD)
