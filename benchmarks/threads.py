@@ -30,7 +30,7 @@ SIZES = {
     "1 Mi": 1 << 20,
     "8 Mi": 1 << 23,
 }
-PAUSE, ROUND_OF_PAUSES, SHORTEST = 0.005, 7, 300e-6
+PAUSE, ROUND_OF_PAUSES, ROUND = 0.005, 7, 0.005  # seconds of a pause and of a round, and how many calls have pauses
 LEAST = {("sigmoid", "256 Ki"): 1.8, ("gelu", "256 Ki"): 1.8, ("sigmoid", "8 Mi"): 1.9, ("gelu", "8 Mi"): 1.9}
 LEAST |= {(name, "256 Ki"): 1.7 for name in ("gelu_backward", "silu_backward", "softmax", "softmax_backward", "log_softmax")}
 NEVER_UNDER = 0.95
@@ -118,20 +118,21 @@ def after_pauses(call):
 
 
 def measured(call, threads, seconds):
-    """The best times by number of threads, called back to back; and the same after pauses."""
+    """The times by number of threads: the best back to back, and the median after pauses, which vary."""
     call()
-    repetitions = max(3, round(SHORTEST / elapsed(call, 3)))
-    best = {(number, paused): [] for number in (1, threads) for paused in (False, True)}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(best[1, True]) < 3:
-        for number in 1, threads:
-            with fastact.num_threads(number):
-                elapsed(call, repetitions)
-                best[number, False].append(elapsed(call, repetitions))
-        for number in 1, threads:
-            with fastact.num_threads(number):
-                best[number, True].append(after_pauses(call))
-    return {key: min(times) for key, times in best.items()}
+    repetitions = max(3, round(ROUND / elapsed(call, 3)))
+    times_of = {(number, paused): [] for number in (1, threads) for paused in (False, True)}
+    for paused in (False, True):  # first all rounds without pauses: after pauses in vain no thread is woken for a while
+        end = time.perf_counter() + seconds / 2
+        while time.perf_counter() < end or len(times_of[1, paused]) < 3:
+            for number in 1, threads:
+                with fastact.num_threads(number):
+                    if paused:
+                        times_of[number, True].append(after_pauses(call))
+                    else:
+                        elapsed(call, repetitions)
+                        times_of[number, False].append(elapsed(call, repetitions))
+    return {key: statistics.median(times) if key[1] else min(times) for key, times in times_of.items()}
 
 
 # By function: PyTorch's, and the operator of ONNX with its attributes where ONNX Runtime has one

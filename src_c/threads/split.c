@@ -5,7 +5,7 @@
 
 /* LINE and PAGE are of memory. GRAIN: the elements of the least part. SHORT: rows of at most so many entries are computed
  * together, by BATCH rows; WIDE: rows that lie across memory stay so many in a part. */
-enum { OPERANDS = MAX_INPUTS + MAX_OUTPUTS, LINE = 64, PAGE = 4096, GRAIN = 1024, SHORT = 256, BATCH = 16, WIDE = 256 };
+enum { OPERANDS = MAX_INPUTS + MAX_OUTPUTS, LINE = 64, PAGE = 4096, GRAIN = 1024, SHORT = 256, BATCH = 16, WIDE = 128 };
 
 typedef struct {
     const Threaded *threaded;
