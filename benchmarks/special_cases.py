@@ -61,7 +61,6 @@ CASES = {
     "logarithms in pairs of floats": [("#if defined(LOOKUPS_f32) && defined(ROWS_OF_FLOATS)", "#if 0")],
     "several longer rows together": [("most = at_most(LANES, fit);", "most = at_most(1, fit);")],
     "exponentials kept in the results": [("in_out = keeps && ", "in_out = 0 && keeps && ")],
-    "a long row folded by itself": [("if (alone) {", "if (alone && b->count > 1) {")],
     "one mask of all rows copied once": [
         ("f->mask_rows >= g.rows) return buffer;", "f->mask_rows >= (size_t)-1) return buffer;")
     ],

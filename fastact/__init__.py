@@ -44,7 +44,8 @@ from .threads import get_num_threads, num_threads, set_num_threads  # noqa: E402
 
 _threads.begin(backend)
 
-__all__ = ["__version__", "backend", "get_num_threads", "num_threads", "reason", "register_bfloat16", "set_num_threads", "simd", *_functions]
+__all__ = ["__version__", "backend", "get_num_threads", "num_threads", "reason", "set_num_threads", "simd"]
+__all__ += ["register_bfloat16", *_functions]
 _SUBPACKAGES = ("dask", "nn", "plots", "sklearn")  # each is imported when it is first used
 
 

@@ -78,18 +78,6 @@ static inline int is_turned(size_t n) { return (void)n, 0; }
 
 enum { SUMS, MAXIMA, PARTS, RESTS }; /* PARTS: sums with their errors. RESTS: all but a largest, likewise. */
 
-/* The sum of the lanes of `rest` less the carries, and of all lanes of `most` but a largest */
-static T rest_in_parts(V most, V rest, V carry, T *low) {
-    T e[LANES];
-    int first = 0;
-    STORE(e, most);
-    for (int k = 1; k < LANES; k++) first = e[k] > e[first] ? k : first;
-    const T top = e[first];
-    e[first] = 0;
-    const V sum = add_exactly(rest, LOAD(e), &carry);
-    return total_parts(sum, carry, low) + (top - top); /* NaN if the largest is */
-}
-
 #ifdef HAVE_FOLDS
 #ifndef TURNS
 static inline void turn_lanes(int folds, int odd, int step, V *r) {
@@ -223,6 +211,18 @@ static inline V sums_in_parts(int folds, int odd, int has_carry, const V *rows, 
     for (int i = 0; i < LANES; i++) a[i] = total_parts(rows[i], has_carry ? carry[i] : C(0), b + i);
     *low = LOAD(b);
     return LOAD(a);
+}
+
+/* The sum of the lanes of `rest` less the carries, and of all lanes of `most` but a largest */
+static T rest_in_parts(V most, V rest, V carry, T *low) {
+    T e[LANES];
+    int first = 0;
+    STORE(e, most);
+    for (int k = 1; k < LANES; k++) first = e[k] > e[first] ? k : first;
+    const T top = e[first];
+    e[first] = 0;
+    const V sum = add_exactly(rest, LOAD(e), &carry);
+    return total_parts(sum, carry, low) + (top - top); /* NaN if the largest is */
 }
 
 static inline V sums_of_rest(int folds, int odd, int has_rest, V *most, V *rest, V *carry, V *low) {

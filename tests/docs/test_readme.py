@@ -13,7 +13,6 @@ from fastact.compiled import codegen
 from fastact.numpy_backend import words
 
 from checkout import README, ROOT, TABLES, blocks
-from passes import THREADS
 
 PAGES = (README, TABLES, ROOT / "CONTRIBUTING.md", ROOT / "src_c" / "README.md")
 

@@ -108,8 +108,11 @@ def array_size(array):
 
 
 def is_along(case, places, result):
-    """Whether all arrays have one dtype, are aligned, and have rows along memory. Then copies give the same bits."""
+    """Whether all arrays have one dtype, are aligned, and have rows along memory, a mask too. Then copies give the same bits."""
     arrays = [result, *(places[a] for a in (*case.args, case.kwargs.get("y")) if isinstance(a, Array))]
+    mask = case.kwargs.get("mask")
+    if isinstance(mask, Array) and places[mask].ndim and places[mask].strides[-1] not in (0, 1):
+        return False
     return len({(array.dtype, array.shape) for array in arrays}) == 1 and all(
         array.flags.aligned
         and array.dtype.isnative

@@ -199,7 +199,7 @@ static int means_of(const Call *c, const Rows *b, V sum, V *mean) {
 static int sums_of_batch(int what, const Call *c, size_t first, Rows *b, Stream *stream, V *sum, V *low,
                          V *max) {
     if (!add_batch(what, c, first, b, stream)) return 0;
-    fold_batch(what, c->n > ROW_CHUNK, b, sum, low, max);
+    fold_batch(what, b, sum, low, max);
     if (!c->sink.data) return 1;
     const Shift by = {LOAD(b->bias), LOAD(b->floor)};
     add_sinks(sink_exps(0, sinks_of(c, first, b->count), scale_by(1), by, NULL), sum, low);

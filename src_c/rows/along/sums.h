@@ -227,15 +227,7 @@ static int add_batch(int what, const Call *c, size_t first, Rows *b, Stream *str
 }
 
 /* The sums of a batch in two parts; and the largest entries, where the sums leave them out */
-static NOINLINE void fold_batch(int what, int alone, Rows *b, V *sum, V *low, V *max) {
-    if (alone) { /* a fold would take longer */
-        T rest;
-        *sum = C(what < LESSER ? total_parts(b->sum[0], b->carry[0], &rest)
-                               : rest_in_parts(b->top[0], b->sum[0], b->carry[0], &rest));
-        *low = C(rest);
-        if (what >= LESSER) *max = C(LARGEST_LANE(b->max[0]));
-        return;
-    }
+static NOINLINE void fold_batch(int what, Rows *b, V *sum, V *low, V *max) {
     for (size_t i = b->count; i < LANES; i++) b->sum[i] = b->carry[i] = b->top[i] = b->max[i] = C(0);
     if (what < LESSER) {
         *sum = sums_in_parts(0, 0, 1, b->sum, b->carry, low);

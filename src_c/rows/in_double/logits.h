@@ -3,7 +3,7 @@
  * the rounding errors are kept, since exp would amplify them. A row comes in chunks, and may have any
  * stride. */
 
-enum { PART = 512 }; /* entries of a chunk: 4 KiB of doubles */
+enum { PART = 128 }; /* entries of a chunk: 1 KiB of doubles */
 
 typedef struct {
     Row x;
