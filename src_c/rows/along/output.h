@@ -3,18 +3,25 @@
 #ifdef HELD_VECTORS
 /* Of softmax, rows that fit the registers together with their gradients: each entry is loaded once. */
 static inline int is_held(const Call *c) {
-    return c->what == SOFTMAX_FROM_OUTPUT && c->n > LANES + LANES / 2 && c->n <= HELD_VECTORS * LANES &&
-           !c->mask.data && !c->limit.data && c->first.inner == sizeof(T) && c->x.inner == sizeof(T) &&
-           c->out.inner == sizeof(T);
+    const int fits = c->n > LANES + LANES / 2 && c->n <= HELD_VECTORS * LANES;
+    const int plain = c->first.inner == sizeof(T) && c->x.inner == sizeof(T) && c->out.inner == sizeof(T);
+    const int has_bytes = !c->mask.data || c->mask.inner == 1;
+    return c->what == SOFTMAX_FROM_OUTPUT && fits && plain && has_bytes && !c->limit.data;
 }
 
 /* A row of so many vectors; 0 where it is left to exact_row. */
-static ALWAYS_INLINE int held_row(size_t vectors, const T *grad, const T *y, T *out, size_t n, V scale) {
+static ALWAYS_INLINE int held_row(size_t vectors, int masked, const T *grad, const T *y, const char *mask,
+                                  T *out, size_t n, V scale) {
     const size_t last = (vectors - 1) * LANES;
     V p[HELD_VECTORS], slope[HELD_VECTORS], dots[2] = {C(0), C(0)};
     UNROLLED for (size_t k = 0; k < vectors; k++) {
         p[k] = load_lanes(k * LANES < last, y + k * LANES, n - k * LANES, C(0));
         slope[k] = load_lanes(k * LANES < last, grad + k * LANES, n - k * LANES, C(0));
+        if (masked) {
+            const M kept = KEPT(mask + k * LANES, at_most(LANES, n - k * LANES));
+            p[k] = SELECT(kept, p[k], C(0));
+            slope[k] = SELECT(kept, slope[k], C(0));
+        }
         dots[k % 2] = FMA(p[k], slope[k], dots[k % 2]);
         PREFETCH(grad + k * LANES + AHEAD);
         PREFETCH(y + k * LANES + AHEAD);
@@ -22,20 +29,23 @@ static ALWAYS_INLINE int held_row(size_t vectors, const T *grad, const T *y, T *
     const V mean = sum_in_every_lane(dots[0] + dots[1]) * scale;
     if (is_left(0, mean)) return 0;
     UNROLLED for (size_t k = 0; k < vectors; k++) {
-        const V gradient = gradient_of(0, p[k], slope[k], scale, mean);
+        V gradient = gradient_of(0, p[k], slope[k], scale, mean);
+        if (masked) gradient = SELECT(KEPT(mask + k * LANES, at_most(LANES, n - k * LANES)), gradient, C(0));
         store_lanes(k * LANES < last, out + k * LANES, gradient, n - k * LANES);
     }
     return 1;
 }
 
-static ALWAYS_INLINE void held_by(size_t vectors, const Call *c, Stream *stream) {
+static ALWAYS_INLINE void held_by(size_t vectors, int masked, const Call *c, Stream *stream) {
     const size_t n = c->n, batch = stream ? ROOM / n : c->rows;
     const V scale = c->s.factor;
     for (size_t row = 0, count; row < c->rows; row += count) {
         count = c->rows - row < batch ? c->rows - row : batch;
         for (size_t r = 0; r < count; r++) {
             T *out = stream ? stream_room(stream) + r * n : entry_at(c->out, row + r);
-            if (!held_row(vectors, entry_at(c->first, row + r), entry_at(c->x, row + r), out, n, scale)) {
+            const char *mask = masked ? c->mask.data + (ptrdiff_t)(row + r) * c->mask.outer : NULL;
+            const T *grad = entry_at(c->first, row + r), *y = entry_at(c->x, row + r);
+            if (!held_row(vectors, masked, grad, y, mask, out, n, scale)) {
                 Call alone = *c;
                 alone.out.data = (char *)out - (ptrdiff_t)(row + r) * c->out.outer;
                 exact_row(&alone, row + r);
@@ -46,16 +56,19 @@ static ALWAYS_INLINE void held_by(size_t vectors, const Call *c, Stream *stream)
     }
     if (stream) stream_finish(stream);
 }
-static NOINLINE void held_rows(const Call *c, Stream *stream) {
+static ALWAYS_INLINE void held_rows_of(int masked, const Call *c, Stream *stream) {
     switch ((c->n + LANES - 1) / LANES) {
-    case 2: held_by(2, c, stream); return;
-    case 3: held_by(3, c, stream); return;
-    case 4: held_by(4, c, stream); return;
-    case 5: held_by(5, c, stream); return;
-    case 6: held_by(6, c, stream); return;
-    case 7: held_by(7, c, stream); return;
-    case 8: held_by(8, c, stream); return;
+    case 2: held_by(2, masked, c, stream); return;
+    case 3: held_by(3, masked, c, stream); return;
+    case 4: held_by(4, masked, c, stream); return;
+    case 5: held_by(5, masked, c, stream); return;
+    case 6: held_by(6, masked, c, stream); return;
+    case 7: held_by(7, masked, c, stream); return;
+    case 8: held_by(8, masked, c, stream); return;
     }
+}
+static NOINLINE void held_rows(const Call *c, Stream *stream) {
+    c->mask.data ? held_rows_of(1, c, stream) : held_rows_of(0, c, stream);
 }
 #else
 static inline int is_held(const Call *c) { return (void)c, 0; }
