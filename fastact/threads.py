@@ -155,11 +155,27 @@ def checked(function, name, value, least, most):
 
 def default(environ=os.environ):
     """The number of threads of this process where none was set."""
-    asked = from_environment("FASTACT_NUM_THREADS", 1, MOST, environ)
-    if asked is None:
-        first = environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # one number for each level of nested threads
-        asked = min(int(first), MOST) if first.isdecimal() and int(first) > 0 else None
-    return asked or (1 if is_child() else min(cores(), MOST))
+    return decided(environ)[0]
+
+
+def decided(environ=os.environ):
+    """The number of threads of this process where none was set, and a text that says where it comes from."""
+    if asked := from_environment("FASTACT_NUM_THREADS", 1, MOST, environ):
+        return asked, "by FASTACT_NUM_THREADS"
+    first = environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # one number for each level of nested threads
+    if first.isdecimal() and int(first) > 0:
+        return min(int(first), MOST), "by OMP_NUM_THREADS"
+    if is_child():
+        return 1, "as in every child of multiprocessing"
+    return min(cores(), MOST), "by the cores that this process may use"
+
+
+def explain():
+    """Where the number of threads comes from."""
+    if not _core():
+        return "for NumPy computes"
+    number, why = decided()
+    return why if number == get_num_threads() else "as the program has set it"
 
 
 def from_environment(name, least, most, environ=os.environ):

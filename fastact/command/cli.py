@@ -1,13 +1,15 @@
 """The console command `fastact`: `fastact info`, `fastact bench` and `fastact plot`."""
 
 import argparse
+import importlib.util
 import os
 import sys
 
 import numpy as np
 
-from .. import __version__, backend, get_num_threads, reason, simd
+from .. import __version__, backend, reason, register_bfloat16, sigmoid, simd, threads
 from ..backends import FOLDER, available, explain_stale
+from ..calls.arguments import known_bfloat16
 from ..docstrings import listing
 from ..plots.command import add as add_plot
 from . import bench
@@ -16,9 +18,9 @@ from .bench import peers, report
 DESCRIPTION = "Activation functions for NumPy arrays: what is installed here, and how fast it is."
 BENCH_DESCRIPTION = (
     "Time every function, forward and backward (from the input, and from the output with y=), against the line of NumPy that "
-    "people write for it and against the NumPy fallback, and say what that line gets wrong: on standard normal numbers, one "
-    "thread. All take turns and the best of several rounds counts, so that a noisy machine does not decide. A full run takes "
-    "under four minutes for each dtype."
+    "people write for it and against the NumPy fallback, and say what that line gets wrong: on standard normal numbers, on one "
+    "thread unless --threads says otherwise. All take turns and the best of several rounds counts, so that a noisy machine does "
+    "not decide. A full run takes under four minutes for each dtype and number of threads."
 )
 # The width of the column of calls. Few calls are longer: they run over it.
 CALL_WIDTH = 60
@@ -65,7 +67,7 @@ def main(arguments=None):
         metavar="A,B",
         type=dtypes,
         default=["float32"],
-        help="float32, float64 or both, as in float64,float32; default: float32",
+        help="float32, float64, float16, bfloat16 (of ml_dtypes), or some of them, as in float64,float32; default: float32",
     )
     bench_parser.add_argument(
         "--functions",
@@ -82,6 +84,13 @@ def main(arguments=None):
         nargs="?",
         const="installed",
         help="also other libraries: torch, scipy, jax; default: those that are installed",
+    )
+    bench_parser.add_argument(
+        "--threads",
+        metavar="N,N,...",
+        type=numbers_of_threads,
+        default=[1],
+        help="measure on each of these numbers of threads, as in 1,2; the peers run on the same number; default: 1",
     )
     bench_parser.add_argument("--read", metavar="FILE", help="print what --json has written, and measure nothing")
     bench_parser.add_argument("--json", metavar="FILE", type=writable, help="write machine and rows as JSON")
@@ -108,7 +117,8 @@ def info():
         "out of date": explain_stale(),
         "instruction set": simd if backend == "compiled" else "none of its own; NumPy picks",
         "available here": ", ".join(available()),
-        "threads": f"{get_num_threads()} at most",
+        "threads": f"{threads.get_num_threads()} at most, {threads.explain()}",
+        "bfloat16": bfloat16(),
         "NumPy": machine["numpy"],
         "Python": f"{machine['python']}, {machine['system']}",
         "NumPy's BLAS": machine["blas"],
@@ -119,6 +129,18 @@ def info():
         if value is not None:
             print(f"{name:<15}  {value}")
     return 0
+
+
+def bfloat16():
+    """Whether the loops for bfloat16 are registered, or what registers them."""
+    dtype = known_bfloat16()
+    if dtype is None and not importlib.util.find_spec("ml_dtypes"):
+        return "not registered: ml_dtypes, whose dtype it is, is not installed"
+    if backend != "compiled":
+        return "needs no registration, for NumPy computes"
+    if dtype is not None and sigmoid.resolve_dtypes((dtype, None))[1] == dtype:
+        return "registered"  # by this question, if not before
+    return "not registered yet: the first call that gets such an array registers it"
 
 
 def functions():
@@ -148,11 +170,11 @@ def benchmark(options, parser):
     if not work:
         parser.error(f"no row of {chosen[0].name} fits into {format_sizes(asked)} elements: choose larger --sizes")
     try:
-        others = peers.contestants(options.peers) if options.peers is not None else {}
+        others = peers.contestants(options.peers, options.threads) if options.peers is not None else {}
     except ValueError as error:
         parser.error(f"argument --peers: {error}")
     machine = bench.machine() | ({"peers": peers.versions(others)} if others else {})
-    print(*report.header(machine, options.dtype), sep="\n", flush=True)
+    print(*report.header(machine, options.dtype, options.threads), sep="\n", flush=True)
     if too_large:
         print(f"left out, for they would take over half of the memory: {format_sizes(too_large)}")
 
@@ -162,7 +184,9 @@ def benchmark(options, parser):
     try:
         for dtype in options.dtype:
             memory = bench.Memory(max(size for _, size in work), dtype)
-            rows.extend(bench.run(progress(work), everyone, memory, seconds=0.05 if options.quick else 0.15))
+            for number in options.threads:
+                peers.set_threads(others, number)
+                rows.extend(bench.run(progress(work), everyone, memory, 0.05 if options.quick else 0.15, threads=number))
         plain = bench.wrong(chosen) if "float32" in options.dtype else {}
     except KeyboardInterrupt:
         print("interrupted: this is what was measured until then", file=sys.stderr)
@@ -180,7 +204,8 @@ def reread(path, parser):
         record = bench.read(path)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(*report.header(record["machine"], list(bench.by_dtype(record["rows"]))), *report.report(record), sep="\n")
+    measured = [list(dict.fromkeys(facts)) for facts in zip(*bench.by_part(record["rows"]), strict=True)] or [[], [1]]
+    print(*report.header(record["machine"], *measured), *report.report(record), sep="\n")
     return 0
 
 
@@ -190,7 +215,20 @@ def dtypes(text):
     for name in chosen:
         if name not in bench.DTYPES:
             raise argparse.ArgumentTypeError(f"unknown dtype {name!r}: choose among {', '.join(bench.DTYPES)}")
+    if "bfloat16" in chosen:
+        try:
+            register_bfloat16()
+        except ImportError:
+            raise argparse.ArgumentTypeError("bfloat16 is a dtype of ml_dtypes: pip install ml_dtypes") from None
     return chosen
+
+
+def numbers_of_threads(text):
+    """A list of numbers of threads, from a text with commas."""
+    try:
+        return list(dict.fromkeys(threads.checked("--threads", "N", int(part), 1, threads.MOST) for part in text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers from 1 to {threads.MOST}") from None
 
 
 def progress(work):

@@ -26,7 +26,7 @@ def speed(source=None, *, size=None):
         A file that `fastact bench --json` wrote, or what is in it; None measures 256 Ki elements now, in less than a minute.
     size : int, optional
         Which of the source's numbers of elements to draw; default: 256 Ki, or the largest there is. Of a source with several
-        dtypes the first is drawn.
+        dtypes or numbers of threads the first is drawn.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def speed(source=None, *, size=None):
         record = measured()
     else:
         record = bench.checked(source, source_name) if isinstance(source, dict) else bench.read(os.fspath(source))
-    dtype, measured_rows = next(iter(bench.by_dtype(record["rows"]).items()), ("float32", []))
+    (dtype, threads), measured_rows = next(iter(bench.by_part(record["rows"]).items()), (("float32", 1), []))
     rows = [row for row in measured_rows if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
     if not rows:
         raise ValueError(f"no function of {source_name} was compared with the plain line, forward or backward")
@@ -67,7 +67,7 @@ def speed(source=None, *, size=None):
     for row in rows:
         if row["size"] == size:
             found[row["name"]][row["pass"]] = row["ns_per_element"]["plain"] / row["ns_per_element"][ours]
-    return drawn(found, size, dtype, record["machine"])
+    return drawn(found, size, dtype, threads, record["machine"])
 
 
 def measured(progress=iter):
@@ -78,7 +78,7 @@ def measured(progress=iter):
     return {"machine": bench.machine(), "plain": {}, "rows": rows}
 
 
-def drawn(found, size, dtype, machine):
+def drawn(found, size, dtype, threads, machine):
     """The figure: a line for each function, the fastest on top."""
     names = sorted(found, key=lambda name: found[name].get("forward", found[name].get("backward")))
     ratios = {kind: [found[name].get(kind, math.nan) for name in names] for kind in PASSES}
@@ -88,7 +88,7 @@ def drawn(found, size, dtype, machine):
     title = "How many times as fast as plain NumPy"
     caption = f"{bench.format_size(size)} elements of {dtype}, compared with the line of NumPy that people write"
     on = f"fastact {machine.get('fastact', '?')} ({machine.get('simd', '?')}), NumPy {machine.get('numpy', '?')}, "
-    on += f"{machine.get('threads', '1')} thread{'s' * (machine.get('threads', '1') != '1')}, "
+    on += f"{threads} thread{'s' * (threads != 1)}, "
     on += f"{machine.get('cpu', 'unknown processor')}, {str(machine.get('date', ''))[:10]}".rstrip(", ")
     left, width, top, height = max(style.extent(name, 8)[0] for name in names) + 0.25, 5.4, 1.12, LINE * (len(names) + 1)
     across = max(left + width + 0.3, style.extent(on, 7.5)[0] + 0.3, style.extent(title, 13, bold=True)[0] + 0.4)

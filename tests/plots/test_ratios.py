@@ -39,6 +39,17 @@ def test_rows_without_the_plain_line_are_left_out():
     assert [label.get_text() for label in axes.get_yticklabels()] == [name for name in pictures.NAMES if name != "relu"]
 
 
+def test_the_first_number_of_threads_is_drawn():
+    """Rows on other numbers of threads, or of another dtype, are left out; the picture says how many threads there were."""
+    faster = [{**row, "threads": 3, "ns_per_element": {"compiled": 1.0, "plain": 5.0}} for row in pictures.RECORD["rows"]]
+    halves = [{**row, "dtype": "float16"} for row in faster]
+    figure = plots.speed({**pictures.RECORD, "rows": [*faster, *halves, *pictures.RECORD["rows"]]})
+    assert {ratio for line in figure.axes[0].lines if len(line.get_xdata()) == 5 for ratio in line.get_xdata()} == {5}
+    assert any(", 3 threads, " in text.get_text() for text in figure.texts)
+    figure = plots.speed({**pictures.RECORD, "rows": [*pictures.RECORD["rows"], *faster]})
+    assert any(", 1 thread, " in text.get_text() for text in figure.texts)
+
+
 def test_the_fallback_is_shown_where_nothing_is_compiled():
     """A record without the compiled core shows the ratios of the fallback, which is what users have there."""
     rows = [{**row, "ns_per_element": {"fallback": 2.0, "plain": 1.0}} for row in pictures.RECORD["rows"]]

@@ -8,7 +8,7 @@ from .clock import measure, repeated
 from .contest import contestants, implementations, ours, plain, run, work
 from .environment import machine
 from .faults import wrong
-from .record import DTYPES, by_dtype, checked, headline, read, save
+from .record import DTYPES, by_dtype, by_part, checked, headline, read, save
 
 __all__ = [
     "COLUMNS",
@@ -19,6 +19,7 @@ __all__ = [
     "Case",
     "Memory",
     "by_dtype",
+    "by_part",
     "cases",
     "checked",
     "contestants",

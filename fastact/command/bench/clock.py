@@ -1,4 +1,4 @@
-"""A fair clock: contestants take turns in one process, on one thread."""
+"""A fair clock: contestants take turns in one process."""
 
 import gc
 import itertools
@@ -16,8 +16,7 @@ def measure(calls, seconds, rounds=3):
     return {label: min(times) for label, times in repeated(calls, seconds, rounds).items()}
 
 
-@num_threads(1)
-def repeated(calls, seconds, rounds=3):
+def repeated(calls, seconds, rounds=3, threads=1):
     """Time `calls` in turn, round after round, so that a slow second hits all of them.
 
     Parameters
@@ -28,6 +27,8 @@ def repeated(calls, seconds, rounds=3):
         Start no round after this time,
     rounds : int
         but make at least so many.
+    threads : int
+        How many our calls may take.
 
     Returns
     -------
@@ -37,13 +38,14 @@ def repeated(calls, seconds, rounds=3):
     collecting = gc.isenabled()
     gc.disable()
     try:
-        repetitions = {label: enough(call) for label, call in calls.items()}
-        times: dict[str, list[float]] = {label: [] for label in calls}
-        end = time.perf_counter() + seconds
-        while rounds > 0 or time.perf_counter() < end:
-            rounds -= 1
-            for label, call in calls.items():
-                times[label].append(elapsed(call, repetitions[label]) / repetitions[label])
+        with num_threads(threads):
+            repetitions = {label: enough(call) for label, call in calls.items()}
+            times: dict[str, list[float]] = {label: [] for label in calls}
+            end = time.perf_counter() + seconds
+            while rounds > 0 or time.perf_counter() < end:
+                rounds -= 1
+                for label, call in calls.items():
+                    times[label].append(elapsed(call, repetitions[label]) / repetitions[label])
     finally:
         if collecting:
             gc.enable()

@@ -46,7 +46,7 @@ def contestants(peers=None):
     }
 
 
-def run(work, contestants, memory, seconds):
+def run(work, contestants, memory, seconds, threads=1):
     """Measure every (case, size) in `work`.
 
     Parameters
@@ -58,6 +58,8 @@ def run(work, contestants, memory, seconds):
         At least as large as the largest size.
     seconds : float
         For each case and size.
+    threads : int
+        How many our calls may take. `peers.set_threads` sets the number of other libraries.
 
     Yields
     ------
@@ -69,11 +71,11 @@ def run(work, contestants, memory, seconds):
     for case, size in work:
         operands = memory.operands(case, size)
         calls = {label: make(case, operands) for label, make in contestants.items()}
-        times = repeated({label: call for label, call in calls.items() if call}, seconds)
+        times = repeated({label: call for label, call in calls.items() if call}, seconds, threads=threads)
         elements = math.prod(case.shape(size))
         best = {label: rounded(min(each) / elements) for label, each in times.items()}
         row = {"name": case.name, "pass": case.step, "title": case.title, "dtype": memory.dtype.name}
-        row |= {"size": size, "shape": case.shape(size)}
+        row |= {"threads": threads, "size": size, "shape": case.shape(size)}
         if "out" in best:
             row["out"] = best.pop("out")
         spread = {label: rounded(statistics.median(each) / min(each)) for label, each in times.items()}

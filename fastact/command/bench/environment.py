@@ -15,7 +15,6 @@ def machine():
         "fastact": __version__,
         "simd": simd,
         "reason": reason,
-        "threads": "1",
         "numpy": np.__version__,
         "blas": blas(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from ...calls.arguments import is_half
 from ...docstrings import elsewhere
 
 # The libraries that can be called here.
@@ -66,17 +67,25 @@ def of_numbers(library, declared, step, **values):
 def torch_call(case, operands):
     """The forward pass, or the backward pass by automatic differentiation, through a graph that is kept."""
     torch, values = importlib.import_module("torch"), dict(case.values)
-    given = [torch.from_numpy(operands["x"])]
+    given = [tensor(operands["x"])]
     if "weight" in values:
         given.append(torch.tensor([values["weight"]], dtype=given[0].dtype))
         values["weight"] = given[1]
     call = function("torch", case.declared, **values)
     if call is None or case.step == "forward":
         return call and (lambda: call(given[0]))
-    for tensor in given:
-        tensor.requires_grad_()
-    y, grad = call(given[0]), torch.from_numpy(operands["grad"])
+    for each in given:
+        each.requires_grad_()
+    y, grad = call(given[0]), tensor(operands["grad"])
     return lambda: torch.autograd.grad(y, given, grad, retain_graph=True)
+
+
+def tensor(array):
+    """A tensor of PyTorch in the memory of an array. PyTorch takes the bits of bfloat16 as integers."""
+    torch = importlib.import_module("torch")
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def jax_call(case, operands):
@@ -105,16 +114,25 @@ def contestant(library):
     """A library as a contestant of contest.py, on functions of one array, forward and backward from the input."""
 
     def make(case, operands):
-        of_one_array = case.operands == ("x",) and not case.split
-        return CALLS[library](case, operands) if of_one_array and case.step != "backward y=" else None
+        if case.operands != ("x",) or case.split or case.step == "backward y=":
+            return None
+        try:
+            call = CALLS[library](case, operands)
+            if call and is_half(operands["x"].dtype):
+                call()
+        except (RuntimeError, TypeError):
+            if not is_half(operands["x"].dtype):
+                raise
+            return None  # the library does not have this function in half precision
+        return call
 
     return make
 
 
-def contestants(text):
+def contestants(text, threads=(1,)):
     """Libraries as contestants, by name: those in `text`, or all that are installed where it is "installed".
 
-    A ValueError says what to install.
+    `threads` are the numbers of threads on which they will run. A ValueError says what to install.
     """
     names = [name.strip() for name in text.split(",")] if text != "installed" else installed()
     if not names:
@@ -124,19 +142,26 @@ def contestants(text):
             raise ValueError(f"unknown library {name!r}: choose among {', '.join(CALLED)}")
         if name not in installed():
             raise ValueError(f"{name} is not installed here: pip install {name}")
-    if "torch" in names:
-        importlib.import_module("torch").set_num_threads(1)
     if "jax" in names:
-        hold_to_one_thread()
+        if len(threads) > 1:
+            raise ValueError("jax has as many threads as it starts with: give --threads one number, or other libraries")
+        hold_to_threads(*threads)
         importlib.import_module("jax").config.update("jax_enable_x64", True)  # or it would compute float64 in float32
     return {name: contestant(name) for name in names}
 
 
-def hold_to_one_thread():
-    """Make JAX use one thread. It starts a thread for each core and has no setting for that, so this must precede its import."""
+def hold_to_threads(number):
+    """Make JAX use so many threads. It starts a thread for each core, has no setting for that, and must not be imported yet."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-number:])
+    eigen = str(number > 1).lower()
+    os.environ.setdefault("XLA_FLAGS", f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={number}")
+
+
+def set_threads(names, number):
+    """Set on how many threads these libraries run. SciPy always takes one."""
+    if "torch" in names:
+        importlib.import_module("torch").set_num_threads(number)
 
 
 def versions(names):

@@ -1,7 +1,7 @@
 """The record of a run: as a file, and the figures that summarize it.
 
 A record is a dictionary: "machine" has the facts of environment.py, "plain" the faults of plain lines (faults.py), and "rows" a
-row for each case, size and dtype (contest.py).
+row for each case, size, dtype and number of threads (contest.py).
 """
 
 import json
@@ -9,9 +9,10 @@ import math
 import statistics
 
 from ...declare import ROWS
+from ...threads import MOST
 
 OURS = ("compiled", "fallback")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "float16", "bfloat16")  # the last is that of ml_dtypes
 # The facts of the machine that the header of the report shows.
 FACTS = ("fastact", "simd", "reason", "numpy", "blas", "cpu", "cores", "load")
 
@@ -65,6 +66,8 @@ def is_row(row, ours):
     return (
         all(is_text(row[name]) for name in ("name", "pass", "title"))
         and row["dtype"] in DTYPES
+        and type(threads_of(row)) is int
+        and 0 < threads_of(row) <= MOST
         and type(size) is int
         and 0 < size < 2**60
         and ours in times
@@ -107,6 +110,19 @@ def by_dtype(rows):
     return found
 
 
+def by_part(rows):
+    """The rows of each dtype and number of threads, which belong together."""
+    found: dict[tuple, list] = {}
+    for row in rows:
+        found.setdefault((row["dtype"], threads_of(row)), []).append(row)
+    return found
+
+
+def threads_of(row):
+    """How many threads a row was measured on. Rows of earlier versions do not say so."""
+    return row.get("threads", 1)
+
+
 def peers(rows):
     """The labels of other libraries, in order."""
     return list(dict.fromkeys(label for row in rows for label in row["ns_per_element"] if label not in (*OURS, "plain")))
@@ -135,7 +151,7 @@ def headline(rows):
     Parameters
     ----------
     rows : list of dict
-        Of a record, all of one dtype.
+        Of a record, all of one dtype and number of threads.
 
     Returns
     -------

@@ -13,13 +13,13 @@ BUSY, UNSTEADY = 1.0, 1.15
 WRONG = 1000  # ULP: three digits of float32's seven are lost
 
 
-def header(facts, dtypes):
-    """The lines that say what is measured, and on which machine."""
+def header(facts, dtypes, threads):
+    """The lines that say what is measured, on how many threads, and on which machine."""
     compiled, line = facts["simd"] != "numpy", "the line of NumPy that people write"
     lines = {
         "fastact": f"{facts['fastact']}, " + (f"compiled for {facts['simd']}" if compiled else f"NumPy alone: {facts['reason']}"),
         "against": line + (", and fastact's own NumPy fallback" if compiled else ""),
-        "processor": f"{facts['cpu']}, {facts['cores']} cores, of which one thread is used",
+        "processor": f"{facts['cpu']}, {facts['cores']} cores, of which {on_threads(threads)} used",
         "NumPy": f"{facts['numpy']}; its BLAS: {facts['blas']}",
         "load": facts["load"] + (" (the machine is busy: times may be off)" if is_busy(facts) else ""),
         "data": f"{listed(dtypes)}, standard normal",
@@ -28,9 +28,20 @@ def header(facts, dtypes):
         "time": "ns per element, the best of several rounds in which all take turns",
     }
     if "peers" in facts:
-        lines["peers"] = f"{facts['peers']}, on one thread; backward by their own automatic differentiation"
+        number = "one thread" if threads == [1] else "as many threads (SciPy on one)"
+        lines["peers"] = f"{facts['peers']}, on {number}; backward by their own automatic differentiation"
+    if threads != [1]:
+        lines["threads"] = "of the compiled functions and of peers; NumPy, and so the fallback, runs on one"
+    if "bfloat16" in dtypes:
+        lines["bfloat16"] = "of ml_dtypes; a line of NumPy with parameters gives a wider dtype, mostly float32"
     indent = " " * 11
     return [part for name, text in lines.items() for part in textwrap.wrap(f"{name:<11}{text}", WIDTH, subsequent_indent=indent)]
+
+
+def on_threads(numbers):
+    """How many threads are used, as the end of a sentence."""
+    text = listed(map(str, numbers))
+    return "one thread is" if text == "1" else f"{text} threads are"
 
 
 def is_busy(facts):
@@ -43,19 +54,23 @@ def is_busy(facts):
 
 def report(record):
     """All lines that follow the header."""
-    parts = records.by_dtype(record["rows"])
+    parts = records.by_part(record["rows"])
     if not parts:
         return ["nothing was measured"]
     lines = []
-    for dtype, rows in parts.items():
-        lines += ["", *([dtype, ""] if len(parts) > 1 else []), *table(rows)]
-        plain = record["plain"] if dtype == "float32" else {}
-        if plain:
-            lines += ["", *wrong_table(plain)]
+    plain = record["plain"]
+    for (dtype, threads), rows in parts.items():
+        data = dtype if threads == 1 else f"{dtype} on {threads} threads"
+        lines += ["", *([data, ""] if len(parts) > 1 else []), *table(rows)]
+        faults = {}
+        if dtype == "float32":
+            faults, plain = plain, {}  # they stand once, whatever the number of threads
+        if faults:
+            lines += ["", *wrong_table(faults)]
         for label in records.peers(rows):
             lines += ["", *peer_table(rows, label)]
-        lines += ["", *summary(rows), "", *textwrap.wrap(conclusion(record["machine"], rows, dtype, plain), WIDTH)]
-    return lines
+        lines += ["", *summary(rows), "", *textwrap.wrap(conclusion(record["machine"], rows, data, faults), WIDTH)]
+    return [*lines, *thread_table(parts)]
 
 
 def number(value):
@@ -162,14 +177,34 @@ def summary(rows):
     return [*lines, f"spread of the repeats (median over best, median of all): {records.spread(rows):.2f}"]
 
 
+def thread_table(parts):
+    """The geometric means by size: how many times as fast as on the first number of threads each dtype is on the others."""
+    lines, firsts = [], {}
+    for (dtype, threads), rows in parts.items():
+        if dtype not in firsts:
+            firsts[dtype] = threads
+            continue
+        before = {(row["title"], row["size"]): row for row in parts[dtype, firsts[dtype]]}
+        ours, found = records.leading(rows), {row["size"]: [] for row in before.values()}
+        for row in rows:
+            if (row["title"], row["size"]) in before:
+                base = before[row["title"], row["size"]]["ns_per_element"]
+                found[row["size"]] += [base[ours] / row["ns_per_element"][ours]] if ours in base else []
+        if not lines:
+            lines = ["", f"{'geometric means':<50}" + "".join(f"{format_size(size):>9}" for size in found)]
+        means = "".join(f"{times(records.mean(ratios)):>9}" for ratios in found.values())
+        lines.append(f"{f'times as fast as on {firsts[dtype]}: {dtype}, {threads} threads':<50}" + means)
+    return lines
+
+
 def listed(texts):
     """Texts as a phrase: a, b and c."""
     texts = list(texts)
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def conclusion(machine, rows, dtype, plain):
-    """The conclusion on the rows of one dtype, in a few sentences."""
+def conclusion(machine, rows, data, plain):
+    """The conclusion on the rows of one dtype and number of threads, which `data` says, in a few sentences."""
     ours = records.leading(rows)
     found = [one for one in records.headline(rows) if one["faster"]]
     if not found:
@@ -178,7 +213,7 @@ def conclusion(machine, rows, dtype, plain):
     sizes = listed(format_size(one["size"]) for one in found)
     passes = max(one["passes"] for one in found)
     which = f"{passes} functions and backward passes" if passes > 1 else "one function"
-    text = f"On this machine {CALLED[ours]} {speeds} times as fast as the plain NumPy line at {sizes} elements of {dtype}"
+    text = f"On this machine {CALLED[ours]} {speeds} times as fast as the plain NumPy line at {sizes} elements of {data}"
     text += f" (geometric mean of {which}, each making a new array)"
     slower = [(ratio(row, "plain"), row) for row in rows if (ratio(row, "plain") or 1) < 1]
     if slower:
