@@ -26,6 +26,7 @@ from fastact.declare import ROWS
 
 RECORD = pathlib.Path(__file__).with_name("rows.json")
 SIZES = {"256 Ki": 1 << 18, "8 Mi": 1 << 23}
+fastact.set_num_threads(1)  # as the libraries beside it, here and in the programs that take best_times from here
 # A function that makes the shape of n elements, and the axis of the rows.
 LAYOUTS = {
     "10 columns": (lambda n: (n // 10, 10), -1),

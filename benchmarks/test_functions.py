@@ -1,10 +1,12 @@
 """The cases of `fastact bench` under pytest-benchmark: `pytest benchmarks --benchmark-enable`.
 
-There is a group for each function, pass and size. In it stand the compiled core, the plain line of NumPy and the fallback.
+There is a group for each function, pass and size. In it stand the compiled core on one thread, the plain line
+of NumPy and the fallback.
 """
 
 import pytest
 
+import fastact
 from fastact.command import bench
 
 CONTESTANTS = bench.contestants()
@@ -29,4 +31,5 @@ def test_function(benchmark, memory, case, size, label):
     call = CONTESTANTS[label](case, memory.operands(case, size))
     if call is None:
         pytest.skip("nobody writes a line for it")
-    benchmark(call)
+    with fastact.num_threads(1):
+        benchmark(call)
