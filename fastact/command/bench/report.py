@@ -28,7 +28,7 @@ def header(facts, dtypes, threads):
         "time": "ns per element, the best of several rounds in which all take turns",
     }
     if "peers" in facts:
-        number = "one thread" if threads == [1] else "as many threads (SciPy on one)"
+        number = "one thread" if threads == [1] else "as many threads" + " (SciPy on one)" * ("scipy" in facts["peers"])
         lines["peers"] = f"{facts['peers']}, on {number}; backward by their own automatic differentiation"
     if threads != [1]:
         lines["threads"] = "of the compiled functions and of peers; NumPy, and so the fallback, runs on one"
