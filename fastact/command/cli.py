@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import os
 import sys
+import typing
 
 import numpy as np
 
@@ -133,12 +134,12 @@ def info():
 
 def bfloat16():
     """Whether the loops for bfloat16 are registered, or what registers them."""
-    dtype = known_bfloat16()
+    dtype, ufunc = known_bfloat16(), typing.cast(np.ufunc, sigmoid)
     if dtype is None and not importlib.util.find_spec("ml_dtypes"):
         return "not registered: ml_dtypes, whose dtype it is, is not installed"
     if backend != "compiled":
         return "needs no registration, for NumPy computes"
-    if dtype is not None and sigmoid.resolve_dtypes((dtype, None))[1] == dtype:
+    if dtype is not None and ufunc.resolve_dtypes((dtype, None))[1] == dtype:
         return "registered"  # by this question, if not before
     return "not registered yet: the first call that gets such an array registers it"
 

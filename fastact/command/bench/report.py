@@ -179,13 +179,15 @@ def summary(rows):
 
 def thread_table(parts):
     """The geometric means by size: how many times as fast as on the first number of threads each dtype is on the others."""
-    lines, firsts = [], {}
+    lines: list[str] = []
+    firsts: dict[str, int] = {}
     for (dtype, threads), rows in parts.items():
         if dtype not in firsts:
             firsts[dtype] = threads
             continue
         before = {(row["title"], row["size"]): row for row in parts[dtype, firsts[dtype]]}
-        ours, found = records.leading(rows), {row["size"]: [] for row in before.values()}
+        ours = records.leading(rows)
+        found: dict[int, list] = {row["size"]: [] for row in before.values()}
         for row in rows:
             if (row["title"], row["size"]) in before:
                 base = before[row["title"], row["size"]]["ns_per_element"]
