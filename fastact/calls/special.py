@@ -77,7 +77,11 @@ class SummingCall(Call):
             return evaluator(*inputs, out=out, **kwargs)
         with np.errstate(all="ignore"):
             result, every = evaluator(*inputs, out=out, **{**kwargs, "dtype": computing(loop)})
-            return (result if out[0] is not None else rounded(result, loop)), every
+            if out[0] is None:
+                return rounded(result, loop), every
+            if out[0].dtype != loop:  # a wider one, which gets the rounded results
+                np.copyto(out[0], rounded(result, loop), where=kwargs.get("where", True))
+            return result, every
 
     def lazily(self, evaluator, inputs, loop, kwargs):
         """Both gradients as lazy arrays."""

@@ -210,3 +210,22 @@ def test_overflow_is_silent(implementation, name):
         of.prelu_backward(x, x, 1e30)
         of.gumbel_softmax(x, rng=0)
         assert np.isinf(of.leaky_relu(x, 1e38)[1]) == (name == "float16")
+
+
+@each_half
+@each_backend
+def test_both_results_in_a_wider_out_are_rounded(implementation, name):
+    """dtype= of half precision decides what results can be, whatever memory they go to."""
+    dtype, prelu_backward = half(name), backends.load(implementation).prelu_backward
+    grad, x = np.float32([[1 / 3, -1e5], [2 / 3, 3.0]]), np.float32([[-1.0, -1.0], [-2.0, 0.5]])
+    wide = np.zeros((2, 2), np.float32), np.zeros((), np.float32)
+    with np.errstate(all="ignore"):
+        plain = prelu_backward(grad, x, 0.7, dtype=dtype)
+        prelu_backward(grad, x, 0.7, dtype=dtype, out=wide)
+    np.testing.assert_array_equal(wide[0], plain[0].astype(np.float32))
+    np.testing.assert_array_equal(wide[1], np.float32(plain[1]))
+    some = np.array([[True, False], [True, True]])
+    kept = np.full((2, 2), 9, np.float32)
+    with np.errstate(all="ignore"):
+        prelu_backward(grad, x, 0.7, dtype=dtype, out=(kept, wide[1]), where=some)
+    np.testing.assert_array_equal(kept, np.where(some, plain[0].astype(np.float32), 9))
