@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ def run(code, implementation):
     if implementation != "numpy":
         choice = "FASTACT_SIMD", implementation
     set_up = f"import os; os.environ[{choice[0]!r}] = {choice[1]!r}\nimport sys\nimport numpy as np\n"
-    return subprocess.run([sys.executable, "-c", set_up + code], capture_output=True, text=True, check=True).stdout.strip()
+    command = [sys.executable, "-c", set_up + code]
+    return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize("implementation", dict.fromkeys((IMPLEMENTATIONS[0], "numpy")))

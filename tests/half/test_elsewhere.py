@@ -1,9 +1,9 @@
 """Half precision in other libraries' arrays, in networks and optimizers, and the calls of Keras and of ONNX models."""
 
-import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -212,5 +212,6 @@ for call in (lambda: of.softmax(x, out=x), lambda: of.softmax(x.T, axis=0, out=x
         print("MemoryError")
 print(of.softmax(x[:, :4]).tolist())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     assert done.stdout.split("\n")[:4] == ["MemoryError"] * 3 + ["[[0.25, 0.25, 0.25, 0.25]]"], done.stderr
