@@ -119,3 +119,14 @@ def test_the_core_is_as_new_as_the_formulas():
 
     message = "the compiled core is older than the formulas: run `pip install -e .`"
     assert _core.formulas_digest == codegen.digest(), message
+
+
+def test_every_special_case_can_be_taken_out():
+    """Each change of benchmarks/special_cases.py finds its text in one place of src_c/rows, and changes it."""
+    program = runpy.run_path(str(ROOT / "benchmarks" / "special_cases.py"))
+    texts = program["sources"]()
+    assert len(texts) > 20
+    for name, changes in program["CASES"].items():
+        assert program["changed"](texts, changes) != texts, name
+    with pytest.raises(ValueError, match="0 times"):
+        program["changed"](texts, [("no such text", "")])

@@ -32,8 +32,8 @@ static ALWAYS_INLINE int flat_moderately(int masked, const Batch *b, Scale s, St
     T *e = b->e;
     V seen = C(0);
     for (size_t i = 0, end; i < entries;) {
-        const size_t start = i, step = 256;
-        end = i + step < entries ? i + step : entries;
+        const size_t start = i;
+        end = i + at_most(256, entries - i);
         for (; i + PAIR <= end; i += PAIR) {
             for (size_t k = 0; k < PAIR; k += LINE) PREFETCH(x + entries + i + k);
             take_vectors(masked, 2, x + i, mask + i, e + i, s, &seen);
