@@ -11,6 +11,7 @@
 | elements.pxi | `shortcut`, the fast path of elementwise functions |
 | rows.pxi | `row_shortcut`, the fast path of functions along an axis |
 | losses.pxi | `loss_shortcut`, the fast path of losses |
+| blocks.pxi | the blocks of losses, which threads share |
 | means.pxi | the losses of plain arrays |
 | steps.pxi | steps of optimizers |
 
@@ -170,5 +171,6 @@ include "types.pxi"
 include "elements.pxi"
 include "rows.pxi"
 include "losses.pxi"
+include "blocks.pxi"
 include "means.pxi"
 include "steps.pxi"
