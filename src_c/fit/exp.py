@@ -124,10 +124,9 @@ def powers():
     text = (
         "\n/* For sets with look-ups: 2^(y / steps) = 2^(s / steps) (1 + r (q[0] + q[1] r + ...)), where s is the whole number "
     )
-    text += "nearest to y and r = y - s. powers[j] is 2^(j / steps), and powers_error its rounding error, divided by it. "
-    text += (
-        "powers_bits[j] are its bits, less j << shift: plus (s << shift) they are those of 2^(s / steps). moderate_bits do so "
-    )
+    text += "nearest to y and r = y - s. powers_error[j] is the rounding error of 2^(j / steps), divided by it. "
+    text += "powers_bits[j] are the bits of this number, less j << shift: plus (s << shift) they are those of 2^(s / steps). "
+    text += "moderate_bits do so "
     text += "for s + steps * lift. */\n"
     for real, kind, unsigned, steps, degree, lift in (
         ("f32", np.float32, np.uint32, 16, 2, 64),
@@ -145,7 +144,7 @@ def powers():
         bits = rounded.view(unsigned) - (np.arange(steps, dtype=unsigned) << unsigned(shift))
         moderate = bits - (unsigned(lift) << unsigned(mantissa))
         text += f"#if LOOKUPS_{real} == {steps}\n"
-        for name, numbers in (("powers", rounded), ("powers_error", errors), ("power_q", q)):
+        for name, numbers in (("powers_error", errors), ("power_q", q)):
             listed = ", ".join(f"{float(number).hex()}{suffix}" for number in numbers)
             text += f"ALIGNED static const {c_type} {real}_{name}[] = {{{listed}}};\n"
         for name, numbers in (("powers_bits", bits), ("moderate_bits", moderate)):

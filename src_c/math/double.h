@@ -61,7 +61,6 @@ enum { LANES = f64_lanes };
 #define LOOKUP_SCALED f64_lookup_scaled
 #define OR_DIFFERENT f64_or_different
 #define ANY_BIT f64_any_bit
-#define POWERS f64_powers
 #define POWERS_ERROR f64_powers_error
 #define POWERS_BITS f64_powers_bits
 #define MODERATE_BITS f64_moderate_bits

@@ -71,7 +71,6 @@ enum { LANES = f32_lanes };
 #define LOOKUP_SCALED f32_lookup_scaled
 #define OR_DIFFERENT f32_or_different
 #define ANY_BIT f32_any_bit
-#define POWERS f32_powers
 #define POWERS_ERROR f32_powers_error
 #define POWERS_BITS f32_powers_bits
 #define MODERATE_BITS f32_moderate_bits
