@@ -41,7 +41,17 @@ def tree(node):
     for each in ast.walk(node):
         if isinstance(each, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(each, clean=False) is not None:
             each.body = each.body[1:]
-    return ast.dump(node)
+    return dump(node)
+
+
+def dump(node):
+    """A syntax tree as text. Fields that are empty are left out: each version of Python has others of these."""
+    if isinstance(node, list):
+        return f"[{' '.join(map(dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [f"{name}={dump(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return f"{type(node).__name__}({' '.join(fields)})"
 
 
 def program(name):
@@ -70,7 +80,7 @@ def closure(name, known):
             continue
         if isinstance(node, ast.FunctionDef):  # of the decorators only `wide` and `operands` change what is computed
             marks = [
-                ast.dump(each)
+                dump(each)
                 for mark in node.decorator_list
                 for each in getattr(mark, "keywords", ())
                 if each.arg in ("wide", "operands")

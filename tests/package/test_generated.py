@@ -5,6 +5,8 @@ check.py compares digests, so that this takes seconds, and time stamps do not ma
 
 import runpy
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +112,17 @@ def test_a_changed_program_is_named(copy, program, made):
     with (copy / "src_c/fit" / program).open("a", encoding="utf-8") as file:
         file.write("MORE = 1\n")
     assert f"{made} is older than its program in src_c/fit" in complaint(copy)
+
+
+@pytest.mark.parametrize("minor", range(10, 15))
+def test_digests_do_not_depend_on_the_version_of_python(minor):
+    """Any Python that can build the package finds the generated files current. pyenv's versions are tried, and those on PATH."""
+    name = f"python3.{minor}"
+    found = [str(path) for path in Path.home().glob(f".pyenv/versions/*/bin/{name}")] or [shutil.which(name)]
+    if not found[0] or subprocess.run([found[0], "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip(f"no {name} here")
+    ran = subprocess.run([found[0], "src_c/fit", "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @needs_core
