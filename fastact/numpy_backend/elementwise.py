@@ -24,9 +24,12 @@ def as_loop(name, inputs, loop, casting):
     for array in arrays:
         if not np.can_cast(array.dtype, loop, casting):
             raise TypeError(f"Cannot cast {name} input from {array.dtype!r} to {loop!r} with casting rule {casting!r}")
-    # Casts that may overflow are made here, since astype reports it. 0-d arrays too: NumPy 2.0's iterator casts them wrongly.
+    # Casts that may overflow are made here, since astype reports it. 0-d arrays too, to the dtype that computes: the iterators of
+    # NumPy 2.0 to 2.2 cast them wrongly.
     return [
-        array if array.ndim and np.can_cast(array.dtype, loop, "safe") else array.astype(loop, casting=casting, copy=False)
+        array
+        if array.ndim and np.can_cast(array.dtype, loop, "safe")
+        else array.astype(loop, casting=casting, copy=False).astype(loop if array.ndim else computing(loop), copy=False)
         for array in arrays
     ]
 
