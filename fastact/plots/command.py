@@ -19,9 +19,10 @@ Draw functions and what they do, with matplotlib: pip install "fastact[plot]"
   fastact plot silu --beta 0.5,1,2   a family: values of any parameter
 """
 EPILOG = """
-`plot speed` reads what `fastact bench --json FILE` has written; without a FILE
-it measures first. Without --out the picture is shown in a window. Where there
-is no display it is written into the current folder, as fastact-functions.png
+`plot speed` reads what `fastact bench --json FILE` has written, of which
+--dtype and --threads choose a part; without a FILE it measures float32 on one
+thread first. Without --out the picture is shown in a window. Where there is no
+display it is written into the current folder, as fastact-functions.png
 (-gradients.png, ...), and the command says so.
 
 """
@@ -52,19 +53,19 @@ def alone(name, draw):
     return drawn
 
 
-def speed(*given):
-    """The picture of speed."""
+def speed(*given, **part):
+    """The picture of speed; `part` has a dtype and a number of threads."""
     if len(given) > 2:
         raise ValueError(f"speed takes one file and one size, got {' '.join(given)}")
     if given:
-        return ratios.speed(given[0], size=bench.parse_size(given[1]) if given[1:] else None)
+        return ratios.speed(given[0], size=bench.parse_size(given[1]) if given[1:] else None, **part)
     from ..command.cli import progress
 
     print(
         "measuring, in less than a minute; `fastact plot speed FILE` draws what `fastact bench --json FILE` measured",
         file=sys.stderr,
     )
-    return ratios.speed(ratios.measured(progress))
+    return ratios.speed(ratios.measured(progress), **part)
 
 
 KINDS = {
@@ -73,6 +74,7 @@ KINDS = {
     "errors": Kind("errors sigmoid", "error in ULP, beside torch, jax and scipy", errors),
     "speed": Kind("speed [FILE [SIZE]]", "how many times as fast as plain NumPy", speed),
 }
+OPTIONS = {"speed": ("dtype", "threads")}  # of pictures
 
 
 def add(commands):
@@ -92,6 +94,8 @@ def add(commands):
     parser.add_argument(
         "--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="draw functions from here to there; default: -7 7"
     )
+    parser.add_argument("--dtype", choices=bench.DTYPES, help="draw the speed of this dtype; default: the first of FILE")
+    parser.add_argument("--threads", type=int, metavar="N", help="draw the speed on so many threads; default: the first of FILE")
     for name in parameters():
         spellings = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}"))
         parser.add_argument(*spellings, dest=f"parameter {name}", metavar="V,V,...", help=argparse.SUPPRESS)
@@ -118,7 +122,7 @@ def spelt(names):
 def takes(name):
     """What options a function or a picture has besides --out."""
     one = sheet.names().get(name)
-    return f"{name} takes {spelt(sheet.taken(one))}" if one else f"{name} takes none but --out"
+    return f"{name} takes {spelt(sheet.taken(one))}" if one else f"{name} takes none but {spelt((*OPTIONS.get(name, ()), 'out'))}"
 
 
 def parameters():
@@ -148,10 +152,13 @@ def drawn(options):
     """The name of the picture, and the picture."""
     given = {key.split()[1]: text for key, text in vars(options).items() if key.startswith("parameter ") and text is not None}
     first, *others = options.what or [None]
+    part = {name: vars(options)[name] for name in OPTIONS["speed"] if vars(options)[name] is not None}
+    if part and first != "speed":
+        raise ValueError(f"{spelt(part)} is for `fastact plot speed`")
     if first in KINDS:
         if given or options.range:
             raise ValueError(f"{spelt(list(given)[:1] or ['range'])} is for functions, and {first} does not take it")
-        return first, KINDS[first].draw(*others)
+        return first, KINDS[first].draw(*others, **part)
     for name in options.what:
         if name in KINDS:
             raise ValueError(f"{name} is a picture of its own: it comes first")

@@ -17,16 +17,20 @@ TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 10
 LINE = 0.165
 
 
-def speed(source=None, *, size=None):
+def speed(source=None, *, size=None, dtype=None, threads=None):
     """Draw how many times as fast as plain NumPy each function is, forward and backward.
 
     Parameters
     ----------
     source : str, path or dict, optional
-        A file that `fastact bench --json` wrote, or what is in it; None measures 256 Ki elements now, in less than a minute.
+        A file that `fastact bench --json` wrote, or what is in it; None measures 256 Ki elements of float32 on one thread now,
+        in less than a minute.
     size : int, optional
-        Which of the source's numbers of elements to draw; default: 256 Ki, or the largest there is. Of a source with several
-        dtypes or numbers of threads the first is drawn.
+        Which of the source's numbers of elements to draw; default: 256 Ki, or the largest there is.
+    dtype : str, optional
+        Which of its dtypes, as "float16"; default: the first.
+    threads : int, optional
+        Which of its numbers of threads; default: the first.
 
     Returns
     -------
@@ -37,7 +41,7 @@ def speed(source=None, *, size=None):
     ImportError
         Without matplotlib.
     ValueError
-        For what is no such file, or has no such size.
+        For what is no such file, or has no such size, dtype or number of threads.
     OSError
         For a file that cannot be read.
 
@@ -52,10 +56,10 @@ def speed(source=None, *, size=None):
         record = measured()
     else:
         record = bench.checked(source, source_name) if isinstance(source, dict) else bench.read(os.fspath(source))
-    (dtype, threads), measured_rows = next(iter(bench.by_part(record["rows"]).items()), (("float32", 1), []))
-    rows = [row for row in measured_rows if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
-    if not rows:
+    compared = [row for row in record["rows"] if row["pass"] in PASSES and "plain" in row["ns_per_element"]]
+    if not compared:
         raise ValueError(f"no function of {source_name} was compared with the plain line, forward or backward")
+    (dtype, threads), rows = part(bench.by_part(compared), dtype, threads, source_name)
     sizes = sorted({row["size"] for row in rows})
     size = (USUAL if USUAL in sizes else sizes[-1]) if size is None else size
     if size not in sizes:
@@ -68,6 +72,21 @@ def speed(source=None, *, size=None):
         if row["size"] == size:
             found[row["name"]][row["pass"]] = row["ns_per_element"]["plain"] / row["ns_per_element"][ours]
     return drawn(found, size, dtype, threads, record["machine"])
+
+
+def part(parts, dtype, threads, source):
+    """The first of the parts of a record that has this dtype and number of threads, with their names."""
+    for (its_dtype, its_threads), rows in parts.items():
+        if dtype in (None, its_dtype) and threads in (None, its_threads):
+            return (its_dtype, its_threads), rows
+    wanted = " ".join(filter(None, [dtype and str(dtype), threads and f"on {on_threads(threads)}"]))
+    known = ", ".join(f"{name} on {on_threads(number)}" for name, number in parts)
+    raise ValueError(f"{source} has no rows of {wanted}: it has {known}")
+
+
+def on_threads(number):
+    """A number of threads as a text."""
+    return f"{number} thread{'s' * (number != 1)}"
 
 
 def measured(progress=iter):
@@ -88,7 +107,7 @@ def drawn(found, size, dtype, threads, machine):
     title = "How many times as fast as plain NumPy"
     caption = f"{bench.format_size(size)} elements of {dtype}, compared with the line of NumPy that people write"
     on = f"fastact {machine.get('fastact', '?')} ({machine.get('simd', '?')}), NumPy {machine.get('numpy', '?')}, "
-    on += f"{threads} thread{'s' * (threads != 1)}, "
+    on += f"{on_threads(threads)}, "
     on += f"{machine.get('cpu', 'unknown processor')}, {str(machine.get('date', ''))[:10]}".rstrip(", ")
     left, width, top, height = max(style.extent(name, 8)[0] for name in names) + 0.25, 5.4, 1.12, LINE * (len(names) + 1)
     across = max(left + width + 0.3, style.extent(on, 7.5)[0] + 0.3, style.extent(title, 13, bold=True)[0] + 0.4)

@@ -50,6 +50,27 @@ def test_the_first_number_of_threads_is_drawn():
     assert any(", 1 thread, " in text.get_text() for text in figure.texts)
 
 
+def test_a_dtype_and_a_number_of_threads_are_chosen():
+    """dtype= and threads= choose rows of a record; the error for others says which there are."""
+    rows = pictures.RECORD["rows"]
+    for i, (dtype, threads) in enumerate((("float32", 2), ("float16", 1), ("float16", 2)), 2):
+        rows = [*rows, *({**row, "dtype": dtype, "threads": threads, "ns_per_element": {"compiled": 1.0, "plain": i}}
+                         for row in pictures.RECORD["rows"])]  # fmt: skip
+    record = {**pictures.RECORD, "rows": rows}
+    for given, ratio, said in (
+        ({"threads": 2}, 2, "float32"),
+        ({"dtype": "float16"}, 3, "float16"),
+        ({"dtype": "float16", "threads": 2}, 4, "float16"),
+    ):
+        figure = plots.speed(record, **given)
+        assert {x for line in figure.axes[0].lines if len(line.get_xdata()) == 5 for x in line.get_xdata()} == {ratio}
+        assert any(f"elements of {said}," in text.get_text() for text in figure.texts)
+    with pytest.raises(ValueError, match="no rows of float64 on 3 threads: it has float32 on 1 thread, float32 on 2 threads, f"):
+        plots.speed(record, dtype="float64", threads=3)
+    with pytest.raises(ValueError, match="no rows of float64: it has"):
+        plots.speed(record, dtype="float64")
+
+
 def test_the_fallback_is_shown_where_nothing_is_compiled():
     """A record without the compiled core shows the ratios of the fallback, which is what users have there."""
     rows = [{**row, "ns_per_element": {"fallback": 2.0, "plain": 1.0}} for row in pictures.RECORD["rows"]]
