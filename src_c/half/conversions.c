@@ -30,7 +30,14 @@ static ALWAYS_INLINE void narrow_by(store_vector *store, const float *from, uint
 static void widen_float16(const uint16_t *from, float *to, size_t n) { widen_by(f32_load_float16, from, to, n); }
 static void narrow_float16(const float *from, uint16_t *to, size_t n) { narrow_by(f32_store_float16, from, to, n); }
 static void widen_bfloat16(const uint16_t *from, float *to, size_t n) { widen_by(f32_load_bfloat16, from, to, n); }
-static void narrow_bfloat16(const float *from, uint16_t *to, size_t n) { narrow_by(f32_store_bfloat16, from, to, n); }
+static void narrow_bfloat16(const float *from, uint16_t *to, size_t n) {
+    size_t i = 0;
+#ifdef HAVE_STORE_TWO_BFLOAT16
+    for (; i + 2 * f32_lanes <= n; i += 2 * f32_lanes)
+        f32_store_two_bfloat16(to + i, f32_load(from + i), f32_load(from + i + f32_lanes));
+#endif
+    narrow_by(f32_store_bfloat16, from + i, to + i, n - i);
+}
 
 #else
 /* A float16 has 5 bits of exponent and 10 of mantissa. Loops without branches become vectors by the compiler. */

@@ -255,4 +255,22 @@ static inline void f32_store_bfloat16(uint16_t *p, f32_v a) {
         rounded, _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1)));
     _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(upper, 0x08)));
 }
+/* Two vectors of numbers in 16 lanes of 16 bits: one more where the lower half and the last place of the upper one exceed a half */
+#define HAVE_STORE_TWO_BFLOAT16 1
+static inline void f32_store_two_bfloat16(uint16_t *p, f32_v a, f32_v b) {
+    if (_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q))) {
+        f32_store_bfloat16(p, a);
+        f32_store_bfloat16(p + 8, b);
+        return;
+    }
+    const __m256i x = _mm256_castps_si256(a), y = _mm256_castps_si256(b);
+    const __m256i upper = _mm256_blend_epi16(_mm256_srli_epi32(x, 16), y, 0xaa),
+                  lower = _mm256_blend_epi16(x, _mm256_slli_epi32(y, 16), 0xaa);
+    const __m256i beyond = _mm256_xor_si256(lower, _mm256_set1_epi16(-0x8000)),
+                  odd = _mm256_and_si256(upper, _mm256_set1_epi16(1));
+    const __m256i up = _mm256_cmpgt_epi16(_mm256_adds_epi16(beyond, odd), _mm256_setzero_si256());
+    const __m256i order = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    const __m256i mixed = _mm256_shuffle_epi8(_mm256_sub_epi16(upper, up), order);
+    _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(mixed, 0xd8));
+}
 #endif
