@@ -37,11 +37,12 @@ typedef struct {
 /* The inner loop of a NumPy ufunc or gufunc. */
 typedef void inner_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data);
 
-/* The same for a part of a call, whose arrays have `whole` elements or rows. They decide what bypasses the caches. */
-typedef void part_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole);
+/* The same for a part of a call, whose arrays have `whole` elements or rows. They decide what bypasses the caches. It returns
+ * what went wrong: a target was not an index in range, or there was no memory for buffers; or 0. */
+typedef int part_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole);
+enum { OUT_OF_RANGE = 1, NO_MEMORY = 2 };
 
-/* The same of a function along an axis; `data` is its RowKernel, and `all_rows` are those of the whole call. It returns 1 if a
- * target was not an index in range, else 0. */
+/* The same of a function along an axis; `data` is its RowKernel, and `all_rows` are those of the whole call. */
 typedef int row_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, const void *data, size_t all_rows);
 
 /* One function along an axis, with the signature of its gufunc. In a signature "f" is the float of the loop, "d" a double, "q" an
@@ -81,22 +82,15 @@ typedef struct {
 
 enum { FLOAT16, BFLOAT16, HALF_TYPES };
 
-/* The `data` of the loop in half precision: the loop of float32 that it calls. Bit k of `halves` says whether operand k is of
+/* The `data` of the loop in half precision: the loop of float32 that it calls, and the data of that. Bit k of `halves` says whether operand k is of
  * half precision, bit k of `cores` whether it has the axis. */
 typedef struct {
-    inner_loop *loop;
+    part_loop *loop;
     void *data;
     const HalfType *type;
     int inputs, operands;
     unsigned halves, cores;
 } HalfLoop;
-
-/* The `data` of fastact_loss_loop: the loop of a kernel as an inner loop */
-typedef struct {
-    const RowKernel *kernel;
-    size_t all_rows;
-    int wrong;
-} LossPart;
 
 typedef struct {
     const char *name;
@@ -108,10 +102,8 @@ typedef struct {
 /* elementwise/loop.c: the loops of all elementwise kernels */
 part_loop fastact_float_loop, fastact_double_loop;
 
-/* half/loop.c: the loop in half precision. _core.pyx has fastact_no_memory, which sets a MemoryError. */
-inner_loop fastact_half_loop, fastact_loss_loop;
-part_loop fastact_half_part; /* the first of them, for the loop that shares the work among threads */
-extern void (*fastact_no_memory)(void);
+/* half/loop.c: the loop in half precision of any ufunc or gufunc */
+part_loop fastact_half_loop;
 
 /* dispatch.c: the digest of the formulas that were compiled; and the sets that can run here, best first. NULL ends the list. */
 extern const char fastact_formulas[];

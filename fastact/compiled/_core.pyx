@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The C core as NumPy ufuncs and gufuncs, and the fast paths of small calls. No code here depends on a single function.
 
 | file | what it has |
@@ -23,10 +23,12 @@ from cpython.mem cimport PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.float cimport FLT_MIN
 from libc.math cimport INFINITY, NAN
-from libc.stdint cimport intptr_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strcpy
 cimport cython
 cimport numpy as cnp
+
+import threading
 
 import numpy as np
 

@@ -21,8 +21,9 @@ ctypedef struct Operands:
 
 ctypedef struct ElementsJob:
     Operands operands
-    PyUFuncGenericFunction loop, sum_loop
+    part_loop *loop
     void *data
+    PyUFuncGenericFunction sum_loop
     void *sum_data
     cnp.npy_intp count, item, loss_item  # the bytes of an element, and of a loss in the buffer
     cnp.npy_intp period, filled  # of Repeated
@@ -32,19 +33,18 @@ ctypedef struct ElementsJob:
 
 @cython.cdivision(True)
 cdef void blocks_of_elements(void *given, size_t start, size_t end) noexcept nogil:
-    """The losses of some blocks of SUMMED elements, and their sums."""
+    """The losses of some blocks of SUMMED elements, and their sums. Without sums all blocks are computed at once."""
     cdef ElementsJob *job = <ElementsJob *>given
     cdef double[SUMMED] buffer
     cdef char *at[MAX_INPUTS + 2]
     cdef char *sum_at[2]
-    cdef cnp.npy_intp first, i, last, n
+    cdef cnp.npy_intp first = start * SUMMED, i, last, n
     cdef cnp.npy_intp[2] counts = [1, 0]
     cdef cnp.npy_intp[3] sum_steps = [0, 0, job.loss_item]
-    cdef size_t block
     cdef int k
-    for block in range(start, end):
-        i = first = block * SUMMED
-        last = min(first + SUMMED, job.count)
+    while first < min(<cnp.npy_intp>end * SUMMED, job.count):
+        last = min(first + SUMMED if job.losses >= 0 else <cnp.npy_intp>end * SUMMED, job.count)
+        i = first
         while i < last:
             n = last - i
             for k in range(job.operands.count):
@@ -54,12 +54,13 @@ cdef void blocks_of_elements(void *given, size_t start, size_t end) noexcept nog
                 n = min(n, job.filled - i % job.period)
             if job.losses >= 0:
                 at[job.losses] = <char *>buffer + (i - first) * job.loss_item
-            job.loop(at, &n, job.operands.step, job.data)
+            job.loop(at, &n, job.operands.step, job.data, n if job.losses >= 0 else job.count)
             i += n
         if job.losses >= 0:
             counts[1] = last - first
-            sum_at[0], sum_at[1] = <char *>buffer, <char *>&job.sums[block]
+            sum_at[0], sum_at[1] = <char *>buffer, <char *>&job.sums[first // SUMMED]
             job.sum_loop(sum_at, counts, sum_steps, job.sum_data)
+        first = last
 
 
 ctypedef struct Cursor:
@@ -68,16 +69,16 @@ ctypedef struct Cursor:
 
 
 ctypedef struct RowsJob:
-    const RowKernel *kernel
+    part_loop *loop
+    void *data
     PyUFuncGenericFunction sum_loop
     void *sum_data
     Cursor[5 + MAX_PARAMETERS] cursors
     cnp.npy_intp[7 + MAX_PARAMETERS] steps
-    HalfLoop half  # around the kernel, where `is_half`
-    bint is_half
+    HalfLoop half  # around the loop, in half precision
     cnp.npy_intp all_rows, n, loss_item
     int operands, losses  # which operand is the losses to be summed; or -1
-    int wrong  # whether a target was not in range
+    atomic_int wrong  # what went wrong in any block
     cnp.npy_intp in_block  # rows that are equally far from each other
     cnp.npy_intp rows, blocks  # those of them that are summed together, and how many such blocks there are
     double *sums
@@ -93,11 +94,8 @@ cdef void blocks_of_rows(void *given, size_t start, size_t end) noexcept nogil:
     cdef cnp.npy_intp[2] counts = [0, job.n]
     cdef cnp.npy_intp[2] sum_counts = [1, 0]
     cdef cnp.npy_intp[3] sum_steps = [0, 0, job.loss_item]
-    cdef LossPart part
-    cdef HalfLoop half = job.half
-    part.kernel, part.all_rows, part.wrong = job.kernel, job.all_rows, 0
-    half.data = &part
     cdef cnp.npy_intp block = start, last = end, several, outer, row, k
+    cdef int wrong
     while block < last:
         outer, several = block // job.blocks, min(last - block, job.blocks - block % job.blocks)
         if job.losses >= 0:
@@ -108,12 +106,9 @@ cdef void blocks_of_rows(void *given, size_t start, size_t end) noexcept nogil:
             at[k] = job.cursors[k].at + outer * job.cursors[k].outer + row * job.cursors[k].row
         if job.losses >= 0:
             at[job.losses] = <char *>buffer
-        if job.is_half:
-            fastact_half_loop(at, <const intptr_t *>counts, <const intptr_t *>job.steps, &half)
-        else:
-            fastact_loss_loop(at, <const intptr_t *>counts, <const intptr_t *>job.steps, &part)
-        if part.wrong:
-            job.wrong = 1
+        wrong = job.loop(at, counts, job.steps, job.data, job.all_rows)
+        if wrong:
+            atomic_fetch_or(&job.wrong, wrong)
         for k in range(several if job.losses >= 0 else 0):
             sum_counts[1] = min(job.rows, counts[0] - k * job.rows)
             sum_at[0], sum_at[1] = <char *>buffer + k * job.rows * job.loss_item, <char *>&job.sums[block + k]

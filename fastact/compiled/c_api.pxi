@@ -2,8 +2,9 @@
 
 cdef extern from "api.h":
     enum: MAX_INPUTS, MAX_PARAMETERS, MAX_OUTPUTS
-    ctypedef void inner_loop(char **, const intptr_t *, const intptr_t *, void *) noexcept nogil
-    ctypedef void part_loop(char **, const intptr_t *, const intptr_t *, void *, size_t) noexcept nogil
+    ctypedef void inner_loop(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *) noexcept nogil
+    ctypedef int part_loop(char **, const cnp.npy_intp *, const cnp.npy_intp *, void *, size_t) noexcept nogil
+    enum: OUT_OF_RANGE, NO_MEMORY
     ctypedef void any_block() noexcept
     ctypedef struct Kernel:
         const char *name
@@ -39,15 +40,11 @@ cdef extern from "api.h":
         void (*widen)(const uint16_t *, float *, size_t) noexcept nogil
         void (*narrow)(const float *, uint16_t *, size_t) noexcept nogil
     ctypedef struct HalfLoop:
-        inner_loop *loop
+        part_loop *loop
         void *data
         const HalfType *type
         int inputs, operands
         unsigned halves, cores
-    ctypedef struct LossPart:
-        const RowKernel *kernel
-        size_t all_rows
-        int wrong
     ctypedef struct InstructionSet:
         const char *name
         const HalfType *half_types
@@ -56,10 +53,12 @@ cdef extern from "api.h":
         const RowKernel *rows_of_float
         const RowKernel *rows_of_double
     const InstructionSet *const *fastact_instruction_sets()
-    part_loop fastact_float_loop, fastact_double_loop, fastact_half_part
-    inner_loop fastact_half_loop, fastact_loss_loop
-    void (*fastact_no_memory)() noexcept nogil
+    part_loop fastact_float_loop, fastact_double_loop, fastact_half_loop
     const char fastact_formulas[]
+
+cdef extern from "<stdatomic.h>" nogil:
+    ctypedef int atomic_int
+    int atomic_fetch_or(atomic_int *, int)
 
 cdef extern from "threads/pool.h":
     enum: MOST_THREADS, MOST_SPIN
@@ -88,6 +87,7 @@ cdef extern from "threads/split.h":
         unsigned char *core
     inner_loop fastact_threaded_loop
     part_loop fastact_row_loop
+    void (*fastact_no_memory)() noexcept nogil
 
 cdef extern from "flags.h":
     ctypedef struct FloatState:

@@ -218,6 +218,7 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
     cdef int inputs_ = n_arrays + n_parameters, k, j, which
     cdef bint float_second = False
     cdef HalfLoop half
+    cdef Threaded threaded_
     outs[0] = out
     if ufunc.nout == 2:
         if type(<object>out) is not tuple or len(<tuple>out) != 2:
@@ -229,9 +230,11 @@ cdef bint elements_in_place(PyObject **inputs, int n_arrays, int n_parameters, P
     cdef PyUFuncGenericFunction loop = ufunc.functions[which]
     cdef void *data = ufunc.data[which]
     if ufunc.nout == 2 and which >= OF_FLOAT16 and float_type(outs[1]) == cnp.NPY_FLOAT32:
-        half = (<HalfLoop *>(<const Threaded *>data).data)[0]
+        threaded_ = (<Threaded *>data)[0]
+        half = (<HalfLoop *>threaded_.data)[0]
         half.halves &= ~(1 << (inputs_ + 1))
-        loop, data, float_second = <PyUFuncGenericFunction>fastact_half_loop, &half, True
+        threaded_.size[inputs_ + 1], threaded_.data = sizeof(float), &half
+        data, float_second = &threaded_, True
     cdef cnp.npy_intp count = cnp.PyArray_SIZE(<cnp.ndarray>outs[0]), item = cnp.PyArray_ITEMSIZE(<cnp.ndarray>outs[0])
     for j in range(ufunc.nout):
         if not (j and float_second) and not safe_with(outs[j], outs[0]) or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>outs[j]):

@@ -17,6 +17,7 @@ cdef enum:
 cdef int bfloat16 = -1  # the number of its dtype, once that is known
 cdef const HalfType *half_types = fastact_instruction_sets()[0].half_types  # for single numbers
 ufuncs_made = []
+registering = threading.Lock()  # for bfloat16 and ufuncs_made: threads of a free-threaded Python may see bfloat16 first at once
 
 
 cdef void no_memory() noexcept with gil:
@@ -50,7 +51,7 @@ cdef int pending_error() except -1:
 
 
 cdef HalfLoop wrapped_loop(
-    inner_loop *loop, void *data, const HalfType *type, int inputs, int operands, unsigned halves, unsigned cores
+    part_loop *loop, void *data, const HalfType *type, int inputs, int operands, unsigned halves, unsigned cores
 ) noexcept:
     """The data of a loop in half precision around this loop of float32."""
     cdef HalfLoop made
@@ -62,13 +63,14 @@ cdef HalfLoop wrapped_loop(
 def register_bfloat16(dtype):
     """Give all ufuncs their loops for this dtype, which is the bfloat16 of ml_dtypes."""
     global bfloat16
-    if bfloat16 < 0:
-        bfloat16 = dtype.num
-        for ufunc in ufuncs_made:
-            register_loops(<PyUFuncObject *>ufunc)
+    with registering:
+        if bfloat16 < 0:
+            for ufunc in ufuncs_made:
+                register_loops(<PyUFuncObject *>ufunc, dtype.num)
+            bfloat16 = dtype.num
 
 
-cdef int register_loops(PyUFuncObject *ufunc) except -1:
+cdef int register_loops(PyUFuncObject *ufunc, int number) except -1:
     """Give a ufunc its loops for bfloat16: those for float16 with another dtype."""
     cdef int types[MAX_INPUTS + MAX_OUTPUTS]
     cdef int n = ufunc.nin + ufunc.nout, loop, i
@@ -76,6 +78,6 @@ cdef int register_loops(PyUFuncObject *ufunc) except -1:
         for i in range(n):
             types[i] = ufunc.types[loop * n + i]
             if types[i] == NPY_HALF:
-                types[i] = bfloat16
-        PyUFunc_RegisterLoopForType(ufunc, bfloat16, ufunc.functions[loop + 2], types, ufunc.data[loop + 2])
+                types[i] = number
+        PyUFunc_RegisterLoopForType(ufunc, number, ufunc.functions[loop + 2], types, ufunc.data[loop + 2])
     return 0

@@ -78,7 +78,8 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
     cdef double total = 0
     cdef Repeated repeated
     cdef HalfLoop half
-    job.loop, job.data, job.item, job.count = ufunc.functions[which], ufunc.data[which], item, count
+    cdef const Threaded *threaded = <const Threaded *>ufunc.data[which]
+    job.loop, job.data, job.item, job.count = threaded.loop, threaded.data, item, count
     job.sum_loop, job.sum_data = (<PyUFuncObject *>self.sum).functions[which], (<PyUFuncObject *>self.sum).data[which]
     job.loss_item = sizeof(double) if which == OF_DOUBLE else sizeof(float)
     job.repeats = job.losses = -1
@@ -111,16 +112,11 @@ cdef object loss_of_elements(LossShortcut self, LossArguments *given, cnp.ndarra
     if sums and blocks > FEW:
         sums_of_blocks = cnp.PyArray_EMPTY(1, &blocks, cnp.NPY_FLOAT64, 0)
         job.sums = <double *>cnp.PyArray_DATA(<cnp.ndarray>sums_of_blocks)
-    cdef uint64_t picoseconds = (<const Threaded *>job.data).cost * <uint64_t>count
     if is_half(dtype):
-        half = wrapped_loop(
-            <inner_loop *>job.loop, job.data, &half_types[half_type(dtype)], ufunc.nin, operands.count, operands.halves, 0)
-        job.loop, job.data = <PyUFuncGenericFunction>fastact_half_loop, &half
+        half = wrapped_loop(job.loop, job.data, &half_types[half_type(dtype)], ufunc.nin, operands.count, operands.halves, 0)
+        job.loop, job.data = fastact_half_loop, &half
     with nogil:
-        if sums or job.repeats >= 0:
-            share(blocks_of_elements, &job, blocks, 1, picoseconds)
-        else:  # the loop shares its elements
-            job.loop(operands.first, &count, operands.step, job.data)
+        share(blocks_of_elements, &job, blocks, 1, threaded.cost * <uint64_t>count)
     if sums:
         total = job.sums[0] if blocks == 1 else sum_of(self, job.sums, blocks)
         losses = number(total / count if given.reduction == MEAN else total, dtype)[()]
@@ -184,7 +180,7 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
 
     Losses that are reduced are summed in a small buffer, by blocks that do not depend on the number of threads. A loop
     knows the number of all rows, so that it bypasses the caches where all gradients together, and not just those of a block,
-    are too large for them. Half precision stays on this thread: another one could not report that it has no memory.
+    are too large for them.
     """
     cdef PyUFuncObject *ufunc = <PyUFuncObject *>self.evaluator
     cdef bint graded = self.graded, summed = self.summed, reduced = given.reduction != EACH, sums = summed and reduced
@@ -234,13 +230,14 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
     cdef double[MAX_PARAMETERS] numbers
     cdef double[FEW] few
     cdef double total = 0
-    job.kernel, job.all_rows, job.n, job.operands = <const RowKernel *>(<const Threaded *>ufunc.data[which]).data, in_all, n, operands
+    cdef const Threaded *threaded = <const Threaded *>ufunc.data[which]
+    job.loop, job.data, job.all_rows, job.n, job.operands = threaded.loop, threaded.data, in_all, n, operands
     job.sum_loop, job.sum_data = (<PyUFuncObject *>self.sum).functions[which], (<PyUFuncObject *>self.sum).data[which]
-    job.loss_item, job.is_half = sizeof(double) if which == OF_DOUBLE else sizeof(float), is_half(dtype)
+    job.loss_item = sizeof(double) if which == OF_DOUBLE else sizeof(float)
     job.losses, job.wrong, job.in_block = losses_at if sums else -1, 0, in_block
-    if job.is_half:
-        job.half = wrapped_loop(
-            fastact_loss_loop, NULL, &half_types[half_type(dtype)], ufunc.nin, operands, 1 << graded, 1 << graded)
+    if is_half(dtype):
+        job.half = wrapped_loop(job.loop, job.data, &half_types[half_type(dtype)], ufunc.nin, operands, 1 << graded, 1 << graded)
+        job.loop, job.data = fastact_half_loop, &job.half
         if graded:
             job.half.cores |= 1 << (operands - 1)
             job.half.halves |= job.half.cores | (not summed and not factor_alone)
@@ -276,13 +273,13 @@ cdef object loss_of_rows(LossShortcut self, LossArguments *given):
     if sums and blocks > FEW:
         sums_of_blocks = cnp.PyArray_EMPTY(1, &blocks, cnp.NPY_FLOAT64, 0)
         job.sums = <double *>cnp.PyArray_DATA(<cnp.ndarray>sums_of_blocks)
-    cdef uint64_t picoseconds = (<const Threaded *>ufunc.data[which]).cost * <uint64_t>(in_all * n)
     with nogil:
-        share(blocks_of_rows, &job, blocks, 1, 0 if job.is_half else picoseconds)
-    pending_error()
+        share(blocks_of_rows, &job, blocks, 1, threaded.cost * <uint64_t>(in_all * n))
+    if job.wrong & NO_MEMORY:
+        raise MemoryError
     if sums:
         total = job.sums[0] if blocks == 1 else sum_of(self, job.sums, blocks)
-    if job.wrong:
+    if job.wrong & OUT_OF_RANGE:
         raise IndexError(f"cross_entropy needs target indices in 0..{n - 1}: another thread has written others during the call")
     if sums:
         losses = number(total / in_all if given.reduction == MEAN else total, dtype)[()]

@@ -25,8 +25,8 @@ ctypedef struct RowArray:
 
 
 ctypedef struct Blocks:
-    PyUFuncGenericFunction loop
-    void *data
+    Threaded *threaded
+    atomic_int wrong  # what went wrong in any block
     int arrays, mask  # how many there are, and which is the mask
     RowArray[MAX_ROW_ARRAYS] array
     cnp.npy_intp blocks
@@ -225,7 +225,7 @@ cdef object rows_in_place(
             return None
 
     cdef int which = loop_of(dtype, False)
-    call.loop, call.data, call.arrays, call.axes = gufunc.functions[which], gufunc.data[which], 0, 0
+    call.threaded, call.wrong, call.arrays, call.axes = <Threaded *>gufunc.data[which], 0, 0, 0
     call.counts[0], call.counts[1], call.mask = bytes_ // (n * item), n, -1
     if masking != NULL and not find_blocks(&call, masking, x, out):
         return None
@@ -246,18 +246,19 @@ cdef object rows_in_place(
             call.steps[call.arrays + cores] = call.array[k].entry
             cores += 1
     cdef size_t rows_of_all = call.blocks * call.counts[0]
-    cdef uint64_t picoseconds = 0  # half precision stays on this thread: another one could not report that it has no memory
-    if not is_half(dtype):
-        picoseconds = (<const Threaded *>call.data).cost * <uint64_t>(rows_of_all * n)
-    if bytes_ < WITH_THE_LOCK:
+    cdef char *at[MAX_ROW_ARRAYS]
+    if call.blocks == 1:
+        for k in range(call.arrays):
+            at[k] = call.array[k].at
+        call_loop(<PyUFuncGenericFunction>fastact_threaded_loop, at, call.counts, call.steps, call.threaded, bytes_)
+        pending_error()
+    elif bytes_ < WITH_THE_LOCK:
         call_blocks(&call, 0, rows_of_all)
-    elif call.blocks == 1 or picoseconds == 0:  # the loop shares its rows
-        with nogil:
-            call_blocks(&call, 0, rows_of_all)
     else:
         with nogil:
-            share(call_blocks, &call, rows_of_all, 1, picoseconds)
-    pending_error()
+            share(call_blocks, &call, rows_of_all, 1, call.threaded.cost * <uint64_t>(rows_of_all * n))
+    if call.wrong & NO_MEMORY:
+        raise MemoryError
     return new[()] if new is not None and cnp.PyArray_NDIM(<cnp.ndarray>new) == 0 else <object>out
 
 
@@ -329,24 +330,24 @@ cdef object add_masking(Blocks *call, Masking *masking, int dimensions):
 @cython.cdivision(True)
 cdef void call_blocks(void *given, size_t start, size_t end) noexcept nogil:
     """Call a loop for some of the rows of all blocks, block by block."""
-    cdef const Blocks *call = <const Blocks *>given
+    cdef Blocks *call = <Blocks *>given
+    cdef const Threaded *threaded = call.threaded
     cdef char *at[MAX_ROW_ARRAYS]
     cdef cnp.npy_intp[MAX_DIMENSIONS] index
     cdef cnp.npy_intp block = 0, rest, mask = 0, row = start, rows = end
     cdef cnp.npy_intp[2] counts = [0, call.counts[1]]
-    cdef int k
-    if call.blocks > 1:
-        rest = block = row // call.counts[0]
-        row, rows = row % call.counts[0], rows - block * call.counts[0]
-        for k in range(call.axes - 1, -1, -1):  # the mask of the first block
-            index[k] = rest % call.shape[k]
-            mask += index[k] * call.mask_steps[k]
-            rest //= call.shape[k]
+    cdef int k, wrong = 0
+    rest = block = row // call.counts[0]
+    row, rows = row % call.counts[0], rows - block * call.counts[0]
+    for k in range(call.axes - 1, -1, -1):  # the mask of the first block
+        index[k] = rest % call.shape[k]
+        mask += index[k] * call.mask_steps[k]
+        rest //= call.shape[k]
     while row < rows:
         counts[0] = min(rows, call.counts[0]) - row
         for k in range(call.arrays):
             at[k] = call.array[k].at + block * call.array[k].block + row * call.array[k].row + (mask if k == call.mask else 0)
-        call.loop(at, counts, call.steps, call.data)
+        wrong |= threaded.loop(at, counts, call.steps, threaded.data, call.counts[0])
         block, row, rows = block + 1, 0, rows - call.counts[0]
         for k in range(call.axes - 1, -1, -1):  # the mask of the next block
             mask += call.mask_steps[k]
@@ -355,6 +356,8 @@ cdef void call_blocks(void *given, size_t start, size_t end) noexcept nogil:
                 break
             mask -= call.shape[k] * call.mask_steps[k]
             index[k] = 0
+    if wrong:
+        atomic_fetch_or(&call.wrong, wrong)
 
 
 def row_shortcut(call, str document):

@@ -104,8 +104,7 @@ cdef object make_ufunc(
 ):
     """A ufunc. `operands` has a letter for each input and output: "f" is the floating type of the loop, TYPES has the others.
 
-    Inputs from `first_parameter` on are parameters. A gufunc has none: its first_parameter is nin. Its loops of half precision
-    stay on the caller's thread: no other one could report that it has no memory.
+    Inputs from `first_parameter` on are parameters. A gufunc has none: its first_parameter is nin.
     """
     cdef int n = len(operands), nin = n - nout, ntypes = OF_BFLOAT16 - (first_parameter == nin), i, loop
     cdef PyUFuncGenericFunction *loops = <PyUFuncGenericFunction *>forever(LOOPS * sizeof(PyUFuncGenericFunction))
@@ -120,31 +119,28 @@ cdef object make_ufunc(
     for i in range(n):
         types[i], types[n + i] = TYPES.get(operands[i], cnp.NPY_FLOAT32), TYPES.get(operands[i], cnp.NPY_FLOAT64)
     data[OF_FLOAT], data[OF_DOUBLE] = f32, f64
-    for loop in range(OF_FLOAT, OF_FLOAT16):
+    for loop in range(LOOPS):
+        halves = 0
+        if loop >= OF_FLOAT16:
+            half = <HalfLoop *>forever(sizeof(HalfLoop))
+            halves = floats & ~parameters if loop & 1 else floats
+            half[0] = wrapped_loop(f32.loop, f32.data, &half_types[loop // 2 - 1], nin, n, halves, cores)
+            data[loop] = threaded(fastact_half_loop, half, f32.cost)
         of = <Threaded *>data[loop]
         loops[loop] = <PyUFuncGenericFunction>fastact_threaded_loop
         of.inputs, of.outputs, of.rows = nin, nout, signature is not None
         for i in range(n):
-            of.size[i], of.core[i] = cnp.PyArray_DescrFromType(types[loop * n + i]).itemsize, cores >> i & 1
-    for loop in range(OF_FLOAT16, LOOPS):
-        half = <HalfLoop *>forever(sizeof(HalfLoop))
-        halves = floats & ~parameters if loop & 1 else floats
-        half[0] = wrapped_loop(fastact_threaded_loop, f32, &half_types[loop // 2 - 1], nin, n, halves, cores)
-        loops[loop], data[loop] = <PyUFuncGenericFunction>fastact_half_loop, half
-        if signature is None:
-            of = threaded(fastact_half_part, half, f32.cost)
-            loops[loop], data[loop] = <PyUFuncGenericFunction>fastact_threaded_loop, of
-            of.inputs, of.outputs, of.rows = nin, nout, False
-            for i in range(n):
-                of.size[i], of.core[i] = 2 if halves >> i & 1 else f32.size[i], False
-        for i in range(n if loop < ntypes else 0):
-            types[loop * n + i] = NPY_HALF if halves >> i & 1 else NUMBER if floats >> i & 1 else types[i]
+            if loop >= OF_FLOAT16 and loop < ntypes:
+                types[loop * n + i] = NPY_HALF if halves >> i & 1 else NUMBER if floats >> i & 1 else types[i]
+            of.size[i] = 2 if halves >> i & 1 else cnp.PyArray_DescrFromType(types[(loop == OF_DOUBLE) * n + i]).itemsize
+            of.core[i] = cores >> i & 1
     # With out=x NumPy makes no copy: it assumes that a loop reads an element (a row of a gufunc) before it writes it.
     ufunc = PyUFunc_FromFuncAndDataAndSignature(
         loops, data, types, ntypes, nin, nout, PyUFunc_None, keep(name), NULL if document is None else keep(document), 0,
         NULL if signature is None else keep(signature))
     (<PyUFuncObject *>ufunc).type_resolver = resolve_types
-    ufuncs_made.append(ufunc)
-    if bfloat16 >= 0:
-        register_loops(<PyUFuncObject *>ufunc)
+    with registering:
+        ufuncs_made.append(ufunc)
+        if bfloat16 >= 0:
+            register_loops(<PyUFuncObject *>ufunc, bfloat16)
     return ufunc

@@ -120,7 +120,7 @@ static void one_by_one(const Call *c, size_t n) {
     for (size_t i = 0; i < n; i++) through_buffers(c, i, i + 1);
 }
 
-void ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole) {
+int ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole) {
     const Elementwise *kernel = data;
     const size_t n = (size_t)dimensions[0];
     const FloatState callers = enter_default_state();
@@ -141,9 +141,10 @@ void ELEMENTWISE_LOOP(char **args, const intptr_t *dimensions, const intptr_t *s
     if (n > 1 && args[c.inputs] - args[0] == steps[0] && steps[c.inputs] == steps[0]) {
         one_by_one(&c, n);
         restore_state(callers);
-        return;
+        return 0;
     }
     const size_t done = !contiguous ? 0 : numbers ? whole_vectors_of_numbers(&c, n) : whole_vectors(&c, n);
     through_buffers(&c, done, n);
     restore_state(callers);
+    return 0;
 }

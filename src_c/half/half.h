@@ -18,6 +18,6 @@
 void half_read(const HalfType *type, const char *from, intptr_t step, float *to, size_t n);
 void half_write(const HalfType *type, const float *from, char *to, intptr_t step, size_t n);
 
-/* A call of a gufunc. Returns 0 if there was no memory for a row. */
+/* A call of a gufunc */
 int half_rows(const HalfLoop *h, char **args, const intptr_t *dimensions, const intptr_t *steps);
 #endif

@@ -31,19 +31,17 @@ void half_write(const HalfType *type, const float *from, char *to, intptr_t step
     }
 }
 
-void (*fastact_no_memory)(void);
-
 static int is_half(const HalfLoop *h, int k) { return h->halves >> k & 1; }
 
 /* Elements: an input that is one number for all is converted once. An output shares the buffer of an input, if there is one. */
-static NOINLINE void half_elements(const HalfLoop *h, char **args, const intptr_t *dimensions, const intptr_t *steps) {
+static NOINLINE int half_elements(const HalfLoop *h, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     float floats[FLOATS], numbers[MAX_INPUTS];
     float *buffer[MAX_INPUTS + MAX_OUTPUTS];
     char *at[MAX_INPUTS + MAX_OUTPUTS];
     intptr_t float_steps[MAX_INPUTS + MAX_OUTPUTS];
     int shared[MAX_INPUTS], n_shared = 0, place[MAX_INPUTS + MAX_OUTPUTS], buffers = 0;
     const size_t n = (size_t)dimensions[0];
-    if (!n) return;
+    if (!n) return 0;
     for (int k = 0; k < h->operands; k++) {
         at[k] = args[k];
         float_steps[k] = steps[k];
@@ -70,28 +68,18 @@ static NOINLINE void half_elements(const HalfLoop *h, char **args, const intptr_
             else if (!is_half(h, k))
                 at[k] = here;
         }
-        h->loop(at, &count, float_steps, h->data);
+        h->loop(at, &count, float_steps, h->data, (size_t)count);
         for (int k = h->inputs; k < h->operands; k++)
             if (buffer[k]) half_write(h->type, buffer[k], args[k] + (intptr_t)start * steps[k], steps[k], (size_t)count);
     }
+    return 0;
 }
 
-void fastact_half_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
+int fastact_half_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole) {
     const HalfLoop *h = data;
     const FloatState callers = enter_default_state();
-    if (!h->cores)
-        half_elements(h, args, dimensions, steps);
-    else if (!half_rows(h, args, dimensions, steps))
-        fastact_no_memory();
+    const int wrong = h->cores ? half_rows(h, args, dimensions, steps) : half_elements(h, args, dimensions, steps);
     restore_state(callers);
-}
-
-void fastact_half_part(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t whole) {
-    (void)whole;
-    fastact_half_loop(args, dimensions, steps, data);
-}
-
-void fastact_loss_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
-    LossPart *p = data;
-    p->wrong |= p->kernel->loop(args, dimensions, steps, p->kernel, p->all_rows);
+    (void)whole; /* blocks stay in the caches */
+    return wrong;
 }

@@ -61,9 +61,9 @@ int half_rows(const HalfLoop *h, char **args, const intptr_t *dimensions, const 
     intptr_t float_steps[2 * MOST];
     float on_stack[ON_STACK], *floats = on_stack, *from_heap = NULL;
     const size_t rows = (size_t)dimensions[0], n = (size_t)dimensions[1];
-    int cores = 0, lists = 0, across = 0, taken = 0;
+    int cores = 0, lists = 0, across = 0, taken = 0, wrong = 0;
     const intptr_t *inner = steps + h->operands;
-    if (!rows) return 1;
+    if (!rows) return 0;
     for (int k = 0; k < h->operands; k++) {
         Operand *const a = &operand[k];
         const int is_output = k >= h->inputs;
@@ -84,7 +84,7 @@ int half_rows(const HalfLoop *h, char **args, const intptr_t *dimensions, const 
     if (widths * together > ON_STACK) {
         floats = from_heap = malloc(widths * together * sizeof(float));
         if (!from_heap) {
-            if (widths > ON_STACK) return 0;
+            if (widths > ON_STACK) return NO_MEMORY;
             floats = on_stack, together = ON_STACK / widths;
         }
     }
@@ -113,11 +113,11 @@ int half_rows(const HalfLoop *h, char **args, const intptr_t *dimensions, const 
             }
             if (a->is_half && k < h->inputs) move(h, a, 0, across, is_large * a->outer * (intptr_t)together, row, count, n);
         }
-        h->loop(at, float_dimensions, float_steps, h->data);
+        wrong |= h->loop(at, float_dimensions, float_steps, h->data, count);
         for (int k = h->inputs; k < h->operands; k++)
             if (operand[k].is_half)
                 move(h, &operand[k], 1, across, is_large * operand[k].outer * (intptr_t)together, row, count, n);
     }
     free(from_heap);
-    return 1;
+    return wrong;
 }

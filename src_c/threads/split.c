@@ -4,22 +4,28 @@
 #include "threads/pool.h"
 
 /* LINE and PAGE are of memory. GRAIN: the elements of the least part. SHORT: rows of at most so many entries are computed
- * together, by BATCH rows; WIDE: rows that lie across memory stay so many in a part. */
-enum { OPERANDS = MAX_INPUTS + MAX_OUTPUTS, LINE = 64, PAGE = 4096, GRAIN = 1024, SHORT = 256, BATCH = 16, WIDE = 128 };
+ * together, by BATCH rows; WIDE: rows that lie across memory stay so many in a part, or WIDER where FAR bytes of results stay in no
+ * cache. */
+enum { OPERANDS = MAX_INPUTS + MAX_OUTPUTS, LINE = 64, PAGE = 4096, GRAIN = 1024, SHORT = 256, BATCH = 16 };
+enum { WIDE = 128, WIDER = 256, FAR = 32 << 20 };
+
+void (*fastact_no_memory)(void);
 
 typedef struct {
     const Threaded *threaded;
     char **args;
     const intptr_t *dimensions, *steps;
+    atomic_int wrong;
 } Job;
 
 static void part(void *given, size_t start, size_t end) {
-    const Job *const job = given;
+    Job *const job = given;
     const Threaded *const t = job->threaded;
     char *args[OPERANDS];
     const intptr_t dimensions[] = {(intptr_t)(end - start), t->rows ? job->dimensions[1] : 0};
     for (int k = 0; k < t->inputs + t->outputs; k++) args[k] = job->args[k] + (intptr_t)start * job->steps[k];
-    t->loop(args, dimensions, job->steps, t->data, (size_t)job->dimensions[0]);
+    const int wrong = t->loop(args, dimensions, job->steps, t->data, (size_t)job->dimensions[0]);
+    if (wrong) atomic_fetch_or(&job->wrong, wrong);
 }
 
 /* Where an operand lies: `outer` bytes from one element or row to the next, `inner` from one entry of a row to the next. */
@@ -92,7 +98,7 @@ static Extent extent_of(const Threaded *t, char **args, const intptr_t *dimensio
     }
     extent.picoseconds *= (uint64_t)dimensions[1];
     if (dense && t->core[out]) {
-        extent.grain = WIDE;
+        extent.grain = units * (size_t)dimensions[1] * size < FAR ? WIDE : WIDER;
         extent.head = before((uintptr_t)args[out], LINE, size);
     } else if (dimensions[1] <= SHORT)
         extent.grain = BATCH;
@@ -102,15 +108,18 @@ static Extent extent_of(const Threaded *t, char **args, const intptr_t *dimensio
 void fastact_threaded_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data) {
     const Threaded *const t = data;
     const uint64_t elements = (uint64_t)dimensions[0] * (uint64_t)(t->rows ? dimensions[1] : 1);
-    if (fastact_is_little(elements * t->cost) || fastact_threads() == 1 || !can_split(t, args, dimensions, steps)) {
-        t->loop(args, dimensions, steps, t->data, (size_t)dimensions[0]);
-        return;
+    int wrong;
+    if (fastact_is_little(elements * t->cost) || fastact_threads() == 1 || !can_split(t, args, dimensions, steps))
+        wrong = t->loop(args, dimensions, steps, t->data, (size_t)dimensions[0]);
+    else {
+        Job job = {t, args, dimensions, steps, 0};
+        const Extent extent = extent_of(t, args, dimensions, steps);
+        fastact_share(part, &job, &extent);
+        wrong = job.wrong;
     }
-    Job job = {t, args, dimensions, steps};
-    const Extent extent = extent_of(t, args, dimensions, steps);
-    fastact_share(part, &job, &extent);
+    if (wrong & NO_MEMORY) fastact_no_memory();
 }
 
-void fastact_row_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t all_rows) {
-    ((const RowKernel *)data)->loop(args, dimensions, steps, data, all_rows);
+int fastact_row_loop(char **args, const intptr_t *dimensions, const intptr_t *steps, void *data, size_t all_rows) {
+    return ((const RowKernel *)data)->loop(args, dimensions, steps, data, all_rows);
 }

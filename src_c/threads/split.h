@@ -16,6 +16,9 @@ typedef struct {
 
 inner_loop fastact_threaded_loop;
 
+/* Set a MemoryError; _core.pyx has it. It is called on the thread of the call. */
+extern void (*fastact_no_memory)(void);
+
 /* The loop of rows as a part_loop, whose data is its RowKernel. */
 part_loop fastact_row_loop;
 #endif

@@ -1,5 +1,6 @@
 """Programs that tests run in processes of their own: `python programs.py NAME`. Each ends with exit code 0 if all is well."""
 
+import importlib.util
 import multiprocessing
 import os
 import resource
@@ -90,6 +91,43 @@ def fork_while_another_computes():
         thread.join()
 
 
+def many_callers():
+    """Many threads of Python call at once, each with a number of its own. All see bfloat16 first in the same moment."""
+    with fastact.num_threads(1):
+        expected = results()
+    _core.set_eager(True)
+    callers, wrong = 8, []
+    together = threading.Barrier(callers)
+    if importlib.util.find_spec("ml_dtypes"):
+        import ml_dtypes
+
+        halves = ROWS.astype(ml_dtypes.bfloat16)
+    else:
+        halves = ROWS.astype(np.float16)
+
+    def call(number):
+        try:
+            together.wait()
+            for function in fastact.sigmoid, fastact.softmax:
+                assert function(halves).dtype == halves.dtype
+            with fastact.num_threads(number):
+                for _ in range(6):
+                    assert results() == expected
+                    assert fastact.get_num_threads() == number
+                    fastact.set_num_threads(1 + number % 3)
+        except BaseException as error:
+            wrong.append(error)
+            raise
+
+    threads = [threading.Thread(target=call, args=(1 + i % 4,)) for i in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert _core.workers() <= 3
+
+
 def number_and_bits(_):
     """What a child of multiprocessing has: the number of threads, and the results."""
     return fastact.get_num_threads(), results(), len(tasks())
@@ -168,6 +206,39 @@ def refused():
     assert results() == expected
     assert _core.workers() == 2
     assert y.tobytes() == expected[0]
+
+
+def no_memory():
+    """Rows in half precision for whose buffers there is no memory raise MemoryError, whichever thread found none."""
+    x = np.resize(X.astype(np.float16), (4, 9_000_000))  # a row in float32 is more than malloc keeps
+    out, target = np.empty_like(x), np.arange(4)
+    calls = {
+        "the fast path": lambda: fastact.softmax(x, out=out),
+        "a mask": lambda: fastact.softmax(x.reshape(2, 2, -1), causal=True, out=out.reshape(2, 2, -1)),
+        "the gufunc": lambda: fastact.softmax(x[:, ::-1], out=out),
+        "a loss": lambda: fastact.cross_entropy(x, target),
+        "a gradient": lambda: fastact.cross_entropy_and_grad(x, target, out=out),
+    }
+    _core.set_eager(True)
+    fastact.set_num_threads(3)
+    fastact.gelu(X)
+    assert _core.workers() == 2
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)
+    for threads in (1, 3):
+        for name, call in calls.items():
+            with fastact.num_threads(threads):
+                call()
+                used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+                resource.setrlimit(resource.RLIMIT_AS, (used + (4 << 20), unlimited[1]))
+                raised = False
+                try:
+                    call()
+                except MemoryError:
+                    raised = True
+                finally:
+                    resource.setrlimit(resource.RLIMIT_AS, unlimited)
+                assert raised, (name, threads)
+    assert np.array_equal(fastact.softmax(x[:1]), fastact.softmax(x[:1].astype(np.float32)).astype(np.float16))
 
 
 def sleep_without_burning():

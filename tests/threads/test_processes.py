@@ -29,7 +29,18 @@ def run(*arguments, folder, **environment):
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
 
 
-@pytest.mark.parametrize("program", ["fork", "fork_while_another_computes", "interrupted", "refused", "sleep_without_burning"])
+PROGRAMS_ALONE = (
+    "fork",
+    "fork_while_another_computes",
+    "interrupted",
+    "many_callers",
+    "no_memory",
+    "refused",
+    "sleep_without_burning",
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS_ALONE)
 def test_program(program, tmp_path):
     """Each of these programs says in its docstring what it tests."""
     run(program, folder=tmp_path)

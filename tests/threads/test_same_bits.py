@@ -15,6 +15,7 @@ from passes import EVERY, REPRESENTATIVES, best_compiled, each, each_compiled, e
 
 NUMBERS = (2, 3, 7)
 N = 10_007
+each_float = pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16], ids=lambda dtype: dtype.__name__)
 pytestmark = pytest.mark.usefixtures("eager")
 
 
@@ -48,7 +49,7 @@ LAYOUTS = {
 
 
 @best_compiled
-@each_dtype
+@each_float
 @each(REPRESENTATIVES)
 @np.errstate(all="ignore")
 def test_layouts(implementation, one, dtype):
@@ -82,7 +83,7 @@ def test_layouts(implementation, one, dtype):
 
 
 @best_compiled
-@each_dtype
+@each_float
 def test_outputs_that_overlap_operands_otherwise(implementation, dtype):
     """An output one element further on, or the same memory backwards: NumPy copies the operand, or no part is computed apart."""
     functions = backends.load(implementation)
@@ -116,7 +117,7 @@ def test_reduce_and_accumulate(implementation, dtype):
 
 
 @best_compiled
-@each_dtype
+@each_float
 @pytest.mark.parametrize("shape", [(1, N), (3, 1 << 13), (40, 300), (500, 20), (3000, 3), (7, 30, 11), (2, 3, 4, 50)], ids=str)
 def test_rows(implementation, dtype, shape):
     """Rows of all lengths along each axis, with masks, limits and sinks, new and in place, forward and backward."""
@@ -143,7 +144,7 @@ def test_rows(implementation, dtype, shape):
 
 
 @best_compiled
-@each_dtype
+@each_float
 @pytest.mark.parametrize("shape", [(N, 3), (3000, 10), (100, 700), (5, 9000), (6, 2500, 4), (4, 3, 3000)], ids=str)
 def test_losses_of_rows(implementation, dtype, shape):
     """The sums and means of losses too, along the first axis, the last one, and one between; with indices that do not count."""
@@ -164,7 +165,7 @@ def test_losses_of_rows(implementation, dtype, shape):
 
 
 @best_compiled
-@each_dtype
+@each_float
 @pytest.mark.parametrize("shape", [(N,), (N, 3), (9, 5000), (200, 129)], ids=str)
 def test_losses_of_elements(implementation, dtype, shape):
     """The sums and means of losses, whose weights are a number, or an array that repeats."""
