@@ -285,6 +285,7 @@ def test_signatures_and_pickling():
         assert pickle.loads(pickle.dumps(function)) is function
 
 
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="this Python has no lock to release")
 @best_compiled
 @pytest.mark.parametrize("columns", [64, 1024, 2046, 3000])
 def test_glu_lets_other_threads_run(implementation, columns):
