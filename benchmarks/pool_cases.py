@@ -29,23 +29,24 @@ many of the cells take 10 % longer / the worst. A cell is a size of array, what 
 # The changes of each rule: a text that stands in one place of pool.c, and what it becomes.
 CASES = {
     "parts of one's own first": [("&range[(first + k) % now.ranges]", "&range[(0 * first + k) % now.ranges]")],
+    "ranges of parts": [("now.ranges = helpers + 1;", "now.ranges = 1;")],
     "parts of .6 to 20 us": [
         ("const uint64_t of_part = is_eager() ? 1 : share < SHORTEST ? SHORTEST : share < LONGEST ? share : LONGEST;",
          "const uint64_t of_part = is_eager() ? 1 : share;"),
     ],
     "a core for a late worker": [("late ? bind_here(late) : (Bound){0}", "late < 0 ? bind_here(late) : (Bound){0}")],
-    "nothing shared after waiting": [("share_after = end + PENANCE * (end - start);", "(void)end;")],
     "away from the caller's core": [("return !is_eager() && core >= 0 &&", "return 0 && core >= 0 &&")],
-    "none woken after one did not come": [("wake_after = time + pause_of_waking;", "(void)time;")],
-    "more work after a pause": [("(picoseconds < COLD && time - last_job > awake)", "0")],
-    "none woken that slept at once": [("if (time - last_woken < awake) {", "if (0) {")],
-    "always woken for much work": [("if (picoseconds >= MUCH) return 1;", "")],
+    "more work after a pause": [("return picoseconds >= COLD ||", "return picoseconds < COLD || 1 ||")],
 }  # fmt: skip
 
-# The work: a rational function of floats, at 150 picoseconds an element or so.
+# The work: a rational function of floats, or their maximum with 0, which is bound by memory.
 WORK = """
 #include "threads/pool.h"
 typedef struct { const float *x; float *y; } Arrays;
+static void cheap_work(void *given, size_t start, size_t end) {
+    const Arrays *const a = given;
+    for (size_t i = start; i < end; i++) a->y[i] = a->x[i] > 0 ? a->x[i] : 0;
+}
 static void work(void *given, size_t start, size_t end) {
     const Arrays *const a = given;
     for (size_t i = start; i < end; i++) {
@@ -53,10 +54,10 @@ static void work(void *given, size_t start, size_t end) {
         a->y[i] = x * (0.5f + s * (0.2f + s * 0.03f)) / t + t * (0.1f + s * (0.7f - s * 0.02f));
     }
 }
-void compute(const float *x, float *y, size_t n, size_t cost) {
+void compute(const float *x, float *y, size_t n, size_t cost, int cheap) {
     Arrays arrays = {x, y};
     const Extent extent = {n, 0, 1024, n * cost};
-    fastact_share(work, &arrays, &extent);
+    fastact_share(cheap ? cheap_work : work, &arrays, &extent);
 }
 """
 SIZES = {"32 Ki": 1 << 15, "64 Ki": 1 << 16, "128 Ki": 1 << 17, "256 Ki": 1 << 18, "1 Mi": 1 << 20, "8 Mi": 1 << 23}
@@ -80,7 +81,7 @@ def pool(changes, folder, number):
     flags = ["-std=c11", "-O3", "-march=native", "-shared", "-fPIC", "-pthread", "-Wno-unused", f"-I{ROOT}"]
     subprocess.run(["gcc", *flags, str(source), "-o", str(library)], check=True)
     core = ctypes.CDLL(str(library))
-    core.compute.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+    core.compute.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
     core.compute.restype = None
     return core
 
@@ -119,20 +120,20 @@ def round_of(core, arguments, pause, seconds):
     return statistics.fmean(times)
 
 
-def cost(core):
+def cost(core, cheap):
     """The picoseconds of an element, on one thread."""
     n = 1 << 16
     x, y = (ctypes.c_float * n)(), (ctypes.c_float * n)()
-    return max(1, round(1e12 * min(round_of(core, (x, y, n, 0), 0, 0.01) for _ in range(20)) / n))
+    return max(1, round(1e12 * min(round_of(core, (x, y, n, 0, cheap), 0, 0.01) for _ in range(20)) / n))
 
 
-def measured(cores, size, picoseconds, pause, seconds):
+def measured(cores, size, picoseconds, cheap, pause, seconds):
     """The median of the rounds of each core, which take turns."""
     import numpy as np
 
     x = np.random.default_rng(0).standard_normal(size).astype(np.float32)
     y = np.empty_like(x)
-    arguments = x.ctypes.data, y.ctypes.data, size, picoseconds
+    arguments = x.ctypes.data, y.ctypes.data, size, picoseconds, cheap
     times: list[list[float]] = [[] for _ in cores]
     turn, end = 0, time.perf_counter() + seconds * len(cores)
     while turn < 3 or time.perf_counter() < end:
@@ -168,13 +169,14 @@ def main():
         cores = [pool(changes, pathlib.Path(made), i) for i, changes in enumerate(([], [], *cases.values()))]
         for i, core in enumerate(cores):
             core.fastact_set_threads(2 if i else 1)
-        picoseconds = cost(cores[0])
+        picoseconds = [cost(cores[0], cheap) for cheap in range(2)]
         ratios: dict[str, dict[str, float]] = {name: {} for name in ("one thread", *cases)}
         for other, processes in LOADS.items():
             with load(processes):
                 for size, elements in tqdm(SIZES.items(), other or "alone"):
-                    for pauses, pause in PAUSES.items():
-                        alone, whole, *without = measured(cores, elements, picoseconds, pause, arguments.seconds)
+                    for (pauses, pause), cheap in [*((pause, 0) for pause in PAUSES.items()), (("maximum", 0.0), 1)]:
+                        times = measured(cores, elements, picoseconds[cheap], cheap, pause, arguments.seconds)
+                        alone, whole, *without = times
                         cell = ", ".join(filter(None, (size, other, pauses)))
                         for name, seconds in zip(ratios, (alone, *without), strict=True):
                             ratios[name][cell] = seconds / whole

@@ -3,7 +3,7 @@
 Formulas come from the declarations, figures from the records in this folder, each of which one command writes:
 
 - accuracy.json: `python benchmarks/accuracy.py --write`
-- speed.json and speed_avx2.json: CONTRIBUTING.md has the two commands
+- speed.json and the others whose names begin with it: CONTRIBUTING.md has the commands
 - rows.json, the softmax family beside other libraries: `python benchmarks/rows.py --write`
 - networks.json: `python benchmarks/networks.py --write`
 - row_options.json, masks and scales: `python benchmarks/row_options.py --write`, and the same with FASTACT_SIMD=avx2
@@ -33,8 +33,13 @@ UNKNOWN = "not measured"
 SIZE = 256 << 10
 # The contestants of the records that the tables of speeds compare with.
 BESIDE = {"plain": "the line of NumPy that people write", "torch": "PyTorch"}
-# The records of speed by instruction set
-SPEEDS = {"AVX-512": "speed.json", "AVX2": "speed_avx2.json"}
+# The records of speed, each with its instruction set
+SPEEDS = {
+    "speed.json": "AVX-512",
+    "speed_threads.json": "AVX-512",
+    "speed_half.json": "AVX-512",
+    "speed_avx2.json": "AVX2",
+}
 # Contestants of networks.json that the figures name.
 NETWORKS = {"fastact": "", "scikit-learn": "in scikit-learn", "PyTorch": "in PyTorch"}
 
@@ -113,11 +118,11 @@ def speed(times):
 
 
 def columns():
-    """The rows of SIZE elements of each dtype and instruction set, by the heading of their column."""
+    """The rows of SIZE elements of each dtype, instruction set and number of threads, by the heading of their column."""
     return {
-        f"{dtype}, {simd}": [row for row in found if row["size"] == SIZE]
-        for simd, name in SPEEDS.items()
-        for dtype, found in bench.by_dtype(recorded(name)["rows"]).items()
+        f"{dtype}, {simd}{f', {threads} threads' * (threads > 1)}": [row for row in found if row["size"] == SIZE]
+        for name, simd in SPEEDS.items()
+        for (dtype, threads), found in bench.by_part(recorded(name)["rows"]).items()
     }
 
 

@@ -48,17 +48,14 @@ int fastact_threads(void) {
 enum { STACK = 512 << 10, LINE = 64, PARTS = 8, CHECK = 32 };
 
 /* Work in picoseconds. WAKING is worth one sleeping thread. COLD is, where no work came just before and the waking may be in vain.
- * To MUCH work waking is nothing. SHORTEST and LONGEST are those of a part. */
+ * SHORTEST and LONGEST are those of a part. */
 #define WAKING 9500000ull
 #define COLD 50000000ull
-#define MUCH 1000000000ull
 #define SHORTEST 600000ull
 #define LONGEST 20000000ull
 
-/* Where others compute too, workers may find no core. PATIENCE: the nanoseconds that a caller waits awake for a worker to leave.
- * PENANCE: it then shares nothing for so many times as long as it waited. PAUSE, LONGEST_PAUSE: for how many nanoseconds none is
- * woken, after one did not come or slept again at once. */
-enum { PATIENCE = 30000, PENANCE = 8, PAUSE = 1000000, LONGEST_PAUSE = 64000000 };
+/* PATIENCE: the nanoseconds that a caller waits awake for a worker to leave. Where others compute too, that may have no core. */
+enum { PATIENCE = 30000 };
 
 /* The parts of one thread: the next one that nobody has taken, and the end */
 typedef struct {
@@ -82,12 +79,9 @@ static _Alignas(LINE) atomic_uint door;
 static _Alignas(LINE) atomic_uint jobs;
 static _Alignas(LINE) atomic_int busy;
 static atomic_int sleeping;
-static atomic_int came; /* how many workers have entered the job */
 static atomic_int inside[MOST_THREADS]; /* which threads these are, or 0 */
 static atomic_int callers_core; /* where the caller of the last job ran */
-/* For the holder of `busy`, in nanoseconds: when work that is worth waking a thread last ended, when one was last woken, from
- * when on jobs may be shared and threads woken again, and how long the last such pause was. */
-static uint64_t last_job, last_woken, share_after, wake_after, pause_of_waking;
+static uint64_t last_job; /* for the holder of `busy`: when work that is worth waking a thread last ended, in nanoseconds */
 
 static int at_most(int value, int most) { return value < most ? value : most; }
 static int is_eager(void) { return !atomic_load_explicit(&fastact_least_shared, memory_order_relaxed); }
@@ -145,8 +139,6 @@ static void close_job(void) {
     seen = atomic_fetch_or(&door, CALLER_SLEEPS) | CALLER_SLEEPS;
     for (; seen & INSIDE; seen = atomic_load(&door)) sleep_while(&door, seen);
     set_free(&bound);
-    const uint64_t end = nanoseconds();
-    share_after = end + PENANCE * (end - start);
 }
 
 /* Whether the system has put this worker on the caller's core. There it would only keep the caller waiting. */
@@ -177,7 +169,6 @@ static void *run_worker(void *number) {
         const unsigned seen = atomic_load(&jobs);
         if (is_in_the_way()) leave_core(this_core());
         if (!is_in_the_way() && enter()) {
-            atomic_fetch_add_explicit(&came, 1, memory_order_relaxed);
             atomic_store(&inside[worker - 1], this_thread());
             take_parts(worker % now.ranges);
             atomic_store(&inside[worker - 1], 0);
@@ -230,24 +221,10 @@ static void make_workers(int wanted) {
     pthread_attr_destroy(&attributes);
 }
 
-/* Wake none for a while, which is longer each time. */
-static void wake_later(uint64_t time) {
-    pause_of_waking = pause_of_waking < PAUSE ? PAUSE : pause_of_waking < LONGEST_PAUSE ? 2 * pause_of_waking : LONGEST_PAUSE;
-    wake_after = time + pause_of_waking;
-}
-
 /* Whether sleeping workers should be woken. Calls that follow one another closely make it worth while; otherwise the work
- * must be larger. A worker that sleeps again although it was woken just before was in the way. */
+ * must be larger. */
 static int pays_to_wake(uint64_t picoseconds) {
-    const uint64_t time = nanoseconds(), awake = (uint64_t)atomic_load(&spin) * 1000;
-    if (picoseconds >= MUCH) return 1;
-    if (time < wake_after || (picoseconds < COLD && time - last_job > awake)) return 0;
-    if (time - last_woken < awake) {
-        wake_later(time);
-        return 0;
-    }
-    last_woken = time;
-    return 1;
+    return picoseconds >= COLD || nanoseconds() - last_job <= (uint64_t)atomic_load(&spin) * 1000;
 }
 
 /* How many workers may take part in this work, and how many of these must be woken */
@@ -261,8 +238,6 @@ static int helpers_for(uint64_t picoseconds, int threads, int *woken) {
     const int awake = at_most(atomic_load(&workers) - atomic_load(&sleeping), wanted), asleep = wanted - awake;
     *woken = worth_waking < (uint64_t)asleep ? (int)worth_waking : asleep;
     if (*woken && !pays_to_wake(picoseconds)) *woken = 0;
-    if (share_after && nanoseconds() < share_after) return *woken = 0;
-    share_after = 0;
     if (*woken) make_workers(awake + *woken);
     const int there = at_most(atomic_load(&workers), awake + *woken);
     *woken = there - awake;
@@ -292,16 +267,11 @@ void fastact_share(part_work *work, void *job, const Extent *extent) {
             atomic_store_explicit(&range[k].next, parts * (size_t)k / (size_t)now.ranges, memory_order_relaxed);
         }
         atomic_store_explicit(&callers_core, this_core(), memory_order_relaxed);
-        atomic_store_explicit(&came, 0, memory_order_relaxed);
         atomic_store(&door, (unsigned)helpers * ROOM);
         atomic_fetch_add(&jobs, 1);
         if (woken > 0) wake(&jobs, woken);
         take_parts(0);
         close_job();
-        if (atomic_load_explicit(&came, memory_order_relaxed))
-            pause_of_waking = 0;
-        else if (woken > 0 && extent->picoseconds >= COLD) /* it had the time to come */
-            wake_later(nanoseconds());
     } else
         work(job, 0, units);
     if (extent->picoseconds >= WAKING) last_job = nanoseconds();
