@@ -79,9 +79,9 @@ def part(parts, dtype, threads, source):
     for (its_dtype, its_threads), rows in parts.items():
         if dtype in (None, its_dtype) and threads in (None, its_threads):
             return (its_dtype, its_threads), rows
-    wanted = " ".join(filter(None, [dtype and str(dtype), threads and f"on {on_threads(threads)}"]))
+    wanted = f" of {dtype}" * (dtype is not None) + (f" on {on_threads(threads)}" if threads is not None else "")
     known = ", ".join(f"{name} on {on_threads(number)}" for name, number in parts)
-    raise ValueError(f"{source} has no rows of {wanted}: it has {known}")
+    raise ValueError(f"{source} has no rows{wanted}: it has {known}")
 
 
 def on_threads(number):

@@ -67,6 +67,8 @@ def test_a_dtype_and_a_number_of_threads_are_chosen():
         assert any(f"elements of {said}," in text.get_text() for text in figure.texts)
     with pytest.raises(ValueError, match="no rows of float64 on 3 threads: it has float32 on 1 thread, float32 on 2 threads, f"):
         plots.speed(record, dtype="float64", threads=3)
+    with pytest.raises(ValueError, match="no rows on 0 threads: it has"):
+        plots.speed(record, threads=0)
     with pytest.raises(ValueError, match="no rows of float64: it has"):
         plots.speed(record, dtype="float64")
 
