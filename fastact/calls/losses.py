@@ -236,11 +236,11 @@ class RowLossCall(LossCall):
         half = rows.dtype if is_half(rows.dtype) else None
         cast = rows.dtype != loop or (targets.ndim == rows.ndim and targets.dtype != loop) or (weights and weights.target)
         for part in blocks(rows.shape[:-1], max(1, CAST // max(rows.shape[-1], 1)) if cast else BLOCK):
-            target, factor, left_out = prepare(targets[part]), None, None
+            # astype keeps the layout of half precision in memory, and so the way of the rows; NumPy's buffers would not.
+            logits, target = (one.astype(loop) if is_half(one.dtype) else one for one in (rows[part], prepare(targets[part])))
+            factor, left_out = None, None
             if weights is not None:
                 target, factor, left_out = weights.applied(target)
-            # astype keeps the layout of half precision in memory, and so the way of the rows; NumPy's buffers would not.
-            logits, target = (one.astype(loop) if is_half(one.dtype) else one for one in (rows[part], target))
             inputs = [logits, target, *numbers]
             if self.kind != "loss":
                 grad = weight[part].astype(loop, copy=False) if each_row else weight

@@ -28,19 +28,21 @@ static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static intptr_t distance(intptr_t step) { return step < 0 ? -step : step; }
 
-/* Rows along memory stay so; rows that lie side by side get a number of each row at a time. */
-static void move(const HalfLoop *h, const Operand *a, int writes, int across, intptr_t ahead, size_t row, size_t rows, size_t n) {
+/* Rows along memory stay so; rows that lie side by side get a number of each row at a time, which lie `pitch` floats apart. */
+static void move(const HalfLoop *h, const Operand *a, int writes, int across, intptr_t ahead, size_t row, size_t rows, size_t n,
+                 size_t pitch) {
     char *const at = a->data + (intptr_t)row * a->outer;
     size_t lines = across ? n : rows, length = across ? rows : n;
     intptr_t line = across ? a->inner : a->outer, step = across ? a->outer : a->inner;
     if (!a->has_core) lines = 1, length = rows, line = 0, step = a->outer;
-    if (step == sizeof(uint16_t) && line == (intptr_t)(length * sizeof(uint16_t))) length *= lines, lines = 1;
+    if (!across) pitch = length;
+    if (step == sizeof(uint16_t) && line == (intptr_t)(length * sizeof(uint16_t)) && pitch == length) length *= lines, lines = 1;
     /* While a piece is moved, memory is asked for the same of the next block. The rows compute long enough for it to come. */
     const size_t piece = ahead && step == sizeof(uint16_t) ? PIECE : length;
     for (size_t i = 0; i < lines; i++)
         for (size_t start = 0; start < length; start += piece) {
             char *const here = at + (intptr_t)i * line + (intptr_t)start * step;
-            float *const floats = a->buffer + i * length + start;
+            float *const floats = a->buffer + i * pitch + start;
             const size_t count = smaller(piece, length - start);
             for (size_t byte = 0; byte < 2 * PIECE && piece == PIECE; byte += 2 * LINE) {
                 if (writes)
@@ -81,10 +83,11 @@ int half_rows(const HalfLoop *h, char **args, const intptr_t *dimensions, const 
     size_t together = larger(1, BLOCK / widths);
     if (across) together = smaller(WIDEST, larger(LINE, TILE / widths / LINE * LINE));
     together = smaller(together, rows);
+    if (across) together = larger(together, 2); /* one row alone would look as if it lay along memory */
     if (widths * together > ON_STACK) {
         floats = from_heap = malloc(widths * together * sizeof(float));
         if (!from_heap) {
-            if (widths > ON_STACK) return NO_MEMORY;
+            if (widths * (across ? 2 : 1) > ON_STACK) return NO_MEMORY;
             floats = on_stack, together = ON_STACK / widths;
         }
     }
@@ -108,15 +111,16 @@ int half_rows(const HalfLoop *h, char **args, const intptr_t *dimensions, const 
             if (a->is_half) float_steps[k] = (intptr_t)sizeof(float) * (a->has_core && !across ? (intptr_t)n : 1);
             if (a->has_core) {
                 float_steps[core] = a->inner;
-                if (a->is_half) float_steps[core] = (intptr_t)sizeof(float) * (across ? (intptr_t)count : 1);
+                if (a->is_half) float_steps[core] = (intptr_t)sizeof(float) * (across ? (intptr_t)together : 1);
                 core++;
             }
-            if (a->is_half && k < h->inputs) move(h, a, 0, across, is_large * a->outer * (intptr_t)together, row, count, n);
+            if (a->is_half && k < h->inputs)
+                move(h, a, 0, across, is_large * a->outer * (intptr_t)together, row, count, n, together);
         }
         wrong |= h->loop(at, float_dimensions, float_steps, h->data, count);
         for (int k = h->inputs; k < h->operands; k++)
             if (operand[k].is_half)
-                move(h, &operand[k], 1, across, is_large * operand[k].outer * (intptr_t)together, row, count, n);
+                move(h, &operand[k], 1, across, is_large * operand[k].outer * (intptr_t)together, row, count, n, together);
     }
     free(from_heap);
     return wrong;

@@ -97,9 +97,12 @@ static Extent extent_of(const Threaded *t, char **args, const intptr_t *dimensio
         return extent;
     }
     extent.picoseconds *= (uint64_t)dimensions[1];
-    if (dense && t->core[out]) {
+    int first = 0; /* operand that has rows */
+    while (!t->core[first]) first++;
+    const size_t to_next_row = length(steps[first]), to_next_entry = length(steps[t->inputs + t->outputs]);
+    if (to_next_row && to_next_row < to_next_entry) { /* rows lie side by side */
         extent.grain = units * (size_t)dimensions[1] * size < FAR ? WIDE : WIDER;
-        extent.head = before((uintptr_t)args[out], LINE, size);
+        if (dense) extent.head = before((uintptr_t)args[out], LINE, size);
     } else if (dimensions[1] <= SHORT)
         extent.grain = BATCH;
     return extent;

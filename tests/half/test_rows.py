@@ -7,7 +7,7 @@ from fastact import backends
 from fastact.declare import ROWS as DECLARED
 
 from halves import assert_rounded, each_half, half, rounded, single
-from passes import each_implementation
+from passes import best_compiled, each_implementation
 
 # Rows that fit the buffers and rows that do not; along memory, across it, and between.
 LAYOUTS = {
@@ -250,3 +250,26 @@ def test_losses_that_take_the_long_way(implementation, name):
     got = of.binary_cross_entropy_with_logits(x[::2], target[::2], reduction="none")
     assert_rounded(got, of_elements, dtype, "strided")
     assert of.binary_cross_entropy_with_logits(x[0, 0], target[0, 0], reduction="none").dtype == dtype
+
+
+@each_half
+@best_compiled
+def test_a_row_that_tiles_leave_over(implementation, name):
+    """The last of 257 rows that lie side by side in memory is computed as the others are."""
+    of, dtype = backends.load(implementation), half(name)
+    numbers = np.random.default_rng(3).standard_normal((1000, 60 * 257)).astype(dtype)
+    x = numbers.reshape(1000, 60, 257).transpose(1, 0, 2).copy()
+    assert_rounded(of.softmax(x, axis=1), of.softmax(single(x), axis=1), dtype, "softmax")
+
+
+@each_half
+@each_implementation
+def test_a_target_is_smoothed_in_float32(implementation, name):
+    """With weights of 1 a smoothed distribution gives what it gives without weights."""
+    of, dtype, rng = backends.load(implementation), half(name), np.random.default_rng(0)
+    logits = rng.standard_normal((256, 5)).astype(dtype)
+    target = rng.dirichlet(np.ones(5), 256).astype(dtype)
+    without = of.cross_entropy_and_grad(logits, target, reduction="none", label_smoothing=0.3)
+    weighted = of.cross_entropy_and_grad(logits, target, reduction="none", label_smoothing=0.3, weight=np.ones(5))
+    for got, expected in zip(weighted, without, strict=True):
+        assert np.abs(single(got) - single(expected)).max() <= 2 ** (-9 if name == "bfloat16" else -12)
