@@ -160,6 +160,20 @@ def test_in_place_gives_the_same_bits_beside_special_rows(implementation, dtype,
 
 @each_implementation
 @each_dtype
+@pytest.mark.parametrize("n", [5, 18, 64, 300, 1500])
+def test_zeros_of_masked_entries_do_not_depend_on_other_rows(implementation, dtype, n):
+    """The gradient of logsumexp at a masked entry is 0 of the same sign beside finite rows as beside NaN."""
+    backward = backends.load(implementation).logsumexp_backward
+    x = np.random.default_rng(n).normal(0, 2, (6, n)).astype(dtype)
+    mask, weight = np.random.default_rng(1).random(x.shape) < 0.7, np.full(6, -1, dtype)
+    mask[:, 1] = False
+    expected = backward(weight, x, mask=mask)
+    x[5] = np.nan
+    assert backward(weight, x, mask=mask)[:5].tobytes() == expected[:5].tobytes()
+
+
+@each_implementation
+@each_dtype
 @pytest.mark.parametrize("axis", [-1, 0])
 def test_a_row_does_not_depend_on_the_weights_of_others(implementation, dtype, axis):
     """The gradient of a row is exact whatever its weight is, and its bits do not depend on the weights of other rows."""

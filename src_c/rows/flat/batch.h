@@ -181,7 +181,8 @@ static NOINLINE int flat_batch(const Call *c, Buffers *f, size_t row, size_t cou
         for (size_t r = 0; r < count && !log; r++) put_logsumexp(c, row + r, b->max[r], by.mean[r]);
     } else
         multiply_flat(b, out, &by, all);
-    if (b->mask && (backward || log || !finite)) clear_masked(b, out, log ? NOTHING : C(0));
+    if (b->mask && (backward || log || c->what == WEIGHTED || !finite))
+        clear_masked(b, out, log ? NOTHING : C(0));
     if (c->what != LOGSUMEXP) put_flat(c, row, count, out, stream);
     return 1;
 }
