@@ -27,7 +27,7 @@ def register():
             return threads.get_num_threads()
 
         def set_num_threads(self, num_threads):
-            threads.set_num_threads(num_threads)
+            threads.limit(num_threads)
 
         def get_version(self):
             return __version__

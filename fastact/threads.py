@@ -5,10 +5,12 @@ not depend on their number. The NumPy backend runs each call on the thread that 
 """
 
 import contextlib
+import inspect
 import math
 import operator
 import os
 import sys
+import threading
 
 from . import backends
 
@@ -103,7 +105,7 @@ def num_threads(n, /):
     Raises
     ------
     TypeError
-        If n is no integer.
+        If n is no integer; or if what it decorates is a generator or asynchronous.
     ValueError
         If n is too small or too large.
 
@@ -118,21 +120,39 @@ def num_threads(n, /):
     ...     print(fa.get_num_threads(), fa.relu(np.array([-1.0, 2.0])))
     1 [0. 2.]
     """
-    return _own_number(checked("num_threads", "n", n, 1, MOST))
+    return _OwnNumber(checked("num_threads", "n", n, 1, MOST))
 
 
-@contextlib.contextmanager
-def _own_number(n):
-    """The context of `num_threads`."""
-    if not _core():
-        yield
-        return
-    before = _core().own_threads()
-    _core().set_own_threads(n)
-    try:
-        yield
-    finally:
-        _core().set_own_threads(before)
+class _OwnNumber(contextlib.ContextDecorator):
+    """The context of `num_threads`. It can be entered again, within itself and by several threads too."""
+
+    def __init__(self, n):
+        self.n, self.of_thread = n, threading.local()
+
+    def __enter__(self):
+        if core := _core():
+            vars(self.of_thread).setdefault("before", []).append(core.own_threads())
+            core.set_own_threads(self.n)
+
+    def __exit__(self, *error):
+        if core := _core():
+            core.set_own_threads(self.of_thread.before.pop())
+
+    def __call__(self, function):
+        if any(
+            is_so(function) for is_so in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+        ):
+            name = getattr(function, "__qualname__", repr(function))
+            raise TypeError(f"num_threads: {name} runs in pieces, after a decorator has ended: use a with block around the calls")
+        return super().__call__(function)
+
+
+def limit(n):
+    """Set the number that holds for the calling thread: its own, if it has one, else that of all."""
+    if (core := _core()) and core.own_threads():
+        core.set_own_threads(checked("threadpoolctl", "limits", n, 1, MOST))
+    else:
+        set_num_threads(n)
 
 
 def _core():

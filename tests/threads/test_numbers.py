@@ -109,6 +109,25 @@ def test_contexts():
         return fastact.get_num_threads()
 
     assert (decorated(), decorated(), fastact.get_num_threads()) == (6, 6, outside)
+    again = fastact.num_threads(2)
+    with again, fastact.num_threads(3), again:
+        assert fastact.get_num_threads() == 2
+    with again, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert pool.submit(decorated).result() == 6
+        with fastact.num_threads(5):
+            assert fastact.get_num_threads() == 5
+        assert fastact.get_num_threads() == 2
+    assert fastact.get_num_threads() == outside
+
+    async def asynchronous():
+        pass
+
+    def generator():
+        yield
+
+    for function in asynchronous, generator:
+        with pytest.raises(TypeError, match=f"{function.__name__} runs in pieces"):
+            fastact.num_threads(2)(function)
 
 
 PRINT = "import fastact as fa; print(fa.get_num_threads())"
@@ -217,6 +236,10 @@ with threadpool_limits(1): assert fastact.get_num_threads() == 1
 assert fastact.get_num_threads() == 3
 with threadpool_limits({{"fastact": 2}}): assert fastact.get_num_threads() == 2
 with threadpool_limits(1, user_api="blas"): assert fastact.get_num_threads() == 3
+with fastact.num_threads(4):
+    with threadpool_limits(1, user_api="fastact"): assert fastact.get_num_threads() == 1
+    assert fastact.get_num_threads() == 4
+assert fastact.get_num_threads() == 3
 import sys
 assert not [each for each in sys.meta_path if type(each).__module__.startswith("fastact")]
 """
