@@ -217,7 +217,7 @@ def check_arrays(function, arrays):
             if is_half(array.dtype):
                 way = "keep a copy of the network's parameters in float32, take the steps there, and round it for each pass"
                 hint = f": {way}, since small steps would round to nothing"
-            raise TypeError(f"{function}() argument {name} must have dtype float32 or float64, not {array.dtype.str!r}{hint}")
+            raise TypeError(f"{function}() argument {name} must have dtype float32 or float64, not {str(array.dtype)!r}{hint}")
         if first is None:
             first = array
         if array.dtype != first.dtype:

@@ -57,6 +57,10 @@ def speed(*given, **part):
     """The picture of speed; `part` has a dtype and a number of threads."""
     if len(given) > 2:
         raise ValueError(f"speed takes one file and one size, got {' '.join(given)}")
+    if part and not given:
+        raise ValueError(
+            f"{spelt(part)} needs a FILE that `fastact bench --json FILE` wrote: fastact plot {KINDS['speed'].usage}"
+        )
     if given:
         return ratios.speed(given[0], size=bench.parse_size(given[1]) if given[1:] else None, **part)
     from ..command.cli import progress
@@ -65,7 +69,7 @@ def speed(*given, **part):
         "measuring, in less than a minute; `fastact plot speed FILE` draws what `fastact bench --json FILE` measured",
         file=sys.stderr,
     )
-    return ratios.speed(ratios.measured(progress), **part)
+    return ratios.speed(ratios.measured(progress))
 
 
 KINDS = {

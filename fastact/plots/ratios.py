@@ -41,7 +41,7 @@ def speed(source=None, *, size=None, dtype=None, threads=None):
     ImportError
         Without matplotlib.
     ValueError
-        For what is no such file, or has no such size, dtype or number of threads.
+        For what is no such file, or has no such size, dtype or number of threads; for the latter two without a file.
     OSError
         For a file that cannot be read.
 
@@ -53,6 +53,8 @@ def speed(source=None, *, size=None, dtype=None, threads=None):
     style.require()
     source_name = repr(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else "the record"
     if source is None:
+        if dtype is not None or threads is not None:
+            raise ValueError("dtype= and threads= choose a part of a record: give its file, or what is in it")
         record = measured()
     else:
         record = bench.checked(source, source_name) if isinstance(source, dict) else bench.read(os.fspath(source))

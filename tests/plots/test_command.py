@@ -190,6 +190,7 @@ def test_speed_reads_a_record(no_display, capsys):
     assert "it has 16, 256Ki" in refused(capsys, "speed", "bench.json", "17")
     assert "it has float32 on 1 thread" in refused(capsys, "speed", "bench.json", "--threads", "2")
     assert "no rows of float16: it has" in refused(capsys, "speed", "bench.json", "--dtype", "float16")
+    assert "--dtype needs a FILE" in refused(capsys, "speed", "--dtype", "float16")
     assert "--threads is for `fastact plot speed`" in refused(capsys, "silu", "--threads", "2")
     assert cli.main(["plot", "speed", "bench.json", "--dtype", "float32", "--threads", "1", "--out", "speed.svg"]) == 0
 

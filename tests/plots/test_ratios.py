@@ -69,6 +69,8 @@ def test_a_dtype_and_a_number_of_threads_are_chosen():
         plots.speed(record, dtype="float64", threads=3)
     with pytest.raises(ValueError, match="no rows on 0 threads: it has"):
         plots.speed(record, threads=0)
+    with pytest.raises(ValueError, match="give its file"):
+        plots.speed(dtype="float16")
     with pytest.raises(ValueError, match="no rows of float64: it has"):
         plots.speed(record, dtype="float64")
 
