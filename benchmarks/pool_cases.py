@@ -9,13 +9,15 @@ first lines compare the whole pool with one thread. `--write` keeps the table in
 import argparse
 import contextlib
 import ctypes
-import math
 import multiprocessing
 import pathlib
 import statistics
 import subprocess
 import tempfile
 import time
+
+import numpy as np
+from special_cases import changed, row_of
 
 ROOT = pathlib.Path(__file__).parents[1] / "src_c"
 POOL = ROOT / "threads" / "pool.c"
@@ -65,19 +67,10 @@ LOADS = {"": 0, "beside one process": 1, "beside two": 2}
 PAUSES = {"": 0.0, "pauses of 50 us": 50e-6, "pauses of 500 us": 500e-6, "pauses of 5 ms": 5e-3}
 
 
-def changed(text, changes):
-    """The text of pool.c without a rule."""
-    for old, new in changes:
-        if text.count(old) != 1:
-            raise ValueError(f"pool.c has {text.count(old)} times, not once: {old}")
-        text = text.replace(old, new)
-    return text
-
-
 def pool(changes, folder, number):
     """The function that computes, with a pool of its own."""
     source, library = folder / f"pool{number}.c", folder / f"pool{number}.so"
-    source.write_text(changed(POOL.read_text(encoding="utf-8"), changes) + WORK, encoding="utf-8")
+    source.write_text(changed({POOL: POOL.read_text(encoding="utf-8")}, changes)[POOL] + WORK, encoding="utf-8")
     flags = ["-std=c11", "-O3", "-march=native", "-shared", "-fPIC", "-pthread", "-Wno-unused", f"-I{ROOT}"]
     subprocess.run(["gcc", *flags, str(source), "-o", str(library)], check=True)
     core = ctypes.CDLL(str(library))
@@ -129,8 +122,6 @@ def cost(core, cheap):
 
 def measured(cores, size, picoseconds, cheap, pause, seconds):
     """The median of the rounds of each core, which take turns."""
-    import numpy as np
-
     x = np.random.default_rng(0).standard_normal(size).astype(np.float32)
     y = np.empty_like(x)
     arguments = x.ctypes.data, y.ctypes.data, size, picoseconds, cheap
@@ -144,15 +135,6 @@ def measured(cores, size, picoseconds, cheap, pause, seconds):
             times[which].append(round_of(cores[which], arguments, pause, seconds / 12))
         turn += 1
     return [statistics.median(one) for one in times]
-
-
-def row_of(name, ratios):
-    """A row of the table."""
-    mean = math.exp(statistics.fmean(map(math.log, ratios.values())))
-    over = sum(ratio > 1.1 for ratio in ratios.values())
-    worst = max(ratios, key=lambda cell: ratios[cell])
-    stays = over >= 3 or mean >= 1.015
-    return f"| {name} | {mean:.3f} / {over} / {ratios[worst]:.2f} ({worst}) | {'stays' if stays else 'goes'} |"
 
 
 def main():
@@ -170,7 +152,7 @@ def main():
         for i, core in enumerate(cores):
             core.fastact_set_threads(2 if i else 1)
         picoseconds = [cost(cores[0], cheap) for cheap in range(2)]
-        ratios: dict[str, dict[str, float]] = {name: {} for name in ("one thread", *cases)}
+        ratios: dict[str, list[tuple[float, str]]] = {name: [] for name in ("one thread", *cases)}
         for other, processes in LOADS.items():
             with load(processes):
                 for size, elements in tqdm(SIZES.items(), other or "alone"):
@@ -179,9 +161,9 @@ def main():
                         alone, whole, *without = times
                         cell = ", ".join(filter(None, (size, other, pauses)))
                         for name, seconds in zip(ratios, (alone, *without), strict=True):
-                            ratios[name][cell] = seconds / whole
-    gains = [f"| {cell} | {ratio:.2f} |" for cell, ratio in ratios.pop("one thread").items()]
-    lines = ["| without | | |", "|---|---|---|", *(row_of(name, of_case) for name, of_case in ratios.items())]
+                            ratios[name].append((seconds / whole, cell))
+    gains = [f"| {cell} | {ratio:.2f} |" for ratio, cell in ratios.pop("one thread")]
+    lines = ["| without | | |", "|---|---|---|", *(row_of(name, [of_case]) for name, of_case in ratios.items())]
     lines += ["", "Two threads, with all rules: how many times as fast as one.", "", "| cell | |", "|---|---|", *gains]
     print("\n".join(lines))
     if arguments.write:

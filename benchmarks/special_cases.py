@@ -22,6 +22,7 @@ import time
 import numpy as np
 
 import fastact as fa
+from fastact.command.bench.record import mean
 
 ROOT = pathlib.Path(__file__).parents[1] / "src_c"
 TABLE = pathlib.Path(__file__).with_name("special_cases.md")
@@ -96,12 +97,12 @@ class RowKernel(ctypes.Structure):
 
 
 def changed(texts, changes):
-    """The texts of src_c/rows, by path, without a case."""
+    """Texts of the source, by path, without a case."""
     texts = dict(texts)
     for old, new in changes:
         paths = [path for path, text in texts.items() for _ in range(text.count(old))]
         if len(paths) != 1:
-            raise ValueError(f"src_c/rows has {len(paths)} times, not once: {old}")
+            raise ValueError(f"the source has {len(paths)} times, not once: {old}")
         texts[paths[0]] = texts[paths[0]].replace(old, new)
     return texts
 
@@ -206,14 +207,14 @@ def measured(instruction_set, precision, cases, seconds):
 
 
 def row_of(case, figures):
-    """A row of the table: mean, cells over 1.10 and the worst, for each instruction set and precision."""
+    """A row of the table: mean, cells over 1.10 and the worst, for each list of ratios and their cells."""
     parts, stays = [], False
     for ratios in figures:
-        mean = math.exp(sum(math.log(ratio) for ratio, _ in ratios) / len(ratios))
+        average = mean(ratio for ratio, _ in ratios)
         over = sum(ratio > 1.1 for ratio, _ in ratios)
         worst, cell = max(ratios)
-        parts.append(f"{mean:.3f} / {over} / {worst:.2f} ({cell})")
-        stays |= over >= 3 or mean >= 1.015
+        parts.append(f"{average:.3f} / {over} / {worst:.2f} ({cell})")
+        stays |= over >= 3 or average >= 1.015
     return f"| {case} | {' | '.join(parts)} | {'stays' if stays else 'goes'} |"
 
 
