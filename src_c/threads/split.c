@@ -3,10 +3,10 @@
 #include "threads/split.h"
 #include "threads/pool.h"
 
-/* LINE: the bytes of a line of memory. GRAIN: the elements of the least part. SHORT: rows of at most so many entries are computed
+/* LINE and PAGE are of memory. GRAIN: the elements of the least part. SHORT: rows of at most so many entries are computed
  * together, by BATCH rows; WIDE: rows that lie across memory stay so many in a part, or WIDER where FAR bytes of results stay in no
  * cache. */
-enum { OPERANDS = MAX_INPUTS + MAX_OUTPUTS, LINE = 64, GRAIN = 1024, SHORT = 256, BATCH = 16 };
+enum { OPERANDS = MAX_INPUTS + MAX_OUTPUTS, LINE = 64, PAGE = 4096, GRAIN = 1024, SHORT = 256, BATCH = 16 };
 enum { WIDE = 128, WIDER = 256, FAR = 32 << 20 };
 
 void (*fastact_no_memory)(void);
@@ -83,15 +83,17 @@ static int can_split(const Threaded *t, char **args, const intptr_t *dimensions,
     return 1;
 }
 
-/* How many elements of `size` bytes lie before the next line */
-static size_t before_line(uintptr_t at, size_t size) { return at % size ? 0 : (LINE - at % LINE) % LINE / size; }
+/* How many elements of `size` bytes lie before the next multiple of `whole` bytes */
+static size_t before(uintptr_t at, size_t whole, size_t size) { return at % size ? 0 : (whole - at % whole) % whole / size; }
 
 static Extent extent_of(const Threaded *t, char **args, const intptr_t *dimensions, const intptr_t *steps) {
     const int out = t->inputs + t->outputs - 1; /* the last output is as large as any */
     const size_t units = (size_t)dimensions[0], size = t->size[out];
+    const int dense = steps[out] == (intptr_t)size;
     Extent extent = {units, 0, 1, units * t->cost};
     if (!t->rows) {
         extent.grain = GRAIN;
+        if (dense) extent.head = before((uintptr_t)args[out], PAGE, size);
         return extent;
     }
     extent.picoseconds *= (uint64_t)dimensions[1];
@@ -100,7 +102,7 @@ static Extent extent_of(const Threaded *t, char **args, const intptr_t *dimensio
     const size_t to_next_row = length(steps[first]), to_next_entry = length(steps[t->inputs + t->outputs]);
     if (to_next_row && to_next_row < to_next_entry) { /* rows lie side by side */
         extent.grain = units * (size_t)dimensions[1] * size < FAR ? WIDE : WIDER;
-        if (steps[out] == (intptr_t)size) extent.head = before_line((uintptr_t)args[out], size);
+        if (dense) extent.head = before((uintptr_t)args[out], LINE, size);
     } else if (dimensions[1] <= SHORT)
         extent.grain = BATCH;
     return extent;
