@@ -83,7 +83,8 @@ static size_t whole_vectors(const Call *c, size_t n) {
     const int outputs = c->kernel->outputs, memory_bound = c->kernel->stream != NULL;
     const size_t bytes = c->whole * sizeof(T) * (size_t)(c->arrays + outputs);
     const int streaming = memory_bound && bytes >= STREAM_FROM && can_stream(c), is_large = memory_bound && bytes >= LARGE;
-    const size_t to_line = (LINE - (uintptr_t)output(c, 0) % LINE) % LINE / sizeof(T), start = is_large ? to_line : 0;
+    const size_t to_line = (LINE - (uintptr_t)output(c, 0) % LINE) % LINE / sizeof(T);
+    const size_t start = !is_large ? 0 : to_line < n ? to_line : n; /* a part of a large call may end before the line does */
     const size_t whole = (n - start) - (n - start) % (size_t)c->kernel->lanes;
     const T *in[MAX_INPUTS];
     T *out[MAX_OUTPUTS];

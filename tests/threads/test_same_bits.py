@@ -182,6 +182,18 @@ def test_losses_of_elements(implementation, dtype, shape):
 
 
 @best_compiled
+@each_dtype
+def test_large_losses_whose_last_part_is_short(implementation, dtype):
+    """Gradients that bypass the caches, and do not begin with a line: the last part ends before the first line of it does."""
+    backward, n = backends.load(implementation).binary_cross_entropy_with_logits_backward, (6 << 20) + 3
+    x, grad = np.random.default_rng(0).normal(0, 4, (2, n)).astype(dtype)
+    target, room = (x > 0).astype(dtype), np.empty(n + 16, dtype)
+    for offset in range(8):
+        out = room[offset : offset + n]
+        same_with_all_numbers(lambda: backward(grad, x, target, reduction="none", out=out).copy(), f"{offset}")  # noqa: B023
+
+
+@best_compiled
 def test_workers_take_part(implementation, eager):
     """The calls above do run on other threads: there are workers, and the system counts what they computed."""
     function = backends.load(implementation).gelu
